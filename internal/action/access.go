@@ -1,0 +1,20 @@
+package action
+
+import (
+	"context"
+
+	"set-org-secret/internal/secret"
+	"set-org-secret/internal/upsert"
+)
+
+// access replaces the lists of selected repositories, without the values.
+func (r *run) access(ctx context.Context) []secret.Outcome {
+	c := r.config
+	var items []upsert.Item
+	for _, name := range c.Names {
+		for _, store := range c.Stores {
+			items = append(items, upsert.Item{Store: store, Name: name})
+		}
+	}
+	return r.upsert(ctx, upsert.Job{Items: items, AccessOnly: true})
+}

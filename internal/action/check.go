@@ -1,0 +1,172 @@
+package action
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"golang.org/x/sync/errgroup"
+
+	"set-org-secret/internal/report"
+	"set-org-secret/internal/seal"
+	"set-org-secret/internal/secret"
+)
+
+// looksAtOnce is how many secrets are asked for side by side.
+const looksAtOnce = 8
+
+// check reads only: which secrets exist, how old they are by GitHub's clock, and
+// which are due. Due is an answer, not a failure.
+func (r *run) check(ctx context.Context) []secret.Outcome {
+	c := r.config
+	var (
+		group errgroup.Group
+		keys  []seal.PublicKey
+		errs  []error
+		found = make([][]secret.Outcome, len(c.Stores))
+	)
+	group.Go(func() error {
+		keys, errs = r.keys(ctx)
+		return nil
+	})
+	for i, store := range c.Stores {
+		group.Go(func() error {
+			found[i] = r.look(ctx, store)
+			return nil
+		})
+	}
+	_ = group.Wait()
+
+	now := r.github.Now()
+	for i := range found {
+		if len(found[i]) == 0 && errs[i] != nil {
+			// An empty store has no row to tell that its key can't be had.
+			found[i] = []secret.Outcome{{Store: c.Stores[i]}}
+		}
+		for j := range found[i] {
+			o := &found[i][j]
+			if o.Err == nil {
+				o.Err = errs[i]
+			}
+			if o.Err != nil {
+				o.Operation, o.Age = secret.Failed, nil
+				continue
+			}
+			o.Operation, o.KeyID, o.PublicKey = secret.Checked, keys[i].ID(), keys[i].Base64()
+			if o.Age.Exists {
+				o.Age.Age = max(now.Sub(o.Age.UpdatedAt), 0)
+			}
+			o.Age.Due = !o.Age.Exists || c.MaxAge > 0 && o.Age.Age > c.MaxAge
+		}
+	}
+	outcomes := r.inOrder(found)
+	columns := width(outcomes, func(o secret.Outcome) secret.Name { return o.Name })
+	for _, o := range outcomes {
+		r.report.Row(o, columns)
+	}
+	r.warnDue(outcomes)
+	return outcomes
+}
+
+// inOrder has a row for each secret, and within it for each store. Of every
+// secret the stores have lists of their own, which follow each other.
+func (r *run) inOrder(found [][]secret.Outcome) (outcomes []secret.Outcome) {
+	if r.config.EverySecret {
+		for _, list := range found {
+			outcomes = append(outcomes, list...)
+		}
+		return outcomes
+	}
+	for j := range r.config.Names {
+		for i := range found {
+			outcomes = append(outcomes, found[i][j])
+		}
+	}
+	return outcomes
+}
+
+// look tells of each secret that was named, or of every secret of a store. The
+// list is asked for where that costs fewer requests than the names.
+func (r *run) look(ctx context.Context, store secret.Store) []secret.Outcome {
+	c := r.config
+	outcome := func(s secret.Standing, name secret.Name, err error) secret.Outcome {
+		if errors.Is(err, secret.ErrNotFound) {
+			err = nil
+		}
+		return secret.Outcome{
+			Store: store, Name: name, Err: err, Access: s.Access,
+			Age: &secret.Age{Exists: s.Exists, UpdatedAt: s.UpdatedAt},
+		}
+	}
+	if c.EverySecret || len(c.Names) > 1 {
+		maxPages := len(c.Names)
+		if c.EverySecret {
+			maxPages = math.MaxInt
+		}
+		list, complete, err := r.github.Secrets(ctx, store, maxPages)
+		var outcomes []secret.Outcome
+		switch {
+		case c.EverySecret && err != nil:
+			return []secret.Outcome{outcome(secret.Standing{}, "", listError{err})}
+		case c.EverySecret:
+			for _, s := range list {
+				outcomes = append(outcomes, outcome(s, s.Name, nil))
+			}
+			return outcomes
+		case err != nil || complete:
+			standing := map[secret.Name]secret.Standing{}
+			for _, s := range list {
+				standing[s.Name] = s
+			}
+			for _, name := range c.Names {
+				if err != nil {
+					err = listError{err}
+				}
+				outcomes = append(outcomes, outcome(standing[name], name, err))
+			}
+			return outcomes
+		}
+	}
+	outcomes := make([]secret.Outcome, len(c.Names))
+	var group errgroup.Group
+	group.SetLimit(looksAtOnce)
+	for i, name := range c.Names {
+		group.Go(func() error {
+			standing, err := r.github.Secret(ctx, store, name)
+			outcomes[i] = outcome(standing, name, err)
+			return nil
+		})
+	}
+	_ = group.Wait()
+	return outcomes
+}
+
+// listError keeps a list that can't be had apart from a secret that is missing:
+// both are 404s.
+type listError struct{ err error }
+
+func (e listError) Error() string { return e.err.Error() }
+
+func (e listError) As(target any) bool { return errors.As(e.err, target) }
+
+// warnDue annotates what is overdue, the oldest first.
+func (r *run) warnDue(outcomes []secret.Outcome) {
+	var due []secret.Outcome
+	for _, o := range report.ByAge(outcomes) {
+		if o.Age != nil && o.Age.Due {
+			due = append(due, o)
+		}
+	}
+	for i, o := range due {
+		if len(due) > report.MaxAnnotations && i == report.MaxAnnotations-1 {
+			r.report.Warn(fmt.Sprintf("and %d more secrets are due; the job summary has all of them", len(due)-i))
+			return
+		}
+		if !o.Age.Exists {
+			r.report.Warn(fmt.Sprintf("%s in %s is missing", o.Name, o.Store))
+			continue
+		}
+		r.report.Warn(fmt.Sprintf("%s in %s is due: %d days old, of %s", o.Name, o.Store, report.Days(o.Age.Age), o.Age.UpdatedAt.UTC().Format("2 January 2006")))
+	}
+}

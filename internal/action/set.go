@@ -1,0 +1,71 @@
+package action
+
+import (
+	"context"
+	"time"
+
+	"set-org-secret/internal/secret"
+	"set-org-secret/internal/upsert"
+)
+
+// set seals the plaintexts, or takes what came sealed, and stores all of it.
+func (r *run) set(ctx context.Context) []secret.Outcome {
+	c := r.config
+	var items []upsert.Item
+	for _, e := range c.Entries {
+		for _, store := range c.Stores {
+			items = append(items, upsert.Item{Store: store, Name: e.Name, Value: e.Value})
+		}
+	}
+	for _, s := range c.Sealed {
+		items = append(items, upsert.Item{Store: s.Store, Name: s.Name, Sealed: s.Sealed, Done: s.Done, DoneVisibility: s.Visibility})
+	}
+	return r.upsert(ctx, upsert.Job{Items: items})
+}
+
+// upsert runs a job, telling each outcome as it comes.
+func (r *run) upsert(ctx context.Context, job upsert.Job) []secret.Outcome {
+	c := r.config
+	columns := width(job.Items, func(i upsert.Item) secret.Name { return i.Name })
+	progress := progress{total: len(job.Items), last: time.Now()}
+	job.GitHub, job.Rand, job.DryRun = r.github, r.Rand, c.DryRun
+	job.NeedsStanding = c.Visibility == "" || c.Visibility == secret.Selected
+	job.Resolve = func(ctx context.Context) (upsert.Want, error) {
+		want := upsert.Want{Visibility: c.Visibility}
+		if c.Selection == nil {
+			return want, nil
+		}
+		var err error
+		want.Replace = true
+		want.Repositories, err = upsert.Resolve(ctx, r.github, *c.Selection, r.report.Line, r.report.Warn)
+		return want, err
+	}
+	job.Told = func(o secret.Outcome) {
+		r.report.Row(o, columns)
+		if left, ok := progress.step(time.Now()); ok {
+			r.report.Progress(progress.done, progress.total, left)
+		}
+	}
+	return job.Run(ctx)
+}
+
+// progress says when a long run is worth a line about how far it has come.
+type progress struct {
+	total, done int
+	last        time.Time
+}
+
+const (
+	progressEvery = 20 * time.Second
+	pacePerMinute = 80
+)
+
+// step counts one more as done, and estimates from the pace what is left.
+func (p *progress) step(now time.Time) (left time.Duration, tell bool) {
+	p.done++
+	if p.done == p.total || now.Sub(p.last) < progressEvery {
+		return 0, false
+	}
+	p.last = now
+	return time.Duration(p.total-p.done) * time.Minute / pacePerMinute, true
+}

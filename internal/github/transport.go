@@ -1,0 +1,177 @@
+package github
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/net/http/httpproxy"
+)
+
+const (
+	// maxAnswerBytes is far above GitHub's largest page (about 1 MB), and bounds
+	// a server that never ends its answer.
+	maxAnswerBytes = 16 << 20
+	maxRedirects   = 5
+)
+
+var (
+	errOtherOrigin  = errors.New("redirected to another host, which must not get the token")
+	errManyHops     = errors.New("redirected too often")
+	errAnswerTooBig = errors.New("the answer is larger than 16 MiB")
+)
+
+// Network is the way to GitHub.
+type Network struct {
+	// Getenv gives HTTPS_PROXY, HTTP_PROXY and NO_PROXY, in either case.
+	Getenv func(string) string
+	// CACertificates are trusted beside the system's.
+	CACertificates []*x509.Certificate
+	// Dial is nil for the system's network.
+	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+}
+
+// transport adds the token to requests that stay on the API's origin, refuses
+// all others, counts, and bounds what is read. go-github's WithAuthToken adds
+// the token on every hop, to other hosts too.
+type transport struct {
+	inner    *http.Transport
+	origin   string
+	token    string
+	requests atomic.Int64
+}
+
+func newTransport(n Network, base *url.URL, token string) (*transport, error) {
+	inner := &http.Transport{
+		ForceAttemptHTTP2:     true,
+		DialContext:           n.Dial,
+		TLSHandshakeTimeout:   10 * time.Second,
+		MaxIdleConnsPerHost:   readsAtOnce,
+		IdleConnTimeout:       30 * time.Second,
+		ExpectContinueTimeout: time.Second,
+		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
+		OnProxyConnectResponse: func(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
+			if resp.StatusCode != http.StatusOK {
+				return &proxyError{resp.StatusCode}
+			}
+			return nil
+		},
+	}
+	if n.Dial == nil {
+		inner.DialContext = (&net.Dialer{Timeout: 10 * time.Second}).DialContext
+	}
+	if n.Getenv != nil {
+		proxy, err := proxyFunc(n.Getenv)
+		if err != nil {
+			return nil, err
+		}
+		inner.Proxy = func(req *http.Request) (*url.URL, error) { return proxy(req.URL) }
+	}
+	if len(n.CACertificates) > 0 {
+		pool, err := x509.SystemCertPool()
+		if err != nil {
+			pool = x509.NewCertPool()
+		}
+		for _, cert := range n.CACertificates {
+			pool.AddCert(cert)
+		}
+		inner.TLSClientConfig.RootCAs = pool
+	}
+	return &transport{inner: inner, origin: origin(base), token: token}, nil
+}
+
+// proxyFunc reads the proxy variables from the environment that was handed in;
+// http.ProxyFromEnvironment would read the process's, once for ever.
+func proxyFunc(getenv func(string) string) (func(*url.URL) (*url.URL, error), error) {
+	either := func(name string) string {
+		if v := getenv(name); v != "" {
+			return v
+		}
+		return getenv(strings.ToLower(name))
+	}
+	config := httpproxy.Config{HTTPProxy: either("HTTP_PROXY"), HTTPSProxy: either("HTTPS_PROXY"), NoProxy: either("NO_PROXY")}
+	for name, value := range map[string]string{"HTTP_PROXY": config.HTTPProxy, "HTTPS_PROXY": config.HTTPSProxy} {
+		if value == "" {
+			continue
+		}
+		// The value may hold a password, which a parse error would quote.
+		if u, err := url.Parse(value); err == nil && u.Host != "" {
+			continue
+		}
+		if u, err := url.Parse("http://" + value); err != nil || u.Host == "" {
+			return nil, fmt.Errorf("the environment variable %s is not a proxy's address, such as http://proxy.example:3128", name)
+		}
+	}
+	return config.ProxyFunc(), nil
+}
+
+// proxyError is a proxy's refusal to open a tunnel.
+type proxyError struct{ status int }
+
+func (e *proxyError) Error() string {
+	return fmt.Sprintf("the proxy answered %d %s", e.status, http.StatusText(e.status))
+}
+
+func origin(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return u.Scheme + "://" + strings.ToLower(net.JoinHostPort(u.Hostname(), port))
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if origin(req.URL) != t.origin {
+		return nil, errOtherOrigin
+	}
+	t.requests.Add(1)
+	req = req.Clone(req.Context())
+	if t.token != "" {
+		req.Header.Set("Authorization", "Bearer "+t.token)
+	}
+	resp, err := t.inner.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	resp.Body = &boundedBody{ReadCloser: resp.Body, left: maxAnswerBytes}
+	return resp, nil
+}
+
+type boundedBody struct {
+	io.ReadCloser
+	left int64
+}
+
+func (b *boundedBody) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errAnswerTooBig
+	}
+	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
+	return n, err
+}
+
+// checkRedirect lets a read follow a renamed repository on the same origin. A
+// write is never redirected: http.Client would send it on as a GET, which
+// succeeds and stores nothing.
+func checkRedirect(req *http.Request, via []*http.Request) error {
+	switch {
+	case via[0].Method != http.MethodGet:
+		return http.ErrUseLastResponse
+	case origin(req.URL) != origin(via[0].URL):
+		return errOtherOrigin
+	case len(via) > maxRedirects:
+		return errManyHops
+	}
+	return nil
+}

@@ -1,0 +1,227 @@
+package report
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"set-org-secret/internal/secret"
+)
+
+// maxSummaryBytes keeps below the 1 MiB that GitHub takes of one step.
+//
+// https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#adding-a-job-summary
+const maxSummaryBytes = 1_000_000
+
+// foldRows is how long a table may be before it is folded away.
+const foldRows = 25
+
+// summary writes the job summary: failures first with what finishes them, then
+// changes of access, then a row for each secret.
+func (r *Reporter) summary(run Run) error {
+	if r.getenv("GITHUB_STEP_SUMMARY") == "" {
+		return nil
+	}
+	return r.file("step-summary", r.markdown(run))
+}
+
+func (r *Reporter) markdown(run Run) string {
+	var b strings.Builder
+	title := done(run)
+	if run.Org != "" && len(run.Outcomes) > 0 {
+		title += " in " + run.Org
+	}
+	if run.Mode == "set" || run.Mode == "access" {
+		title = strings.Replace(title, "secret", "organization secret", 1)
+	}
+	fmt.Fprintf(&b, "### %s\n\n", r.md(strings.ToUpper(title[:1])+title[1:]))
+
+	// The table comes last and is never cut; the rest gets what it leaves.
+	table := r.table(run)
+	budget := maxSummaryBytes - b.Len() - len(table)
+	if run.Mode == "check" {
+		b.WriteString(chart(run))
+	}
+	cut := 0
+	section := func(text string) {
+		if b.Len()+len(text) > budget {
+			cut++
+			return
+		}
+		b.WriteString(text)
+	}
+	for _, o := range run.Outcomes {
+		if o.Err != nil {
+			section(r.failure(run, o))
+		}
+	}
+	for _, o := range run.Outcomes {
+		if lines := changeLines(o.Change); len(lines) > 0 && o.Err == nil {
+			text := fmt.Sprintf("Access to `%s` in %s%s:\n\n", o.Name, o.Store, map[bool]string{true: ", if it were written"}[run.DryRun])
+			for _, line := range lines {
+				text += "- " + r.md(line) + "\n"
+			}
+			section(text + "\n")
+		}
+	}
+	if cut > 0 {
+		fmt.Fprintf(&b, "%s more to tell would not fit here: see the log and the output `results`.\n\n", count(cut, "matter"))
+	}
+	b.WriteString(table)
+	return b.String()
+}
+
+// md makes text from outside harmless in Markdown and its tables.
+func (r *Reporter) md(text string) string {
+	text = r.line(text)
+	var b strings.Builder
+	for _, c := range text {
+		switch c {
+		case '<':
+			b.WriteString("&lt;")
+		case '>':
+			b.WriteString("&gt;")
+		case '&':
+			b.WriteString("&amp;")
+		case '\\', '`', '*', '_', '[', ']', '|', '#', '!', '~', '@':
+			b.WriteByte('\\')
+			b.WriteRune(c)
+		default:
+			b.WriteRune(c)
+		}
+	}
+	return b.String()
+}
+
+// failure tells what went wrong with one secret and how to finish.
+func (r *Reporter) failure(run Run, o secret.Outcome) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "**%s: %s**\n\n", r.md(heading(o)), o.Operation)
+	for _, line := range []string{o.Err.Error(), causeOf(o.Err), adviceOf(o.Err)} {
+		if line != "" {
+			fmt.Fprintf(&b, "%s\n\n", r.md(line))
+		}
+	}
+	if o.EncryptedValue != "" && run.Mode == "set" {
+		b.WriteString(byHand(run, o))
+	}
+	return b.String()
+}
+
+// byHand is the folded command that stores what is sealed already.
+func byHand(run Run, o secret.Outcome) string {
+	body := struct {
+		EncryptedValue string            `json:"encrypted_value"`
+		KeyID          string            `json:"key_id"`
+		Visibility     secret.Visibility `json:"visibility"`
+		IDs            *[]int64          `json:"selected_repository_ids,omitempty"`
+	}{EncryptedValue: o.EncryptedValue, KeyID: o.KeyID, Visibility: o.Access.Visibility}
+	note := "The value is sealed: only GitHub can open it."
+	if body.Visibility == "" {
+		// Nobody knows what stands, so the person has to choose.
+		body.Visibility = secret.Private
+		note += " Who may read the secret was not known: set `visibility` (and `selected_repository_ids`) to what stands before you run this."
+	}
+	if body.Visibility == secret.Selected {
+		ids := o.Access.IDs()
+		body.IDs = &ids
+	}
+	text, _ := json.MarshalIndent(body, "", "  ")
+	host := ""
+	if u, err := url.Parse(run.APIURL); err == nil && u.Hostname() != "api.github.com" {
+		host = " --hostname " + strings.TrimPrefix(u.Host, "api.")
+	}
+	return fmt.Sprintf("<details><summary>Finish by hand</summary>\n\n%s\n\n```sh\ngh api --method PUT%s /orgs/%s/%s/secrets/%s --input - <<'JSON'\n%s\nJSON\n```\n\n</details>\n\n",
+		note, host, run.Org, o.Store, o.Name, text)
+}
+
+// table has a row for each secret, or says that there is none.
+func (r *Reporter) table(run Run) string {
+	if len(run.Outcomes) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	outcomes := run.Outcomes
+	if run.Mode == "check" {
+		outcomes = ByAge(outcomes)
+		b.WriteString("| Secret | Store | Last updated | Age | |\n| --- | --- | --- | ---: | --- |\n")
+	} else {
+		b.WriteString("| Secret | Store | What happened | Access | Key |\n| --- | --- | --- | --- | --- |\n")
+	}
+	for _, o := range outcomes {
+		name := string(o.Name)
+		if name != "" {
+			name = "`" + name + "`"
+		}
+		if run.Mode == "check" {
+			updated, age, note := "", "", ""
+			if a := o.Age; a != nil {
+				note = "missing"
+				if a.Exists {
+					updated, age, note = a.UpdatedAt.UTC().Format("2006-01-02 15:04 UTC"), count(Days(a.Age), "day"), ""
+				}
+				if a.Due {
+					note = strings.TrimPrefix(note+", **due**", ", ")
+				}
+			} else {
+				note = string(o.Operation)
+			}
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", name, o.Store, updated, age, note)
+			continue
+		}
+		access := ""
+		if o.Access.Visibility != "" && o.Err == nil {
+			access = r.md(accessText(o))
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", name, o.Store, o.Operation, access, o.KeyID)
+	}
+	if len(outcomes) <= foldRows {
+		return b.String()
+	}
+	return fmt.Sprintf("<details><summary>All %s</summary>\n\n%s\n</details>\n", count(len(outcomes), "row"), b.String())
+}
+
+// ByAge sorts what is missing first, then the oldest.
+func ByAge(outcomes []secret.Outcome) []secret.Outcome {
+	rank := func(o secret.Outcome) (int, float64) {
+		switch {
+		case o.Age == nil:
+			return 0, 0
+		case !o.Age.Exists:
+			return 1, 0
+		}
+		return 2, -o.Age.Age.Seconds()
+	}
+	sorted := slices.Clone(outcomes)
+	slices.SortStableFunc(sorted, func(a, b secret.Outcome) int {
+		ka, ageA := rank(a)
+		kb, ageB := rank(b)
+		return cmp.Or(cmp.Compare(ka, kb), cmp.Compare(ageA, ageB))
+	})
+	return sorted
+}
+
+// chart draws ages against max_age for two secrets or more, the 30 oldest.
+func chart(run Run) string {
+	const most = 30
+	var names, days, limit []string
+	for _, o := range ByAge(run.Outcomes) {
+		if o.Age == nil || !o.Age.Exists || len(names) == most {
+			continue
+		}
+		names = append(names, fmt.Sprintf("%q", o.Name))
+		days = append(days, fmt.Sprint(Days(o.Age.Age)))
+		limit = append(limit, fmt.Sprint(Days(run.MaxAge)))
+	}
+	if len(names) < 2 {
+		return ""
+	}
+	text := fmt.Sprintf("```mermaid\nxychart-beta horizontal\n  title \"Days since the last update\"\n  x-axis [%s]\n  y-axis \"days\"\n  bar [%s]\n", strings.Join(names, ", "), strings.Join(days, ", "))
+	if run.MaxAge > 0 {
+		text += fmt.Sprintf("  line [%s]\n", strings.Join(limit, ", "))
+	}
+	return text + "```\n\n"
+}

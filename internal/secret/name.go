@@ -1,0 +1,64 @@
+package secret
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Name is the name of an organization secret, in upper case as GitHub keeps it.
+type Name string
+
+// ParseName validates s by GitHub's rules: letters, digits and underscores, no
+// leading digit, no GITHUB_ prefix in any case.
+//
+// https://docs.github.com/en/actions/reference/security/secrets#naming-your-secrets
+func ParseName(s string) (Name, error) {
+	if s == "" {
+		return "", errors.New("empty")
+	}
+	var wrong string
+	switch {
+	case s[0] >= '0' && s[0] <= '9':
+		wrong = "starts with a digit"
+	case strings.HasPrefix(strings.ToUpper(s), "GITHUB_"):
+		wrong = "starts with GITHUB_, which GitHub keeps for itself"
+	}
+	for _, r := range s {
+		if !nameRune(r) {
+			wrong = "has characters other than letters, digits and _"
+		}
+	}
+	if wrong != "" {
+		if legal := legalName(s); legal != "" {
+			return "", fmt.Errorf("%q %s; %s would be legal", s, wrong, legal)
+		}
+		return "", fmt.Errorf("%q %s", s, wrong)
+	}
+	return Name(strings.ToUpper(s)), nil
+}
+
+func nameRune(r rune) bool {
+	return r == '_' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z'
+}
+
+// legalName spells s as GitHub would take it, or returns "" where nothing of
+// it can be kept.
+func legalName(s string) string {
+	legal := strings.Map(func(r rune) rune {
+		if nameRune(r) {
+			return r
+		}
+		return '_'
+	}, strings.ToUpper(s))
+	for strings.HasPrefix(legal, "GITHUB_") {
+		legal = strings.TrimPrefix(legal, "GITHUB_")
+	}
+	if legal != "" && legal[0] >= '0' && legal[0] <= '9' {
+		legal = "_" + legal
+	}
+	if strings.Trim(legal, "_") == "" {
+		return ""
+	}
+	return legal
+}

@@ -1,0 +1,54 @@
+package secret
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Store is one of the places in which GitHub keeps organization secrets. Each
+// has its own public key and its own permission. The text is the segment of
+// the API's path.
+type Store string
+
+// The stores that GitHub has today.
+const (
+	Actions    Store = "actions"
+	Dependabot Store = "dependabot"
+	Codespaces Store = "codespaces"
+	Agents     Store = "agents"
+)
+
+// stores lists every store, in the order in which messages name them.
+var stores = []Store{Actions, Dependabot, Codespaces, Agents}
+
+// ParseStore validates the name of a store; case does not count.
+func ParseStore(s string) (Store, error) {
+	return oneOf(s, stores)
+}
+
+// Visibility tells which repositories of the organization may read a secret.
+type Visibility string
+
+// The visibilities that GitHub has today.
+const (
+	All      Visibility = "all"
+	Private  Visibility = "private"
+	Selected Visibility = "selected"
+)
+
+// ParseVisibility validates a visibility; case does not count.
+func ParseVisibility(s string) (Visibility, error) {
+	return oneOf(s, []Visibility{All, Private, Selected})
+}
+
+// oneOf finds s among the choices, and answers an unknown one with all of them.
+func oneOf[T ~string](s string, choices []T) (T, error) {
+	names := make([]string, len(choices))
+	for i, c := range choices {
+		if strings.EqualFold(s, string(c)) {
+			return c, nil
+		}
+		names[i] = string(c)
+	}
+	return "", fmt.Errorf("%q is none of %s", s, strings.Join(names, ", "))
+}
