@@ -1,0 +1,85 @@
+package input
+
+import (
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"set-org-secret/internal/secret"
+)
+
+func fuzzed(env map[string]string) Result {
+	return Read(Source{Getenv: func(k string) string { return env[k] }, Open: func(string) (fs.File, error) { return nil, os.ErrNotExist }})
+}
+
+// FuzzBulk holds that no message about a bulk shows a value, and that whatever
+// is taken is masked line by line as far as masks go.
+func FuzzBulk(f *testing.F) {
+	for _, seed := range []string{
+		`{"A": "1\n", "b": "x"}`, "A=1\nB<<EOF\nx\ny\nEOF\n", `{"A": 5}`, "A<<\n", "x", "{", `{"A": "\ud83d"}`, "A='x'\r\n",
+	} {
+		f.Add(seed, "Zq9vTs81Kd")
+	}
+	f.Fuzz(func(t *testing.T, text, plain string) {
+		// A value long and odd enough that no message holds it by chance.
+		if len(plain) < 10 || strings.ContainsFunc(plain, func(r rune) bool { return r < '0' || r > 'z' || r > '9' && r < 'A' || r > 'Z' && r < 'a' }) {
+			return
+		}
+		text = strings.ReplaceAll(text, "x", plain)
+		r := fuzzed(map[string]string{"INPUT_SECRETS": text, "INPUT_TOKEN": "t0ken", "GITHUB_REPOSITORY_OWNER": "acme"})
+		for _, fault := range r.Faults {
+			// Names are public in JSON, where they are told apart from values.
+			if strings.Contains(fault.Text, plain) && !strings.HasPrefix(strings.TrimSpace(text), "{") {
+				t.Errorf("a fault shows the value: %s", fault)
+			}
+		}
+		if len(r.Faults) > 0 {
+			return
+		}
+		for _, e := range r.Config.Entries {
+			value := string(e.Value.Reveal())
+			if len(strings.Fields(value)) == 1 && len(strings.TrimSpace(value)) >= 4 && !strings.ContainsRune(value, '�') && !slices.Contains(r.Masks.Lines(), strings.TrimSpace(value)) && !strings.ContainsAny(value, "\r\n") {
+				t.Errorf("%s is not masked: %q of %q", e.Name, value, r.Masks.Lines())
+			}
+		}
+	})
+}
+
+// FuzzLists holds that what passes as a name, a repository or an organization is
+// one safe segment of a path.
+func FuzzLists(f *testing.F) {
+	for _, seed := range []string{"DB", "a,b", "../x", "GITHUB_X", "a/b", "%2e%2e", "svc-*", "!x", "none", "{a,b}", "a\x00b", "ACME/.."} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		r := fuzzed(map[string]string{"INPUT_ORG": text, "INPUT_SECRET_NAME": text, "INPUT_SELECTED_REPOSITORIES": text, "INPUT_SECRET_VALUE": "value", "INPUT_TOKEN": "t0ken"})
+		safe := func(what, s string) {
+			if s == "." || s == ".." || s == "" || strings.ContainsAny(s, "/\\%?#\r\n\x00 ") {
+				t.Errorf("%s %q passed", what, s)
+			}
+		}
+		if !slices.ContainsFunc(r.Faults, func(f Fault) bool { return f.Input == "org" }) {
+			safe("org", r.Config.Org)
+		}
+		for _, e := range r.Config.Entries {
+			if e.Name != "" {
+				safe("name", string(e.Name))
+				if _, err := secret.ParseName(string(e.Name)); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		if s := r.Config.Selection; s != nil {
+			for _, name := range s.Names {
+				safe("repository", name)
+			}
+		}
+		for _, fault := range r.Faults {
+			if strings.ContainsAny(fault.Text, "\r\n") {
+				t.Errorf("a fault of two lines: %q", fault.Text)
+			}
+		}
+	})
+}

@@ -1,0 +1,443 @@
+package input
+
+import (
+	"encoding/base64"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"set-org-secret/internal/secret"
+)
+
+const plain = "Correct-Horse 42" // what no message may hold
+
+// read reads inputs the way the runner hands them over, over a request for one
+// secret that is in order.
+func read(t *testing.T, with map[string]string) Result {
+	t.Helper()
+	env := map[string]string{
+		"GITHUB_REPOSITORY_OWNER": "acme", "GITHUB_API_URL": "https://api.github.com",
+		"GITHUB_WORKSPACE": t.TempDir(),
+	}
+	defaults := map[string]string{"secret_name": "DB_PASSWORD", "secret_value": plain, "token": "ghp_test"}
+	if with["mode"] != "" && with["mode"] != "set" && with["mode"] != "seal" || hasSource(with) {
+		delete(defaults, "secret_value")
+	}
+	if with["secrets"] != "" || with["secrets_file"] != "" {
+		delete(defaults, "secret_name")
+	}
+	for name, value := range defaults {
+		env["INPUT_"+strings.ToUpper(name)] = value
+	}
+	for name, value := range with {
+		if i := slices.IndexFunc(Inputs, func(i Input) bool { return i.Name == name }); i < 0 {
+			t.Fatalf("there is no input %s", name)
+		}
+		env["INPUT_"+strings.ToUpper(name)] = value
+	}
+	return Read(Source{Getenv: func(k string) string { return env[k] }, Open: func(name string) (fs.File, error) { return os.Open(name) }})
+}
+
+func hasSource(with map[string]string) bool {
+	for _, name := range []string{"secret_value", "secret_file", "secrets", "secrets_file", "encrypted_value", "key_id", "sealed"} {
+		if _, ok := with[name]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+func texts(r Result) string {
+	var b strings.Builder
+	for _, f := range r.Faults {
+		b.WriteString(f.Error() + "\n")
+	}
+	return b.String()
+}
+
+func box(n int) string { return base64.StdEncoding.EncodeToString(make([]byte, n)) }
+
+// TestFaults has each guard and each contradiction, with a piece of its words.
+func TestFaults(t *testing.T) {
+	type with = map[string]string
+	long := strings.Repeat("x", secret.MaxValueBytes+1)
+	tests := []struct {
+		name string
+		with with
+		want []string // one for each fault, in order
+	}{
+		{"fine", with{}, nil},
+		{"unknown mode", with{"mode": "delete"}, []string{`mode: "delete" is none of set, seal, check, access`}},
+		{"mode in capitals", with{"mode": "Set", "secret_value": plain}, nil},
+		{"all at once", with{"secret_value": "", "visibility": "privat", "selected_repository_ids": "12x"}, []string{
+			"secret_value: empty. A job output that GitHub masked arrives empty in the next job",
+			`visibility: "privat" is none of all, private, selected`,
+			`selected_repository_ids: "12x" is not a number`,
+		}},
+		{"org is no segment", with{"org": "../x"}, []string{`org: "../x" is not an organization's login`}},
+		{"org of dots", with{"org": ".."}, []string{"org:"}},
+		{"store unknown", with{"stores": "actions, vault"}, []string{`stores: "vault" is none of actions, dependabot, codespaces, agents`}},
+		{"store twice", with{"stores": "actions,Actions"}, []string{"stores: actions stands twice"}},
+		{"no store", with{"stores": ","}, []string{"stores: no store is named"}},
+
+		{"name missing", with{"secret_name": " "}, []string{"secret_name: missing"}},
+		{"name with hyphen", with{"secret_name": "db-password"}, []string{`secret_name: "db-password" has characters other than letters, digits and _; DB_PASSWORD would be legal`}},
+		{"name with leading digit", with{"secret_name": "1st"}, []string{"_1ST would be legal"}},
+		{"name of GitHub's", with{"secret_name": "GitHub_Token"}, []string{"starts with GITHUB_"}},
+		{"name with newline", with{"secret_name": "A\nB"}, []string{"one value has one name"}},
+		{"name with path", with{"secret_name": "../../user/keys"}, []string{"secret_name:"}},
+
+		{"no source", with{"secret_value": ""}, []string{"secret_value: empty"}},
+		{"two sources", with{"secret_name": "X", "secret_value": plain, "secrets": "A=b"}, []string{"secret_value: given together with secrets"}},
+		{"mask", with{"secret_value": " ***\n"}, []string{"secret_value: is nothing but ***"}},
+		{"expression", with{"secret_value": "${{ secrets.X }}\n"}, []string{"secret_value: is an expression"}},
+		{"two expressions are text", with{"secret_value": "${{ a }}${{ b }}"}, nil},
+		{"too long", with{"secret_value": long}, []string{"secret_value: 49,153 bytes, GitHub stores at most 49,152"}},
+		{"just as long as may be", with{"secret_value": long[1:]}, nil},
+		{"long but for the newline", with{"secret_value": long[1:] + "\n", "trim_trailing_newline": "true"}, nil},
+		{"newline alone, trimmed", with{"secret_value": "\n", "trim_trailing_newline": "true"}, []string{"secret_value: empty"}},
+		{"trim is no boolean", with{"trim_trailing_newline": "yes"}, []string{`trim_trailing_newline: "yes" is neither true nor false`}},
+		{"file missing", with{"secret_file": "no/such/file"}, []string{`secret_file: "no/such/file": no such file or directory`}},
+		{"file of a job container", with{"secret_file": "/__w/repo/key.pem"}, []string{"under a job container give a path relative to the workspace"}},
+
+		{"visibility all with list", with{"visibility": "all", "selected_repository_ids": "1"}, []string{"visibility: all contradicts the repositories that are named"}},
+		{"visibility private with none", with{"visibility": "private", "selected_repositories": "none"}, []string{"visibility: private contradicts"}},
+		{"selected without a list", with{"visibility": "selected"}, nil},
+		{"negative id", with{"selected_repository_ids": "-1"}, []string{`"-1" is not a number`}},
+		{"names among ids", with{"selected_repository_ids": "web"}, []string{"names go into selected_repositories"}},
+		{"repository of another org", with{"selected_repositories": "other/web"}, []string{`"other/web" is not a repository of "acme"`}},
+		{"repository of this org", with{"selected_repositories": "ACME/web"}, nil},
+		{"repository with a path", with{"selected_repositories": "../x"}, []string{"selected_repositories:"}},
+		{"repository of dots", with{"selected_repositories": ".."}, []string{`".." is not the name of a repository`}},
+		{"none and more", with{"selected_repositories": "none, web"}, []string{"none stands alone"}},
+		{"none with ids", with{"selected_repositories": "none", "selected_repository_ids": "7"}, []string{"none contradicts selected_repository_ids"}},
+		{"only exclusions", with{"selected_repositories": "!web"}, []string{"only leaves repositories out"}},
+		{"broken glob", with{"selected_repositories": "svc-[a"}, []string{`"svc-[a" is not a glob`}},
+		{"glob with braces", with{"selected_repositories": "{a,b}-*, web"}, nil},
+		{"empty list", with{"selected_repositories": ","}, []string{"say none for the empty list"}},
+
+		{"token missing", with{"token": " "}, []string{"token: missing. GITHUB_TOKEN can't reach organization secrets"}},
+		{"token with newline inside", with{"token": "ghp_a\nghp_b"}, []string{"token: has white space"}},
+		{"token masked", with{"token": "***"}, []string{"token: is a placeholder"}},
+		{"api_url in the clear", with{"api_url": "http://ghe.example/api/v3"}, []string{"is not https"}},
+		{"api_url on loopback", with{"api_url": "http://127.0.0.1:8080"}, nil},
+		{"api_url that only looks like loopback", with{"api_url": "http://127.0.0.1.example.com"}, []string{"is not https"}},
+		{"api_url with credentials", with{"api_url": "https://u:" + "pw@ghe.example"}, []string{"api_url: has credentials in it"}},
+		{"api_url with query", with{"api_url": "https://ghe.example/?x=1"}, []string{"api_url: has a query"}},
+		{"api_url with fragment", with{"api_url": "https://ghe.example/#"}, []string{"api_url: has a query"}},
+		{"api_url without scheme", with{"api_url": "ghe.example/api/v3"}, []string{"api_url:"}},
+		{"api_url of nothing", with{"api_url": "https://"}, []string{"api_url:"}},
+		{"certificate that is none", with{"ca_certificate": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"}, []string{"ca_certificate: certificate 1 can't be parsed"}},
+		{"certificate file missing", with{"ca_certificate": "ca.pem"}, []string{"ca_certificate: neither PEM text nor a file"}},
+		{"timeout without unit", with{"timeout": "30"}, []string{`timeout: "30" is no duration; write it like 90s, 5m, 12h or 30d`}},
+		{"timeout of nothing", with{"timeout": "0s"}, []string{"timeout: must be more than nothing"}},
+		{"dry_run", with{"dry_run": "1"}, []string{"dry_run:"}},
+
+		{"set with max_age", with{"max_age": "30d"}, []string{"max_age: not used in mode set, only in mode check"}},
+		{"set with public_key", with{"public_key": box(32)}, []string{"public_key: not used in mode set, only in mode seal"}},
+		{"seal with visibility", with{"mode": "seal", "visibility": "all"}, []string{"visibility: not used in mode seal, only in mode set"}},
+		{"check with a value", with{"mode": "check", "secret_value": plain}, []string{"secret_value: not used in mode check, only in mode set or seal"}},
+		{"access with visibility", with{"mode": "access", "selected_repositories": "web", "visibility": "selected"}, []string{"visibility: not used"}},
+
+		{"sealed without its key", with{"encrypted_value": box(60)}, []string{"key_id: missing beside encrypted_value"}},
+		{"key without a value", with{"key_id": "568"}, []string{"encrypted_value: missing beside key_id"}},
+		{"sealed too short", with{"encrypted_value": box(47), "key_id": "568"}, []string{"encrypted_value: encrypted_value: 47 bytes"}},
+		{"sealed for two stores", with{"encrypted_value": box(60), "key_id": "568", "stores": "actions,dependabot"}, []string{"stores: each store has a key of its own"}},
+		{"sealed in order", with{"encrypted_value": box(60), "key_id": "568"}, nil},
+
+		{"offline in order", with{"mode": "seal", "public_key": goodKey, "key_id": "568", "token": "", "secret_value": plain}, nil},
+		{"offline without id", with{"mode": "seal", "public_key": goodKey, "secret_value": plain}, []string{"key_id: missing beside public_key"}},
+		{"offline without key", with{"mode": "seal", "key_id": "568", "secret_value": plain}, []string{"public_key: missing beside key_id"}},
+		{"offline with a key to which all open", with{"mode": "seal", "key_id": "568", "public_key": box(32), "secret_value": plain}, []string{"public_key: public key: a low-order point"}},
+		{"seal without a name", with{"mode": "seal", "secret_name": ""}, nil},
+		{"seal asks GitHub", with{"mode": "seal", "token": ""}, []string{"token: missing"}},
+
+		{"check in order", with{"mode": "check", "max_age": "30d"}, nil},
+		{"check of all", with{"mode": "check", "secret_name": "*"}, nil},
+		{"check of nothing", with{"mode": "check", "secret_name": ""}, []string{"say * for every secret"}},
+		{"check of one twice", with{"mode": "check", "secret_name": "A, a"}, []string{"secret_name: A stands twice"}},
+		{"max_age of nothing", with{"mode": "check", "max_age": "0d"}, []string{"max_age: must be more than nothing"}},
+		{"access without a list", with{"mode": "access"}, []string{"selected_repositories: mode access replaces the list"}},
+		{"access in order", with{"mode": "access", "selected_repositories": "none"}, nil},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			r := read(t, test.with)
+			if len(r.Faults) != len(test.want) {
+				t.Fatalf("got %d faults, want %d:\n%s", len(r.Faults), len(test.want), texts(r))
+			}
+			for i, want := range test.want {
+				if got := r.Faults[i].Error(); !strings.Contains(got, want) {
+					t.Errorf("got %q, want a fault with %q", got, want)
+				}
+			}
+			if all := texts(r) + strings.Join(r.Warnings, "\n"); strings.Contains(all, plain) {
+				t.Errorf("a message holds the plaintext: %s", all)
+			}
+		})
+	}
+}
+
+// goodKey is the base point's double, whose private key nobody needs.
+const goodKey = "L+V9o0fNYkMVKNqsX7spBzD/9oSvxM/C7ZCZX1jLO3Q="
+
+// TestBytes holds that a value is stored byte for byte.
+func TestBytes(t *testing.T) {
+	pem := "-----BEGIN X-----\nabc\n-----END X-----\n"
+	tests := []struct {
+		name, in, trim, want string
+		warned               bool
+	}{
+		{"as it is", "  two  spaces  ", "false", "  two  spaces  ", false},
+		{"last newline kept", pem, "", pem, true},
+		{"last newline dropped", pem, "true", strings.TrimSuffix(pem, "\n"), false},
+		{"one newline dropped, not two", "ab c\n\n", "true", "ab c\n", false},
+		{"CRLF dropped", "ab c\r\n", "TRUE", "ab c", false},
+		{"CR kept", "ab c\r", "true", "ab c\r", false},
+		{"commands are text", "::set-output name=x::y\n##[error]z%0A", "false", "::set-output name=x::y\n##[error]z%0A", false},
+		{"NUL and the like", "a\x00b\x7f", "false", "a\x00b\x7f", false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			r := read(t, map[string]string{"secret_value": test.in, "trim_trailing_newline": test.trim})
+			if len(r.Faults) > 0 {
+				t.Fatal(texts(r))
+			}
+			if got := string(r.Config.Entries[0].Value.Reveal()); got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+			if warned := strings.Contains(strings.Join(r.Warnings, "\n"), "ends in a newline"); warned != test.warned {
+				t.Errorf("warned: %v, want %v", warned, test.warned)
+			}
+		})
+	}
+}
+
+func TestSecretFile(t *testing.T) {
+	dir := t.TempDir()
+	every := make([]byte, 256)
+	for i := range every {
+		every[i] = byte(i)
+	}
+	write := func(name string, b []byte) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	got := read(t, map[string]string{"secret_file": write("every", every)})
+	if len(got.Faults) > 0 || string(got.Config.Entries[0].Value.Reveal()) != string(every) {
+		t.Errorf("the file's bytes did not arrive: %s", texts(got))
+	}
+	got = read(t, map[string]string{"secret_file": write("empty", nil)})
+	if texts(got) != "secret_file: the file is empty\n" {
+		t.Error(texts(got))
+	}
+	got = read(t, map[string]string{"secret_file": write("large", make([]byte, 10*secret.MaxValueBytes))})
+	if !strings.Contains(texts(got), "larger than the 49,152 bytes") {
+		t.Error(texts(got))
+	}
+	got = read(t, map[string]string{"secret_file": dir})
+	if !strings.Contains(texts(got), "not a regular file") {
+		t.Error(texts(got))
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	r := read(t, nil)
+	c := r.Config
+	if c.Mode != Set || c.Org != "acme" || len(c.Stores) != 1 || c.Stores[0] != secret.Actions || c.Timeout != 5*time.Minute || c.DryRun || c.Visibility != "" || c.Selection != nil || c.APIURL.String() != "https://api.github.com/" {
+		t.Errorf("defaults: %+v", c)
+	}
+}
+
+func TestDurations(t *testing.T) {
+	for s, want := range map[string]time.Duration{
+		"30d": 30 * 24 * time.Hour, "12h": 12 * time.Hour, "1d12h": 36 * time.Hour, "0.5d": 12 * time.Hour, "90s": 90 * time.Second,
+	} {
+		if got, err := parseDuration(s); err != nil || got != want {
+			t.Errorf("%s: got %v, %v", s, got, err)
+		}
+	}
+	for _, s := range []string{"", "d", "30", "5 m", "1e9d", "-1d", "999999999d", "12hd"} {
+		if got, err := parseDuration(s); err == nil {
+			t.Errorf("%q was taken as %v", s, got)
+		}
+	}
+}
+
+func TestMasks(t *testing.T) {
+	tests := []struct {
+		name, value string
+		want        []string
+	}{
+		{"one line", "hunter2 x", []string{"hunter2 x"}},
+		{"trimmed", "  hunter2\n", []string{"hunter2"}},
+		{"four characters of any kind", "!?!?", []string{"!?!?"}},
+		{"three are too few", "abc", nil},
+		{"lines", "{\n  \"a\": \"secret-one\"\n}\n", []string{`"a": "secret-one"`}},
+		{"PEM", "-----BEGIN X-----\r\nMIIE\r\n==\r\n-----END X-----\r\n", []string{"-----BEGIN X-----", "MIIE", "-----END X-----"}},
+		{"letters of any script count", "ключ\nдвері\n", []string{"ключ", "двері"}},
+		{"what is not UTF-8 is left out", "abcd\xff\nefgh", []string{"efgh"}},
+		{"each once", "same\nsame", []string{"same"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var m Masks
+			m.add([]byte(test.value))
+			if !slices.Equal(m.Lines(), test.want) {
+				t.Errorf("got %q, want %q", m.Lines(), test.want)
+			}
+		})
+	}
+}
+
+// TestMasksWhateverIsWrong holds that a refused input is masked all the same.
+func TestMasksWhateverIsWrong(t *testing.T) {
+	for name, with := range map[string]map[string]string{
+		"mode that has no value":  {"mode": "check", "secret_value": plain},
+		"unknown mode":            {"mode": "x", "secret_value": plain},
+		"broken JSON":             {"secrets": `{"A": "` + plain + `", `},
+		"a number":                {"secrets": `{"A": {"B": ["` + plain + `"]}}`},
+		"line without =":          {"secrets": "A=b\n" + plain},
+		"name that is not legal":  {"secrets": "not legal=" + plain},
+		"heredoc without its end": {"secrets": "A<<EOF\n" + plain + "\nEOG"},
+	} {
+		r := read(t, with)
+		if len(r.Faults) == 0 {
+			t.Errorf("%s: no fault", name)
+		}
+		if got := r.Masks.Redact("x" + plain + "y"); strings.Contains(got, plain) {
+			t.Errorf("%s: not masked: %q, masks %q", name, got, r.Masks.Lines())
+		}
+		if strings.Contains(texts(r), plain) {
+			t.Errorf("%s: shown: %s", name, texts(r))
+		}
+	}
+}
+
+func TestBulk(t *testing.T) {
+	tests := []struct {
+		name, text string
+		want       map[string]string
+		fault      string
+	}{
+		{"JSON", `{"A": "1\n", "b": "=#'\""}`, map[string]string{"A": "1\n", "B": `=#'"`}, ""},
+		{"JSON escapes", `{"A": "\ud83d\ude00 \ufffd"}`, map[string]string{"A": "😀 \ufffd"}, ""},
+		{"lines", "A=1 = 2 # x\nB= x \n\nC='q'\n", map[string]string{"A": "1 = 2 # x", "B": " x ", "C": "'q'"}, ""},
+		{"no expansion", "A=$HOME ${X} \\n", map[string]string{"A": "$HOME ${X} \\n"}, ""},
+		{"CR is part of it", "A=1\r\nB=2", map[string]string{"A": "1\r", "B": "2"}, ""},
+		{"heredoc", "K<<EOF\nline 1\n\nline=2\nEOF\nB=2", map[string]string{"K": "line 1\n\nline=2", "B": "2"}, ""},
+		{"heredoc that ends in a newline", "K<<EOF\nline 1\n\nEOF\n", map[string]string{"K": "line 1\n"}, ""},
+		{"<< in a value", "A=x<<y", map[string]string{"A": "x<<y"}, ""},
+		{"= in a delimiter", "A<<x=y\nv\nx=y", map[string]string{"A": "v"}, ""},
+
+		{"empty", " \n", nil, "holds no secrets"},
+		{"empty object", "{}", nil, "holds no secrets"},
+		{"list", `["a"]`, nil, "not an object of strings"},
+		{"number", "{\n\"A\": 12345}", nil, "the value at line 2, column 4 is not a string"},
+		{"null", `{"A": null}`, nil, "is not a string"},
+		{"cut", `{"A": "x`, nil, "broken JSON at line 1"},
+		{"more after it", `{"A": "x"} {}`, nil, "something follows the JSON object"},
+		{"same name", `{"A": "x", "A": "y"}`, nil, `"A" stands twice`},
+		{"same but for case", `{"A": "x", "a": "y"}`, nil, "A and a are one secret"},
+		{"half a pair", `{"A": "\ud83d x"}`, nil, "half a surrogate pair"},
+		{"illegal name", `{"aws-key.id": "x"}`, nil, "AWS_KEY_ID would be legal"},
+		{"empty value in JSON", `{"A": ""}`, nil, "A is empty. A job output that GitHub masked"},
+		{"empty value in a line", "A=", nil, "A is empty"},
+		{"not UTF-8", "A=1\nB=\xff", nil, "not UTF-8, from line 2, column 3"},
+		{"line without =", "A=1\nB", nil, "line 2 has no ="},
+		{"no delimiter", "A<<\nx\n", nil, "line 1: no delimiter"},
+		{"unfinished", "A<<EOF\nx\n", nil, "line 1: the delimiter of this value never comes"},
+		{"same name in lines", "A=1\nA=2", nil, "A stands twice, in lines 1 and 2"},
+		{"illegal name in lines", "A B=1", nil, "line 1: what stands before the ="},
+		{"too long", "A=" + strings.Repeat("x", secret.MaxValueBytes+1), nil, "A 49,153 bytes"},
+		{"masked", "A=***", nil, "A is nothing but ***"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			for _, source := range []string{"secrets", "secrets_file"} {
+				with := map[string]string{source: test.text}
+				if source == "secrets_file" {
+					path := filepath.Join(t.TempDir(), "secrets")
+					if err := os.WriteFile(path, []byte(test.text), 0o600); err != nil {
+						t.Fatal(err)
+					}
+					with[source] = path
+				}
+				r := read(t, with)
+				if test.fault != "" {
+					if !strings.Contains(texts(r), test.fault) || !strings.HasPrefix(texts(r), source+": ") {
+						t.Errorf("%s: got %q, want %q", source, texts(r), test.fault)
+					}
+					continue
+				}
+				got := map[string]string{}
+				for _, e := range r.Config.Entries {
+					got[string(e.Name)] = string(e.Value.Reveal())
+				}
+				if len(r.Faults) > 0 || len(got) != len(test.want) {
+					t.Fatalf("%s: got %q, %s", source, got, texts(r))
+				}
+				for name, want := range test.want {
+					if got[name] != want {
+						t.Errorf("%s: %s is %q, want %q", source, name, got[name], want)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestSealed(t *testing.T) {
+	ok := func(name, store string) string {
+		return `{"store":"` + store + `","secret_name":"` + name + `","operation":"sealed","visibility":"all","key_id":"568","encrypted_value":"` + box(60) + `"}`
+	}
+	tests := []struct {
+		name, names, stores, rows string
+		want                      string // NAME@store… in order
+		fault                     string
+	}{
+		{"in the order of the allowlist", "A,B", "actions,dependabot", ok("B", "actions") + "," + ok("A", "dependabot") + "," + ok("A", "actions") + "," + ok("B", "dependabot"), "A@actions A@dependabot B@actions B@dependabot", ""},
+		{"case does not count", "a", "actions", ok("A", "Actions"), "A@actions", ""},
+		{"done before", "A,B", "actions", ok("A", "actions") + `,{"store":"actions","secret_name":"B","operation":"updated","visibility":"all","key_id":"9"}`, "A@actions B@actions=updated", ""},
+		{"not allowed", "A", "actions", ok("A", "actions") + "," + ok("ADMIN", "actions"), "", "row 2: ADMIN in actions is not allowed by secret_name and stores"},
+		{"store not allowed", "A", "actions", ok("A", "actions") + "," + ok("A", "agents"), "", "row 2: A in agents is not allowed"},
+		{"missing", "A,B", "actions", ok("A", "actions"), "", "B in actions is named in secret_name and stores, but is not among"},
+		{"no value", "A", "actions", `{"store":"actions","secret_name":"A","operation":"failed","key_id":"568"}`, "", "row 1: A in actions has no encrypted_value and is not stored yet"},
+		{"twice", "A", "actions", ok("A", "actions") + "," + ok("a", "actions"), "", "row 2: A in actions stands twice"},
+		{"no key", "A", "actions", `{"store":"actions","secret_name":"A","encrypted_value":"` + box(60) + `"}`, "", "key_id: empty"},
+		{"no box", "A", "actions", `{"store":"actions","secret_name":"A","key_id":"1","encrypted_value":"????"}`, "", "not base64"},
+		{"not rows", "A", "actions", `"x"`, "", "not the results of a seal run"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			r := read(t, map[string]string{"sealed": "[" + test.rows + "]", "secret_name": test.names, "stores": test.stores})
+			if test.fault != "" {
+				if len(r.Faults) != 1 || !strings.Contains(texts(r), test.fault) {
+					t.Errorf("got %q, want %q alone", texts(r), test.fault)
+				}
+				return
+			}
+			var got []string
+			for _, s := range r.Config.Sealed {
+				text := string(s.Name) + "@" + string(s.Store)
+				if s.Done != "" {
+					text += "=" + string(s.Done)
+				}
+				got = append(got, text)
+			}
+			if strings.Join(got, " ") != test.want || len(r.Faults) > 0 {
+				t.Errorf("got %q, want %q; %s", got, test.want, texts(r))
+			}
+		})
+	}
+	if r := read(t, map[string]string{"sealed": "[" + ok("A", "actions") + "]", "secret_name": ""}); !strings.Contains(texts(r), "the job that sealed must not choose them") {
+		t.Error(texts(r))
+	}
+}
