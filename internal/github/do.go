@@ -102,23 +102,8 @@ func (c *Client) try(ctx context.Context, call *call, body, out any, sent *atomi
 		return &Error{op: call.op, fact: "the request can't be built"}
 	}
 
-	// A signal cuts a read at once, and a write after a grace, so that its
-	// outcome is known where GitHub answers at all.
-	tryCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tryTimeout)
+	tryCtx, cancel := oneTry(ctx, call.body != nil)
 	defer cancel()
-	defer context.AfterFunc(ctx, func() {
-		if call.body == nil {
-			cancel()
-			return
-		}
-		timer := time.NewTimer(grace)
-		defer timer.Stop()
-		select {
-		case <-timer.C:
-			cancel()
-		case <-tryCtx.Done():
-		}
-	})()
 	tryCtx = httptrace.WithClientTrace(tryCtx, &httptrace.ClientTrace{WroteHeaders: func() { sent.Store(true) }})
 
 	call.status, call.requestID = 0, ""
@@ -144,6 +129,24 @@ func (c *Client) try(ctx context.Context, call *call, body, out any, sent *atomi
 		err = readErr
 	}
 	return c.unanswered(ctx, call, err, sent.Load())
+}
+
+// oneTry bounds a try. A signal cuts a read at once, and a write after a grace, so
+// that its outcome is known where GitHub answers at all.
+func oneTry(ctx context.Context, write bool) (context.Context, context.CancelFunc) {
+	try, cancel := context.WithTimeout(context.WithoutCancel(ctx), tryTimeout)
+	stop := context.AfterFunc(ctx, func() {
+		if write {
+			timer := time.NewTimer(grace)
+			defer timer.Stop()
+			select {
+			case <-timer.C:
+			case <-try.Done():
+			}
+		}
+		cancel()
+	})
+	return try, func() { stop(); cancel() }
 }
 
 // learn keeps what every answer tells beside its body.
