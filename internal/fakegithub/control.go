@@ -1,0 +1,50 @@
+package fakegithub
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+)
+
+// Control lets another process look at a Server and script it: GET state and
+// journal, POST faults and world. It is no part of GitHub's API; whoever wants
+// it mounts it beside.
+func (s *Server) Control() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /state", func(w http.ResponseWriter, _ *http.Request) {
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		_ = enc.Encode(s.Secrets())
+	})
+	mux.HandleFunc("GET /journal", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, s.JournalText())
+	})
+	mux.HandleFunc("GET /key/{org}/{store}", func(w http.ResponseWriter, req *http.Request) {
+		id, key := s.Key(req.PathValue("org"), req.PathValue("store"))
+		_ = json.NewEncoder(w).Encode(map[string]string{"key_id": id, "public_key": key})
+	})
+	mux.HandleFunc("POST /faults", func(w http.ResponseWriter, req *http.Request) {
+		var faults []Fault
+		if err := json.NewDecoder(req.Body).Decode(&faults); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		for _, f := range faults {
+			s.AddFault(f)
+		}
+	})
+	mux.HandleFunc("POST /world", func(w http.ResponseWriter, req *http.Request) {
+		text, err := io.ReadAll(req.Body)
+		var world World
+		if err == nil {
+			world, err = ParseWorld(text)
+		}
+		if err == nil {
+			err = s.Reset(world)
+		}
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+		}
+	})
+	return mux
+}

@@ -1,0 +1,265 @@
+package fakerunner
+
+import (
+	"encoding/base64"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func equal[T comparable](t *testing.T, what string, got, want T) {
+	t.Helper()
+	if got != want {
+		t.Errorf("%s: got %q, want %q", what, any(got), any(want))
+	}
+}
+
+func equalLines(t *testing.T, what string, got []string, want ...string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("%s:\n got %q\nwant %q", what, got, want)
+	}
+}
+
+// Runner.Sdk/ProcessInvoker.cs reads with StreamReader.ReadLine.
+func TestLinesEndAtLFCRLFAndBareCR(t *testing.T) {
+	for in, want := range map[string][]string{
+		"":               nil,
+		"a\nb\r\nc\rd":   {"a", "b", "c", "d"},
+		"a\n":            {"a"},
+		"a\n\n\r\rb\n\n": {"a", "", "", "", "b", ""},
+		"\ufeffa\xffb":   {"a\ufffdb"},
+	} {
+		equalLines(t, in, New().Process(in).Lines, want...)
+	}
+	// What a bare CR reveals is a command.
+	equalLines(t, "bare CR", New().Process("text\r::add-mask::hush\nhush").Lines, "text", "***")
+}
+
+// Runner.Common/ActionCommand.cs, TryParseV2 and TryParse.
+func TestFindsCommands(t *testing.T) {
+	for in, want := range map[string]Annotation{
+		"::error::boom":                               {Error, "", "boom"},
+		"\t \u00a0::Warning::w":                       {Warning, "", "w"},
+		"::notice title=T::n":                         {Notice, "T", "n"},
+		"::error TITLE=a%2Cb%3Ac%25%0A,x=1::d":        {Error, "a,b:c%\n", "d"},
+		"::error title==a,title=::d":                  {Error, "a", "d"},
+		"::error  title=spaces ::d":                   {Error, "spaces", "d"},
+		"::error title=a::b::c":                       {Error, "a", "b::c"},
+		"::error::%0Atwo%0D%250A%3A%2C":               {Error, "", "\ntwo\r%0A%3A%2C"},
+		"before ##[error]boom":                        {Error, "", "boom"},
+		"##[warning title=a,b;x=y]w%5D%3B ]":          {Warning, "a,b", "w]; ]"},
+		"::nonsense::##[error]boom":                   {Error, "", "boom"},
+		"##[notice file=f;title= T]":                  {Notice, " T", ""},
+		"::error:\u200d:boom":                         {Error, "", ":boom"},
+		"::error::" + strings.Repeat("x", 5000):       {Error, "", strings.Repeat("x", AnnotationLength)},
+		"::error::" + strings.Repeat("\U0001F511", 9): {Error, "", strings.Repeat("\U0001F511", 9)},
+	} {
+		got := New().Process(in).Annotations
+		if len(got) != 1 || got[0] != want {
+			t.Errorf("%q:\n got %q\nwant %q", in, got, want)
+		}
+	}
+}
+
+func TestLeavesOtherLinesAlone(t *testing.T) {
+	for _, in := range []string{
+		"a ::error::boom", ": :error::boom", "::error:boom", "::error boom", "::nonsense::boom", "::::",
+		"##[error boom", "# #[error]boom", "##[ error]boom", "##[nonsense]a ##[error]boom",
+		"#\u200d#[error]boom", // found, but cut one character too early
+		"::internal-set-repo-path repoFullName=a/b,workspaceRepo=true::/",
+		"::error :", "", "  indented",
+	} {
+		log := New().Process(in + "\n")
+		equalLines(t, in, log.Lines, in)
+		equal(t, "commands of "+in, len(log.Commands), 0)
+	}
+	// Runner.Worker/Handlers/OutputManager.cs.
+	equalLines(t, "markers", New().Process("a ##[start-action id=1]").Lines, `a ##[\start-action id=1]`)
+}
+
+// The order of the tables in Runner.Common/ActionCommand.cs: %25 comes last.
+func TestUnescapesOnce(t *testing.T) {
+	log := New().Process("::add-mask::100%2525%250A")
+	equalLines(t, "masks", log.Masks, "100%25%0A")
+}
+
+// Runner.Worker/ActionCommandManager.cs, AddMaskCommandExtension.
+func TestAddMask(t *testing.T) {
+	r := New()
+	log := r.Process("hush\n::add-mask::hush\nhush now\n  ::ADD-MASK::  one %0D%0A}%0A%0A two\n" +
+		"one two { }\n::add-mask::hush\n::add-mask:: \n")
+	equalLines(t, "lines", log.Lines, "hush", "*** now", "*** *** { ***",
+		"Warning: add-mask was given nothing to mask")
+	equalLines(t, "masks", log.Masks, "hush", "  one \r\n}\n\n two", "one", "}", "two")
+	equalLines(t, "commands", log.Commands, "add-mask", "add-mask", "add-mask", "add-mask")
+	// The next step knows them.
+	equalLines(t, "next step", r.Process("HUSH hush").Lines, "HUSH ***")
+}
+
+// Runner.Worker/ExecutionContext.cs, AddIssue: the message alone is masked.
+func TestTitlesAreNotMasked(t *testing.T) {
+	log := New().Process("::add-mask::hush\n::error title=hush::hush")
+	if want := (Annotation{Error, "hush", "***"}); len(log.Annotations) != 1 || log.Annotations[0] != want {
+		t.Errorf("got %q", log.Annotations)
+	}
+	equalLines(t, "lines", log.Lines, "Error: ***")
+}
+
+// Runner.Worker/ExecutionContext.cs, _maxCountPerIssueType.
+func TestKeepsTenAnnotationsOfAKind(t *testing.T) {
+	log := New().Process(strings.Repeat("::error::e\n", 12) + "::warning::w\n")
+	equal(t, "annotations", len(log.Annotations), 11)
+	equal(t, "lines", len(log.Lines), 13)
+}
+
+func TestMessagesOfSeveralLines(t *testing.T) {
+	equalLines(t, "error", New().Process("::error::a%0Ab%0D%0Ac").Lines, "Error: a", "b", "c")
+	equalLines(t, "group", New().Process("::group::G\nin\n::endgroup::ignored\nout").Lines, "▸ G", "in", "out")
+}
+
+// Runner.Worker/ActionCommandManager.cs, the stop token.
+func TestStopCommands(t *testing.T) {
+	r := New()
+	log := r.Process("::stop-commands::Pa%75se-token\n::error::a\n##[warning]b\n::PA%75SE-TOKEN::\n::error::c\n::pa%75se-token::\n")
+	equalLines(t, "lines", log.Lines, "::stop-commands::***", "::error::a", "Warning: b", "::PA%75SE-TOKEN::", "Error: c", "::pa%75se-token::")
+	equalLines(t, "commands", log.Commands, "stop-commands", "error")
+	equalLines(t, "mask", log.Masks, "Pa%75se-token")
+	// A short token is not masked, and the step's end ends the stop.
+	equalLines(t, "short", r.Process("::stop-commands::sixsix\n::error::a").Lines, "::stop-commands::sixsix", "::error::a")
+	equalLines(t, "next", r.Process("::error::a").Lines, "Error: a")
+	for _, token := range []string{"", "Pause-Logging", "ERROR", "stop-commands"} {
+		log := r.Process("::stop-commands::" + token + "\n::error::unread\nunread\n")
+		if !log.Failed || len(log.Lines) != 1 || len(log.Commands) != 1 {
+			t.Errorf("token %q: %+v", token, log)
+		}
+	}
+}
+
+// Runner.Worker/ActionCommandManager.cs; Runner.Worker/ExecutionContext.cs, Debug.
+func TestDebugAndEcho(t *testing.T) {
+	const out = "::debug::a%0Ab\n::add-mask::hush\n::group::hush\n"
+	equalLines(t, "without", New().Process(out).Lines, "▸ ***")
+	debug := New()
+	debug.Debug = true
+	equalLines(t, "with", debug.Process(out).Lines, "##[debug]a", "##[debug]b", "::add-mask::***", "::group::***", "▸ ***")
+	equalLines(t, "echo", New().Process("::echo:: On \n::endgroup::\n::echo::off\n::endgroup::\n").Lines, "::endgroup::", "::echo::off")
+	if log := New().Process("::echo::maybe"); !log.Failed || len(log.Annotations) != 2 {
+		t.Errorf("%+v", log)
+	}
+}
+
+func TestDisabledAndDeprecatedCommands(t *testing.T) {
+	for in, failed := range map[string]bool{
+		"::set-env name=A::b": true, "::add-path::/p": true, "::set-output::v": true, "##[set-output name=a]v": false,
+		"::save-state name=a::v": false, "::add-matcher::m.json": false,
+	} {
+		log := New().Process(in)
+		equal(t, in, log.Failed, failed)
+		equal(t, in, len(log.Commands), 1)
+	}
+}
+
+// Runner.Common/HostContext.cs names the encoders, Sdk/DTLogging/Logging/ValueEncoders.cs states them.
+func TestEncoders(t *testing.T) {
+	b64 := base64.StdEncoding.EncodeToString
+	for _, test := range []struct {
+		value         string
+		hidden, shown []string
+	}{
+		{"p&ss'w\"<or>d", []string{
+			"p&ss'w\"<or>d", b64([]byte("p&ss'w\"<or>d")), b64([]byte("&ss'w\"<or>d")), b64([]byte("ss'w\"<or>d")),
+			`p&ss'w\"<or>d`, `p&ss''w"<or>d`, "p%26ss%27w%22%3Cor%3Ed", "p&amp;ss&apos;w&quot;&lt;or&gt;d", `ss'w"<or>d`,
+		}, []string{"70267373277722", "p%26ss%27w%22%3cor%3ed", b64([]byte("s'w\"<or>d")), "P&SS'W\"<OR>D"}},
+		{"a\tb\x01\u2028/é", []string{`a\tb\u0001\u2028/é`, "a%09b%01%E2%80%A8%2F%C3%A9"}, []string{`a\tb\u0001\u2028\/é`}},
+		{`"quoted8"`, []string{"quoted8"}, nil},
+		{`"quote8"`, nil, []string{"quote8"}},
+		{"first&second&third3", []string{"first&second&", "third3"}, []string{"first&second", "hird3"}},
+		{"first&+second&third", []string{"first&+", "econd&third"}, []string{"first&", "third"}},
+		{"abcd&efghi", nil, []string{"abcd&", "efghi"}},
+		{"}", []string{"}"}, nil}, // no smallest length
+	} {
+		r := New()
+		r.Secret(test.value)
+		for _, s := range test.hidden {
+			equal(t, test.value+" as "+s, r.Mask("<"+s+">"), "<***>")
+		}
+		for _, s := range test.shown {
+			equal(t, test.value+" as "+s, r.Hides(s), false)
+		}
+	}
+	// A secret inside a longer encoded text, at each of the three shifts.
+	r := New()
+	r.Secret("secretsecret")
+	for _, before := range []string{"", "u", "us", "use"} {
+		equal(t, before, r.Hides(b64([]byte(before+"secretsecretsec"))), before == "" || before == "use")
+		equal(t, before, r.Hides(b64([]byte(before+"secretsecret"))), true)
+	}
+}
+
+// Sdk/DTLogging/Logging/SecretMasker.cs: positions merge where they overlap or touch.
+func TestMerging(t *testing.T) {
+	r := New()
+	for _, v := range []string{"abc", "cde", "fgh", "aa"} {
+		r.Secret(v)
+	}
+	for in, want := range map[string]string{
+		"xabcdex": "x***x", "abcfgh": "***", "abc fgh": "*** ***", "aaaaa": "***", "abcde abc": "*** ***", "": "", "none": "none",
+	} {
+		equal(t, in, r.Mask(in), want)
+	}
+}
+
+// Runner.Worker/Worker.cs, InitializeSecretMasker.
+func TestSecret(t *testing.T) {
+	r := New()
+	r.Secret(" \n top \r\n }\n end\n")
+	r.Secret("  ")
+	equal(t, "lines", r.Mask("top } end {"), "*** *** *** {")
+	equal(t, "whole", r.Mask("<top \r\n }\n end>"), "<***>")
+}
+
+// Runner.Worker/JobExtension.cs.
+func TestJobOutputs(t *testing.T) {
+	r := New()
+	r.Process("::add-mask::hush\n::add-mask::}")
+	kept, dropped := r.JobOutputs(map[string]string{"a": "fine", "b": "a hush b", "c": "", "d": `{"x":1}`, "e": "***"})
+	if want := map[string]string{"a": "fine", "e": "***"}; !maps.Equal(kept, want) {
+		t.Errorf("kept %q, want %q", kept, want)
+	}
+	equalLines(t, "dropped", dropped, "b", "d")
+	equal(t, "size", SizeOutputs(map[string]string{"ab": "é", "c": "\U0001F511"}), 12)
+}
+
+// Runner.Worker/FileCommandManager.cs, CreateStepSummaryCommand.
+func TestSummary(t *testing.T) {
+	r := New()
+	r.Secret("one\ntwo")
+	got, err := r.Summary("a one\r\ntwo\rend")
+	equal(t, "masked", got, "a ***\n***\nend\n")
+	equal(t, "error", err, nil)
+	if _, err = r.Summary(strings.Repeat("x", SummarySize)); err != nil {
+		t.Error(err)
+	}
+	if _, err = r.Summary(strings.Repeat("x", SummarySize+1)); !errors.Is(err, ErrSummaryTooLarge) {
+		t.Error(err)
+	}
+	got, _ = r.Summary("")
+	equal(t, "empty", got, "")
+}
+
+// Runner.Worker/ActionRunner.cs merges, Runner.Worker/Handlers/Handler.cs names; paths by
+// Runner.Worker/Handlers/ContainerActionHandler.cs and Runner.Worker/Container/ContainerInfo.cs.
+func TestInputs(t *testing.T) {
+	r := &Runner{Temp: "/tmp/t", Workspace: "/home/w"}
+	got := r.Inputs(
+		map[string]string{"Org": "acme", "mode": "", "extra one": " x ", "f": "/home/w/a", "g": "/home/w", "h": "/home/wx", "i": "/tmp/t/_github_home/k", "j": "x /tmp/t"},
+		map[string]string{"org": "default", "mode": "set", "stores": "actions", "token": "", "path": "/tmp/t/p"})
+	equalLines(t, "inputs", got,
+		"INPUT_EXTRA_ONE= x ", "INPUT_F=/github/workspace/a", "INPUT_G=/github/workspace", "INPUT_H=/home/wx",
+		"INPUT_I=/github/home/k", "INPUT_J=x /tmp/t", "INPUT_MODE=", "INPUT_ORG=acme",
+		"INPUT_PATH=/github/runner_temp/p", "INPUT_STORES=actions", "INPUT_TOKEN=")
+	equalLines(t, "host", New().Inputs(map[string]string{"p": "/tmp/t"}, nil), "INPUT_P=/tmp/t")
+}
