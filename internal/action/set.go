@@ -28,7 +28,7 @@ func (r *run) upsert(ctx context.Context, job upsert.Job) []secret.Outcome {
 	c := r.config
 	columns := width(job.Items, func(i upsert.Item) secret.Name { return i.Name })
 	progress := progress{total: len(job.Items), last: time.Now()}
-	job.GitHub, job.Rand, job.DryRun = r.github, r.Rand, c.DryRun
+	job.GitHub, job.Rand, job.DryRun, job.Note = r.github, r.Rand, c.DryRun, r.report.Line
 	job.NeedsStanding = c.Visibility == "" || c.Visibility == secret.Selected
 	job.Resolve = func(ctx context.Context) (upsert.Want, error) {
 		want := upsert.Want{Visibility: c.Visibility}

@@ -203,8 +203,8 @@ func adviceOf(err error) string {
 // secrets", "2 repositories".
 func count(n int, noun string) string {
 	if n != 1 {
-		if stem, ok := strings.CutSuffix(noun, "y"); ok {
-			noun = stem + "ie"
+		if stem, ok := strings.CutSuffix(noun, "ry"); ok {
+			noun = stem + "rie"
 		}
 		noun += "s"
 	}

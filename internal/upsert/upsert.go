@@ -122,6 +122,8 @@ type Job struct {
 	DryRun        bool
 	// AccessOnly replaces the lists of selected repositories and nothing else.
 	AccessOnly bool
+	// Note takes a line about what is out of the ordinary.
+	Note func(string)
 	// Told is called with each outcome as it comes, one at a time.
 	Told func(secret.Outcome)
 }
@@ -241,13 +243,13 @@ func (r *run) sealAll() []error {
 			}
 			errs[i] = err
 		}
-		r.note(i)
+		r.keep(i)
 	}
 	return errs
 }
 
-// note copies what is sealed to the outcome.
-func (r *run) note(i int) {
+// keep copies what is sealed to the outcome, until it is stored.
+func (r *run) keep(i int) {
 	o := &r.outcomes[i]
 	o.KeyID, o.PublicKey, o.EncryptedValue = r.sealed[i].KeyID, r.sealed[i].PublicKey, r.sealed[i].EncryptedValue
 }
@@ -332,10 +334,11 @@ func (r *run) sealAgain(ctx context.Context, i int) (again bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	r.Note(fmt.Sprintf("the key of %s secrets was rotated; %s is sealed again, to key %s", item.Store, item.Name, key.ID()))
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.sealed[i] = sealed
-	r.note(i)
+	r.keep(i)
 	return true, nil
 }
 
