@@ -61,22 +61,26 @@ func TestScenarios(t *testing.T) {
 				}
 				env.Setenv("INPUT_"+strings.ToUpper(in.Name), value)
 			}
-			env.Values[scriptT] = env.T().(bubbleT).T
+			env.Values[sceneKey] = &scene{t: env.T().(bubbleT).T}
 			env.Setenv("GITHUB_ACTIONS", "true")
 			env.Setenv("GITHUB_WORKSPACE", env.WorkDir)
 			env.Setenv("GITHUB_OUTPUT", filepath.Join(env.WorkDir, "github_output"))
 			env.Setenv("GITHUB_STEP_SUMMARY", filepath.Join(env.WorkDir, "summary.md"))
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"run": runScenario, "bytes": writeBytes},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"run": runScenario, "bytes": writeBytes, "handover": handOver},
 	})
 }
 
-// scriptT is the key of a script's *testing.T among its values.
-const scriptT = "t"
+// scene is what a script's commands share.
+type scene struct {
+	t      *testing.T // a bubble needs one
+	server *fakegithub.Server
+}
 
-// bubbleT hands the *testing.T of a script through testscript, since a bubble
-// needs one.
+const sceneKey = "scene"
+
+// bubbleT hands the *testing.T of a script through testscript.
 type bubbleT struct{ *testing.T }
 
 func (b bubbleT) Verbose() bool { return testing.Verbose() }
@@ -92,12 +96,18 @@ func writeBytes(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
 }
 
+// handOver sets a variable to what an output holds, as a workflow would.
+func handOver(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Setenv(args[0], strings.TrimSuffix(ts.ReadFile(args[1]), "\n"))
+}
+
 const defaultWorld = `{"orgs": [{"login": "acme", "repositories": [
 	{"id": 1, "name": "web"}, {"id": 2, "name": "api", "private": true}, {"id": 3, "name": "svc-one"},
 	{"id": 4, "name": "svc-two"}, {"id": 5, "name": "site", "renamed_from": "homepage"}, {"id": 6, "name": "gone", "moved_to": "other"}
 ]}]}`
 
-// runScenario is the command run [-signal DURATION]; "! run" wants exit code 1.
+// runScenario is the command run [-signal DURATION | -same]; "! run" wants exit
+// code 1. With -same GitHub is as the run before left it.
 func runScenario(ts *testscript.TestScript, neg bool, args []string) {
 	text := []byte(defaultWorld)
 	if b, err := os.ReadFile(ts.MkAbs("world.json")); err == nil {
@@ -117,12 +127,16 @@ func runScenario(ts *testscript.TestScript, neg bool, args []string) {
 	var stdout bytes.Buffer
 	var code int
 	var took time.Duration
-	var server *fakegithub.Server
-	synctest.Test(ts.Value(scriptT).(*testing.T), func(t *testing.T) {
+	scene := ts.Value(sceneKey).(*scene)
+	server := scene.server
+	if len(args) == 1 && args[0] == "-same" {
+		server.ForgetJournal()
+	} else {
 		server, err = fakegithub.New(world)
-		if err != nil {
-			t.Fatal(err)
-		}
+		ts.Check(err)
+		scene.server = server
+	}
+	synctest.Test(scene.t, func(t *testing.T) {
 		network := pipenet.Serve(server)
 		defer network.Close()
 		ctx, cancel := context.WithCancel(t.Context())

@@ -63,7 +63,7 @@ const (
 // step counts one more as done, and estimates from the pace what is left.
 func (p *progress) step(now time.Time) (left time.Duration, tell bool) {
 	p.done++
-	if p.done == p.total || now.Sub(p.last) < progressEvery {
+	if p.total <= pacePerMinute || p.done == p.total || now.Sub(p.last) < progressEvery {
 		return 0, false
 	}
 	p.last = now

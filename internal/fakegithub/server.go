@@ -94,6 +94,13 @@ func (s *Server) Journal() []Request {
 	return slices.Clone(s.journal)
 }
 
+// ForgetJournal starts the journal anew.
+func (s *Server) ForgetJournal() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.journal = nil
+}
+
 // JournalText has a line for each request: method, path and status.
 func (s *Server) JournalText() string {
 	var b strings.Builder

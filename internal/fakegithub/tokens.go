@@ -145,4 +145,3 @@ func (s *Server) authorize(e endpoint, storeName string, r *request) (http.Heade
 	}
 	return header, nil
 }
-

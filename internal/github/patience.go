@@ -32,6 +32,7 @@ type patience struct {
 	limit    *Error    // the answer that told so
 	dead     *Error    // set once all is given up
 	gaveUp   chan struct{}
+	kinds    map[string]*kind
 }
 
 func newPatience(timeout time.Duration, jitter func() float64, log func(string)) *patience {
@@ -41,7 +42,7 @@ func newPatience(timeout time.Duration, jitter func() float64, log func(string))
 	if log == nil {
 		log = func(string) {}
 	}
-	return &patience{timeout: timeout, jitter: jitter, log: log, gaveUp: make(chan struct{})}
+	return &patience{timeout: timeout, jitter: jitter, log: log, gaveUp: make(chan struct{}), kinds: map[string]*kind{}}
 }
 
 // fault is a passing one.
@@ -58,7 +59,12 @@ type fault struct {
 type strain struct {
 	first time.Time // of its faults; later by each wait for our own pace
 	tries int
-	kinds map[string]int
+}
+
+// kind counts the faults of one kind over the whole run.
+type kind struct {
+	count int
+	told  time.Time
 }
 
 func (s *strain) paced(d time.Duration) {
@@ -107,9 +113,8 @@ func (p *patience) gate(ctx context.Context, call *call, s *strain) error {
 func (p *patience) again(ctx context.Context, call *call, s *strain, f fault) error {
 	now := time.Now()
 	if s.first.IsZero() {
-		s.first, s.kinds = now, map[string]int{}
+		s.first = now
 	}
-	s.kinds[f.kind]++
 	f.err.tries, f.err.spent = s.tries, now.Sub(s.first)
 	left := s.first.Add(p.timeout).Sub(now)
 	if left <= 0 {
@@ -130,8 +135,28 @@ func (p *patience) again(ctx context.Context, call *call, s *strain, f fault) er
 	if f.shared {
 		p.block(now.Add(delay), f.err)
 	}
-	p.log(fmt.Sprintf("%s; trying again in %s (%d of this kind, %s left)", f.err.short(), roundDuration(delay), s.kinds[f.kind], roundDuration(left)))
+	p.tell(f, delay, left)
 	return p.sleep(ctx, call, delay, f.err)
+}
+
+// tell writes a quiet line. Requests side by side meet the same fault at the same
+// time: they are counted, and told once a second.
+func (p *patience) tell(f fault, delay, left time.Duration) {
+	p.mu.Lock()
+	k := p.kinds[f.kind]
+	if k == nil {
+		k = &kind{}
+		p.kinds[f.kind] = k
+	}
+	k.count++
+	count, quiet := k.count, time.Since(k.told) < time.Second
+	if !quiet {
+		k.told = time.Now()
+	}
+	p.mu.Unlock()
+	if !quiet {
+		p.log(fmt.Sprintf("%s; trying again in %s (%d of this kind, %s left)", f.err.short(), roundDuration(delay), count, roundDuration(left)))
+	}
 }
 
 func (p *patience) backoff(tries int) time.Duration {
@@ -155,7 +180,7 @@ func (p *patience) block(until time.Time, why *Error) {
 func (p *patience) giveUp(since time.Time, why *Error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.lastGood.Before(since) && p.dead == nil {
+	if !p.lastGood.After(since) && p.dead == nil {
 		p.dead = why
 		close(p.gaveUp)
 	}

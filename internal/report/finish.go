@@ -175,7 +175,7 @@ func (r *Reporter) Progress(done, total int, left time.Duration) {
 	if left < time.Minute {
 		about = count(int(left.Round(time.Second)/time.Second), "second")
 	}
-	r.Line(fmt.Sprintf("%s of %s stored, pace 80 a minute, about %s left", number(done), number(total), about))
+	r.Line(fmt.Sprintf("%s of %s done, pace 80 a minute, about %s left", number(done), number(total), about))
 }
 
 // tally counts what became of the outcomes.
@@ -229,7 +229,10 @@ func done(run Run) string {
 			text += fmt.Sprintf(", %s due", number(t.due))
 		}
 	case run.Mode == "seal":
-		text = count(t.stored, "value") + " sealed" + in
+		text = count(t.secrets, "value") + " sealed"
+		if in != "" {
+			text += " for" + strings.TrimPrefix(in, " in")
+		}
 	case run.DryRun:
 		text = count(t.secrets, "secret") + " would be stored" + in
 		if run.Mode == "access" {
