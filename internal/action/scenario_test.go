@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,6 +24,7 @@ import (
 	"set-org-secret/internal/fakerunner"
 	"set-org-secret/internal/input"
 	"set-org-secret/internal/pipenet"
+	"set-org-secret/internal/report"
 )
 
 // TestScenarios runs each testdata/*.txtar through the whole program, against
@@ -45,6 +47,39 @@ func TestScenarios(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatal("no scenarios", err)
 	}
+	var told transcript
+	t.Run("scripts", func(t *testing.T) { runScripts(t, files, &told) })
+	t.Run("network", func(t *testing.T) { testNetwork(t, &told) })
+	t.Run("troubleshooting", func(t *testing.T) { told.check(t) })
+}
+
+// transcript is what all scenarios printed, to hold the README's texts to.
+type transcript struct {
+	mu  sync.Mutex
+	log strings.Builder
+}
+
+func (tr *transcript) add(log string) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	tr.log.WriteString(log)
+}
+
+// check holds that each error text of the README's troubleshooting is one that a
+// scenario produced, and each output one that is declared.
+func (tr *transcript) check(t *testing.T) {
+	texts, _ := table(t, string(readFile(t, root+"/README.md")), "## Troubleshooting")
+	if len(texts) < 10 {
+		t.Fatalf("found %d texts", len(texts))
+	}
+	for _, text := range texts {
+		if !strings.Contains(tr.log.String(), text) {
+			t.Errorf("no scenario prints %q", text)
+		}
+	}
+}
+
+func runScripts(t *testing.T, files []string, told *transcript) {
 	testscript.RunT(bubbleT{t}, testscript.Params{
 		Files:               files,
 		RequireExplicitExec: true,
@@ -61,7 +96,7 @@ func TestScenarios(t *testing.T) {
 				}
 				env.Setenv("INPUT_"+strings.ToUpper(in.Name), value)
 			}
-			env.Values[sceneKey] = &scene{t: env.T().(bubbleT).T}
+			env.Values[sceneKey] = &scene{t: env.T().(bubbleT).T, told: told}
 			env.Setenv("GITHUB_ACTIONS", "true")
 			env.Setenv("GITHUB_WORKSPACE", env.WorkDir)
 			env.Setenv("GITHUB_OUTPUT", filepath.Join(env.WorkDir, "github_output"))
@@ -75,6 +110,7 @@ func TestScenarios(t *testing.T) {
 // scene is what a script's commands share.
 type scene struct {
 	t      *testing.T // a bubble needs one
+	told   *transcript
 	server *fakegithub.Server
 }
 
@@ -152,6 +188,7 @@ func runScenario(ts *testscript.TestScript, neg bool, args []string) {
 		took = time.Since(start)
 	})
 	_, _ = ts.Stdout().Write(stdout.Bytes())
+	scene.told.add(stdout.String())
 	if (code != 0) != neg {
 		ts.Fatalf("exit code %d", code)
 	}
@@ -172,6 +209,9 @@ func tell(ts *testscript.TestScript, server *fakegithub.Server, stdout string, t
 	ts.Check(os.RemoveAll(ts.MkAbs("out")))
 	ts.Check(os.Mkdir(ts.MkAbs("out"), 0o700))
 	for name, value := range outputs {
+		if !slices.Contains(report.OutputNames, name) {
+			ts.Fatalf("the output %s is not declared", name)
+		}
 		write("out/"+name, value+"\n")
 	}
 	_, dropped := runner.JobOutputs(outputs)

@@ -259,6 +259,9 @@ func (c *Client) unanswered(ctx context.Context, call *call, err error, sent boo
 	case errors.As(err, &verification):
 		explainCertificate(e, verification)
 		return e
+	case strings.Contains(err.Error(), "protocol version"):
+		e.advice = "The server, or a proxy that opens the connection, speaks no TLS 1.2, which is the least that carries the token."
+		return e
 	case errors.As(err, &proxy) && proxy.status < 500 && proxy.status != http.StatusTooManyRequests:
 		e.advice = "Check HTTPS_PROXY and NO_PROXY of the runner: the proxy must let this host through, and may want a user and a password in its address."
 		return e

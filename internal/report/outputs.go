@@ -20,6 +20,12 @@ import (
 // https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#jobsjob_idoutputs
 const maxOutputUnits = 500_000
 
+// OutputNames lists every output that a run may write.
+var OutputNames = []string{
+	"operation", "secret_name", "visibility", "key_id", "public_key", "encrypted_value",
+	"exists", "updated_at", "age_days", "due", "results",
+}
+
 // Output is one output of the step.
 type Output struct{ Name, Value string }
 

@@ -1,0 +1,224 @@
+package action
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/base64"
+	"encoding/pem"
+	"errors"
+	"io"
+	"io/fs"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"set-org-secret/internal/fakegithub"
+)
+
+// corp is a company's network: a GitHub Enterprise Server with a certificate of
+// the company's own authority, and a proxy that alone can resolve its name.
+type corp struct {
+	github   *fakegithub.Server
+	proxy    string // address
+	password string // the proxy's, empty for none
+	tunnels  atomic.Int32
+	ca       string // PEM
+}
+
+const corpHost = "github.corp.test"
+
+func newCorp(t *testing.T, maxTLS uint16) *corp {
+	t.Helper()
+	c := &corp{}
+	var err error
+	c.github, err = fakegithub.New(fakegithub.World{Orgs: []fakegithub.Org{{Login: "acme"}}, BasePath: "/api/v3", GHES: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewUnstartedServer(c.github)
+	server.TLS = &tls.Config{Certificates: []tls.Certificate{c.certificate(t)}, MinVersion: tls.VersionTLS10, MaxVersion: maxTLS}
+	server.Config.ErrorLog = nil
+	server.StartTLS()
+	t.Cleanup(server.Close)
+
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		want := ""
+		if c.password != "" {
+			want = "Basic " + base64.StdEncoding.EncodeToString([]byte("bot:"+c.password))
+		}
+		if req.Header.Get("Proxy-Authorization") != want {
+			w.WriteHeader(http.StatusProxyAuthRequired)
+			return
+		}
+		if req.Method != http.MethodConnect || req.Host != corpHost+":443" {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		c.tunnels.Add(1)
+		tunnel(w, server.Listener.Addr().String())
+	}))
+	t.Cleanup(proxy.Close)
+	c.proxy = proxy.Listener.Addr().String()
+	return c
+}
+
+func tunnel(w http.ResponseWriter, addr string) {
+	to, err := net.Dial("tcp", addr)
+	if err != nil {
+		w.WriteHeader(http.StatusBadGateway)
+		return
+	}
+	defer func() { _ = to.Close() }()
+	w.WriteHeader(http.StatusOK)
+	from, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	defer func() { _ = from.Close() }()
+	go func() { _, _ = io.Copy(to, from); _ = to.Close() }()
+	_, _ = io.Copy(from, to)
+}
+
+// certificate makes an authority and a certificate of it for corpHost.
+func (c *corp) certificate(t *testing.T) tls.Certificate {
+	t.Helper()
+	sign := func(template, parent *x509.Certificate, key *ecdsa.PrivateKey, by *ecdsa.PrivateKey) []byte {
+		der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, by)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return der
+	}
+	newKey := func() *ecdsa.PrivateKey {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key
+	}
+	authority := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Corp Root"}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageCertSign,
+	}
+	rootKey, key := newKey(), newKey()
+	root := sign(authority, authority, rootKey, rootKey)
+	c.ca = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: root}))
+	leaf := sign(&x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: corpHost}, DNSNames: []string{corpHost},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}, authority, key, rootKey)
+	return tls.Certificate{Certificate: [][]byte{leaf}, PrivateKey: key}
+}
+
+// run runs the action inside the company. Only loopback can be dialled: a name
+// that the proxy alone resolves can't be reached past it.
+func (c *corp) run(t *testing.T, told *transcript, extra map[string]string) (code int, stdout string) {
+	t.Helper()
+	dir := t.TempDir()
+	env := map[string]string{
+		"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": filepath.Join(dir, "output"), "GITHUB_WORKSPACE": dir,
+		"INPUT_ORG": "acme", "INPUT_API_URL": "https://" + corpHost + "/api/v3", "INPUT_TOKEN": "ghp_corp",
+		"INPUT_SECRET_NAME": "DB_PASSWORD", "INPUT_SECRET_VALUE": "Correct-Horse", "INPUT_TIMEOUT": "2s",
+	}
+	for name, value := range extra {
+		env[name] = value
+	}
+	if err := os.WriteFile(filepath.Join(dir, "ca.pem"), []byte(c.ca), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	code = Main(t.Context(), Env{
+		Getenv: func(name string) string { return env[name] }, Stdout: &out, Rand: rand.Reader,
+		Open: func(name string) (fs.File, error) { return os.Open(name) },
+		Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if !strings.HasPrefix(addr, "127.0.0.1:") {
+				return nil, errors.New("dial " + addr + ": no such host")
+			}
+			return (&net.Dialer{}).DialContext(ctx, network, addr)
+		},
+	})
+	told.add(out.String())
+	if c.password != "" && strings.Contains(out.String(), c.password) {
+		t.Errorf("the proxy's password is shown:\n%s", out.String())
+	}
+	return code, out.String()
+}
+
+// testNetwork goes the way that companies go: real handshakes, a real CONNECT.
+func testNetwork(t *testing.T, told *transcript) {
+	contains := func(t *testing.T, stdout string, texts ...string) {
+		t.Helper()
+		for _, text := range texts {
+			if !strings.Contains(stdout, text) {
+				t.Errorf("no %q in:\n%s", text, stdout)
+			}
+		}
+	}
+	t.Run("an unknown authority fails at once", func(t *testing.T) {
+		c := newCorp(t, tls.VersionTLS13)
+		code, stdout := c.run(t, told, map[string]string{"HTTPS_PROXY": "http://" + c.proxy})
+		// The key and what stands are asked for side by side.
+		if code != 1 || c.tunnels.Load() > 2 || strings.Contains(stdout, "trying again") {
+			t.Errorf("exit code %d after %d tunnels", code, c.tunnels.Load())
+		}
+		contains(t, stdout, `its certificate is issued by "CN=Corp Root", which is not trusted here`, "Give that authority's certificate in ca_certificate")
+	})
+	t.Run("ca_certificate as text and as a path, by either case of the variable", func(t *testing.T) {
+		c := newCorp(t, tls.VersionTLS13)
+		for variable, ca := range map[string]string{"HTTPS_PROXY": c.ca, "https_proxy": "ca.pem"} {
+			if code, stdout := c.run(t, told, map[string]string{variable: "http://" + c.proxy, "INPUT_CA_CERTIFICATE": ca}); code != 0 {
+				t.Errorf("%s:\n%s", variable, stdout)
+			}
+		}
+		if s, ok := c.github.Secret("acme", "actions", "DB_PASSWORD"); !ok || s.Value != "Correct-Horse" {
+			t.Errorf("stored: %+v", s)
+		}
+	})
+	t.Run("a proxy with a password", func(t *testing.T) {
+		c := newCorp(t, tls.VersionTLS13)
+		c.password = "Sesame-Open"
+		code, stdout := c.run(t, told, map[string]string{"HTTPS_PROXY": "http://bot:wrong-" + c.password + "@" + c.proxy, "INPUT_CA_CERTIFICATE": c.ca})
+		if code != 1 || strings.Contains(stdout, "trying again") {
+			t.Errorf("exit code %d", code)
+		}
+		contains(t, stdout, "the proxy answered 407 Proxy Authentication Required", "Check HTTPS_PROXY and NO_PROXY")
+		if code, stdout := c.run(t, told, map[string]string{"HTTPS_PROXY": "http://bot:" + c.password + "@" + c.proxy, "INPUT_CA_CERTIFICATE": c.ca}); code != 0 {
+			t.Errorf("exit code %d:\n%s", code, stdout)
+		}
+		code, stdout = c.run(t, told, map[string]string{"HTTPS_PROXY": "http://bot:" + c.password + "@%zz"})
+		if code != 1 {
+			t.Errorf("exit code %d", code)
+		}
+		contains(t, stdout, "the environment variable HTTPS_PROXY is not a proxy's address")
+	})
+	t.Run("NO_PROXY goes past the proxy", func(t *testing.T) {
+		c := newCorp(t, tls.VersionTLS13)
+		code, stdout := c.run(t, told, map[string]string{"HTTPS_PROXY": "http://" + c.proxy, "no_proxy": ".corp.test", "INPUT_CA_CERTIFICATE": c.ca})
+		if code != 1 || c.tunnels.Load() != 0 {
+			t.Errorf("exit code %d after %d tunnels", code, c.tunnels.Load())
+		}
+		contains(t, stdout, "no such host")
+	})
+	t.Run("TLS 1.1 is too old", func(t *testing.T) {
+		c := newCorp(t, tls.VersionTLS11)
+		code, stdout := c.run(t, told, map[string]string{"HTTPS_PROXY": "http://" + c.proxy, "INPUT_CA_CERTIFICATE": c.ca})
+		if code != 1 || strings.Contains(stdout, "trying again") {
+			t.Errorf("exit code %d", code)
+		}
+		contains(t, stdout, "protocol version", "speaks no TLS 1.2")
+	})
+}
