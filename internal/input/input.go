@@ -11,6 +11,7 @@ package input
 
 import (
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/url"
@@ -298,7 +299,7 @@ func (r *reader) seal(c *Config, values []value, trim bool) {
 	default:
 		var err error
 		if c.PublicKey, err = seal.ParsePublicKey(id, key); err != nil {
-			r.fault("public_key", "%v", err)
+			r.sealFault(err)
 		}
 		if len(c.Stores) > 1 {
 			r.fault("stores", "each store has a key of its own, and one public_key is given: name one store")
@@ -316,6 +317,14 @@ func (r *reader) check(c *Config) {
 		if c.MaxAge = r.duration("max_age"); c.MaxAge <= 0 && !r.faulty("max_age") {
 			r.fault("max_age", "must be more than nothing, such as 30d")
 		}
+	}
+}
+
+// sealFault names the input that is wrong: they are called as the API's fields.
+func (r *reader) sealFault(err error) {
+	var wrong *seal.Error
+	if errors.As(err, &wrong) {
+		r.fault(wrong.Field, "%s", wrong.Text)
 	}
 }
 

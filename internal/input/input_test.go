@@ -92,6 +92,9 @@ func TestFaults(t *testing.T) {
 		{"name with path", with{"secret_name": "../../user/keys"}, []string{"secret_name:"}},
 
 		{"no source", with{"secret_value": ""}, []string{"secret_value: empty"}},
+		{"no source and a bad name", with{"secret_name": "a-b", "secret_value": ""}, []string{"secret_name:", "secret_value: empty"}},
+		{"a name beside a bulk", with{"secret_name": "X", "secrets": "A=b"}, []string{"secret_name: not used beside secrets"}},
+		{"sealed to no key", with{"encrypted_value": box(60), "key_id": "5 6"}, []string{"key_id: has characters"}},
 		{"two sources", with{"secret_name": "X", "secret_value": plain, "secrets": "A=b"}, []string{"secret_value: given together with secrets"}},
 		{"mask", with{"secret_value": " ***\n"}, []string{"secret_value: is nothing but ***"}},
 		{"expression", with{"secret_value": "${{ secrets.X }}\n"}, []string{"secret_value: is an expression"}},
@@ -145,14 +148,14 @@ func TestFaults(t *testing.T) {
 
 		{"sealed without its key", with{"encrypted_value": box(60)}, []string{"key_id: missing beside encrypted_value"}},
 		{"key without a value", with{"key_id": "568"}, []string{"encrypted_value: missing beside key_id"}},
-		{"sealed too short", with{"encrypted_value": box(47), "key_id": "568"}, []string{"encrypted_value: encrypted_value: 47 bytes"}},
+		{"sealed too short", with{"encrypted_value": box(47), "key_id": "568"}, []string{"encrypted_value: 47 bytes"}},
 		{"sealed for two stores", with{"encrypted_value": box(60), "key_id": "568", "stores": "actions,dependabot"}, []string{"stores: each store has a key of its own"}},
 		{"sealed in order", with{"encrypted_value": box(60), "key_id": "568"}, nil},
 
 		{"offline in order", with{"mode": "seal", "public_key": goodKey, "key_id": "568", "token": "", "secret_value": plain}, nil},
 		{"offline without id", with{"mode": "seal", "public_key": goodKey, "secret_value": plain}, []string{"key_id: missing beside public_key"}},
 		{"offline without key", with{"mode": "seal", "key_id": "568", "secret_value": plain}, []string{"public_key: missing beside key_id"}},
-		{"offline with a key to which all open", with{"mode": "seal", "key_id": "568", "public_key": box(32), "secret_value": plain}, []string{"public_key: public key: a low-order point"}},
+		{"offline with a key to which all open", with{"mode": "seal", "key_id": "568", "public_key": box(32), "secret_value": plain}, []string{"public_key: a low-order point"}},
 		{"seal without a name", with{"mode": "seal", "secret_name": ""}, nil},
 		{"seal asks GitHub", with{"mode": "seal", "token": ""}, []string{"token: missing"}},
 

@@ -23,7 +23,7 @@ func (r *reader) encryptedValue(stores []secret.Store) []Sealed {
 	}
 	sealed, err := seal.ParseSealed(r.get("encrypted_value"), r.get("key_id"))
 	if err != nil {
-		r.fault("encrypted_value", "%v", err)
+		r.sealFault(err)
 	}
 	if len(stores) != 1 {
 		return nil

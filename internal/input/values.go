@@ -70,6 +70,13 @@ var expression = regexp.MustCompile(`(?s)^\$\{\{.*\}\}$`)
 // entries checks each plaintext and says which secret it is for.
 func (r *reader) entries(values []value, trim bool) []Entry {
 	var entries []Entry
+	var name secret.Name
+	switch {
+	case !r.given("secrets") && !r.given("secrets_file"):
+		name = r.oneName() // even where there is no value: all faults are told at once
+	case r.given("secret_name") && !r.given("secret_value") && !r.given("secret_file"):
+		r.fault("secret_name", "not used beside secrets or secrets_file, which names each secret itself")
+	}
 	seen := map[secret.Name]string{}
 	for _, v := range values {
 		b := v.bytes
@@ -102,13 +109,13 @@ func (r *reader) entries(values []value, trim bool) []Entry {
 		}
 		e := Entry{Value: secret.NewValue(b)}
 		if v.name == "" {
-			e.Name = r.oneName()
-		} else if name, err := secret.ParseName(v.name); err == nil {
-			e.Name = name // an illegal one was refused where its place is known
-			if first, ok := seen[name]; ok {
+			e.Name = name
+		} else if parsed, err := secret.ParseName(v.name); err == nil {
+			e.Name = parsed // an illegal one was refused where its place is known
+			if first, ok := seen[parsed]; ok {
 				r.fault(v.input, "%s and %s are one secret: GitHub keeps names in upper case", first, v.name)
 			}
-			seen[name] = v.name
+			seen[parsed] = v.name
 		}
 		entries = append(entries, e)
 	}

@@ -40,14 +40,24 @@ type Sealed struct {
 	EncryptedValue string // base64
 }
 
+// Error says which field of a key or of a sealed value is wrong, in the API's
+// name for it.
+type Error struct{ Field, Text string }
+
+func (e *Error) Error() string { return e.Field + ": " + e.Text }
+
+func wrong(field, format string, args ...any) error {
+	return &Error{Field: field, Text: fmt.Sprintf(format, args...)}
+}
+
 var keyID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 
 func checkKeyID(id string) error {
 	switch {
 	case id == "":
-		return errors.New("key_id: empty")
+		return wrong("key_id", "empty")
 	case !keyID.MatchString(id):
-		return errors.New("key_id: has characters that no key id has")
+		return wrong("key_id", "has characters that no key id has")
 	}
 	return nil
 }
@@ -67,13 +77,13 @@ func ParsePublicKey(id, text string) (PublicKey, error) {
 	}
 	raw, err := decode(text)
 	if err != nil {
-		return PublicKey{}, errors.New("public key: not base64")
+		return PublicKey{}, wrong("public_key", "not base64")
 	}
 	if len(raw) != keySize {
-		return PublicKey{}, fmt.Errorf("public key: %d bytes, not %d", len(raw), keySize)
+		return PublicKey{}, wrong("public_key", "%d bytes, not %d", len(raw), keySize)
 	}
 	if lowOrder(raw) {
-		return PublicKey{}, errors.New("public key: a low-order point, to which anyone could open what is sealed")
+		return PublicKey{}, wrong("public_key", "a low-order point, to which anyone could open what is sealed")
 	}
 	key := PublicKey{id: id, text: text}
 	copy(key.point[:], raw)
@@ -127,13 +137,13 @@ func ParseSealed(encryptedValue, keyID string) (Sealed, error) {
 	raw, err := decode(encryptedValue)
 	switch {
 	case err != nil:
-		return Sealed{}, errors.New("encrypted_value: not base64")
+		return Sealed{}, wrong("encrypted_value", "not base64")
 	case len(raw) < Overhead:
-		return Sealed{}, fmt.Errorf("encrypted_value: %d bytes; a sealed box has at least %d", len(raw), Overhead)
+		return Sealed{}, wrong("encrypted_value", "%d bytes; a sealed box has at least %d", len(raw), Overhead)
 	case len(raw) == Overhead:
-		return Sealed{}, errors.New("encrypted_value: an empty value was sealed")
+		return Sealed{}, wrong("encrypted_value", "an empty value was sealed")
 	case len(raw) > secret.MaxValueBytes+Overhead:
-		return Sealed{}, fmt.Errorf("encrypted_value: holds %d bytes of plaintext, GitHub stores at most %d", len(raw)-Overhead, secret.MaxValueBytes)
+		return Sealed{}, wrong("encrypted_value", "holds %d bytes of plaintext, GitHub stores at most %d", len(raw)-Overhead, secret.MaxValueBytes)
 	}
 	return Sealed{KeyID: keyID, EncryptedValue: encryptedValue}, nil
 }
