@@ -2,6 +2,7 @@ package input
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -174,8 +175,9 @@ func (r *reader) readFile(path string, limit int64) ([]byte, error) {
 func (r *reader) readRegular(full string, limit int64) ([]byte, error) {
 	f, err := r.Open(full)
 	if err != nil {
-		if pathErr, ok := err.(*fs.PathError); ok {
-			err = pathErr.Err
+		var pathErr *fs.PathError
+		if errors.As(err, &pathErr) {
+			err = pathErr.Err // the path is told once, by who asks
 		}
 		return nil, err
 	}
