@@ -114,6 +114,10 @@ func (c *Client) try(ctx context.Context, call *call, body, out any, sent *atomi
 		c.learn(resp)
 		ok := slices.Contains(call.ok, resp.StatusCode)
 		if ok && out == nil {
+			if resp.ContentLength <= maxDrain {
+				// Left unread, the body would cost the connection.
+				_, _ = io.CopyN(io.Discard, resp.Body, maxDrain)
+			}
 			c.good()
 			return nil // the status is the answer to a write
 		}

@@ -21,7 +21,9 @@ const (
 	// maxAnswerBytes is far above GitHub's largest page (about 1 MB), and bounds
 	// a server that never ends its answer.
 	maxAnswerBytes = 16 << 20
-	maxRedirects   = 5
+	// maxDrain is what is read of an answer to a write, whose status says all.
+	maxDrain     = 4 << 10
+	maxRedirects = 5
 )
 
 var (

@@ -21,7 +21,7 @@ type Masks struct {
 	seen  map[string]bool
 	// forms are the lines and what the runner's masker also looks for, by
 	// their first bytes, longest first.
-	forms map[string][]string
+	forms map[string][]form
 }
 
 // add takes a plaintext apart as the runner would, less what must not be
@@ -108,9 +108,9 @@ func (m *Masks) at(s string) int {
 	if len(s) < minMaskRunes {
 		return 0
 	}
-	for _, form := range m.forms[s[:minMaskRunes]] {
-		if strings.HasPrefix(s, form) {
-			return len(form)
+	for _, f := range m.forms[s[:minMaskRunes]] {
+		if len(s) >= f.length && strings.HasPrefix(s, f.encode(f.line)) {
+			return f.length
 		}
 	}
 	return 0
@@ -118,38 +118,56 @@ func (m *Masks) at(s string) int {
 
 var xmlEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&apos;")
 
-// index builds forms. A batch has thousands of them and its outputs a
-// megabyte, so the text is walked once, whatever the number of masks.
-func (m *Masks) index() {
-	m.forms = map[string][]string{}
-	for _, line := range m.lines {
-		m.addForm(line)
-		m.addForm(url.QueryEscape(line))
-		m.addForm(url.PathEscape(line))
-		m.addForm(xmlEscapes.Replace(line))
-		if quoted, err := json.Marshal(line); err == nil {
-			m.addForm(string(quoted[1 : len(quoted)-1]))
+// form is one way to write a line. It is written anew where its first bytes are
+// met, since a thousand lines in every form would take a lot of memory.
+type form struct {
+	line   string
+	encode func(string) string
+	length int
+}
+
+var encodings = []func(string) string{
+	func(line string) string { return line },
+	url.QueryEscape,
+	url.PathEscape,
+	xmlEscapes.Replace,
+	func(line string) string {
+		quoted, _ := json.Marshal(line) // a string always encodes
+		return string(quoted[1 : len(quoted)-1])
+	},
+	base64From(0), base64From(1), base64From(2),
+}
+
+// base64From encodes what follows the first bytes.
+func base64From(shift int) func(string) string {
+	return func(line string) string {
+		if len(line) <= shift {
+			return ""
 		}
-		for shift := 0; shift < 3 && len(line) > shift; shift++ {
-			b64 := base64.RawStdEncoding.EncodeToString([]byte(line[shift:]))
-			// The last character depends on what follows, where bits are left.
-			if (len(line)-shift)%3 != 0 {
-				b64 = b64[:len(b64)-1]
-			}
-			m.addForm(b64)
+		b64 := base64.RawStdEncoding.EncodeToString([]byte(line[shift:]))
+		// The last character depends on what follows, where bits are left.
+		if (len(line)-shift)%3 != 0 {
+			b64 = b64[:len(b64)-1]
 		}
-	}
-	for _, forms := range m.forms {
-		slices.SortFunc(forms, func(a, b string) int { return len(b) - len(a) })
+		return b64
 	}
 }
 
-func (m *Masks) addForm(form string) {
-	if len(form) < minMaskRunes {
-		return
+// index builds forms. A batch has thousands of them and its outputs a
+// megabyte, so the text is walked once, whatever the number of masks.
+func (m *Masks) index() {
+	m.forms = map[string][]form{}
+	for _, line := range m.lines {
+		for i, encode := range encodings {
+			text := encode(line)
+			if len(text) < minMaskRunes || i > 0 && text == line {
+				continue
+			}
+			start := strings.Clone(text[:minMaskRunes])
+			m.forms[start] = append(m.forms[start], form{line, encode, len(text)})
+		}
 	}
-	start := form[:minMaskRunes]
-	if !slices.Contains(m.forms[start], form) {
-		m.forms[start] = append(m.forms[start], form)
+	for _, forms := range m.forms {
+		slices.SortFunc(forms, func(a, b form) int { return b.length - a.length })
 	}
 }

@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -36,30 +37,59 @@ func (r *Reporter) Finish(run Run) bool {
 		r.annotate("error", err.Error())
 		ok = false
 	}
-	if len(left) > 0 {
-		names := make([]string, len(left))
-		for i, o := range left {
-			names[i] = fmt.Sprintf("%s in %s", o.Name, o.Store)
-		}
-		text := fmt.Sprintf("the outputs hold at most 1 MB; these sealed values are not among them: %s", strings.Join(names, ", "))
-		if run.Mode == "seal" {
-			r.annotate("error", text, "Seal in several steps, with fewer secrets each.")
-			ok = false
-		} else {
-			r.Warn(text)
-		}
-	}
-	if err := r.summary(run); err != nil {
+	summary, lost := r.markdown(run, left)
+	switch err := r.summary(summary); {
+	case errors.Is(err, errNoSummary):
+		lost = left
+	case err != nil:
 		r.annotate("error", err.Error())
-		ok = false
+		ok, lost = false, left
 	}
-	r.failures(run, left)
+	ok = r.overflow(run, left, lost) && ok
+	r.failures(run, left, lost)
 	r.Line(closing(run))
 	return ok
 }
 
+// overflow names the sealed values that the outputs have no room for: left are
+// those, lost the ones among them that the summary has no room for either.
+func (r *Reporter) overflow(run Run, left, lost []secret.Outcome) (ok bool) {
+	if len(left) == 0 {
+		return true
+	}
+	for _, o := range left {
+		where := "in the job summary alone"
+		if has(lost, o) {
+			where = "nowhere"
+		}
+		r.Line(fmt.Sprintf("%s: its sealed value is kept %s", heading(o), where))
+	}
+	fact := fmt.Sprintf("the outputs hold at most 1 MB: %s not among them, each named in the log", count(len(left), "sealed value")+areOrIs(len(left)))
+	switch {
+	case run.Mode == "seal":
+		r.annotate("error", fact, "Seal in several steps, with fewer secrets each.")
+	case len(lost) > 0:
+		r.annotate("error", fact, fmt.Sprintf("The job summary has no room for %s of them either: hand these over again from where they were made.", number(len(lost))))
+	default:
+		r.Warn(fact + ", all in the job summary")
+		return true
+	}
+	return false
+}
+
+func areOrIs(n int) string {
+	if n == 1 {
+		return " is"
+	}
+	return " are"
+}
+
+func has(list []secret.Outcome, o secret.Outcome) bool {
+	return slices.ContainsFunc(list, func(l secret.Outcome) bool { return l.Name == o.Name && l.Store == o.Store })
+}
+
 // failures annotates what went wrong, in input order.
-func (r *Reporter) failures(run Run, left []secret.Outcome) {
+func (r *Reporter) failures(run Run, left, lost []secret.Outcome) {
 	var failed []secret.Outcome
 	for _, o := range run.Outcomes {
 		if o.Err != nil {
@@ -75,7 +105,11 @@ func (r *Reporter) failures(run Run, left []secret.Outcome) {
 		if advice := adviceOf(o.Err); advice != "" {
 			lines = append(lines, advice)
 		}
-		if o.EncryptedValue != "" && run.Mode == "set" && !slices.ContainsFunc(left, func(l secret.Outcome) bool { return l.Name == o.Name && l.Store == o.Store }) {
+		switch {
+		case o.EncryptedValue == "" || run.Mode != "set" || has(lost, o):
+		case has(left, o):
+			lines = append(lines, "The sealed value is kept in the job summary; nothing has to be rotated again.")
+		default:
 			lines = append(lines, "The sealed value is kept in this step's outputs and summary; nothing has to be rotated again.")
 		}
 		if o.Operation == secret.Unknown {

@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -19,16 +20,21 @@ const maxSummaryBytes = 1_000_000
 // foldRows is how long a table may be before it is folded away.
 const foldRows = 25
 
-// summary writes the job summary: failures first with what finishes them, then
-// changes of access, then a row for each secret.
-func (r *Reporter) summary(run Run) error {
+// errNoSummary says that this runner takes no job summary.
+var errNoSummary = errors.New("no job summary here")
+
+func (r *Reporter) summary(text string) error {
 	if r.getenv("GITHUB_STEP_SUMMARY") == "" {
-		return nil
+		return errNoSummary
 	}
-	return r.file("step-summary", r.markdown(run))
+	return r.file("step-summary", text)
 }
 
-func (r *Reporter) markdown(run Run) string {
+// markdown is the job summary: failures first with what finishes them, then
+// changes of access, then a row for each secret. Where not all of it fits, the
+// table stays whole, and the sealed values that the outputs have no room for
+// (left) come before the others; lost are those that find no place here either.
+func (r *Reporter) markdown(run Run, left []secret.Outcome) (text string, lost []secret.Outcome) {
 	var b strings.Builder
 	title := done(run)
 	if run.Org != "" && len(run.Outcomes) > 0 {
@@ -38,40 +44,58 @@ func (r *Reporter) markdown(run Run) string {
 		title = strings.Replace(title, "secret", "organization secret", 1)
 	}
 	fmt.Fprintf(&b, "### %s\n\n", r.md(strings.ToUpper(title[:1])+title[1:]))
-
-	// The table comes last and is never cut; the rest gets what it leaves.
-	table := r.table(run)
-	budget := maxSummaryBytes - b.Len() - len(table)
 	if run.Mode == "check" {
 		b.WriteString(chart(run))
 	}
+	table := r.table(run)
+	const note = 200 // for the line about what does not fit
+	budget := maxSummaryBytes - b.Len() - len(table) - note
+
+	var urgent, failures, changes []section
+	for _, o := range run.Outcomes {
+		switch {
+		case has(left, o) && run.Mode == "seal":
+			lost = append(lost, o) // nothing failed, so there is nothing to finish by hand
+		case has(left, o):
+			urgent = append(urgent, section{o, r.failure(run, o)})
+		case o.Err != nil:
+			failures = append(failures, section{o, r.failure(run, o)})
+		case len(changeLines(o.Change)) > 0:
+			changes = append(changes, section{o, r.change(run, o)})
+		}
+	}
 	cut := 0
-	section := func(text string) {
-		if b.Len()+len(text) > budget {
+	for _, s := range slices.Concat(urgent, failures, changes) {
+		if budget -= len(s.text); budget < 0 {
+			budget += len(s.text)
 			cut++
-			return
-		}
-		b.WriteString(text)
-	}
-	for _, o := range run.Outcomes {
-		if o.Err != nil {
-			section(r.failure(run, o))
-		}
-	}
-	for _, o := range run.Outcomes {
-		if lines := changeLines(o.Change); len(lines) > 0 && o.Err == nil {
-			text := fmt.Sprintf("Access to `%s` in %s%s:\n\n", o.Name, o.Store, map[bool]string{true: ", if it were written"}[run.DryRun])
-			for _, line := range lines {
-				text += "- " + r.md(line) + "\n"
+			if has(left, s.outcome) {
+				lost = append(lost, s.outcome)
 			}
-			section(text + "\n")
+			continue
 		}
+		b.WriteString(s.text)
 	}
 	if cut > 0 {
 		fmt.Fprintf(&b, "%s more to tell would not fit here: see the log and the output `results`.\n\n", count(cut, "matter"))
 	}
 	b.WriteString(table)
-	return b.String()
+	return b.String(), lost
+}
+
+// section is what the summary tells of one secret beside its row.
+type section struct {
+	outcome secret.Outcome
+	text    string
+}
+
+// change tells who gains and who loses access to one secret.
+func (r *Reporter) change(run Run, o secret.Outcome) string {
+	text := fmt.Sprintf("Access to `%s` in %s%s:\n\n", o.Name, o.Store, map[bool]string{true: ", if it were written"}[run.DryRun])
+	for _, line := range changeLines(o.Change) {
+		text += "- " + r.md(line) + "\n"
+	}
+	return text + "\n"
 }
 
 // md makes text from outside harmless in Markdown and its tables.
@@ -148,6 +172,8 @@ func (r *Reporter) table(run Run) string {
 	if run.Mode == "check" {
 		outcomes = ByAge(outcomes)
 		b.WriteString("| Secret | Store | Last updated | Age | |\n| --- | --- | --- | ---: | --- |\n")
+	} else if run.Mode == "seal" {
+		b.WriteString("| Secret | Store | What happened | Key |\n| --- | --- | --- | --- |\n")
 	} else {
 		b.WriteString("| Secret | Store | What happened | Access | Key |\n| --- | --- | --- | --- | --- |\n")
 	}
@@ -170,6 +196,10 @@ func (r *Reporter) table(run Run) string {
 				note = string(o.Operation)
 			}
 			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", name, o.Store, updated, age, note)
+			continue
+		}
+		if run.Mode == "seal" {
+			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", name, o.Store, o.Operation, o.KeyID)
 			continue
 		}
 		access := ""

@@ -1,0 +1,210 @@
+package action
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"set-org-secret/internal/fakegithub"
+	"set-org-secret/internal/fakerunner"
+	"set-org-secret/internal/pipenet"
+)
+
+// batch is n secrets of size bytes each, as a JSON object.
+func batch(t testing.TB, n, size int) (text string, values map[string]string) {
+	t.Helper()
+	values = map[string]string{}
+	for i := range n {
+		name := fmt.Sprintf("ROTATED_%04d", i+1)
+		values[name] = strings.Repeat(fmt.Sprintf("value-%04d-", i+1), size/11+1)[:size]
+	}
+	b, err := json.Marshal(values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b), values
+}
+
+// runBatch stores a batch in simulated time.
+func runBatch(t *testing.T, server *fakegithub.Server, text string, with map[string]string) (r told) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "rotated.json"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		network := pipenet.Serve(server)
+		defer network.Close()
+		all := map[string]string{"secrets_file": "rotated.json"}
+		for name, value := range with {
+			all[name] = value
+		}
+		var dials atomic.Int32
+		r = step{with: all, dir: dir, dial: func(ctx context.Context, n, addr string) (net.Conn, error) {
+			dials.Add(1)
+			return network.Dial(ctx, n, addr)
+		}}.run(t.Context(), t)
+		r.dials = int(dials.Load())
+	})
+	return r
+}
+
+// TestThousandSecrets stores 1,000 secrets of 1 KB against a fake that refuses
+// the 81st write of any 60 seconds, in simulated time.
+func TestThousandSecrets(t *testing.T) {
+	text, values := batch(t, 1000, 1000)
+	server := newGitHub(t, fakegithub.World{MaxWritesPerMinute: 80})
+	r := runBatch(t, server, text, map[string]string{"visibility": "private"})
+	if r.code != 0 {
+		t.Fatalf("exit code %d:\n%s", r.code, r.stdout[max(0, len(r.stdout)-2000):])
+	}
+	t.Run("stored", func(t *testing.T) {
+		stored := server.Secrets()
+		if len(stored) != len(values) {
+			t.Fatalf("%d secrets are stored", len(stored))
+		}
+		for _, s := range stored {
+			if s.Value != values[s.Name] {
+				t.Fatalf("%s holds other bytes", s.Name)
+			}
+		}
+		journal := server.Journal()
+		if len(journal) != 1+len(values) {
+			t.Errorf("%d requests, want one key fetch and %d writes", len(journal), len(values))
+		}
+		for _, request := range journal {
+			if request.Status > 204 {
+				t.Fatalf("%s %s: %d", request.Method, request.Path, request.Status)
+			}
+		}
+		if n := server.MaxConcurrentWrites(); n > 4 {
+			t.Errorf("%d writes at once", n)
+		}
+		// 1,000 writes at 80 a minute: twelve full minutes, and the 40 of the last.
+		if r.took < 12*time.Minute || r.took > 12*time.Minute+5*time.Second {
+			t.Errorf("took %v", r.took)
+		}
+	})
+	t.Run("told", func(t *testing.T) {
+		counts := 0
+		for _, line := range r.log().Lines {
+			if strings.Contains(line, "of 1,000 done, pace 80 a minute, about ") {
+				counts++
+			}
+		}
+		if counts < 10 || counts > 60 {
+			t.Errorf("%d lines of progress in 12 minutes", counts)
+		}
+		rows := r.rows(t)
+		if len(rows) != 1000 || rows[0]["secret_name"] != "ROTATED_0001" || rows[999]["secret_name"] != "ROTATED_1000" {
+			t.Errorf("%d rows, in another order than the input's", len(rows))
+		}
+		if _, err := fakerunner.New().Summary(r.summary); err != nil {
+			t.Errorf("the summary has %d bytes: %v", len(r.summary), err)
+		}
+	})
+}
+
+// TestSixtySecrets holds how much is done side by side: 60 secrets at 40 ms a
+// reply take one key fetch and 15 rounds of four writes.
+func TestSixtySecrets(t *testing.T) {
+	text, _ := batch(t, 60, 64)
+	server := newGitHub(t, fakegithub.World{
+		MaxWritesPerMinute: 80, Faults: []fakegithub.Fault{{Times: -1, Delay: fakegithub.Duration(40 * time.Millisecond)}},
+	})
+	r := runBatch(t, server, text, map[string]string{"visibility": "private"})
+	const ideal = 16 * 40 * time.Millisecond
+	if r.dials > 4 {
+		t.Errorf("%d connections for four writes at once", r.dials)
+	}
+	if r.code != 0 || len(server.Journal()) != 61 || r.took > ideal*3/2 {
+		t.Errorf("exit code %d, %d requests, %v; ideal is %v", r.code, len(server.Journal()), r.took, ideal)
+	}
+}
+
+// TestHugeFailure has 1,000 rows that all fail, each with a sealed value: the
+// outputs and the summary stay within GitHub's limits, rows keep their sealed
+// value in input order as long as they fit, and the rest are named.
+func TestHugeFailure(t *testing.T) {
+	text, _ := batch(t, 1000, 1000)
+	server := newGitHub(t, fakegithub.World{Faults: []fakegithub.Fault{{Method: "PUT", Status: 403, Times: -1}}})
+	r := runBatch(t, server, text, map[string]string{"visibility": "private"})
+	if r.code != 1 {
+		t.Errorf("exit code %d", r.code)
+	}
+	if n := fakerunner.SizeOutputs(r.outputs); n > fakerunner.OutputSize {
+		t.Errorf("outputs of %d units", n)
+	}
+	if _, err := fakerunner.New().Summary(r.summary); err != nil {
+		t.Errorf("the summary has %d bytes: %v", len(r.summary), err)
+	}
+	kept := 0
+	rows := r.rows(t)
+	for i, row := range rows {
+		if row["encrypted_value"] != nil {
+			if kept++; kept != i+1 {
+				t.Fatalf("row %d is kept, and one before it is not", i+1)
+			}
+		}
+	}
+	if len(rows) != 1000 || kept < 200 || kept == 1000 {
+		t.Fatalf("%d of %d rows keep their value", kept, len(rows))
+	}
+	log := strings.Join(r.log().Lines, "\n")
+	lost := 0
+	for i, row := range rows {
+		name := row["secret_name"].(string)
+		inSummary := strings.Contains(r.summary, "/secrets/"+name+" --input")
+		if i < kept {
+			continue
+		}
+		where := "in the job summary alone"
+		if !inSummary {
+			where = "nowhere"
+			lost++
+		}
+		if want := name + " in actions: its sealed value is kept " + where; !strings.Contains(log, want) {
+			t.Fatalf("the log does not say %q", want)
+		}
+	}
+	// What fits is kept: the outputs take what they can, and the summary the rest
+	// before what the outputs have already.
+	if lost == 0 || lost > 450 || !strings.Contains(log, fmt.Sprintf("The job summary has no room for %d of them either", lost)) {
+		t.Errorf("%d sealed values are kept nowhere", lost)
+	}
+	if len(r.log().Annotations) > 20 || !strings.Contains(log, "more, each named in the log and in the job summary") {
+		t.Errorf("%d annotations", len(r.log().Annotations))
+	}
+	if !strings.Contains(r.summary, "would not fit here") || strings.Count(r.summary, "Finish by hand") < 100 {
+		t.Errorf("the summary has %d commands, and does not say what it lacks", strings.Count(r.summary, "Finish by hand"))
+	}
+	if strings.Count(r.summary, "| `ROTATED_") != 1000 {
+		t.Error("the table of the summary is cut")
+	}
+}
+
+// TestTwoHundredRows has a table that stays readable: folded, whole, and with
+// what failed before it.
+func TestTwoHundredRows(t *testing.T) {
+	text, _ := batch(t, 100, 64)
+	server := newGitHub(t, fakegithub.World{Faults: []fakegithub.Fault{{Method: "PUT", Path: "/dependabot/secrets/ROTATED_0050", Status: 422, Times: -1}}})
+	r := runBatch(t, server, text, map[string]string{"visibility": "private", "stores": "actions, dependabot"})
+	if r.code != 1 || r.outputs["operation"] != "failed" {
+		t.Errorf("exit code %d, operation %s", r.code, r.outputs["operation"])
+	}
+	heading, failure, fold, row := strings.Index(r.summary, "### 100 organization secrets stored in 2 stores, 1 failed in acme"),
+		strings.Index(r.summary, "**ROTATED\\_0050 in dependabot: failed**"), strings.Index(r.summary, "<details><summary>All 200 rows</summary>"), strings.Index(r.summary, "| `ROTATED_0001` | actions |")
+	if heading != 0 || failure < heading || fold < failure || row < fold {
+		t.Errorf("heading at %d, failure at %d, fold at %d, first row at %d:\n%.2000s", heading, failure, fold, row, r.summary)
+	}
+	if n := strings.Count(r.summary, "\n| `"); n != 200 {
+		t.Errorf("%d rows", n)
+	}
+}
