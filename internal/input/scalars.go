@@ -107,13 +107,14 @@ func (r *reader) duration(name string) time.Duration {
 	return d
 }
 
-// segment is what is safe as one segment of a URL's path. GitHub's logins have
-// letters, digits and hyphens, those of managed users an underscore too;
-// repository names have dots as well.
-var segment = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,100}$`)
-
+// safeSegment reports whether s is safe as one segment of a URL's path. GitHub's
+// logins have letters, digits and hyphens, those of managed users an underscore
+// too; repository names have dots as well.
 func safeSegment(s string) bool {
-	return segment.MatchString(s) && strings.Trim(s, ".") != ""
+	foreign := func(r rune) bool {
+		return !strings.ContainsRune("_.-", r) && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+	}
+	return len(s) <= 100 && !strings.ContainsFunc(s, foreign) && strings.Trim(s, ".") != ""
 }
 
 func (r *reader) org() string {

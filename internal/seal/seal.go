@@ -13,7 +13,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 
 	"golang.org/x/crypto/nacl/box"
@@ -50,13 +49,16 @@ func wrong(field, format string, args ...any) error {
 	return &Error{Field: field, Text: fmt.Sprintf(format, args...)}
 }
 
-var keyID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
+const maxKeyID = 128
 
 func checkKeyID(id string) error {
+	foreign := func(r rune) bool {
+		return r != '_' && r != '-' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+	}
 	switch {
 	case id == "":
 		return wrong("key_id", "empty")
-	case !keyID.MatchString(id):
+	case len(id) > maxKeyID || strings.ContainsFunc(id, foreign):
 		return wrong("key_id", "has characters that no key id has")
 	}
 	return nil
