@@ -13,25 +13,24 @@ const MaxValueBytes = 48 << 10
 const redacted = "[redacted]"
 
 // Value is a plaintext, byte for byte. It prints as [redacted] whatever prints
-// it. The bytes stand behind a pointer since fmt shows unexported fields of
-// other structs without asking their methods; of a pointer it shows the
-// address.
-type Value struct{ plain *plaintext }
-
-type plaintext struct{ bytes []byte }
+// it. The bytes stand in a closure, since fmt shows unexported fields of other
+// structs without asking their methods, and looks through pointers for some
+// verbs; of a function it shows the address.
+type Value struct{ reveal func() []byte }
 
 // NewValue keeps a copy of b.
 func NewValue(b []byte) Value {
-	return Value{&plaintext{append([]byte(nil), b...)}}
+	kept := append([]byte(nil), b...)
+	return Value{func() []byte { return kept }}
 }
 
 // Reveal returns the plaintext itself. The caller must neither keep nor change
 // it.
 func (v Value) Reveal() []byte {
-	if v.plain == nil {
+	if v.reveal == nil {
 		return nil
 	}
-	return v.plain.bytes
+	return v.reveal()
 }
 
 // Len is the plaintext's length in bytes.
