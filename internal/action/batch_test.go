@@ -208,3 +208,62 @@ func TestTwoHundredRows(t *testing.T) {
 		t.Errorf("%d rows", n)
 	}
 }
+
+// TestCheckThousand looks at every secret of a full store: one page, then the
+// others side by side, beside one key.
+func TestCheckThousand(t *testing.T) {
+	var server *fakegithub.Server
+	var r told
+	synctest.Test(t, func(t *testing.T) {
+		server = newGitHub(t, fakegithub.World{
+			Orgs:   []fakegithub.Org{{Login: "acme", SecretCount: 1000}},
+			Faults: []fakegithub.Fault{{Times: -1, Delay: fakegithub.Duration(40 * time.Millisecond)}},
+		})
+		network := pipenet.Serve(server)
+		defer network.Close()
+		time.Sleep(2 * time.Second) // the secrets were made before
+		r = step{with: map[string]string{"mode": "check", "secret_name": "*", "max_age": "1s"}, dir: t.TempDir(), dial: network.Dial}.run(t.Context(), t)
+	})
+	if r.code != 0 || r.outputs["due"] != "true" || r.outputs["exists"] != "true" || len(r.rows(t)) != 1000 {
+		t.Fatalf("exit code %d, due %s, %d rows", r.code, r.outputs["due"], len(r.rows(t)))
+	}
+	if n := len(server.Journal()); n != 11 {
+		t.Errorf("%d requests, want 10 pages and a key:\n%s", n, server.JournalText())
+	}
+	if r.took > 4*40*time.Millisecond {
+		t.Errorf("took %v: pages are not fetched side by side", r.took)
+	}
+	annotations := r.log().Annotations
+	if len(annotations) != 10 || annotations[9].Message != "and 991 more secrets are due; the job summary has all of them" {
+		t.Errorf("%d annotations, the last %q", len(annotations), annotations[len(annotations)-1].Message)
+	}
+	if _, err := fakerunner.New().Summary(r.summary); err != nil || strings.Count(r.summary, "| `S") != 1000 {
+		t.Errorf("the summary has %d rows: %v", strings.Count(r.summary, "| `S"), err)
+	}
+	chart, _, _ := strings.Cut(r.summary, "y-axis")
+	if n := strings.Count(chart, `"S`); n != 30 {
+		t.Errorf("%d bars in the chart", n)
+	}
+	if n := fakerunner.SizeOutputs(r.outputs); n > fakerunner.OutputSize {
+		t.Errorf("outputs of %d units", n)
+	}
+}
+
+// TestSealTooMany fails where the outputs have no room for what was sealed, and
+// names it: nothing else would carry those values on.
+func TestSealTooMany(t *testing.T) {
+	text, _ := batch(t, 400, 1000)
+	server := newGitHub(t, fakegithub.World{})
+	r := runBatch(t, server, text, map[string]string{"mode": "seal"})
+	kept := strings.Count(r.outputs["results"], `"encrypted_value"`)
+	if r.code != 1 || kept < 200 || kept == 400 {
+		t.Fatalf("exit code %d, %d values kept", r.code, kept)
+	}
+	log := strings.Join(r.log().Lines, "\n")
+	if n := strings.Count(log, "its sealed value is kept nowhere"); n != 400-kept {
+		t.Errorf("%d values are named, %d are not kept", n, 400-kept)
+	}
+	if want := fmt.Sprintf("the outputs hold at most 1 MB: %d sealed values are not among them", 400-kept); !strings.Contains(log, want) || !strings.Contains(log, "Seal in several steps") {
+		t.Errorf("the log does not say %q", want)
+	}
+}

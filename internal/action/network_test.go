@@ -82,13 +82,15 @@ func tunnel(w http.ResponseWriter, addr string) {
 		return
 	}
 	defer func() { _ = to.Close() }()
-	w.WriteHeader(http.StatusOK)
-	from, _, err := http.NewResponseController(w).Hijack()
+	// The connection is taken over before the answer, since the server would go on
+	// reading what the client sends next.
+	from, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return
 	}
 	defer func() { _ = from.Close() }()
-	go func() { _, _ = io.Copy(to, from); _ = to.Close() }()
+	_, _ = io.WriteString(from, "HTTP/1.1 200 Connection established\r\n\r\n")
+	go func() { _, _ = io.Copy(to, buffered); _ = to.Close() }()
 	_, _ = io.Copy(from, to)
 }
 
