@@ -14,6 +14,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"log"
 	"math/big"
 	"net"
 	"net/http"
@@ -50,7 +51,7 @@ func newCorp(t *testing.T, maxTLS uint16) *corp {
 	}
 	server := httptest.NewUnstartedServer(c.github)
 	server.TLS = &tls.Config{Certificates: []tls.Certificate{c.certificate(t)}, MinVersion: tls.VersionTLS10, MaxVersion: maxTLS}
-	server.Config.ErrorLog = nil
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // handshakes fail on purpose
 	server.StartTLS()
 	t.Cleanup(server.Close)
 

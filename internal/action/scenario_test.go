@@ -34,14 +34,15 @@ import (
 //	stdout         what the step printed
 //	log            what a log viewer shows of it
 //	out/NAME       each output
-//	dropped        outputs that the runner would leave out of job outputs
 //	summary.md     the job summary
 //	requests       method, path and status of each request, sorted
 //	state          what GitHub holds: STORE NAME VISIBILITY [REPOSITORIES] VALUE
 //	took           how long the run took
 //
 // world.json in the script describes GitHub; the default is an organization with
-// a few repositories. Every run ends by hunting the plaintext in all of that.
+// a few repositories. Every run ends by hunting the plaintext, and what HUNT
+// names, in all of that, and by asking whether the runner would pass each output
+// on to other jobs: DROPPED names those that it must leave out.
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -215,7 +216,9 @@ func tell(ts *testscript.TestScript, server *fakegithub.Server, stdout string, t
 		write("out/"+name, value+"\n")
 	}
 	_, dropped := runner.JobOutputs(outputs)
-	write("dropped", strings.Join(append(dropped, ""), "\n"))
+	if got := strings.Join(dropped, ","); got != ts.Getenv("DROPPED") {
+		ts.Fatalf("the runner leaves these outputs out of job outputs: %q", got)
+	}
 
 	requests := strings.Split(strings.TrimSuffix(server.JournalText(), "\n"), "\n")
 	slices.Sort(requests)

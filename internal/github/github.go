@@ -137,8 +137,8 @@ func (w wireSecret) parse() (secret.Standing, error) {
 	return secret.Standing{Name: secret.Name(strings.ToUpper(w.Name)), Exists: true, UpdatedAt: w.UpdatedAt, Access: secret.Access{Visibility: v}}, nil
 }
 
-// Secret looks one secret up, without its list of repositories. The error is secret.ErrNotFound where there is
-// none, or none that the token may see.
+// Secret looks one secret up, without its list of repositories. The error is
+// secret.ErrNotFound where there is none, or none that the token may see.
 func (c *Client) Secret(ctx context.Context, store secret.Store, name secret.Name) (secret.Standing, error) {
 	var answer wireSecret
 	call := c.get("tell what stands", store, "orgs", c.org, string(store), "secrets", string(name))

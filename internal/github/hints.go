@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"set-org-secret/internal/secret"
@@ -96,8 +97,7 @@ func (c *Client) explain(e *Error, call *call, resp *http.Response) {
 		e.cause = fmt.Sprintf("%s is a GitHub Enterprise Server, which has no organization secrets for %s.", c.base.Host, call.store)
 		e.advice = fmt.Sprintf("Leave %s out of stores.", call.store)
 	case e.Status == http.StatusNotFound && call.store == "":
-		e.cause = "GitHub answers 404 both for what does not exist and for what the token can't see."
-		e.advice = "Check the name; to see a private repository a classic token needs the scope repo, and a fine-grained or App token access to that repository."
+		e.cause, e.advice = unseen(kind, resp.Header)
 	case e.Status == http.StatusNotFound:
 		e.cause = fmt.Sprintf("GitHub answers 404 both for what does not exist and for what the token can't see: there is no organization %s here, or this %s can't see its secrets.", c.org, kind)
 		e.advice = fmt.Sprintf("Check org and api_url; the token needs %s (classic: %s), and must belong to %s or a member of it.", permission, scope, c.org)
@@ -112,9 +112,28 @@ func (c *Client) explain(e *Error, call *call, resp *http.Response) {
 	if needs := resp.Header.Get("X-Accepted-GitHub-Permissions"); needs != "" && (e.Status == http.StatusForbidden || e.Status == http.StatusNotFound) && kind != classic {
 		e.cause = strings.TrimSpace(e.cause + " GitHub wants " + strings.ReplaceAll(needs, ";", " or") + " here.")
 	}
-	if have, need := resp.Header.Get("X-OAuth-Scopes"), resp.Header.Get("X-Accepted-OAuth-Scopes"); need != "" && e.Status >= 403 && e.Status <= 404 && (kind == classic || have != "") {
+	if have, need := resp.Header.Get("X-OAuth-Scopes"), resp.Header.Get("X-Accepted-OAuth-Scopes"); need != "" && call.store != "" && e.Status >= 403 && e.Status <= 404 && (kind == classic || have != "") {
 		e.cause = strings.TrimSpace(fmt.Sprintf("%s It has the scopes %s; GitHub takes %s here.", e.cause, orNone(have), need))
 	}
+}
+
+// unseen tells, as far as GitHub lets anyone tell, a repository that the token
+// can't see from one that does not exist: both are 404s.
+func unseen(kind tokenKind, header http.Header) (cause, advice string) {
+	scopes, told := header["X-Oauth-Scopes"]
+	switch {
+	case told && slices.Contains(strings.FieldsFunc(strings.Join(scopes, ","), func(r rune) bool { return r == ',' || r == ' ' }), "repo"):
+		return "The token has the scope repo, so it sees all that its owner sees: there is no such repository, or its owner has no access to it.",
+			"Check the name, and the access of the token's owner."
+	case told:
+		return "Without the scope repo a classic token sees public repositories alone: this is a private one, or there is none of that name.",
+			"Give the token the scope repo, or check the name."
+	case kind == fineGrained || kind == installation:
+		return "GitHub answers 404 both for what does not exist and for what the token was not given.",
+			"Check the name, and that the token, or the App's installation, has access to that repository."
+	}
+	return "GitHub answers 404 both for what does not exist and for what the token can't see.",
+		"Check the name, and that the token sees that repository; a classic one needs the scope repo for a private one."
 }
 
 func orNone(s string) string {

@@ -106,10 +106,10 @@ func proxyFunc(getenv func(string) string) (func(*url.URL) (*url.URL, error), er
 			continue
 		}
 		// The value may hold a password, which a parse error would quote.
-		if u, err := url.Parse(value); err == nil && u.Host != "" {
+		if u, err := url.Parse(value); err == nil && u.Hostname() != "" {
 			continue
 		}
-		if u, err := url.Parse("http://" + value); err != nil || u.Host == "" {
+		if u, err := url.Parse("http://" + value); err != nil || u.Hostname() == "" {
 			return nil, fmt.Errorf("the environment variable %s is not a proxy's address, such as http://proxy.example:3128", name)
 		}
 	}

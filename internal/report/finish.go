@@ -215,8 +215,8 @@ func (r *Reporter) Progress(done, total int, left time.Duration) {
 // tally counts what became of the outcomes.
 type tally struct {
 	stored, failed, unknown, due, missing int
-	secrets                               int // names, whatever their stores
-	stores                                []secret.Store
+	secrets                               int            // names, whatever their stores
+	stores                                []secret.Store // where anything is stored
 }
 
 func tallyOf(outcomes []secret.Outcome) tally {
@@ -231,15 +231,15 @@ func tallyOf(outcomes []secret.Outcome) tally {
 		default:
 			t.stored++
 			names[o.Name] = true
+			if !slices.Contains(t.stores, o.Store) {
+				t.stores = append(t.stores, o.Store)
+			}
 		}
 		if o.Age != nil && o.Age.Due {
 			t.due++
 		}
 		if o.Age != nil && !o.Age.Exists {
 			t.missing++
-		}
-		if !slices.Contains(t.stores, o.Store) {
-			t.stores = append(t.stores, o.Store)
 		}
 	}
 	t.secrets = len(names)
