@@ -169,12 +169,13 @@ func (r *Reporter) table(run Run) string {
 	}
 	var b strings.Builder
 	outcomes := run.Outcomes
-	if run.Mode == "check" {
+	switch run.Mode {
+	case "check":
 		outcomes = ByAge(outcomes)
 		b.WriteString("| Secret | Store | Last updated | Age | |\n| --- | --- | --- | ---: | --- |\n")
-	} else if run.Mode == "seal" {
+	case "seal":
 		b.WriteString("| Secret | Store | What happened | Key |\n| --- | --- | --- | --- |\n")
-	} else {
+	default:
 		b.WriteString("| Secret | Store | What happened | Access | Key |\n| --- | --- | --- | --- | --- |\n")
 	}
 	for _, o := range outcomes {
