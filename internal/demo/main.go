@@ -62,6 +62,9 @@ func run(addr, worldFile string) error {
 	return show(os.Stdout, github)
 }
 
+// forgotten is a value that nobody has rotated for long.
+const forgotten = "last spring's"
+
 // night is an organization whose secrets stand, on a night on which the first
 // write meets a bad gateway and the key is rotated before the second.
 func night() fakegithub.World {
@@ -73,6 +76,7 @@ func night() fakegithub.World {
 			},
 			Secrets: []fakegithub.Secret{
 				{Store: "actions", Name: "DB_PASSWORD", Value: "last night's", Visibility: "selected", Repositories: []string{"web", "api", "worker"}},
+				{Store: "actions", Name: "LEGACY_TOKEN", Value: forgotten, Visibility: "private", UpdatedAt: time.Now().AddDate(0, 0, -120)},
 			},
 		}},
 		MaxWritesPerMinute: 80,
@@ -139,7 +143,7 @@ func show(w io.Writer, github *fakegithub.Server) error {
 	}
 	base := map[string]string{"org": "acme", "token": "ghp_demo", "api_url": "http://" + listener.Addr().String()}
 	steps := []step{
-		{"One secret: a new value for DB_PASSWORD, whatever the night brings", map[string]string{"secret_name": "DB_PASSWORD", "secret_value": password}},
+		{"One secret: DB_PASSWORD, whatever the night brings", map[string]string{"secret_name": "DB_PASSWORD", "secret_value": password}},
 		{"A batch: two secrets into three stores", map[string]string{"secrets_file": filepath.Join(dir, "rotated.env"), "stores": "actions, dependabot, codespaces"}},
 		{"A check: is a rotation due?", map[string]string{"mode": "check", "secret_name": "*", "max_age": "30d"}},
 	}
@@ -151,7 +155,7 @@ func show(w io.Writer, github *fakegithub.Server) error {
 	}
 
 	heading(w, "", "What GitHub can decrypt now")
-	want := map[string]string{"DB_PASSWORD": password, "DEPLOY_KEY": key, "REGISTRY_TOKEN": password}
+	want := map[string]string{"DB_PASSWORD": password, "DEPLOY_KEY": key, "REGISTRY_TOKEN": password, "LEGACY_TOKEN": forgotten}
 	for _, s := range github.Secrets() {
 		if s.Value != want[s.Name] {
 			return fmt.Errorf("%s in %s holds other bytes than were handed over", s.Name, s.Store)

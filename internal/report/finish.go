@@ -152,7 +152,11 @@ func (r *Reporter) Row(o secret.Outcome, width int) {
 func ageText(a secret.Age) string {
 	text := "missing"
 	if a.Exists {
-		text = count(Days(a.Age), "day") + " old, of " + a.UpdatedAt.UTC().Format(time.DateOnly)
+		text = "less than a day"
+		if days := Days(a.Age); days > 0 {
+			text = count(days, "day")
+		}
+		text += " old, of " + a.UpdatedAt.UTC().Format(time.DateOnly)
 	}
 	if a.Due {
 		text += ", due"
