@@ -31,6 +31,8 @@ import (
 
 const (
 	perPage = 100 // the most that GitHub gives
+	// pageLimit is ten times what the largest organization has of anything.
+	pageLimit = 10_000
 	// readsAtOnce keeps far below the 100 requests at once that GitHub allows.
 	readsAtOnce = 8
 )
@@ -329,6 +331,9 @@ func pages[T any](ctx context.Context, c *Client, first *call, more func(pages i
 	list, total, err := page(ctx, 1)
 	if err != nil || more != nil && !more(last) || last == 1 {
 		return list, total, err
+	}
+	if last > pageLimit {
+		return nil, 0, unreadable(first, fmt.Errorf("a list of %d pages", last))
 	}
 	lists, totals := make([][]T, last+1), make([]int, last+1)
 	group, groupCtx := errgroup.WithContext(ctx)

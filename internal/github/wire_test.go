@@ -92,6 +92,7 @@ func TestUnreadable(t *testing.T) {
 		{"an unknown visibility in a list", `{"total_count":1,"secrets":[{"name":"A","visibility":""}]}`, list, `"" is none of all, private, selected`},
 		{"a list of text", `{"total_count":1,"secrets":"Correct-Horse"}`, list, "not what its API describes"},
 		{"a list without a count", `{"repositories":[]}`, selected, "no total_count"},
+		{"a count without end", `{"total_count":1000000000000,"repositories":[]}`, selected, "a list of 10000000000 pages"},
 		{"no key", `{}`, key, "key_id: empty"},
 		{"a key of 33 bytes", `{"key_id":"1","key":"` + strings.Repeat("AAAA", 11) + `"}`, key, "public_key: 33 bytes, not 32"},
 		{"a low-order key", `{"key_id":"1","key":"` + strings.Repeat("A", 43) + `="}`, key, "a low-order point"},
