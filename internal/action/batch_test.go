@@ -267,3 +267,20 @@ func TestSealTooMany(t *testing.T) {
 		t.Errorf("the log does not say %q", want)
 	}
 }
+
+// TestDelimiter holds that nobody can know what ends a value in GITHUB_OUTPUT.
+func TestDelimiter(t *testing.T) {
+	server := newGitHub(t, fakegithub.World{})
+	id, key := server.Key("acme", "actions")
+	with := map[string]string{"mode": "seal", "token": "", "key_id": id, "public_key": key, "secret_value": "Correct-Horse"}
+	seen := map[string]bool{}
+	for range 3 {
+		r := step{with: with}.run(t.Context(), t)
+		first, _, _ := strings.Cut(r.raw, "\n")
+		_, delimiter, _ := strings.Cut(first, "<<")
+		if len(delimiter) < 32 || seen[delimiter] {
+			t.Errorf("the delimiter %q is short, or was there before", delimiter)
+		}
+		seen[delimiter] = true
+	}
+}

@@ -2,7 +2,9 @@ package github
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -156,3 +158,35 @@ func TestKinds(t *testing.T) {
 		}
 	}
 }
+
+// TestOrigin holds that the transport itself sends the token nowhere else,
+// whatever asks it to.
+func TestOrigin(t *testing.T) {
+	base, err := url.Parse("https://API.github.com/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr, err := newTransport(Network{Dial: func(context.Context, string, string) (net.Conn, error) { return nil, errDialled }}, base, "ghp_x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for address, same := range map[string]bool{
+		"https://api.github.com/x": true, "https://api.github.com:443/x": true,
+		"http://api.github.com/x": false, "https://api.github.com:8443/x": false,
+		"https://api.github.com.evil.test/x": false, "https://evil.test/x": false,
+	} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := tr.RoundTrip(req)
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		if want := map[bool]error{true: errDialled, false: errOtherOrigin}[same]; !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", address, err, want)
+		}
+	}
+}
+
+var errDialled = errors.New("dialled")
