@@ -284,3 +284,78 @@ func TestDelimiter(t *testing.T) {
 		seen[delimiter] = true
 	}
 }
+
+// TestRateLimitMidBatch meets the hour's limit at the 140th write: what is stored
+// stays stored, the rest ends at once with when to try again, and its results
+// finish the work without the plaintext.
+func TestRateLimitMidBatch(t *testing.T) {
+	text, values := batch(t, 200, 64)
+	var server *fakegithub.Server
+	var first, second told
+	synctest.Test(t, func(t *testing.T) {
+		server = newGitHub(t, fakegithub.World{MaxWritesPerMinute: 80, Faults: []fakegithub.Fault{{
+			Method: "PUT", After: 139, Times: 1, Status: 403, Body: `{"message": "API rate limit exceeded for installation ID 1."}`,
+			Headers: map[string]string{"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": fmt.Sprint(time.Now().Add(40 * time.Minute).Unix())},
+		}}})
+		network := pipenet.Serve(server)
+		defer network.Close()
+		first = step{with: map[string]string{"secrets": text, "visibility": "private"}, dir: t.TempDir(), dial: network.Dial}.run(t.Context(), t)
+		names := ""
+		for name := range values {
+			names += name + ","
+		}
+		time.Sleep(40 * time.Minute)
+		second = step{with: map[string]string{"sealed": first.outputs["results"], "secret_name": names, "visibility": "private"}, dir: t.TempDir(), dial: network.Dial}.run(t.Context(), t)
+	})
+	log := strings.Join(first.log().Lines, "\n")
+	if first.code != 1 || first.took > 2*time.Minute || !strings.Contains(log, "GitHub asks to wait until 00:40:01 UTC on 1 January, longer than timeout allows.") {
+		t.Errorf("exit code %d after %v:\n%.3000s", first.code, first.took, log)
+	}
+	stored := strings.Count(first.outputs["results"], `"operation":"created"`)
+	// Writes that were under way beside the one that was refused took place.
+	if stored < 139 || stored > 142 {
+		t.Errorf("%d rows are stored", stored)
+	}
+	if second.code != 0 || strings.Count(second.outputs["results"], `"operation":"created"`) != 200 {
+		t.Errorf("finished with exit code %d:\n%.3000s", second.code, second.stdout)
+	}
+	writes := 0
+	for _, r := range server.Journal() {
+		if r.Method == "PUT" {
+			writes++
+		}
+	}
+	if writes != 201 {
+		t.Errorf("%d writes for 200 secrets and one refusal", writes)
+	}
+	for _, s := range server.Secrets() {
+		if s.Value != values[s.Name] {
+			t.Fatalf("%s holds other bytes", s.Name)
+		}
+	}
+	if strings.Contains(second.stdout+second.raw+second.summary, "value-0001") {
+		t.Error("the plaintext is in the second run")
+	}
+}
+
+// TestSignalWhilePaced ends a run that waits for its own pace, with rows that are
+// true.
+func TestSignalWhilePaced(t *testing.T) {
+	text, _ := batch(t, 100, 64)
+	server := newGitHub(t, fakegithub.World{MaxWritesPerMinute: 80})
+	var r told
+	synctest.Test(t, func(t *testing.T) {
+		network := pipenet.Serve(server)
+		defer network.Close()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer time.AfterFunc(10*time.Second, cancel).Stop()
+		r = step{with: map[string]string{"secrets": text, "visibility": "private"}, dir: t.TempDir(), dial: network.Dial}.run(ctx, t)
+	})
+	if r.code != 1 || r.took > 15*time.Second {
+		t.Errorf("exit code %d after %v", r.code, r.took)
+	}
+	stored, kept := strings.Count(r.outputs["results"], `"operation":"created"`), strings.Count(r.outputs["results"], `"encrypted_value"`)
+	if stored != 80 || kept != 20 || len(server.Secrets()) != 80 {
+		t.Errorf("%d rows say stored, %d keep their value, GitHub holds %d", stored, kept, len(server.Secrets()))
+	}
+}

@@ -239,3 +239,26 @@ func table(t *testing.T, markdown, heading string) (names []string, rows [][]str
 	}
 	return names, rows
 }
+
+// TestVersions holds each version to the one place in which it stands: the
+// action's to Version, Go's to go.mod.
+func TestVersions(t *testing.T) {
+	readme := string(readFile(t, root+"/README.md"))
+	uses := regexp.MustCompile(`OWNER/set-org-secret@(\S+)`).FindAllStringSubmatch(readme, -1)
+	if len(uses) < 6 {
+		t.Errorf("the README uses the action %d times", len(uses))
+	}
+	for _, use := range uses {
+		if use[1] != Version {
+			t.Errorf("the README uses %s, this is %s", use[1], Version)
+		}
+	}
+	if !strings.Contains(string(readFile(t, root+"/CHANGELOG.md")), "\n## "+Version+"\n") {
+		t.Errorf("the changelog has nothing about %s", Version)
+	}
+	toolchain := regexp.MustCompile(`(?m)^toolchain go(\S+)$`).FindSubmatch(readFile(t, root+"/go.mod"))
+	base := regexp.MustCompile(`(?m)^FROM golang:([0-9.]+)-alpine@sha256:[0-9a-f]{64} AS build$`).FindSubmatch(readFile(t, root+"/Dockerfile"))
+	if toolchain == nil || base == nil || string(toolchain[1]) != string(base[1]) {
+		t.Errorf("go.mod wants Go %q, the Dockerfile has %q", toolchain, base)
+	}
+}
