@@ -163,15 +163,13 @@ func (b *boundedBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// checkRedirect lets a read follow a renamed repository on the same origin. A
-// write is never redirected: http.Client would send it on as a GET, which
-// succeeds and stores nothing.
+// checkRedirect lets a read follow a renamed repository; to another origin the
+// transport does not go. A write is never redirected: http.Client would send it
+// on as a GET, which succeeds and stores nothing.
 func checkRedirect(req *http.Request, via []*http.Request) error {
 	switch {
 	case via[0].Method != http.MethodGet:
 		return http.ErrUseLastResponse
-	case origin(req.URL) != origin(via[0].URL):
-		return errOtherOrigin
 	case len(via) > maxRedirects:
 		return errManyHops
 	}
