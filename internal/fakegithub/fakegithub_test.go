@@ -98,6 +98,8 @@ func TestEndpoints(t *testing.T) {
 		{"public key of an unknown org", "GET", "/orgs/nobody/{store}/secrets/public-key", "", 404, "Not Found"},
 		{"unknown store", "GET", "/orgs/acme/pages/secrets/public-key", "", 404, "Not Found"},
 		{"list", "GET", secrets, "", 200, `"total_count":2`},
+		{"list, with where lists of repositories are", "GET", secrets, "", 200, `"selected_repositories_url":"http://api.test/orgs/acme/{store}/secrets/CHOSEN/repositories"`},
+		{"secret, with where its list is", "GET", secrets + "/chosen", "", 200, `"selected_repositories_url":"http://api.test/orgs/acme/{store}/secrets/CHOSEN/repositories"`},
 		{"list of an unknown org", "GET", "/orgs/nobody/{store}/secrets", "", 404, "Not Found"},
 		{"secret", "GET", secrets + "/CHOSEN", "", 200, `"visibility":"selected"`},
 		{"secret in lower case", "GET", secrets + "/chosen", "", 200, `"name":"CHOSEN"`},

@@ -180,7 +180,8 @@ func (s *Server) wire(r request, kept *stored) map[string]any {
 		"created_at": kept.CreatedAt.UTC().Format(time.RFC3339), "updated_at": kept.UpdatedAt.UTC().Format(time.RFC3339),
 	}
 	if kept.Visibility == "selected" {
-		out["selected_repositories_url"] = fmt.Sprintf("http://%s%s/repositories", r.Host, r.URL.Path)
+		secrets, _, _ := strings.Cut(r.URL.Path, "/secrets")
+		out["selected_repositories_url"] = fmt.Sprintf("http://%s%s/secrets/%s/repositories", r.Host, secrets, kept.Name)
 	}
 	return out
 }
