@@ -12,6 +12,9 @@ import (
 )
 
 func main() {
+	// A log that nobody reads any more is no reason to leave a secret unstored:
+	// without this, writing to it would end the process.
+	signal.Ignore(syscall.SIGPIPE)
 	// The runner cancels with SIGINT, then with SIGTERM.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := action.Main(ctx, action.System())

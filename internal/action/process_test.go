@@ -1,0 +1,91 @@
+package action
+
+import (
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"set-org-secret/internal/fakegithub"
+	"set-org-secret/internal/fakerunner"
+)
+
+// process is the program itself, ready to be started against a fake GitHub.
+func process(t *testing.T, github *fakegithub.Server) (cmd *exec.Cmd, outputs func() map[string]string) {
+	t.Helper()
+	server := httptest.NewServer(github)
+	t.Cleanup(server.Close)
+	dir := t.TempDir()
+	exe := filepath.Join(dir, "set-org-secret")
+	if out, err := exec.Command("go", "build", "-o", exe, root).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	cmd = exec.Command(exe)
+	cmd.Env = []string{
+		"GITHUB_ACTIONS=true", "GITHUB_OUTPUT=" + filepath.Join(dir, "output"), "GITHUB_STEP_SUMMARY=" + filepath.Join(dir, "summary"),
+		"INPUT_API_URL=" + server.URL, "INPUT_ORG=acme", "INPUT_TOKEN=ghp_process",
+		"INPUT_SECRET_NAME=DB_PASSWORD", "INPUT_SECRET_VALUE=Correct-Horse",
+	}
+	return cmd, func() map[string]string {
+		outputs, _, err := fakerunner.ParseOutputs(string(readFile(t, filepath.Join(dir, "output"))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return outputs
+	}
+}
+
+// TestLogIsGone has nobody at the other end of standard output: the secret is
+// stored all the same.
+func TestLogIsGone(t *testing.T) {
+	github := newGitHub(t, fakegithub.World{})
+	cmd, outputs := process(t, github)
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = reader.Close()
+	cmd.Stdout = writer
+	if err := cmd.Run(); err != nil {
+		t.Errorf("ended with %v", err)
+	}
+	_ = writer.Close()
+	if s, _ := github.Secret("acme", "actions", "DB_PASSWORD"); s.Value != "Correct-Horse" {
+		t.Errorf("GitHub holds %q", s.Value)
+	}
+	if got := outputs()["operation"]; got != "created" {
+		t.Errorf("operation is %q", got)
+	}
+}
+
+// TestSignals sends the program the signals that the runner sends, and a second
+// one before it has ended, while it backs off.
+func TestSignals(t *testing.T) {
+	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		waiting := make(chan struct{}, 1)
+		github := newGitHub(t, fakegithub.World{Faults: []fakegithub.Fault{{
+			Method: "PUT", Status: 503, Headers: map[string]string{"Retry-After": "60"}, Hook: func() { waiting <- struct{}{} },
+		}}})
+		cmd, outputs := process(t, github)
+		var stdout strings.Builder
+		cmd.Stdout = &stdout
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		<-waiting
+		start := time.Now()
+		_ = cmd.Process.Signal(signal)
+		_ = cmd.Process.Signal(signal)
+		_ = cmd.Wait()
+		if code := cmd.ProcessState.ExitCode(); code != 1 || time.Since(start) > 5*time.Second {
+			t.Errorf("%v: exit code %d after %v", signal, code, time.Since(start))
+		}
+		if got := outputs(); got["operation"] != "failed" || got["encrypted_value"] == "" {
+			t.Errorf("%v: outputs %v\n%s", signal, got, stdout.String())
+		}
+	}
+}
