@@ -155,6 +155,11 @@ func (r *reader) oneName() secret.Name {
 // readFile reads a regular file of at most limit bytes, and one more so that
 // the caller sees that there is more. Relative paths start at the workspace.
 func (r *reader) readFile(path string, limit int64) ([]byte, error) {
+	if strings.ContainsAny(path, "\r\n") {
+		// Somebody gave the content for the path: it is neither shown nor lost sight of.
+		r.result.Masks.add([]byte(path))
+		return nil, errors.New("not a path, it has several lines; the content itself belongs in another input")
+	}
 	full := path
 	if !filepath.IsAbs(full) {
 		if workspace := r.Getenv("GITHUB_WORKSPACE"); workspace != "" {
