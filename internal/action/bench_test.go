@@ -132,18 +132,23 @@ func BenchmarkSixtySecrets(b *testing.B) {
 }
 
 // BenchmarkThousandSecrets is the peak memory of TestThousandSecrets, the fake
-// and its thousand secrets included, in a process of its own. Promised are 40 MB.
+// and its thousand secrets included, in a process of its own, median of five.
+// Promised are 40 MB.
 func BenchmarkThousandSecrets(b *testing.B) {
 	wrapper := build(b, "./testdata/peak")
 	peak := 0.0
 	for b.Loop() {
-		cmd := exec.Command(wrapper, os.Args[0], "-test.run=^TestThousandSecrets$/^stored$", "-test.v")
-		var stdout, stderr strings.Builder
-		cmd.Stdout, cmd.Stderr = &stdout, &stderr
-		if err := cmd.Run(); err != nil || !strings.Contains(stdout.String(), "--- PASS: TestThousandSecrets/stored") {
-			b.Fatalf("%v\n%s", err, stdout.String())
+		var peaks []float64
+		for range 5 {
+			cmd := exec.Command(wrapper, os.Args[0], "-test.run=^TestThousandSecrets$/^stored$", "-test.v")
+			var stdout, stderr strings.Builder
+			cmd.Stdout, cmd.Stderr = &stdout, &stderr
+			if err := cmd.Run(); err != nil || !strings.Contains(stdout.String(), "--- PASS: TestThousandSecrets/stored") {
+				b.Fatalf("%v\n%s", err, stdout.String())
+			}
+			peaks = append(peaks, peakMB(b, stderr.String()))
 		}
-		peak = max(peak, peakMB(b, stderr.String()))
+		peak = median(peaks)
 	}
 	b.ReportMetric(peak, "peak-MB")
 	if peak > 40 {
