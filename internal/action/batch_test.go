@@ -4,11 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,26 +33,15 @@ func batch(t testing.TB, n, size int) (text string, values map[string]string) {
 }
 
 // runBatch stores a batch in simulated time.
-func runBatch(t *testing.T, server *fakegithub.Server, text string, with map[string]string) (r told) {
+func runBatch(t *testing.T, server *fakegithub.Server, text string, with map[string]string) told {
+	t.Helper()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "rotated.json"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	synctest.Test(t, func(t *testing.T) {
-		network := pipenet.Serve(server)
-		defer network.Close()
-		all := map[string]string{"secrets_file": "rotated.json"}
-		for name, value := range with {
-			all[name] = value
-		}
-		var dials atomic.Int32
-		r = step{with: all, dir: dir, dial: func(ctx context.Context, n, addr string) (net.Conn, error) {
-			dials.Add(1)
-			return network.Dial(ctx, n, addr)
-		}}.run(t.Context(), t)
-		r.dials = int(dials.Load())
-	})
-	return r
+	all := map[string]string{"secrets_file": "rotated.json"}
+	maps.Copy(all, with)
+	return step{with: all, dir: dir}.simulate(t, server)
 }
 
 // TestThousandSecrets stores 1,000 secrets of 1 KB against a fake that refuses

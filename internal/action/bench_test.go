@@ -32,18 +32,6 @@ func BenchmarkRun(b *testing.B) {
 	}
 }
 
-// build makes a program as the Dockerfile does.
-func build(b *testing.B, pkg string) string {
-	b.Helper()
-	exe := filepath.Join(b.TempDir(), "program")
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", exe, pkg)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		b.Fatalf("%v\n%s", err, out)
-	}
-	return exe
-}
-
 // BenchmarkProcess is the whole process for one secret, against testdata/floor:
 // built alike, run in turn, median of 50. Promised are 1.5 times the floor's wall
 // time and twice its peak memory.

@@ -5,11 +5,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
 
 	"set-org-secret/internal/fakegithub"
 	"set-org-secret/internal/fakerunner"
-	"set-org-secret/internal/pipenet"
 	"set-org-secret/internal/report"
 )
 
@@ -39,13 +37,7 @@ func FuzzRun(f *testing.F) {
 			t.Fatal(err)
 		}
 		server := newGitHub(t, fakegithub.World{Faults: []fakegithub.Fault{{Method: "PUT", Status: 403, Body: string(body), Times: -1}}})
-		dir := t.TempDir()
-		var r told
-		synctest.Test(t, func(t *testing.T) {
-			network := pipenet.Serve(server)
-			defer network.Close()
-			r = step{with: map[string]string{"secret_name": name, "secret_value": marked}, dir: dir, dial: network.Dial}.run(t.Context(), t)
-		})
+		r := step{with: map[string]string{"secret_name": name, "secret_value": marked}}.simulate(t, server)
 		if r.code != 1 {
 			t.Fatalf("exit code %d", r.code)
 		}

@@ -43,10 +43,7 @@ func newContainer(t *testing.T, world fakegithub.World) *container {
 			{Store: "actions", Name: "DB_PASSWORD", Value: "old", Visibility: "selected", Repositories: []string{"web"}},
 		}}}
 	}
-	github, err := fakegithub.New(world)
-	if err != nil {
-		t.Fatal(err)
-	}
+	github := newGitHub(t, world)
 	server := httptest.NewServer(github)
 	t.Cleanup(server.Close)
 	c := &container{t: t, dir: t.TempDir(), github: github, url: server.URL, network: "host", name: fmt.Sprintf("set-org-secret-%d", time.Now().UnixNano())}

@@ -14,17 +14,25 @@ import (
 	"set-org-secret/internal/fakerunner"
 )
 
+// build makes a program as the Dockerfile does.
+func build(t testing.TB, pkg string) string {
+	t.Helper()
+	exe := filepath.Join(t.TempDir(), "program")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", exe, pkg)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return exe
+}
+
 // process is the program itself, ready to be started against a fake GitHub.
 func process(t *testing.T, github *fakegithub.Server) (cmd *exec.Cmd, outputs func() map[string]string) {
 	t.Helper()
 	server := httptest.NewServer(github)
 	t.Cleanup(server.Close)
 	dir := t.TempDir()
-	exe := filepath.Join(dir, "set-org-secret")
-	if out, err := exec.Command("go", "build", "-o", exe, root).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	cmd = exec.Command(exe)
+	cmd = exec.Command(build(t, root))
 	cmd.Env = []string{
 		"GITHUB_ACTIONS=true", "GITHUB_OUTPUT=" + filepath.Join(dir, "output"), "GITHUB_STEP_SUMMARY=" + filepath.Join(dir, "summary"),
 		"INPUT_API_URL=" + server.URL, "INPUT_ORG=acme", "INPUT_TOKEN=ghp_process",

@@ -11,12 +11,15 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"set-org-secret/internal/fakegithub"
 	"set-org-secret/internal/fakerunner"
 	"set-org-secret/internal/input"
+	"set-org-secret/internal/pipenet"
 )
 
 // step is one run of the action in a workflow, told from outside.
@@ -34,7 +37,7 @@ type told struct {
 	outputs map[string]string
 	summary string
 	took    time.Duration
-	dials   int // connections, where somebody counts
+	dials   int // connections, in simulated time
 }
 
 // run runs a step to its end. A step without a dial goes to the network.
@@ -74,6 +77,27 @@ func (s step) run(ctx context.Context, t testing.TB) told {
 	if r.outputs, _, err = fakerunner.ParseOutputs(r.raw); err != nil {
 		t.Fatalf("outputs: %v", err)
 	}
+	return r
+}
+
+// simulate runs a step against a server in simulated time, and counts the
+// connections.
+func (s step) simulate(t *testing.T, server *fakegithub.Server) (r told) {
+	t.Helper()
+	if s.dir == "" {
+		s.dir = t.TempDir() // a bubble's own would be gone with it
+	}
+	synctest.Test(t, func(t *testing.T) {
+		network := pipenet.Serve(server)
+		defer network.Close()
+		var dials atomic.Int32
+		s.dial = func(ctx context.Context, n, addr string) (net.Conn, error) {
+			dials.Add(1)
+			return network.Dial(ctx, n, addr)
+		}
+		r = s.run(t.Context(), t)
+		r.dials = int(dials.Load())
+	})
 	return r
 }
 

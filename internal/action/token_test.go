@@ -5,10 +5,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-	"testing/synctest"
 
 	"set-org-secret/internal/fakegithub"
-	"set-org-secret/internal/pipenet"
 )
 
 var codes = regexp.MustCompile("`([^`]+)`")
@@ -63,13 +61,7 @@ func TestWhichToken(t *testing.T) {
 							Secrets: []fakegithub.Secret{{Store: store, Name: "CHOSEN", Value: "old", Visibility: "selected"}},
 						}},
 					})
-					dir := t.TempDir()
-					var r told
-					synctest.Test(t, func(t *testing.T) {
-						network := pipenet.Serve(server)
-						defer network.Close()
-						r = step{with: with, dir: dir, dial: network.Dial}.run(t.Context(), t)
-					})
+					r := step{with: with}.simulate(t, server)
 					if (r.code == 0) != token.granted {
 						t.Fatalf("exit code %d:\n%s", r.code, r.stdout)
 					}

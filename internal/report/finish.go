@@ -2,7 +2,6 @@ package report
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -37,13 +36,10 @@ func (r *Reporter) Finish(run Run) bool {
 		r.annotate("error", err.Error())
 		ok = false
 	}
-	summary, lost := r.markdown(run, left)
-	switch err := r.summary(summary); {
-	case errors.Is(err, errNoSummary):
-		lost = left
-	case err != nil:
+	lost, err := r.summary(run, left)
+	if err != nil {
 		r.annotate("error", err.Error())
-		ok, lost = false, left
+		ok = false
 	}
 	ok = r.overflow(run, left, lost) && ok
 	r.failures(run, left, lost)

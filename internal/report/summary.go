@@ -3,7 +3,6 @@ package report
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -20,14 +19,18 @@ const maxSummaryBytes = 1_000_000
 // foldRows is how long a table may be before it is folded away.
 const foldRows = 25
 
-// errNoSummary says that this runner takes no job summary.
-var errNoSummary = errors.New("no job summary here")
-
-func (r *Reporter) summary(text string) error {
+// summary writes the job summary, where the runner takes one. left are the
+// outcomes whose sealed value the outputs have no room for, lost those of them
+// that end up nowhere.
+func (r *Reporter) summary(run Run, left []secret.Outcome) (lost []secret.Outcome, err error) {
 	if r.getenv("GITHUB_STEP_SUMMARY") == "" {
-		return errNoSummary
+		return left, nil
 	}
-	return r.file("step-summary", text)
+	text, lost := r.markdown(run, left)
+	if err := r.file("step-summary", text); err != nil {
+		return left, err
+	}
+	return lost, nil
 }
 
 // markdown is the job summary: failures first with what finishes them, then
@@ -60,8 +63,10 @@ func (r *Reporter) markdown(run Run, left []secret.Outcome) (text string, lost [
 			urgent = append(urgent, section{o, r.failure(run, o)})
 		case o.Err != nil:
 			failures = append(failures, section{o, r.failure(run, o)})
-		case len(changeLines(o.Change)) > 0:
-			changes = append(changes, section{o, r.change(run, o)})
+		default:
+			if lines := changeLines(o.Change); len(lines) > 0 {
+				changes = append(changes, section{o, r.change(run, o, lines)})
+			}
 		}
 	}
 	cut := 0
@@ -90,9 +95,9 @@ type section struct {
 }
 
 // change tells who gains and who loses access to one secret.
-func (r *Reporter) change(run Run, o secret.Outcome) string {
+func (r *Reporter) change(run Run, o secret.Outcome, lines []string) string {
 	text := fmt.Sprintf("Access to `%s` in %s%s:\n\n", o.Name, o.Store, map[bool]string{true: ", if it were written"}[run.DryRun])
-	for _, line := range changeLines(o.Change) {
+	for _, line := range lines {
 		text += "- " + r.md(line) + "\n"
 	}
 	return text + "\n"
