@@ -281,9 +281,13 @@ func TestRateLimitMidBatch(t *testing.T) {
 	var server *fakegithub.Server
 	var first, second told
 	synctest.Test(t, func(t *testing.T) {
+		// The refusal comes at once and everything else takes time, so that no
+		// write can begin between the refusal and its being read.
 		server = newGitHub(t, fakegithub.World{MaxWritesPerMinute: 80, Faults: []fakegithub.Fault{{
 			Method: "PUT", After: 139, Times: 1, Status: 403, Body: `{"message": "API rate limit exceeded for installation ID 1."}`,
 			Headers: map[string]string{"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": fmt.Sprint(time.Now().Add(40 * time.Minute).Unix())},
+		}, {
+			Times: -1, Delay: fakegithub.Duration(40 * time.Millisecond),
 		}}})
 		network := pipenet.Serve(server)
 		defer network.Close()
