@@ -43,10 +43,20 @@ type call struct {
 	status    int
 	requestID string
 	lastPage  int
+	unknown   bool // the last try of a write that was sent has no answer
 }
 
-// do makes a request until it is answered for good, or given up.
+// do makes a request until it is answered for good, or given up. Whatever ends a
+// write, the error tells where nobody knows whether it took place.
 func (c *Client) do(ctx context.Context, call *call, out any) error {
+	err := c.tries(ctx, call, out)
+	if err != nil && call.unknown && !errors.Is(err, secret.ErrUnanswered) {
+		return unknownFate{err}
+	}
+	return err
+}
+
+func (c *Client) tries(ctx context.Context, call *call, out any) error {
 	var s strain
 	for {
 		err := c.turn(ctx, call, &s, out)
@@ -109,6 +119,7 @@ func (c *Client) try(ctx context.Context, call *call, body, out any, sent *atomi
 	call.status, call.requestID = 0, ""
 	resp, err := gh.BareDo(tryCtx, req)
 	if resp != nil && resp.Response != nil {
+		call.unknown = false
 		defer func() { _ = resp.Body.Close() }()
 		call.status, call.requestID, call.lastPage = resp.StatusCode, resp.Header.Get("X-GitHub-Request-Id"), resp.LastPage
 		c.learn(resp)
@@ -243,6 +254,9 @@ func (c *Client) unanswered(ctx context.Context, call *call, err error, sent boo
 	}
 	e := &Error{op: call.op, RequestID: call.requestID, host: c.base.Host, network: networkText(err)}
 	if call.body != nil && sent && call.status == 0 {
+		call.unknown = true
+	}
+	if call.unknown {
 		e.kind = secret.ErrUnanswered
 	}
 	if ctx.Err() != nil {

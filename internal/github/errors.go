@@ -92,6 +92,11 @@ func (e *Error) Is(target error) bool {
 	return e.kind != nil && errors.Is(e.kind, target)
 }
 
+// unknownFate is what ended a write, after a try of it that got no answer.
+type unknownFate struct{ error }
+
+func (u unknownFate) Unwrap() []error { return []error{u.error, secret.ErrUnanswered} }
+
 const wrongURL = "Check api_url: it must be the API itself (https://api.github.com, https://HOST/api/v3 on a GHES, https://api.SUB.ghe.com), not the site."
 
 // unreadable is a good status with a body that GitHub's API never sends.

@@ -6,10 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,6 +29,7 @@ type world struct {
 	log   []string
 	seen  []string // "GET /path" of each request
 	start time.Time
+	gone  atomic.Bool // nothing answers a dial any more
 }
 
 // with runs f in a bubble, with h as GitHub.
@@ -48,8 +52,13 @@ func with(t *testing.T, timeout time.Duration, token string, h http.HandlerFunc,
 		var err error
 		w.Client, err = New(Options{
 			Org: "acme", BaseURL: base, Token: token, UserAgent: "test", Timeout: timeout,
-			Log:     func(s string) { w.mu.Lock(); w.log = append(w.log, s); w.mu.Unlock() },
-			Network: Network{Dial: network.Dial},
+			Log: func(s string) { w.mu.Lock(); w.log = append(w.log, s); w.mu.Unlock() },
+			Network: Network{Dial: func(ctx context.Context, kind, addr string) (net.Conn, error) {
+				if w.gone.Load() {
+					return nil, syscall.ECONNREFUSED
+				}
+				return network.Dial(ctx, kind, addr)
+			}},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -402,6 +411,80 @@ func TestSignal(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestUnknownFate holds that a write whose last try was sent and not answered
+// stays one of which nobody knows, whatever ends it afterwards.
+func TestUnknownFate(t *testing.T) {
+	gone := errors.New("what stands can't be read")
+	put := func(ctx context.Context, w *world, later error) error {
+		tries := 0
+		_, err := w.Put(ctx, secret.Actions, "A", func(ctx context.Context) (seal.Sealed, secret.Access, error) {
+			if tries++; tries > 1 && later != nil {
+				return seal.Sealed{}, secret.Access{}, later
+			}
+			return nothing(ctx)
+		})
+		return err
+	}
+	for _, test := range []struct {
+		name    string
+		h       http.HandlerFunc
+		later   error // of preparing the second try
+		want    string
+		unknown bool
+	}{
+		{"the next can't be prepared", drop, gone, "what stands can't be read", true},
+		{"the first is answered, the next can't be prepared", status(502, ""), gone, "what stands can't be read", false},
+		{"the next is refused", answers(drop, status(403, "no")), nil, "GitHub refused to store it: 403 no", false},
+		{"the next meets a limit that is too long", answers(drop, status(429, "slow", "Retry-After: 3600")), nil, "429 slow", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			with(t, time.Minute, "ghp_x", test.h, func(ctx context.Context, w *world) {
+				err := put(ctx, w, test.later)
+				if err == nil || !strings.Contains(err.Error(), test.want) || errors.Is(err, secret.ErrUnanswered) != test.unknown {
+					t.Errorf("%v; unanswered %v, want %q and %v", err, errors.Is(err, secret.ErrUnanswered), test.want, test.unknown)
+				}
+				if test.later != nil && !errors.Is(err, test.later) {
+					t.Errorf("%v hides what ended it", err)
+				}
+			})
+		})
+	}
+	t.Run("the server is gone", func(t *testing.T) {
+		var w *world
+		with(t, 10*time.Second, "ghp_x", func(http.ResponseWriter, *http.Request) {
+			w.gone.Store(true)
+			panic(http.ErrAbortHandler)
+		}, func(ctx context.Context, made *world) {
+			w = made
+			if err := put(ctx, w, nil); !errors.Is(err, secret.ErrUnanswered) || len(w.seen) != 1 {
+				t.Errorf("%v after %d tries", err, len(w.seen))
+			}
+		})
+	})
+	t.Run("a signal while another write's limit holds it", func(t *testing.T) {
+		h := func(rw http.ResponseWriter, req *http.Request) {
+			if strings.HasSuffix(req.URL.Path, "/B") {
+				status(429, "slow", "Retry-After: 40")(rw, req)
+				return
+			}
+			panic(http.ErrAbortHandler)
+		}
+		with(t, time.Minute, "ghp_x", h, func(ctx context.Context, w *world) {
+			ctx, cancel := context.WithCancel(ctx)
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				if err := put(ctx, w, nil); !errors.Is(err, secret.ErrUnanswered) || !errors.Is(err, secret.ErrInterrupted) {
+					t.Errorf("%v", err)
+				}
+			})
+			wg.Go(func() { _, _ = w.put(ctx, "B") })
+			time.Sleep(20 * time.Second)
+			cancel()
+			wg.Wait()
+		})
+	})
 }
 
 // TestRedirects holds that a read follows on the same origin alone.
