@@ -94,7 +94,6 @@ func (r *Reporter) outputs(run Run) (outputs []Output, left []secret.Outcome) {
 		set(name, first)
 	}
 
-	due := run.Mode == "check" && !run.Refused
 	anyDue := false
 	for _, row := range rows {
 		failed = failed || row.Operation == string(secret.Failed)
@@ -120,7 +119,8 @@ func (r *Reporter) outputs(run Run) (outputs []Output, left []secret.Outcome) {
 		return strconv.Itoa(*row.AgeDays)
 	})
 
-	if due {
+	// A look that failed does not say that nothing is due.
+	if run.Mode == "check" && (anyDue || !failed) {
 		set("due", strconv.FormatBool(anyDue))
 	}
 
