@@ -105,11 +105,17 @@ func (r *run) look(ctx context.Context, store secret.Store) []secret.Outcome {
 			maxPages = math.MaxInt
 		}
 		list, complete, err := r.github.Secrets(ctx, store, maxPages)
+		if err != nil {
+			err = listError{err}
+		}
 		var outcomes []secret.Outcome
 		switch {
 		case c.EverySecret && err != nil:
-			return []secret.Outcome{outcome(secret.Standing{}, "", listError{err})}
+			return []secret.Outcome{outcome(secret.Standing{}, "", err)}
 		case c.EverySecret:
+			if !complete {
+				r.report.Warn(fmt.Sprintf("GitHub counts other %s secrets than it lists: some may be missing here", store))
+			}
 			for _, s := range list {
 				outcomes = append(outcomes, outcome(s, s.Name, nil))
 			}
@@ -120,9 +126,6 @@ func (r *run) look(ctx context.Context, store secret.Store) []secret.Outcome {
 				standing[s.Name] = s
 			}
 			for _, name := range c.Names {
-				if err != nil {
-					err = listError{err}
-				}
 				outcomes = append(outcomes, outcome(standing[name], name, err))
 			}
 			return outcomes

@@ -2,6 +2,7 @@ package fakegithub
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
@@ -253,9 +254,11 @@ func TestPages(t *testing.T) {
 		{"/orgs/acme/actions/secrets/CHOSEN/repositories?per_page=100", "repositories", 250, 250, []int{100, 100, 50}},
 		{"/orgs/acme/repos?per_page=100", "", 0, 250, []int{100, 100, 50}},
 		{"/orgs/acme/repos", "", 0, 250, []int{30, 30, 30, 30, 30, 30, 30, 30, 10}},
+		{"/orgs/acme/repos?per_page=100&sort=created&direction=asc", "", 0, 250, []int{100, 100, 50}},
 	} {
 		seen := map[string]bool{}
 		var pages []int
+		first := ""
 		for path := test.path; path != ""; {
 			resp := call(s, "GET", path, "")
 			if resp.StatusCode != 200 {
@@ -276,6 +279,7 @@ func TestPages(t *testing.T) {
 			}
 			pages = append(pages, len(entries))
 			for _, e := range entries {
+				first = cmp.Or(first, e.Name)
 				seen[e.Name] = true
 			}
 			path = ""
@@ -289,6 +293,10 @@ func TestPages(t *testing.T) {
 		}
 		if len(seen) != test.want || !slices.Equal(pages, test.pages) {
 			t.Errorf("%s: %d entries over pages of %v", test.path, len(seen), pages)
+		}
+		// The newest repository comes first, unless the oldest is asked for.
+		if ascending := strings.HasSuffix(test.path, "direction=asc"); test.list == "" && (first == all[0]) != ascending {
+			t.Errorf("%s: %s comes first", test.path, first)
 		}
 	}
 }

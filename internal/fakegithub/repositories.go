@@ -1,9 +1,10 @@
 package fakegithub
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
-	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -54,7 +55,9 @@ func (s *Server) page(r request, list []any) ([]any, http.Header) {
 	var links []string
 	link := func(rel string, n int) {
 		path := s.world.BasePath + fmt.Sprintf("/organizations/%d/", r.org.id) + afterOrg(strings.TrimPrefix(r.URL.Path, s.world.BasePath))
-		links = append(links, fmt.Sprintf(`<http://%s%s?%s>; rel="%s"`, r.Host, path, url.Values{"per_page": {strconv.Itoa(size)}, "page": {strconv.Itoa(n)}}.Encode(), rel))
+		query.Set("per_page", strconv.Itoa(size))
+		query.Set("page", strconv.Itoa(n))
+		links = append(links, fmt.Sprintf(`<http://%s%s?%s>; rel="%s"`, r.Host, path, query.Encode(), rel))
 	}
 	if number > 1 {
 		link("prev", number-1)
@@ -107,9 +110,15 @@ func (s *Server) getRepositoryByID(r request) answer {
 	return notFound
 }
 
+// listRepositories gives the newest first, as GitHub does, unless direction is
+// asc; an id tells the age.
 func (s *Server) listRepositories(r request) answer {
 	list := []any{}
-	for _, repo := range r.org.repos {
+	repos := slices.SortedFunc(slices.Values(r.org.repos), func(a, b *Repository) int { return cmp.Compare(b.ID, a.ID) })
+	if r.URL.Query().Get("direction") == "asc" {
+		slices.Reverse(repos)
+	}
+	for _, repo := range repos {
 		if r.token.sees(repo) && repo.MovedTo == "" {
 			list = append(list, r.org.wire(repo))
 		}

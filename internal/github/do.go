@@ -210,10 +210,7 @@ func (c *Client) answered(call *call, text []byte, out any) error {
 // own judgement is left aside: it knows one kind of 429, trusts a reset that is
 // meant for another limit, and loses messages in unusual bodies.
 func (c *Client) refused(call *call, resp *http.Response, text []byte) error {
-	e := &Error{op: call.op, Status: resp.StatusCode, Message: message(text), RequestID: call.requestID, host: c.base.Host}
-	if call.hide != "" {
-		e.Message = strings.ReplaceAll(e.Message, call.hide, "<encrypted_value>")
-	}
+	e := &Error{op: call.op, Status: resp.StatusCode, Message: message(text, call.hide), RequestID: call.requestID, host: c.base.Host}
 	wait, directed := retryAfter(resp)
 	limited := resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusForbidden && rateLimited(resp, text)
 	switch {
@@ -339,5 +336,5 @@ func rateLimited(resp *http.Response, text []byte) bool {
 	if bytes.Contains(lower, []byte("rate limit")) || bytes.Contains(lower, []byte("rate-limit")) || bytes.Contains(lower, []byte("abuse detection")) {
 		return true
 	}
-	return message(text) == "" && resp.Header.Get("X-RateLimit-Remaining") == "0"
+	return message(text, "") == "" && resp.Header.Get("X-RateLimit-Remaining") == "0"
 }

@@ -169,7 +169,8 @@ func explainCertificate(e *Error, err *tls.CertificateVerificationError) {
 
 // message reads GitHub's words from the body of an error: message, and what
 // stands in errors, which may be a list of objects, of strings, or one string.
-func message(text []byte) string {
+// What was sent is echoed at times; hide is left out of it.
+func message(text []byte, hide string) string {
 	var body struct {
 		Message string          `json:"message"`
 		Errors  json.RawMessage `json:"errors"`
@@ -197,6 +198,9 @@ func message(text []byte) string {
 	}
 	joined := strings.Join(strings.FieldsFunc(strings.Join(parts, ": "), func(r rune) bool { return r == '\n' || r == '\r' }), " ")
 	joined = strings.Trim(joined, ": ")
+	if hide != "" {
+		joined = strings.ReplaceAll(joined, hide, "<encrypted_value>")
+	}
 	if runes := []rune(joined); len(runes) > 300 {
 		joined = string(runes[:300]) + "…"
 	}

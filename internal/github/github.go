@@ -31,6 +31,8 @@ import (
 
 const (
 	perPage = 100 // the most that GitHub gives
+	// maxLists is how often a list is read that changes while it is read.
+	maxLists = 3
 	// pageLimit is ten times what the largest organization has of anything.
 	pageLimit = 10_000
 	// readsAtOnce keeps far below the 100 requests at once that GitHub allows.
@@ -158,29 +160,54 @@ func (c *Client) Secret(ctx context.Context, store secret.Store, name secret.Nam
 }
 
 // Secrets lists the secrets of a store. Where there are more pages than
-// maxPages it gives those of the first page, and complete is false.
+// maxPages it gives those of the first page, and complete is false; it is too
+// where GitHub counts others than it lists, however often they are asked for: a
+// secret that is not in such a list may stand all the same.
 func (c *Client) Secrets(ctx context.Context, store secret.Store, maxPages int) (list []secret.Standing, complete bool, err error) {
-	complete = true
-	call := c.get("list the "+string(store)+" secrets", store, "orgs", c.org, string(store), "secrets")
-	list, _, err = pages(ctx, c, call, func(pages int) bool { complete = pages <= maxPages; return complete },
-		func(body []byte) (list []secret.Standing, total int, err error) {
-			var page struct {
-				TotalCount int          `json:"total_count"`
-				Secrets    []wireSecret `json:"secrets"`
-			}
-			if err := json.Unmarshal(body, &page); err != nil {
-				return nil, 0, err
-			}
-			for _, w := range page.Secrets {
-				s, err := w.parse()
-				if err != nil {
-					return nil, 0, err
-				}
-				list = append(list, s)
-			}
-			return list, page.TotalCount, nil
-		})
-	return list, complete, err
+	for range maxLists {
+		wanted := true
+		call := c.get("list the "+string(store)+" secrets", store, "orgs", c.org, string(store), "secrets")
+		all, total, err := pages(ctx, c, call, func(pages int) bool { wanted = pages <= maxPages; return wanted }, parseSecrets)
+		if err != nil {
+			return nil, false, err
+		}
+		list = unique(all, func(s secret.Standing) secret.Name { return s.Name })
+		if complete = wanted && len(list) == total; complete || !wanted {
+			break
+		}
+	}
+	return list, complete, nil
+}
+
+func parseSecrets(body []byte) (list []secret.Standing, total int, err error) {
+	var page struct {
+		TotalCount int          `json:"total_count"`
+		Secrets    []wireSecret `json:"secrets"`
+	}
+	if err := json.Unmarshal(body, &page); err != nil {
+		return nil, 0, err
+	}
+	for _, w := range page.Secrets {
+		s, err := w.parse()
+		if err != nil {
+			return nil, 0, err
+		}
+		list = append(list, s)
+	}
+	return list, page.TotalCount, nil
+}
+
+// unique keeps each once: pages shift while they are read.
+func unique[T any, K comparable](found []T, key func(T) K) []T {
+	list := make([]T, 0, len(found))
+	seen := make(map[K]bool, len(found))
+	for _, v := range found {
+		if k := key(v); !seen[k] {
+			seen[k] = true
+			list = append(list, v)
+		}
+	}
+	return list
 }
 
 type wireRepository struct {
@@ -210,15 +237,10 @@ func (c *Client) SelectedRepositories(ctx context.Context, store secret.Store, n
 	return list, total - len(list), err
 }
 
-// repositories keeps each once: pages shift while they are read.
 func repositories(found []wireRepository) []secret.Repository {
 	list := make([]secret.Repository, 0, len(found))
-	seen := make(map[int64]bool, len(found))
-	for _, r := range found {
-		if !seen[r.ID] {
-			seen[r.ID] = true
-			list = append(list, secret.Repository(r))
-		}
+	for _, r := range unique(found, func(r wireRepository) int64 { return r.ID }) {
+		list = append(list, secret.Repository(r))
 	}
 	return list
 }
@@ -237,9 +259,12 @@ func (c *Client) Repository(ctx context.Context, name string) (secret.Repository
 	return secret.Repository(answer), nil
 }
 
-// Repositories lists every repository of the organization that the token sees.
+// Repositories lists every repository of the organization that the token sees,
+// the oldest first: one that is made meanwhile comes last and shifts no other
+// from page to page.
 func (c *Client) Repositories(ctx context.Context) ([]secret.Repository, error) {
 	call := c.get("list the repositories of "+c.org, "", "orgs", c.org, "repos")
+	call.query = "sort=created&direction=asc&"
 	found, _, err := pages(ctx, c, call, nil, func(body []byte) (page []wireRepository, total int, err error) {
 		err = json.Unmarshal(body, &page)
 		return page, 0, err
@@ -312,7 +337,7 @@ func pages[T any](ctx context.Context, c *Client, first *call, more func(pages i
 	var total, last int
 	page := func(ctx context.Context, number int) (list []T, count int, err error) {
 		call := *first
-		call.query = fmt.Sprintf("per_page=%d", perPage)
+		call.query += fmt.Sprintf("per_page=%d", perPage)
 		if number > 1 {
 			call.query += fmt.Sprintf("&page=%d", number)
 		}

@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -487,6 +489,76 @@ func TestUnknownFate(t *testing.T) {
 	})
 }
 
+// TestShiftingLists holds that what is made or deleted while a list is read by
+// pages hides nothing that stands all the while.
+func TestShiftingLists(t *testing.T) {
+	page := func(req *http.Request, list []int) []int {
+		number, _ := strconv.Atoi(req.URL.Query().Get("page"))
+		from := min(max(number-1, 0)*100, len(list))
+		return list[from:min(from+100, len(list))]
+	}
+	upTo := func(n int) (list []int) {
+		for i := range n {
+			list = append(list, i+1)
+		}
+		return list
+	}
+	secrets := func(deletions int) http.HandlerFunc {
+		standing := upTo(150)
+		return func(rw http.ResponseWriter, req *http.Request) {
+			var found []string
+			for _, n := range page(req, standing) {
+				found = append(found, fmt.Sprintf(`{"name": "S%d", "visibility": "all"}`, n))
+			}
+			_, _ = fmt.Fprintf(rw, `{"total_count": %d, "secrets": [%s]}`, len(standing), strings.Join(found, ","))
+			if deletions > 0 && req.URL.Query().Get("page") == "" {
+				deletions--
+				standing = standing[1:]
+			}
+		}
+	}
+	for _, test := range []struct {
+		deletions, requests, listed int
+		complete                    bool
+	}{{0, 2, 150, true}, {1, 4, 149, true}, {9, 6, 147, false}} {
+		with(t, time.Minute, "ghp_x", secrets(test.deletions), func(ctx context.Context, w *world) {
+			list, complete, err := w.Secrets(ctx, secret.Actions, 10)
+			if err != nil || len(list) != test.listed || complete != test.complete || len(w.seen) != test.requests {
+				t.Errorf("%d deletions: %d secrets, complete %v, %d requests, %v", test.deletions, len(list), complete, len(w.seen), err)
+			}
+		})
+	}
+
+	made := upTo(300)
+	repositories := func(rw http.ResponseWriter, req *http.Request) {
+		list := slices.Clone(made)
+		if req.URL.Query().Get("direction") != "asc" { // GitHub's own order
+			slices.Reverse(list)
+		}
+		var found []string
+		for _, n := range page(req, list) {
+			found = append(found, fmt.Sprintf(`{"id": %d, "full_name": "acme/r%d"}`, n, n))
+		}
+		rw.Header().Set("Link", `<http://127.0.0.1/organizations/1/repos?page=3>; rel="last"`)
+		_, _ = fmt.Fprintf(rw, "[%s]", strings.Join(found, ","))
+		if req.URL.Query().Get("page") == "" {
+			made = append(made, 301, 302)
+		}
+	}
+	with(t, time.Minute, "ghp_x", repositories, func(ctx context.Context, w *world) {
+		list, err := w.Repositories(ctx)
+		seen := map[int64]bool{}
+		for _, r := range list {
+			seen[r.ID] = true
+		}
+		for id := range int64(300) {
+			if !seen[id+1] {
+				t.Errorf("repository %d is missing: %v", id+1, err)
+			}
+		}
+	})
+}
+
 // TestRedirects holds that a read follows on the same origin alone.
 func TestRedirects(t *testing.T) {
 	to := func(location string) http.HandlerFunc {
@@ -542,6 +614,7 @@ func TestMessages(t *testing.T) {
 		`{"message":"Validation Failed","errors":[{"field":"key_id","code":"missing"}]}`: "Validation Failed: key_id missing",
 		`{"message":"Validation Failed","errors":["a","b"]}`:                             "Validation Failed: a: b",
 		`{"message":"Invalid request.\n\nc2VhbGVk does not match /^[A-Z]$/"}`:            "Invalid request. <encrypted_value> does not match /^[A-Z]$/",
+		`{"message":"` + strings.Repeat("x", 295) + `c2VhbGVk"}`:                         strings.Repeat("x", 295) + "<encr…",
 		`<html>Unicorn!</html>`:                           "Unprocessable Entity",
 		`{"message":"` + strings.Repeat("x", 5000) + `"}`: strings.Repeat("x", 300) + "…",
 	} {

@@ -74,7 +74,7 @@ type shelf struct {
 	left    int // items that are not written yet
 	seen    map[secret.Name]sighting
 	wholeAt time.Time // when every secret was listed; zero where that was not worth it
-	tooLong bool      // the list has more pages than there are items
+	partial bool      // the list has more pages than there are items, or lacks some
 	lists   map[secret.Name]selected
 }
 
@@ -172,7 +172,7 @@ func (s *shelf) listed(ctx context.Context, name secret.Name) (sighting, error) 
 	}
 	const writesWhileFresh = 80
 	soon := min(s.left, writesWhileFresh)
-	if soon < 2 || s.tooLong {
+	if soon < 2 || s.partial {
 		return sighting{}, nil
 	}
 	at := time.Now()
@@ -183,7 +183,7 @@ func (s *shelf) listed(ctx context.Context, name secret.Name) (sighting, error) 
 	for _, standing := range list {
 		s.seen[standing.Name] = sighting{standing, at}
 	}
-	if s.tooLong = !complete; complete {
+	if s.partial = !complete; complete {
 		s.wholeAt = at
 	}
 	known, _ := s.recent(name)
