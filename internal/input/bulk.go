@@ -182,6 +182,16 @@ func (r *reader) bulkLines(input string, text []byte) []value {
 			r.fault(input, "line %d: what stands before the = or << is not a legal name (letters, digits and _, no leading digit, no GITHUB_)", number)
 			continue
 		}
+		// The name of an empty value is not quoted either: base64 by itself has
+		// such an end.
+		if strings.TrimSuffix(val, "\r") == "" {
+			r.fault(input, "line %d: the value is %s", number, emptyValue)
+			continue
+		}
+		if heredoc < 0 && strings.Trim(val, "=\r") == "" {
+			r.fault(input, "line %d has nothing but = behind the name, as base64 ends; a value without a name belongs in secret_value or secret_file", number)
+			continue
+		}
 		if first, ok := seen[name]; ok {
 			r.fault(input, "%s stands twice, in lines %d and %d", name, first, number)
 		}
