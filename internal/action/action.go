@@ -111,7 +111,11 @@ func faults(list []input.Fault) []string {
 // refuse ends a run before any request.
 func (r *run) refuse(lines ...string) int {
 	r.report.Failure(lines[0], lines[1:]...)
-	r.report.Finish(report.Run{Mode: string(r.config.Mode), Refused: true})
+	told := lines
+	if len(lines) > 1 {
+		told = lines[1:] // the heading says the first
+	}
+	r.report.Finish(report.Run{Mode: string(r.config.Mode), Refused: told})
 	return 1
 }
 
@@ -123,6 +127,7 @@ func (r *run) main(ctx context.Context) int {
 		var err error
 		r.github, err = github.New(github.Options{
 			Org: c.Org, BaseURL: c.APIURL, Token: c.Token, UserAgent: "set-org-secret/" + Version,
+			Writes:  c.Mode == input.Set || c.Mode == input.Access,
 			Timeout: c.Timeout, Jitter: r.Jitter, Log: r.report.Line,
 			Network: github.Network{Getenv: r.Getenv, CACertificates: c.CACertificates, Dial: r.Dial},
 		})

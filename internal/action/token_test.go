@@ -40,11 +40,11 @@ func TestWhichToken(t *testing.T) {
 				{"classic without the scope", fakegithub.Token{Value: "ghp_x", Kind: "classic", Scopes: []string{"repo", "workflow", "read:org"}}, false, "needs the scope " + scope},
 				{"fine-grained", fakegithub.Token{Value: "github_pat_x", Kind: "fine-grained", Permissions: grant(permission, needs[2])}, true, ""},
 				{"fine-grained that reads", fakegithub.Token{Value: "github_pat_x", Kind: "fine-grained", Permissions: grant(permission, "read")}, needs[2] == "read", "Give it the organization permission " + needs[1] + ": " + needs[2]},
-				{"fine-grained for another store", fakegithub.Token{Value: "github_pat_x", Kind: "fine-grained", Permissions: grant("other_"+permission, "write")}, false, "Give it the organization permission " + needs[1] + ": read"},
+				{"fine-grained for another store", fakegithub.Token{Value: "github_pat_x", Kind: "fine-grained", Permissions: grant("other_"+permission, "write")}, false, "Give it the organization permission " + needs[1] + ": " + needs[2]},
 				{"app", fakegithub.Token{Value: "ghs_x", Kind: "app", Permissions: grant(permission, needs[2])}, true, ""},
 				{"app that reads", fakegithub.Token{Value: "ghs_x", Kind: "app", Permissions: grant(permission, "read")}, needs[2] == "read", "Use an App token with the organization permission " + needs[1] + ": " + needs[2]},
-				{"app for another store", fakegithub.Token{Value: "ghs_x", Kind: "app", Permissions: grant("other_"+permission, "write")}, false, "Use an App token with the organization permission " + needs[1] + ": read"},
-				{"GITHUB_TOKEN", fakegithub.Token{Value: "ghs_x", Kind: "workflow", Permissions: grant(permission, "write")}, false, "Use an App token with the organization permission " + needs[1]},
+				{"app for another store", fakegithub.Token{Value: "ghs_x", Kind: "app", Permissions: grant("other_"+permission, "write")}, false, "Use an App token with the organization permission " + needs[1] + ": " + needs[2]},
+				{"GITHUB_TOKEN", fakegithub.Token{Value: "ghs_x", Kind: "workflow", Permissions: grant(permission, "write")}, false, "Use an App token with the organization permission " + needs[1] + ": " + needs[2]},
 			} {
 				t.Run(fmt.Sprintf("%s %s %s", mode[1], store, token.name), func(t *testing.T) {
 					with := map[string]string{"mode": mode[1], "stores": store, "secret_name": "CHOSEN", "token": token.token.Value}

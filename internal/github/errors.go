@@ -118,9 +118,15 @@ func isJSONError(err error) bool {
 	return errors.As(err, &syntax) || errors.As(err, &kind)
 }
 
-// notTried is for a request that comes after all was given up.
-func notTried(call *call, dead *Error) error {
-	return &Error{op: call.op, fact: fmt.Sprintf("not tried: %s has answered nothing well for %s, last: %s", dead.host, roundDuration(dead.spent), dead.lastWords()), advice: "Run again when GitHub answers; https://www.githubstatus.com tells. A longer timeout waits longer."}
+const runAgain = "Run again when GitHub answers; https://www.githubstatus.com tells. A longer timeout waits longer."
+
+// givenUp is for a request that is about to be sent after all was given up.
+func givenUp(call *call, s *strain, dead *Error) error {
+	what := "not tried"
+	if s.tries > 0 {
+		what = "given up"
+	}
+	return &Error{op: call.op, fact: fmt.Sprintf("%s: %s has answered nothing well for %s, last: %s", what, dead.host, roundDuration(dead.spent), dead.lastWords()), advice: runAgain}
 }
 
 func (e *Error) lastWords() string {

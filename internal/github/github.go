@@ -46,6 +46,7 @@ type Client struct {
 	base     *url.URL
 	token    string
 	agent    string
+	writes   bool
 	http     *http.Client
 	traffic  *transport
 	patience *patience
@@ -64,6 +65,9 @@ type Options struct {
 	BaseURL   *url.URL // with a trailing slash
 	Token     string
 	UserAgent string
+	// Writes says that the token is to write secrets, for what is told of a
+	// refusal.
+	Writes bool
 	// Timeout is the patience with faults, as the action's input has it.
 	Timeout time.Duration
 	// Jitter returns numbers in [0, 1) that spread the back-off.
@@ -80,7 +84,7 @@ func New(o Options) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{
-		org: o.Org, base: o.BaseURL, token: o.Token, agent: o.UserAgent, traffic: traffic,
+		org: o.Org, base: o.BaseURL, token: o.Token, agent: o.UserAgent, writes: o.Writes, traffic: traffic,
 		http: &http.Client{Transport: traffic, CheckRedirect: checkRedirect},
 		pace: newPace(),
 	}

@@ -44,13 +44,14 @@ var permissions = map[secret.Store]string{
 	secret.Agents:     "Agent secrets",
 }
 
-// wanted names the grant that a call needs.
-func (call *call) wanted() (permission, scope string) {
+// wanted names the grant that a call needs. Who writes at all is told so from the
+// first refusal on, which is that of the key.
+func (c *Client) wanted(call *call) (permission, scope string) {
 	if call.store == "" {
 		return "the repository permission Metadata: read", "repo"
 	}
 	level := "read"
-	if call.method == http.MethodPut {
+	if c.writes {
 		level = "write"
 	}
 	return fmt.Sprintf("the organization permission %s: %s", permissions[call.store], level), "admin:org"
@@ -59,7 +60,7 @@ func (call *call) wanted() (permission, scope string) {
 // explain adds what a refusal means and what to do. It costs no request: all of
 // it stands in the answer and in the token's prefix.
 func (c *Client) explain(e *Error, call *call, resp *http.Response) {
-	permission, scope := call.wanted()
+	permission, scope := c.wanted(call)
 	kind := kindOf(c.token)
 	lower := strings.ToLower(e.Message)
 	switch {
@@ -90,7 +91,7 @@ func (c *Client) explain(e *Error, call *call, resp *http.Response) {
 		e.cause = "The token's owner may not do this, or the token lacks the scope."
 		e.advice = fmt.Sprintf("Its owner must be an owner of %s, and a classic token needs the scope %s.", c.org, scope)
 		if scopes, ok := resp.Header["X-Oauth-Scopes"]; ok {
-			e.cause = fmt.Sprintf("This classic token has the scopes %s.", orNone(strings.Join(scopes, ", ")))
+			e.cause = fmt.Sprintf("The token has the scopes %s.", orNone(strings.Join(scopes, ", ")))
 		}
 
 	case e.Status == http.StatusNotFound && call.store != "" && !c.dotcom() && (call.store == secret.Codespaces || call.store == secret.Agents):
@@ -113,7 +114,8 @@ func (c *Client) explain(e *Error, call *call, resp *http.Response) {
 		e.cause = strings.TrimSpace(e.cause + " GitHub wants " + strings.ReplaceAll(needs, ";", " or") + " here.")
 	}
 	if have, need := resp.Header.Get("X-OAuth-Scopes"), resp.Header.Get("X-Accepted-OAuth-Scopes"); need != "" && call.store != "" && e.Status >= 403 && e.Status <= 404 && (kind == classic || have != "") {
-		e.cause = strings.TrimSpace(fmt.Sprintf("%s It has the scopes %s; GitHub takes %s here.", e.cause, orNone(have), need))
+		told := fmt.Sprintf("The token has the scopes %s.", orNone(have))
+		e.cause = strings.TrimSpace(strings.TrimSuffix(e.cause, told) + " " + strings.TrimSuffix(told, ".") + "; GitHub takes " + need + " here.")
 	}
 }
 

@@ -90,7 +90,7 @@ func (p *patience) gate(ctx context.Context, call *call, s *strain) error {
 		now := time.Now()
 		switch {
 		case dead != nil:
-			return notTried(call, dead)
+			return givenUp(call, s, dead)
 		case ctx.Err() != nil:
 			return interrupted(call, nil)
 		case !blocked.After(now):
@@ -103,7 +103,7 @@ func (p *patience) gate(ctx context.Context, call *call, s *strain) error {
 		if blocked.Sub(now) > left {
 			return tooLong(call, limit, blocked)
 		}
-		if err := p.sleep(ctx, call, blocked.Sub(now), nil); err != nil {
+		if err := p.sleep(ctx, call, s, blocked.Sub(now), nil); err != nil {
 			return err
 		}
 	}
@@ -118,6 +118,7 @@ func (p *patience) again(ctx context.Context, call *call, s *strain, f fault) er
 	f.err.tries, f.err.spent = s.tries, now.Sub(s.first)
 	left := s.first.Add(p.timeout).Sub(now)
 	if left <= 0 {
+		f.err.advice = runAgain
 		p.giveUp(s.first, f.err)
 		return f.err
 	}
@@ -136,7 +137,7 @@ func (p *patience) again(ctx context.Context, call *call, s *strain, f fault) er
 		p.block(now.Add(delay), f.err)
 	}
 	p.tell(f, delay, left)
-	return p.sleep(ctx, call, delay, f.err)
+	return p.sleep(ctx, call, s, delay, f.err)
 }
 
 // tell writes a quiet line. Requests side by side meet the same fault at the same
@@ -187,7 +188,7 @@ func (p *patience) giveUp(since time.Time, why *Error) {
 }
 
 // sleep waits; last is the answer that a request had last.
-func (p *patience) sleep(ctx context.Context, call *call, d time.Duration, last *Error) error {
+func (p *patience) sleep(ctx context.Context, call *call, s *strain, d time.Duration, last *Error) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -195,11 +196,13 @@ func (p *patience) sleep(ctx context.Context, call *call, d time.Duration, last 
 		return nil
 	case <-p.gaveUp:
 		if last != nil {
-			return last
+			e := *last // which others may hold as a limit's reason
+			e.advice = runAgain
+			return &e
 		}
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		return notTried(call, p.dead)
+		return givenUp(call, s, p.dead)
 	case <-ctx.Done():
 		return interrupted(call, last)
 	}

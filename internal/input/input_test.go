@@ -108,7 +108,7 @@ func TestFaults(t *testing.T) {
 		{"content for a path", with{"secret_file": "Correct-Horse\nBattery-Staple"}, []string{"secret_file: not a path, it has several lines"}},
 		{"content for a path of many", with{"secrets_file": "A=Correct-Horse\nB=Battery-Staple"}, []string{"secrets_file: not a path, it has several lines"}},
 		{"content that is no certificate", with{"ca_certificate": "MIIB\nAAAA"}, []string{"ca_certificate: neither PEM text nor a file that can be read: not a path"}},
-		{"file of a job container", with{"secret_file": "/__w/repo/key.pem"}, []string{"under a job container give a path relative to the workspace"}},
+		{"file of a job container", with{"secret_file": "/__w/repo/key.pem"}, []string{"give a path relative to the workspace, or ${{ runner.temp }}/NAME"}},
 
 		{"visibility all with list", with{"visibility": "all", "selected_repository_ids": "1"}, []string{"visibility: all contradicts the repositories that are named"}},
 		{"visibility private with none", with{"visibility": "private", "selected_repositories": "none"}, []string{"visibility: private contradicts"}},

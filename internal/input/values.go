@@ -171,8 +171,8 @@ func (r *reader) readFile(path string, limit int64) ([]byte, error) {
 		return b, nil
 	}
 	hint := ""
-	if strings.HasPrefix(path, "/__w/") || strings.Contains(path, "/_work/") || strings.Contains(path, "/_temp/") {
-		hint = "; this action runs in a container of its own, where the workspace is /github/workspace: under a job container give a path relative to the workspace"
+	if errors.Is(err, fs.ErrNotExist) {
+		hint = "; this action runs in a container of its own, which has the workspace and runner.temp and no other folder of the runner: give a path relative to the workspace, or ${{ runner.temp }}/NAME"
 	}
 	return nil, fmt.Errorf("%s: %w%s", quote(path), err, hint)
 }

@@ -16,8 +16,8 @@ type Run struct {
 	Org      string
 	APIURL   string // for the command that finishes by hand
 	Outcomes []secret.Outcome
-	// Refused is set where the run ended before there were outcomes to tell.
-	Refused  bool
+	// Refused says why, where the run ended before there were outcomes to tell.
+	Refused  []string
 	MaxAge   time.Duration
 	Requests int
 	Took     time.Duration
@@ -28,7 +28,7 @@ type Run struct {
 // was asked for has been done and told.
 func (r *Reporter) Finish(run Run) bool {
 	outputs, left := r.outputs(run)
-	ok := !run.Refused
+	ok := len(run.Refused) == 0
 	for _, o := range run.Outcomes {
 		ok = ok && o.Operation != secret.Failed && o.Operation != secret.Unknown && o.Err == nil
 	}
@@ -102,7 +102,9 @@ func (r *Reporter) failures(run Run, left, lost []secret.Outcome) {
 			lines = append(lines, advice)
 		}
 		switch {
-		case o.EncryptedValue == "" || run.Mode != "set" || has(lost, o):
+		case run.Mode == "set" && !run.DryRun && o.EncryptedValue == "" && o.Operation == secret.Failed:
+			lines = append(lines, "Nothing could be sealed, so nothing is kept: leave the old credential in force until a run has stored the new one.")
+		case !usable(run, o) || has(lost, o):
 		case has(left, o):
 			lines = append(lines, "The sealed value is kept in the job summary; nothing has to be rotated again.")
 		default:
@@ -255,7 +257,7 @@ func done(run Run) string {
 	}
 	var text string
 	switch {
-	case run.Refused && len(run.Outcomes) == 0:
+	case len(run.Refused) > 0:
 		return "nothing was sent to GitHub"
 	case run.Mode == "check":
 		text = count(t.stored, "secret") + " checked" + in
@@ -290,7 +292,7 @@ func done(run Run) string {
 func closing(run Run) string {
 	text := done(run)
 	text = strings.ToUpper(text[:1]) + text[1:]
-	if run.Refused && len(run.Outcomes) == 0 {
+	if len(run.Refused) > 0 {
 		return text + "."
 	}
 	text += fmt.Sprintf(": %s, %.1f s.", count(run.Requests, "request"), run.Took.Seconds())

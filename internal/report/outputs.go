@@ -71,7 +71,7 @@ func Days(d time.Duration) int { return int(d / (24 * time.Hour)) }
 // outputs makes the step's outputs. Sealed values are kept in input order as
 // long as they fit; left are the outcomes whose value did not.
 func (r *Reporter) outputs(run Run) (outputs []Output, left []secret.Outcome) {
-	outcomes, failed := run.Outcomes, run.Refused
+	outcomes, failed := run.Outcomes, len(run.Refused) > 0
 	rows := make([]row, len(outcomes))
 	for i, o := range outcomes {
 		rows[i] = r.row(o)

@@ -177,7 +177,7 @@ func TestSingleValues(t *testing.T) {
 		{"two alike", Run{Mode: "set", Outcomes: []secret.Outcome{row("A", secret.Created), row("B", secret.Created)}}, "operation=created visibility=all key_id=1", []string{"secret_name"}},
 		{"two ways", Run{Mode: "set", Outcomes: []secret.Outcome{row("A", secret.Created), row("B", secret.Updated)}}, "visibility=all key_id=1", []string{"operation", "secret_name"}},
 		{"one failed", Run{Mode: "set", Outcomes: []secret.Outcome{row("A", secret.Created), row("B", secret.Failed)}}, "operation=failed key_id=1", []string{"secret_name", "visibility"}},
-		{"refused", Run{Mode: "set", Refused: true}, "operation=failed results=[]", []string{"due"}},
+		{"refused", Run{Mode: "set", Refused: []string{"org: missing"}}, "operation=failed results=[]", []string{"due"}},
 		{"none to check", Run{Mode: "check"}, "due=false results=[]", []string{"operation", "exists"}},
 	} {
 		r, _, _ := newReporter(t)
@@ -272,7 +272,7 @@ func TestByHand(t *testing.T) {
 	}
 	o.Access = secret.Access{}
 	text = byHand(Run{Org: "acme", APIURL: "https://ghe.example/api/v3/"}, o)
-	for _, want := range []string{"PUT --hostname ghe.example /orgs/", "Who may read the secret was not known", `"visibility": "private"`} {
+	for _, want := range []string{"PUT --hostname ghe.example /orgs/", "Who may read the secret was not known", `"visibility": "all, private or selected"`} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in:\n%s", want, text)
 		}

@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -47,6 +48,9 @@ func (r *Reporter) markdown(run Run, left []secret.Outcome) (text string, lost [
 		title = strings.Replace(title, "secret", "organization secret", 1)
 	}
 	fmt.Fprintf(&b, "### %s\n\n", r.md(strings.ToUpper(title[:1])+title[1:]))
+	for _, text := range run.Refused {
+		fmt.Fprintf(&b, "- %s\n", r.md(text))
+	}
 	if run.Mode == "check" {
 		b.WriteString(chart(run))
 	}
@@ -134,10 +138,15 @@ func (r *Reporter) failure(run Run, o secret.Outcome) string {
 			fmt.Fprintf(&b, "%s\n\n", r.md(line))
 		}
 	}
-	if o.EncryptedValue != "" && run.Mode == "set" {
+	if usable(run, o) {
 		b.WriteString(byHand(run, o))
 	}
 	return b.String()
+}
+
+// usable reports whether there is a sealed value that somebody can still store.
+func usable(run Run, o secret.Outcome) bool {
+	return run.Mode == "set" && o.EncryptedValue != "" && !errors.Is(o.Err, secret.ErrOtherKey)
 }
 
 // byHand is the folded command that stores what is sealed already.
@@ -148,11 +157,11 @@ func byHand(run Run, o secret.Outcome) string {
 		Visibility     secret.Visibility `json:"visibility"`
 		IDs            *[]int64          `json:"selected_repository_ids,omitempty"`
 	}{EncryptedValue: o.EncryptedValue, KeyID: o.KeyID, Visibility: o.Access.Visibility}
-	note := "The value is sealed: only GitHub can open it."
+	note := "The value is sealed: only GitHub can open it. Access is as this run would have written it."
 	if body.Visibility == "" {
-		// Nobody knows what stands, so the person has to choose.
-		body.Visibility = secret.Private
-		note += " Who may read the secret was not known: set `visibility` (and `selected_repository_ids`) to what stands before you run this."
+		// Any guess would change who may read a secret that stands.
+		body.Visibility = "all, private or selected"
+		note = "The value is sealed: only GitHub can open it. Who may read the secret was not known, and GitHub refuses the command until you set `visibility` (for `selected` also `selected_repository_ids`) to what stands."
 	}
 	if body.Visibility == secret.Selected {
 		ids := o.Access.IDs()

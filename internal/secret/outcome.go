@@ -55,6 +55,9 @@ var (
 	ErrUnanswered = errors.New("unanswered")
 	// ErrNotFound is GitHub's 404: missing, or not visible to the token.
 	ErrNotFound = errors.New("not found")
+	// ErrOtherKey says that what came sealed can't be opened any more, since
+	// GitHub has another key by now.
+	ErrOtherKey = errors.New("sealed to another key")
 	// ErrInterrupted says that a signal ended the run.
 	ErrInterrupted = errors.New("interrupted")
 )

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -30,7 +31,7 @@ func Resolve(ctx context.Context, gh Finder, s secret.Selection, tell func(strin
 		named = make([]secret.Repository, len(s.Names))
 		out   = make([]secret.Repository, len(s.Excluded))
 		errs  = make([]error, len(s.Names)+1)
-		all   []secret.Repository
+		every []secret.Repository
 	)
 	group.SetLimit(lookupsAtOnce)
 	for i, name := range s.Names {
@@ -60,7 +61,7 @@ func Resolve(ctx context.Context, gh Finder, s secret.Selection, tell func(strin
 	if needsAll {
 		group.Go(func() error {
 			var err error
-			if all, err = gh.Repositories(ctx); err != nil {
+			if every, err = gh.Repositories(ctx); err != nil {
 				errs[len(s.Names)] = err
 			}
 			return nil
@@ -74,8 +75,9 @@ func Resolve(ctx context.Context, gh Finder, s secret.Selection, tell func(strin
 			warn(fmt.Sprintf("selected_repositories: %s is called %s by now", s.Names[i], named[i].FullName))
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
+	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
+	if len(errs) > 0 {
+		return nil, all(errs)
 	}
 
 	var list []secret.Repository
@@ -92,7 +94,7 @@ func Resolve(ctx context.Context, gh Finder, s secret.Selection, tell func(strin
 	var unmatched []string
 	for _, p := range s.Patterns {
 		n := 0
-		for _, r := range all {
+		for _, r := range every {
 			if p.Match(r.FullName) {
 				n++
 				add(r)
@@ -101,16 +103,16 @@ func Resolve(ctx context.Context, gh Finder, s secret.Selection, tell func(strin
 		if n == 0 {
 			unmatched = append(unmatched, p.Text)
 		}
-		tell(fmt.Sprintf("%s matches %d of the %d repositories that this token sees", p.Text, n, len(all)))
+		tell(fmt.Sprintf("%s matches %d of the %d repositories that this token sees", p.Text, n, len(every)))
 	}
 	if len(unmatched) > 0 {
 		return nil, &refusal{
-			fact:   fmt.Sprintf("selected_repositories: %s matches none of the %d repositories that this token sees", strings.Join(unmatched, ", "), len(all)),
+			fact:   fmt.Sprintf("selected_repositories: %s matches none of the %d repositories that this token sees", strings.Join(unmatched, ", "), len(every)),
 			advice: "Check the spelling; to see private repositories a classic token needs the scope repo.",
 		}
 	}
 	names := map[int64]string{}
-	for _, r := range all {
+	for _, r := range every {
 		names[r.ID] = r.FullName
 	}
 	for _, id := range s.IDs {
@@ -139,6 +141,19 @@ func Resolve(ctx context.Context, gh Finder, s secret.Selection, tell func(strin
 }
 
 func bareName(r secret.Repository) string { return r.FullName[strings.LastIndex(r.FullName, "/")+1:] }
+
+// all is several errors in one line, which errors.Join's are not.
+type all []error
+
+func (e all) Error() string {
+	texts := make([]string, len(e))
+	for i, err := range e {
+		texts[i] = err.Error()
+	}
+	return strings.Join(texts, "; ")
+}
+
+func (e all) Unwrap() []error { return e }
 
 // notFound names a repository that nobody can see, and keeps what GitHub said.
 type notFound struct {

@@ -53,15 +53,27 @@ type Want struct {
 	Repositories []secret.Repository
 }
 
+// known is the access that a write gives whatever stands, and whether it is such.
+func (w Want) known() (secret.Access, bool) {
+	switch {
+	case w.Visibility == secret.Selected && w.Replace:
+		return secret.Access{Visibility: secret.Selected, Repositories: w.Repositories}, true
+	case w.Visibility == secret.All, w.Visibility == secret.Private:
+		return secret.Access{Visibility: w.Visibility}, true
+	}
+	return secret.Access{}, false
+}
+
 // keeps reports whether what stands has to be known before a write: to keep it,
 // or to tell what the write changes.
 func (w Want) keeps() bool { return w.Visibility == "" || w.Visibility == secret.Selected }
 
 // decide says which access a write gives to a secret that stands like that.
 func (w Want) decide(standing secret.Standing) (secret.Access, error) {
+	if access, ok := w.known(); ok {
+		return access, nil
+	}
 	switch {
-	case w.Visibility == secret.Selected && w.Replace:
-		return secret.Access{Visibility: secret.Selected, Repositories: w.Repositories}, nil
 	case w.Visibility == secret.Selected && !standing.Exists:
 		return secret.Access{}, &refusal{
 			fact:   "visibility selected was asked for without a list, and the secret does not exist yet",
@@ -72,8 +84,6 @@ func (w Want) decide(standing secret.Standing) (secret.Access, error) {
 			fact:   fmt.Sprintf("visibility selected was asked for without a list, and the secret that stands is %s, so it has none to keep", standing.Access.Visibility),
 			advice: "Name the repositories in selected_repositories, or say none for the empty list.",
 		}
-	case w.Visibility == secret.All, w.Visibility == secret.Private:
-		return secret.Access{Visibility: w.Visibility}, nil
 	case !standing.Exists:
 		return secret.Access{Visibility: secret.Private}, nil
 	case standing.Hidden != 0:
@@ -87,9 +97,13 @@ func (w Want) decide(standing secret.Standing) (secret.Access, error) {
 }
 
 // refusal is a write that we do not make.
-type refusal struct{ fact, cause, advice string }
+type refusal struct {
+	fact, cause, advice string
+	kind                error // one of package secret's, or nil
+}
 
 func (r *refusal) Error() string  { return "not written: " + r.fact }
+func (r *refusal) Unwrap() error  { return r.kind }
 func (r *refusal) Cause() string  { return r.cause }
 func (r *refusal) Advice() string { return r.advice }
 
@@ -195,7 +209,9 @@ var errNotTried = fmt.Errorf("%w: not tried, since the run was told to end", sec
 func (r *run) lookUp(ctx context.Context) (resolveErr error) {
 	var group errgroup.Group
 	group.Go(func() error {
-		r.want, resolveErr = r.Resolve(ctx)
+		if r.want, resolveErr = r.Resolve(ctx); resolveErr != nil {
+			r.want = Want{} // half of what was asked for is nothing to go by
+		}
 		return nil
 	})
 	for store := range r.keys {
@@ -248,9 +264,11 @@ func (r *run) sealAll() []error {
 	return errs
 }
 
-// keep copies what is sealed to the outcome, until it is stored.
+// keep copies what is sealed to the outcome, until it is stored, and what access
+// it was to get as far as that is known by now.
 func (r *run) keep(i int) {
 	o := &r.outcomes[i]
+	o.Access, _ = r.want.known()
 	o.KeyID, o.PublicKey, o.EncryptedValue = r.sealed[i].KeyID, r.sealed[i].PublicKey, r.sealed[i].EncryptedValue
 }
 
@@ -295,7 +313,9 @@ func (r *run) store(ctx context.Context, i int) {
 		}
 		r.shelves[item.Store].wrote()
 		r.tell(i, func(o *secret.Outcome) {
-			o.Access, o.Change, o.Err = access, change, err
+			if o.Change, o.Err = change, err; access.Visibility != "" {
+				o.Access = access
+			}
 			switch {
 			case errors.Is(err, secret.ErrUnanswered):
 				o.Operation = secret.Unknown
@@ -346,7 +366,8 @@ func keyMismatch(store secret.Store, sealedTo, now string) error {
 	return &refusal{
 		fact:   fmt.Sprintf("the value is sealed to key %s, and the key of %s secrets is %s by now", sealedTo, store, now),
 		cause:  "GitHub has rotated the key since the value was sealed; without the plaintext it can't be sealed again here.",
-		advice: "Run the job that seals once more, and store what it gives.",
+		advice: "This sealed value can't be used any more: run the job that seals once more, and store what it gives.",
+		kind:   secret.ErrOtherKey,
 	}
 }
 

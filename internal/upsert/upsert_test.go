@@ -196,7 +196,7 @@ func TestTooSlowToKeep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &stub{keys: []seal.PublicKey{newKey(t, "1")}, slow: 2 * time.Minute, standing: secret.Standing{Exists: true, Access: secret.Access{Visibility: secret.All}}}
 		o := perform(t.Context(), s, Want{}, items(1))[0]
-		if o.Err == nil || !strings.Contains(o.Err.Error(), "takes GitHub longer than a minute") || o.EncryptedValue == "" || len(s.puts) != 0 {
+		if o.Err == nil || o.Access.Visibility != "" || !strings.Contains(o.Err.Error(), "takes GitHub longer than a minute") || o.EncryptedValue == "" || len(s.puts) != 0 {
 			t.Errorf("%s, %v, %d writes", o.Operation, o.Err, len(s.puts))
 		}
 	})
@@ -233,6 +233,9 @@ func TestOutcomes(t *testing.T) {
 			if stored := o.Operation == secret.Created; (o.EncryptedValue == "") != stored {
 				t.Errorf("%s, %s: sealed value %q", o.Name, o.Operation, o.EncryptedValue)
 			}
+			if o.Access.Visibility != secret.All {
+				t.Errorf("%s, %s: whoever finishes by hand would make it %q", o.Name, o.Operation, o.Access.Visibility)
+			}
 		}
 		if !slices.Equal(names, []secret.Name{"S1", "S2", "S3", "S4", "S5"}) || told[len(told)-1] != "S1" {
 			t.Errorf("outcomes %v, told %v", names, told)
@@ -244,6 +247,20 @@ func TestOutcomes(t *testing.T) {
 			t.Error("the plaintext is in an outcome")
 		}
 	})
+}
+
+// TestNotTried has a run that is told to end at its first write: what was asked
+// for is known all the same to whoever finishes by hand.
+func TestNotTried(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	s := &stub{keys: []seal.PublicKey{newKey(t, "1")}}
+	s.answer = func(int, put) error { cancel(); return secret.ErrInterrupted }
+	want := Want{Visibility: secret.Selected, Replace: true, Repositories: []secret.Repository{{ID: 7}}}
+	for _, o := range perform(ctx, s, want, items(10)) {
+		if o.Operation != secret.Failed || o.EncryptedValue == "" || o.Access.Visibility != secret.Selected || !slices.Equal(o.Access.IDs(), []int64{7}) {
+			t.Errorf("%s: %s, %+v", o.Name, o.Operation, o.Access)
+		}
+	}
 }
 
 // TestNoRandomness fails each item and writes nothing.
