@@ -81,11 +81,18 @@ func TestThousandSecrets(t *testing.T) {
 		}
 	})
 	t.Run("told", func(t *testing.T) {
-		counts := 0
+		counts, waits := 0, 0
 		for _, line := range r.log().Lines {
 			if strings.Contains(line, "of 1,000 done, pace 80 a minute, about ") {
 				counts++
 			}
+			if line == "80 writes went out within a minute, which is the pace; the next goes in 1m0s" {
+				waits++
+			}
+		}
+		// Nothing may look as if it hung: each of the twelve waits is told, once.
+		if waits != 12 {
+			t.Errorf("%d lines about waiting for the pace", waits)
 		}
 		if counts < 10 || counts > 60 {
 			t.Errorf("%d lines of progress in 12 minutes", counts)

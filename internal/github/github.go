@@ -86,9 +86,9 @@ func New(o Options) (*Client, error) {
 	c := &Client{
 		org: o.Org, base: o.BaseURL, token: o.Token, agent: o.UserAgent, writes: o.Writes, traffic: traffic,
 		http: &http.Client{Transport: traffic, CheckRedirect: checkRedirect},
-		pace: newPace(),
 	}
 	c.patience = newPatience(o.Timeout, o.Jitter, o.Log)
+	c.pace = &pace{log: c.patience.log}
 	return c, nil
 }
 

@@ -212,6 +212,8 @@ const (
 	writesPerWindow = 80
 	// window is GitHub's minute and a little more, for clocks that differ.
 	window = time.Minute + 100*time.Millisecond
+	// longWait is one that would look like a run that hangs.
+	longWait = 5 * time.Second
 )
 
 // pace keeps writes to 80 in any 60 seconds, the strictest limit that GitHub
@@ -222,12 +224,13 @@ const (
 //
 // https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits
 type pace struct {
+	log func(string)
+
 	mu       sync.Mutex
 	inFlight int
 	ended    []time.Time
+	told     time.Time // until when a wait has been told
 }
-
-func newPace() *pace { return &pace{} }
 
 // take waits for a place and returns how long that took. done gives it back;
 // sent tells whether anything can have arrived.
@@ -238,6 +241,7 @@ func (p *pace) take(ctx context.Context) (waited time.Duration, done func(sent b
 		if wait == 0 {
 			return time.Since(start), p.done, nil
 		}
+		p.tell(wait)
 		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
@@ -245,6 +249,20 @@ func (p *pace) take(ctx context.Context) (waited time.Duration, done func(sent b
 			timer.Stop()
 			return 0, nil, secret.ErrInterrupted
 		}
+	}
+}
+
+// tell writes one line about a long wait, however many writes wait.
+func (p *pace) tell(wait time.Duration) {
+	p.mu.Lock()
+	now := time.Now()
+	news := wait >= longWait && !now.Before(p.told)
+	if news {
+		p.told = now.Add(wait)
+	}
+	p.mu.Unlock()
+	if news {
+		p.log(fmt.Sprintf("%d writes went out within a minute, which is the pace; the next goes in %s", writesPerWindow, roundDuration(wait)))
 	}
 }
 
