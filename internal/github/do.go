@@ -210,7 +210,7 @@ func (c *Client) answered(call *call, text []byte, out any) error {
 // own judgement is left aside: it knows one kind of 429, trusts a reset that is
 // meant for another limit, and loses messages in unusual bodies.
 func (c *Client) refused(call *call, resp *http.Response, text []byte) error {
-	e := &Error{op: call.op, Status: resp.StatusCode, Message: message(text, call.hide), RequestID: call.requestID, host: c.base.Host}
+	e := &Error{op: call.op, Status: resp.StatusCode, Message: message(text, call.hide), requestID: call.requestID, host: c.base.Host}
 	wait, directed := retryAfter(resp)
 	limited := resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusForbidden && rateLimited(resp, text)
 	switch {
@@ -249,7 +249,7 @@ func (c *Client) unanswered(ctx context.Context, call *call, err error, sent boo
 	if errors.As(err, &urlErr) {
 		err = urlErr.Err // the address is ours to tell, or not
 	}
-	e := &Error{op: call.op, RequestID: call.requestID, host: c.base.Host, network: networkText(err)}
+	e := &Error{op: call.op, requestID: call.requestID, host: c.base.Host, network: networkText(err)}
 	if call.body != nil && sent && call.status == 0 {
 		call.unknown = true
 	}

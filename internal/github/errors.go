@@ -19,7 +19,7 @@ import (
 type Error struct {
 	Status    int    // 0 where no answer came
 	Message   string // GitHub's
-	RequestID string
+	requestID string
 
 	op      string
 	host    string
@@ -47,8 +47,8 @@ func (e *Error) Error() string {
 	if e.tries > 1 {
 		text += fmt.Sprintf(", %d tries in %s", e.tries, roundDuration(e.spent))
 	}
-	if e.RequestID != "" {
-		text += fmt.Sprintf(" (request %s)", e.RequestID)
+	if e.requestID != "" {
+		text += fmt.Sprintf(" (request %s)", e.requestID)
 	}
 	return text
 }
@@ -81,6 +81,10 @@ func (e *Error) Cause() string { return e.cause }
 // Advice says what to grant or change.
 func (e *Error) Advice() string { return e.advice }
 
+// RequestID is GitHub's id of the request, as it stands in Error(); it may be
+// empty.
+func (e *Error) RequestID() string { return e.requestID }
+
 // Is matches the sentinel errors of package secret.
 func (e *Error) Is(target error) bool {
 	switch target {
@@ -108,7 +112,7 @@ func unreadable(call *call, err error) error {
 	if err != nil && !isJSONError(err) {
 		text += ": " + err.Error()
 	}
-	return &Error{op: call.op, fact: fmt.Sprintf("GitHub was asked to %s, and its answer is %s", call.op, text), RequestID: call.requestID, advice: wrongURL}
+	return &Error{op: call.op, fact: fmt.Sprintf("GitHub was asked to %s, and its answer is %s", call.op, text), requestID: call.requestID, advice: wrongURL}
 }
 
 // isJSONError reports whether err is one of encoding/json's, which quote.
@@ -144,7 +148,7 @@ func interrupted(call *call, last *Error) error {
 		e.fact = "interrupted while GitHub was asked to " + call.op + ", and no answer came"
 	} else if last != nil && last.Status != 0 {
 		e.fact += ": " + last.answer()
-		e.RequestID = last.RequestID
+		e.requestID = last.requestID
 	}
 	return e
 }

@@ -126,7 +126,7 @@ func (c *Client) PublicKey(ctx context.Context, store secret.Store) (seal.Public
 	}
 	key, err := seal.ParsePublicKey(strings.Trim(string(answer.KeyID), `"`), answer.Key)
 	if err != nil {
-		return seal.PublicKey{}, &Error{op: call.op, fact: fmt.Sprintf("GitHub's public key for %s secrets can't be sealed to: %v", store, err), RequestID: call.requestID, advice: "Check that api_url is GitHub's own API and that nothing between rewrites its answers."}
+		return seal.PublicKey{}, &Error{op: call.op, fact: fmt.Sprintf("GitHub's public key for %s secrets can't be sealed to: %v", store, err), requestID: call.requestID, advice: "Check that api_url is GitHub's own API and that nothing between rewrites its answers."}
 	}
 	return key, nil
 }
@@ -154,7 +154,7 @@ func (c *Client) Secret(ctx context.Context, store secret.Store, name secret.Nam
 		return secret.Standing{}, err
 	}
 	if !strings.EqualFold(answer.Name, string(name)) {
-		return secret.Standing{}, &Error{op: call.op, fact: "GitHub's answer is about another secret", RequestID: call.requestID}
+		return secret.Standing{}, &Error{op: call.op, fact: "GitHub's answer is about another secret", requestID: call.requestID}
 	}
 	standing, err := answer.parse()
 	if err != nil {
@@ -258,7 +258,7 @@ func (c *Client) Repository(ctx context.Context, name string) (secret.Repository
 		return secret.Repository{}, err
 	}
 	if owner, _, _ := strings.Cut(answer.FullName, "/"); !strings.EqualFold(owner, c.org) || answer.ID <= 0 {
-		return secret.Repository{}, &Error{op: call.op, fact: fmt.Sprintf("%s/%s has moved out of %s, to %s", c.org, name, c.org, answer.FullName), kind: secret.ErrNotFound, RequestID: call.requestID}
+		return secret.Repository{}, &Error{op: call.op, fact: fmt.Sprintf("%s/%s has moved out of %s, to %s", c.org, name, c.org, answer.FullName), kind: secret.ErrNotFound, requestID: call.requestID}
 	}
 	return secret.Repository(answer), nil
 }

@@ -210,6 +210,19 @@ func TestPatience(t *testing.T) {
 			}
 		})
 	})
+	t.Run("what waits for another try ends with it", func(t *testing.T) {
+		with(t, 10*time.Second, "ghp_x", status(502, ""), func(ctx context.Context, w *world) {
+			var wg sync.WaitGroup
+			wg.Go(func() { _, _ = w.put(ctx, "A") })
+			time.Sleep(500 * time.Millisecond)
+			// After 0, 1, 3 and 7 s; the next try would be at 10.
+			_, err := w.put(ctx, "B")
+			if want := "GitHub did not store it: 502 Bad Gateway, 4 tries in 9.5s"; err == nil || err.Error() != want || w.passed() != 10*time.Second {
+				t.Errorf("got %v after %v, want %q", err, w.passed(), want)
+			}
+			wg.Wait()
+		})
+	})
 	t.Run("one bad path does not end the others", func(t *testing.T) {
 		h := func(rw http.ResponseWriter, req *http.Request) {
 			if strings.HasSuffix(req.URL.Path, "/A") {

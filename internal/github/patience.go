@@ -197,6 +197,7 @@ func (p *patience) sleep(ctx context.Context, call *call, s *strain, d time.Dura
 	case <-p.gaveUp:
 		if last != nil {
 			e := *last // which others may hold as a limit's reason
+			e.spent = time.Since(s.first)
 			e.advice = runAgain
 			return &e
 		}

@@ -84,54 +84,12 @@ func has(list []secret.Outcome, o secret.Outcome) bool {
 	return slices.ContainsFunc(list, func(l secret.Outcome) bool { return l.Name == o.Name && l.Store == o.Store })
 }
 
-// failures annotates what went wrong, in input order.
-func (r *Reporter) failures(run Run, left, lost []secret.Outcome) {
-	var failed []secret.Outcome
-	for _, o := range run.Outcomes {
-		if o.Err != nil {
-			failed = append(failed, o)
-		}
-	}
-	for i, o := range failed {
-		if len(failed) > MaxAnnotations && i == MaxAnnotations-1 {
-			r.annotate("error", fmt.Sprintf("and %s more, each named in the log and in the job summary", number(len(failed)-i)))
-			break
-		}
-		lines := []string{heading(o) + ": " + o.Err.Error()}
-		if advice := adviceOf(o.Err); advice != "" {
-			lines = append(lines, advice)
-		}
-		switch {
-		case run.Mode == "set" && !run.DryRun && o.EncryptedValue == "" && o.Operation == secret.Failed:
-			lines = append(lines, "Nothing could be sealed, so nothing is kept: leave the old credential in force until a run has stored the new one.")
-		case !usable(run, o) || has(lost, o):
-		case has(left, o):
-			lines = append(lines, "The sealed value is kept in the job summary; nothing has to be rotated again.")
-		default:
-			lines = append(lines, "The sealed value is kept in this step's outputs and summary; nothing has to be rotated again.")
-		}
-		if o.Operation == secret.Unknown {
-			lines = append(lines, "Nobody knows whether it was stored: storing the sealed value once more is safe.")
-		}
-		r.annotate("error", lines...)
-	}
-}
-
-func heading(o secret.Outcome) string {
-	if o.Name == "" {
-		return string(o.Store) + " secrets"
-	}
-	return fmt.Sprintf("%s in %s", o.Name, o.Store)
-}
-
 // Row tells one outcome in the log, as it comes. width is the longest name's.
 func (r *Reporter) Row(o secret.Outcome, width int) {
 	text := fmt.Sprintf("%-*s  %-10s  %-12s", min(max(width, 8), 40), o.Name, o.Store, o.Operation)
 	switch {
 	case o.Err != nil:
-		if why := cmp.Or(causeOf(o.Err), o.Err.Error()); why != "" {
-			text += "  " + why
-		}
+		text += "  " + r.reason(o)
 	case o.Age != nil:
 		text += "  " + ageText(*o.Age)
 	case o.Operation == secret.SealedOnly:

@@ -33,6 +33,7 @@ type Reporter struct {
 	actions bool
 	delim   string
 	annoted map[string]int
+	reasons map[string]string // of failures, to the first that had it
 }
 
 // Masks is what Reporter needs to know of what must stay hidden.
@@ -59,7 +60,7 @@ func New(o Options) *Reporter {
 	return &Reporter{
 		gha:    githubactions.New(githubactions.WithWriter(deaf{o.Stdout}), githubactions.WithGetenv(o.Getenv)),
 		getenv: o.Getenv, masks: o.Masks, actions: o.Getenv("GITHUB_ACTIONS") != "", delim: o.Delimiter,
-		annoted: map[string]int{},
+		annoted: map[string]int{}, reasons: map[string]string{},
 	}
 }
 
@@ -176,27 +177,6 @@ func plain(s string) string {
 // Failure stops a run before it began.
 func (r *Reporter) Failure(fact string, more ...string) {
 	r.annotate("error", append([]string{fact}, more...)...)
-}
-
-// explained is an error that knows more than its fact.
-type explained interface {
-	error
-	Cause() string
-	Advice() string
-}
-
-func causeOf(err error) string {
-	if e, ok := errors.AsType[explained](err); ok {
-		return e.Cause()
-	}
-	return ""
-}
-
-func adviceOf(err error) string {
-	if e, ok := errors.AsType[explained](err); ok {
-		return e.Advice()
-	}
-	return ""
 }
 
 // count writes a number with the noun that goes with it: "1 secret", "1,000

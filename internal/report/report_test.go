@@ -148,6 +148,56 @@ func FuzzOutputs(f *testing.F) {
 	})
 }
 
+// TestManyFailures annotates as many as GitHub keeps, and counts the others.
+func TestManyFailures(t *testing.T) {
+	for _, test := range []struct {
+		reasons int
+		last    string
+	}{
+		{10, "S09, S19 in actions: reason 9"},
+		{11, "and 4 more, each named in the log and in the job summary"},
+	} {
+		r, stdout, _ := newReporter(t)
+		var outcomes []secret.Outcome
+		for i := range 2 * test.reasons {
+			outcomes = append(outcomes, secret.Outcome{
+				Store: secret.Actions, Name: secret.Name(fmt.Sprintf("S%02d", i)), Operation: secret.Failed,
+				Err: fmt.Errorf("reason %d", i%test.reasons),
+			})
+		}
+		if r.Finish(Run{Mode: "check", Outcomes: outcomes}) {
+			t.Error("a run that failed is a good one")
+		}
+		annotations := fakerunner.New().Process(stdout.String()).Annotations
+		if len(annotations) != MaxAnnotations || annotations[MaxAnnotations-1].Message != test.last {
+			t.Errorf("%d annotations, the last %q", len(annotations), annotations[len(annotations)-1].Message)
+		}
+	}
+}
+
+// TestAlike tells together what says the same, in the summary too, and nothing
+// else.
+func TestAlike(t *testing.T) {
+	r, _, _ := newReporter(t)
+	var outcomes []secret.Outcome
+	for i, told := range []string{"failed a", "unknown a", "failed b", "failed a"} {
+		op, reason, _ := strings.Cut(told, " ")
+		outcomes = append(outcomes, secret.Outcome{
+			Store: secret.Actions, Name: secret.Name('A' + rune(i)), Operation: secret.Operation(op), Err: errors.New(reason),
+		})
+	}
+	text, _ := r.markdown(Run{Mode: "set", Outcomes: outcomes}, nil)
+	var got []string
+	for line := range strings.SplitSeq(text, "\n") {
+		if strings.HasPrefix(line, "**") {
+			got = append(got, strings.Trim(line, "*"))
+		}
+	}
+	if want := []string{"A, D in actions: failed", "B in actions: unknown", "C in actions: failed"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func TestWriteFails(t *testing.T) {
 	r, _, files := newReporter(t)
 	files["GITHUB_OUTPUT"] = t.TempDir() // a folder

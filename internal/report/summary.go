@@ -58,15 +58,16 @@ func (r *Reporter) markdown(run Run, left []secret.Outcome) (text string, lost [
 	const note = 200 // for the line about what does not fit
 	budget := maxSummaryBytes - b.Len() - len(table) - note
 
-	var urgent, failures, changes []section
+	var urgent, failed []secret.Outcome
+	var changes []section
 	for _, o := range run.Outcomes {
 		switch {
 		case has(left, o) && run.Mode == "seal":
 			lost = append(lost, o) // nothing failed, so there is nothing to finish by hand
 		case has(left, o):
-			urgent = append(urgent, section{o, r.failure(run, o)})
+			urgent = append(urgent, o)
 		case o.Err != nil:
-			failures = append(failures, section{o, r.failure(run, o)})
+			failed = append(failed, o)
 		default:
 			if lines := changeLines(o.Change); len(lines) > 0 {
 				changes = append(changes, section{o, r.change(run, o, lines)})
@@ -74,7 +75,7 @@ func (r *Reporter) markdown(run Run, left []secret.Outcome) (text string, lost [
 		}
 	}
 	cut := 0
-	for _, s := range slices.Concat(urgent, failures, changes) {
+	for _, s := range slices.Concat(r.failed(run, urgent), r.failed(run, failed), changes) {
 		if budget -= len(s.text); budget < 0 {
 			budget += len(s.text)
 			cut++
@@ -129,19 +130,28 @@ func (r *Reporter) md(text string) string {
 	return b.String()
 }
 
-// failure tells what went wrong with one secret and how to finish.
-func (r *Reporter) failure(run Run, o secret.Outcome) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "**%s: %s**\n\n", r.md(heading(o)), o.Operation)
-	for _, line := range []string{o.Err.Error(), causeOf(o.Err), adviceOf(o.Err)} {
-		if line != "" {
-			fmt.Fprintf(&b, "%s\n\n", r.md(line))
+// failed tells what went wrong, once for all that say the same, and how to finish
+// each.
+func (r *Reporter) failed(run Run, outcomes []secret.Outcome) (sections []section) {
+	for _, group := range alike(outcomes, func(o secret.Outcome) string {
+		return strings.Join([]string{string(o.Operation), fact(o.Err), causeOf(o.Err), adviceOf(o.Err)}, "\n")
+	}) {
+		first := group[0]
+		text := fmt.Sprintf("**%s: %s**\n\n", r.md(headings(group)), first.Operation)
+		for _, line := range []string{first.Err.Error(), causeOf(first.Err), adviceOf(first.Err)} {
+			if line != "" {
+				text += r.md(line) + "\n\n"
+			}
+		}
+		for _, o := range group {
+			if usable(run, o) {
+				text += byHand(run, o)
+			}
+			sections = append(sections, section{o, text})
+			text = ""
 		}
 	}
-	if usable(run, o) {
-		b.WriteString(byHand(run, o))
-	}
-	return b.String()
+	return sections
 }
 
 // usable reports whether there is a sealed value that somebody can still store.
@@ -172,8 +182,8 @@ func byHand(run Run, o secret.Outcome) string {
 	if u, err := url.Parse(run.APIURL); err == nil && u.Hostname() != "api.github.com" {
 		host = " --hostname " + strings.TrimPrefix(u.Host, "api.")
 	}
-	return fmt.Sprintf("<details><summary>Finish by hand</summary>\n\n%s\n\n```sh\ngh api --method PUT%s /orgs/%s/%s/secrets/%s --input - <<'JSON'\n%s\nJSON\n```\n\n</details>\n\n",
-		note, host, run.Org, o.Store, o.Name, text)
+	return fmt.Sprintf("<details><summary>Finish by hand: %s</summary>\n\n%s\n\n```sh\ngh api --method PUT%s /orgs/%s/%s/secrets/%s --input - <<'JSON'\n%s\nJSON\n```\n\n</details>\n\n",
+		heading(o), note, host, run.Org, o.Store, o.Name, text)
 }
 
 // table has a row for each secret, or says that there is none.

@@ -1,0 +1,155 @@
+package report
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"set-org-secret/internal/secret"
+)
+
+// explained is an error that knows more than its fact.
+type explained interface {
+	error
+	Cause() string
+	Advice() string
+}
+
+func causeOf(err error) string {
+	if e, ok := errors.AsType[explained](err); ok {
+		return e.Cause()
+	}
+	return ""
+}
+
+func adviceOf(err error) string {
+	if e, ok := errors.AsType[explained](err); ok {
+		return e.Advice()
+	}
+	return ""
+}
+
+// fact is what an error says but for GitHub's request id, which no two answers
+// share.
+func fact(err error) string {
+	text := err.Error()
+	if e, ok := errors.AsType[interface {
+		error
+		RequestID() string
+	}](err); ok {
+		text = strings.Replace(text, " (request "+e.RequestID()+")", "", 1)
+	}
+	return text
+}
+
+// alike puts failures together of which key says the same, each where the first
+// of them stands: a reason that a batch shares is told once.
+func alike(failed []secret.Outcome, key func(secret.Outcome) string) [][]secret.Outcome {
+	var groups [][]secret.Outcome
+	index := map[string]int{}
+	for _, o := range failed {
+		k := key(o)
+		i, ok := index[k]
+		if !ok {
+			i = len(groups)
+			index[k] = i
+			groups = append(groups, nil)
+		}
+		groups[i] = append(groups[i], o)
+	}
+	return groups
+}
+
+// failures annotates what went wrong, in input order.
+func (r *Reporter) failures(run Run, left, lost []secret.Outcome) {
+	rest := func(o secret.Outcome, n int) []string { return aftermath(run, o, n, has(left, o), has(lost, o)) }
+	failed := failedOf(run.Outcomes)
+	told := 0
+	for i, group := range alike(failed, func(o secret.Outcome) string { return strings.Join(append(rest(o, 1), fact(o.Err)), "\n") }) {
+		if i == MaxAnnotations-1 && told+len(group) < len(failed) {
+			r.annotate("error", fmt.Sprintf("and %s more, each named in the log and in the job summary", number(len(failed)-told)))
+			break
+		}
+		told += len(group)
+		r.annotate("error", append([]string{headings(group) + ": " + group[0].Err.Error()}, rest(group[0], len(group))...)...)
+	}
+}
+
+func failedOf(outcomes []secret.Outcome) (failed []secret.Outcome) {
+	for _, o := range outcomes {
+		if o.Err != nil {
+			failed = append(failed, o)
+		}
+	}
+	return failed
+}
+
+// aftermath says what to do about a failure that n secrets share, and what was
+// saved.
+func aftermath(run Run, o secret.Outcome, n int, left, lost bool) (lines []string) {
+	if advice := adviceOf(o.Err); advice != "" {
+		lines = append(lines, advice)
+	}
+	kept, it, value := "value is", "it was", "value"
+	if n > 1 {
+		kept, it, value = "values are", "they were", "values"
+	}
+	switch {
+	case run.Mode == "set" && !run.DryRun && o.EncryptedValue == "" && o.Operation == secret.Failed:
+		lines = append(lines, "Nothing could be sealed, so nothing is kept: leave the old credential in force until a run has stored the new one.")
+	case !usable(run, o) || lost:
+	case left:
+		lines = append(lines, "The sealed "+kept+" kept in the job summary; nothing has to be rotated again.")
+	default:
+		lines = append(lines, "The sealed "+kept+" kept in this step's outputs and summary; nothing has to be rotated again.")
+	}
+	if o.Operation == secret.Unknown {
+		lines = append(lines, "Nobody knows whether "+it+" stored: storing the sealed "+value+" once more is safe.")
+	}
+	return lines
+}
+
+// reason says in the log's row why one secret failed, or which one before it
+// failed for the same reason.
+func (r *Reporter) reason(o secret.Outcome) string {
+	why := cmp.Or(causeOf(o.Err), o.Err.Error())
+	key := cmp.Or(causeOf(o.Err), fact(o.Err))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if first, ok := r.reasons[key]; ok {
+		return "as " + first
+	}
+	r.reasons[key] = heading(o)
+	return why
+}
+
+func heading(o secret.Outcome) string {
+	if o.Name == "" {
+		return string(o.Store) + " secrets"
+	}
+	return fmt.Sprintf("%s in %s", o.Name, o.Store)
+}
+
+// headings names the first of several secrets, and counts the others.
+func headings(group []secret.Outcome) string {
+	const most = 3
+	oneStore := !slices.ContainsFunc(group, func(o secret.Outcome) bool { return o.Store != group[0].Store || o.Name == "" })
+	var names []string
+	for _, o := range group[:min(len(group), most)] {
+		name := heading(o)
+		if oneStore {
+			name = string(o.Name)
+		}
+		names = append(names, name)
+	}
+	text := strings.Join(names, ", ")
+	if more := len(group) - most; more > 0 {
+		text += fmt.Sprintf(" and %s more", number(more))
+	}
+	if oneStore {
+		text += " in " + string(group[0].Store)
+	}
+	return text
+}
