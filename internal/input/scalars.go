@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -78,18 +77,18 @@ func (r *reader) boolean(name string) bool {
 	return false
 }
 
-var days = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?)d(.*)$`)
-
 // parseDuration reads a Go duration, with d for days of 24 hours before it.
 func parseDuration(s string) (time.Duration, error) {
 	var sum time.Duration
-	if m := days.FindStringSubmatch(s); m != nil {
-		n, err := strconv.ParseFloat(m[1], 64)
-		if err != nil || n > 36500 {
+	if number, rest, ok := strings.Cut(s, "d"); ok && strings.Trim(number, "0123456789.") == "" {
+		n, err := strconv.ParseFloat(number, 64)
+		if n > 36500 {
 			return 0, fmt.Errorf("%s is too long", quote(s))
 		}
-		if sum, s = time.Duration(n*24*float64(time.Hour)), m[2]; s == "" {
-			return sum, nil
+		if err == nil {
+			if sum, s = time.Duration(n*24*float64(time.Hour)), rest; s == "" {
+				return sum, nil
+			}
 		}
 	}
 	d, err := time.ParseDuration(s)

@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"set-org-secret/internal/secret"
@@ -66,8 +65,6 @@ func (r *reader) values() []value {
 	return values
 }
 
-var expression = regexp.MustCompile(`(?s)^\$\{\{.*\}\}$`)
-
 // entries checks each plaintext and says which secret it is for.
 func (r *reader) entries(values []value, trim bool) []Entry {
 	var entries []Entry
@@ -97,7 +94,7 @@ func (r *reader) entries(values []value, trim bool) []Entry {
 			r.fault(v.input, "%s", emptyValue)
 		case string(trimmed) == "***":
 			r.fault(v.input, "%sis nothing but ***, the mask that GitHub puts in place of a secret", ofBulk(v))
-		case expression.Match(trimmed) && bytes.Count(trimmed, []byte("${{")) == 1:
+		case bytes.HasPrefix(trimmed, []byte("${{")) && bytes.HasSuffix(trimmed, []byte("}}")) && bytes.Count(trimmed, []byte("${{")) == 1:
 			r.fault(v.input, "%sis an expression that nothing has evaluated; outside with: and env: the runner leaves it as text", ofBulk(v))
 		case len(b) > secret.MaxValueBytes && v.input == "secret_file":
 			r.fault(v.input, "the file is larger than the 49,152 bytes (48 KB) that GitHub stores")
