@@ -50,7 +50,7 @@ type call struct {
 // write, the error tells where nobody knows whether it took place.
 func (c *Client) do(ctx context.Context, call *call, out any) error {
 	err := c.tries(ctx, call, out)
-	if err != nil && call.unknown && !errors.Is(err, secret.ErrUnanswered) {
+	if err != nil && call.unknown {
 		return unknownFate{err}
 	}
 	return err
@@ -252,9 +252,6 @@ func (c *Client) unanswered(ctx context.Context, call *call, err error, sent boo
 	e := &Error{op: call.op, requestID: call.requestID, host: c.base.Host, network: networkText(err)}
 	if call.body != nil && sent && call.status == 0 {
 		call.unknown = true
-	}
-	if call.unknown {
-		e.kind = secret.ErrUnanswered
 	}
 	if ctx.Err() != nil {
 		return interrupted(call, e)

@@ -143,8 +143,7 @@ func (e *Error) lastWords() string {
 // interrupted ends a request because of a signal. last is what it met before.
 func interrupted(call *call, last *Error) error {
 	e := &Error{op: call.op, kind: secret.ErrInterrupted, fact: "interrupted before GitHub could " + call.op}
-	if last != nil && errors.Is(last, secret.ErrUnanswered) {
-		e.kind = errors.Join(secret.ErrInterrupted, secret.ErrUnanswered)
+	if last != nil && call.unknown {
 		e.fact = "interrupted while GitHub was asked to " + call.op + ", and no answer came"
 	} else if last != nil && last.Status != 0 {
 		e.fact += ": " + last.answer()
