@@ -18,6 +18,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/sethvargo/go-githubactions"
+
+	"set-org-secret/internal/secret"
 )
 
 // MaxAnnotations is how many of a kind GitHub keeps of one step.
@@ -104,7 +106,7 @@ func (r *Reporter) CheckFiles() error {
 		}
 		_ = f.Close()
 	}
-	return errors.Join(errs...)
+	return secret.Join(errs...)
 }
 
 // Line writes one line of the log.

@@ -207,6 +207,12 @@ func TestWriteFails(t *testing.T) {
 	if err := r.CheckFiles(); err == nil {
 		t.Error("a folder is taken for a file")
 	}
+	summary := files["GITHUB_STEP_SUMMARY"]
+	files["GITHUB_STEP_SUMMARY"] = t.TempDir()
+	if err := r.CheckFiles(); err == nil || !strings.Contains(err.Error(), "; GITHUB_STEP_SUMMARY can't be written: ") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("two folders, got %v", err)
+	}
+	files["GITHUB_STEP_SUMMARY"] = summary
 	if r.Finish(Run{Mode: "check"}) {
 		t.Error("a run whose outputs are lost is a good one")
 	}

@@ -2,6 +2,8 @@ package secret
 
 import (
 	"errors"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -61,3 +63,25 @@ var (
 	// ErrInterrupted says that a signal ended the run.
 	ErrInterrupted = errors.New("interrupted")
 )
+
+// Join is errors.Join in one line, for where a line break would be shown as an
+// escape.
+func Join(errs ...error) error {
+	errs = slices.DeleteFunc(slices.Clone(errs), func(err error) bool { return err == nil })
+	if len(errs) == 0 {
+		return nil
+	}
+	return joined(errs)
+}
+
+type joined []error
+
+func (j joined) Error() string {
+	texts := make([]string, len(j))
+	for i, err := range j {
+		texts[i] = err.Error()
+	}
+	return strings.Join(texts, "; ")
+}
+
+func (j joined) Unwrap() []error { return j }

@@ -204,3 +204,14 @@ func TestPattern(t *testing.T) {
 		}
 	}
 }
+
+// TestJoin has every error in one line, and finds each in it.
+func TestJoin(t *testing.T) {
+	if err := Join(nil, nil); err != nil {
+		t.Errorf("nothing is %v", err)
+	}
+	err := Join(nil, ErrNotFound, nil, ErrInterrupted)
+	if err == nil || err.Error() != "not found; interrupted" || !errors.Is(err, ErrNotFound) || !errors.Is(err, ErrInterrupted) {
+		t.Errorf("got %v", err)
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"golang.org/x/sync/errgroup"
@@ -75,9 +74,8 @@ func Resolve(ctx context.Context, gh Finder, s secret.Selection, tell func(strin
 			warn(fmt.Sprintf("selected_repositories: %s is called %s by now", s.Names[i], named[i].FullName))
 		}
 	}
-	errs = slices.DeleteFunc(errs, func(err error) bool { return err == nil })
-	if len(errs) > 0 {
-		return nil, all(errs)
+	if err := secret.Join(errs...); err != nil {
+		return nil, err
 	}
 
 	var list []secret.Repository
@@ -141,19 +139,6 @@ func Resolve(ctx context.Context, gh Finder, s secret.Selection, tell func(strin
 }
 
 func bareName(r secret.Repository) string { return r.FullName[strings.LastIndex(r.FullName, "/")+1:] }
-
-// all is several errors in one line, which errors.Join's are not.
-type all []error
-
-func (e all) Error() string {
-	texts := make([]string, len(e))
-	for i, err := range e {
-		texts[i] = err.Error()
-	}
-	return strings.Join(texts, "; ")
-}
-
-func (e all) Unwrap() []error { return e }
 
 // notFound names a repository that nobody can see, and keeps what GitHub said.
 type notFound struct {
