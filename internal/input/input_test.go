@@ -278,7 +278,7 @@ func TestDurations(t *testing.T) {
 			t.Errorf("%s: got %v, %v", s, got, err)
 		}
 	}
-	for _, s := range []string{"", "d", "30", "5 m", "1e9d", "-1d", "999999999d", "12hd", "1.2.3d", ".d", "1_0d", strings.Repeat("9", 400) + "d"} {
+	for _, s := range []string{"", "d", "30", "5 m", "1e9d", "-1d", "999999999d", "12hd", "1.2.3d", ".d", ".5d", "1.d", "1_0d", strings.Repeat("9", 400) + "d"} {
 		if got, err := parseDuration(s); err == nil {
 			t.Errorf("%q was taken as %v", s, got)
 		}

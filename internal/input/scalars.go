@@ -1,6 +1,7 @@
 package input
 
 import (
+	"cmp"
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
@@ -80,15 +81,13 @@ func (r *reader) boolean(name string) bool {
 // parseDuration reads a Go duration, with d for days of 24 hours before it.
 func parseDuration(s string) (time.Duration, error) {
 	var sum time.Duration
-	if number, rest, ok := strings.Cut(s, "d"); ok && strings.Trim(number, "0123456789.") == "" {
-		n, err := strconv.ParseFloat(number, 64)
-		if n > 36500 {
+	number, rest, ok := strings.Cut(s, "d")
+	if ok && strings.Trim(number, "0123456789.") == "" && strings.Trim(number, ".") == number {
+		switch n, err := strconv.ParseFloat(number, 64); {
+		case n > 36500:
 			return 0, fmt.Errorf("%s is too long", quote(s))
-		}
-		if err == nil {
-			if sum, s = time.Duration(n*24*float64(time.Hour)), rest; s == "" {
-				return sum, nil
-			}
+		case err == nil:
+			sum, s = time.Duration(n*24*float64(time.Hour)), cmp.Or(rest, "0")
 		}
 	}
 	d, err := time.ParseDuration(s)
