@@ -14,7 +14,7 @@ import (
 
 	"set-org-secret/internal/fakegithub"
 	"set-org-secret/internal/fakerunner"
-	"set-org-secret/internal/pipenet"
+	"set-org-secret/internal/memnet"
 )
 
 // batch is n secrets of size bytes each, as a JSON object.
@@ -216,7 +216,7 @@ func TestCheckThousand(t *testing.T) {
 			Orgs:   []fakegithub.Org{{Login: "acme", SecretCount: 1000}},
 			Faults: []fakegithub.Fault{{Times: -1, Delay: fakegithub.Duration(40 * time.Millisecond)}},
 		})
-		network := pipenet.Serve(server)
+		network := memnet.Serve(server)
 		defer network.Close()
 		time.Sleep(2 * time.Second) // the secrets were made before
 		r = step{with: map[string]string{"mode": "check", "secret_name": "*", "max_age": "1s"}, dir: t.TempDir(), dial: network.Dial}.run(t.Context(), t)
@@ -298,7 +298,7 @@ func TestRateLimitMidBatch(t *testing.T) {
 		}, {
 			Times: -1, Delay: fakegithub.Duration(40 * time.Millisecond),
 		}}})
-		network := pipenet.Serve(server)
+		network := memnet.Serve(server)
 		defer network.Close()
 		first = step{with: map[string]string{"secrets": text, "visibility": "private"}, dir: t.TempDir(), dial: network.Dial}.run(t.Context(), t)
 		names := ""
@@ -346,7 +346,7 @@ func TestSignalWhilePaced(t *testing.T) {
 	server := newGitHub(t, fakegithub.World{MaxWritesPerMinute: 80})
 	var r told
 	synctest.Test(t, func(t *testing.T) {
-		network := pipenet.Serve(server)
+		network := memnet.Serve(server)
 		defer network.Close()
 		ctx, cancel := context.WithCancel(t.Context())
 		defer time.AfterFunc(10*time.Second, cancel).Stop()

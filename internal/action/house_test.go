@@ -41,7 +41,7 @@ func TestImports(t *testing.T) {
 	forbidden := []struct{ from, to, why string }{
 		{module, module + "/internal/fakegithub", "the fake must never be in the shipped binary"},
 		{module, module + "/internal/fakerunner", "the fake must never be in the shipped binary"},
-		{module, module + "/internal/pipenet", "it is for tests"},
+		{module, module + "/internal/memnet", "it is for tests"},
 		{module, "testing", "it registers flags and weighs"},
 		{module + "/internal/secret", "net/http", "nouns do no I/O"},
 		{module + "/internal/secret", "os/exec", "nouns do no I/O"},

@@ -19,7 +19,7 @@ import (
 	"set-org-secret/internal/fakegithub"
 	"set-org-secret/internal/fakerunner"
 	"set-org-secret/internal/input"
-	"set-org-secret/internal/pipenet"
+	"set-org-secret/internal/memnet"
 )
 
 // step is one run of the action in a workflow, told from outside.
@@ -88,7 +88,7 @@ func (s step) simulate(t *testing.T, server *fakegithub.Server) (r told) {
 		s.dir = t.TempDir() // a bubble's own would be gone with it
 	}
 	synctest.Test(t, func(t *testing.T) {
-		network := pipenet.Serve(server)
+		network := memnet.Serve(server)
 		defer network.Close()
 		var dials atomic.Int32
 		s.dial = func(ctx context.Context, n, addr string) (net.Conn, error) {

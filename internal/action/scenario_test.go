@@ -23,7 +23,7 @@ import (
 	"set-org-secret/internal/fakegithub"
 	"set-org-secret/internal/fakerunner"
 	"set-org-secret/internal/input"
-	"set-org-secret/internal/pipenet"
+	"set-org-secret/internal/memnet"
 	"set-org-secret/internal/report"
 )
 
@@ -174,7 +174,7 @@ func runScenario(ts *testscript.TestScript, neg bool, args []string) {
 		scene.server = server
 	}
 	synctest.Test(scene.t, func(t *testing.T) {
-		network := pipenet.Serve(server)
+		network := memnet.Serve(server)
 		defer network.Close()
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()

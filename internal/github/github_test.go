@@ -19,7 +19,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"set-org-secret/internal/pipenet"
+	"set-org-secret/internal/memnet"
 	"set-org-secret/internal/seal"
 	"set-org-secret/internal/secret"
 )
@@ -39,7 +39,7 @@ func with(t *testing.T, timeout time.Duration, token string, h http.HandlerFunc,
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := &world{start: time.Now()}
-		network := pipenet.Serve(http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
+		network := memnet.Serve(http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
 			w.mu.Lock()
 			w.seen = append(w.seen, req.Method+" "+req.URL.Path)
 			w.mu.Unlock()

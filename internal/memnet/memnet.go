@@ -1,7 +1,7 @@
-// Package pipenet is a network of in-memory pipes, so that a client and a server
-// can speak HTTP within a testing/synctest bubble, where a socket would keep
-// time from passing. It is for tests only.
-package pipenet
+// Package memnet is an in-memory network, so that HTTP runs inside a
+// testing/synctest bubble, where a socket would keep time from passing. It is
+// for tests only.
+package memnet
 
 import (
 	"context"
@@ -10,14 +10,14 @@ import (
 	"sync"
 )
 
-// Network is a server behind pipes.
+// Network is a server that is reached through Dial alone.
 type Network struct {
 	listener *listener
 	server   *http.Server
 	done     chan struct{}
 }
 
-// Serve starts a server. Close ends it.
+// Serve starts a server for h. Close stops it.
 func Serve(h http.Handler) *Network {
 	n := &Network{
 		listener: &listener{conns: make(chan net.Conn), closed: make(chan struct{})},
@@ -31,12 +31,12 @@ func Serve(h http.Handler) *Network {
 	return n
 }
 
-// Dial connects to the server, whatever the address.
+// Dial connects to the server. It ignores the network and the address.
 func (n *Network) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	ours, theirs := net.Pipe()
+	client, server := net.Pipe()
 	select {
-	case n.listener.conns <- theirs:
-		return ours, nil
+	case n.listener.conns <- server:
+		return client, nil
 	case <-n.listener.closed:
 		return nil, net.ErrClosed
 	case <-ctx.Done():
@@ -44,7 +44,7 @@ func (n *Network) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	}
 }
 
-// Close ends the server and every connection.
+// Close stops the server and closes every connection.
 func (n *Network) Close() {
 	_ = n.server.Close()
 	<-n.done
@@ -70,4 +70,4 @@ func (l *listener) Close() error {
 	return nil
 }
 
-func (l *listener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"} }
+func (l *listener) Addr() net.Addr { return &net.UnixAddr{Name: "memory", Net: "memory"} }
