@@ -127,7 +127,7 @@ func (r *run) main(ctx context.Context) int {
 		var err error
 		r.github, err = github.New(github.Options{
 			Org: c.Org, BaseURL: c.APIURL, Token: c.Token, UserAgent: "set-org-secret/" + Version,
-			Writes:  c.Mode == input.Set || c.Mode == input.Access,
+			Writes:  c.Mode.Writes(),
 			Timeout: c.Timeout, Jitter: r.Jitter, Log: r.report.Line,
 			Network: github.Network{Getenv: r.Getenv, CACertificates: c.CACertificates, Dial: r.Dial},
 		})
@@ -142,15 +142,15 @@ func (r *run) main(ctx context.Context) int {
 	}
 	r.report.Line(fmt.Sprintf("set-org-secret %s%s · mode %s%s", Version, where, c.Mode, note))
 
-	var outcomes []secret.Outcome
+	var outcomes []secret.Result
 	switch c.Mode {
-	case input.Set:
+	case secret.ModeSet:
 		outcomes = r.set(ctx)
-	case input.Seal:
+	case secret.ModeSeal:
 		outcomes = r.seal(ctx)
-	case input.Check:
+	case secret.ModeCheck:
 		outcomes = r.check(ctx)
-	case input.Access:
+	case secret.ModeAccess:
 		outcomes = r.access(ctx)
 	}
 	end := report.Run{
@@ -169,7 +169,7 @@ func (r *run) main(ctx context.Context) int {
 
 // needsGitHub is false only where mode seal was given the key.
 func (r *run) needsGitHub() bool {
-	return r.config.Mode != input.Seal || r.config.PublicKey.IsZero()
+	return r.config.Mode != secret.ModeSeal || r.config.PublicKey.IsZero()
 }
 
 // warnExpiry tells of a personal token that is about to expire, so that a

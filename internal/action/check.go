@@ -18,13 +18,13 @@ const looksAtOnce = 8
 
 // check reads only: which secrets exist, how old they are by GitHub's clock, and
 // which are due. Due is an answer, not a failure.
-func (r *run) check(ctx context.Context) []secret.Outcome {
+func (r *run) check(ctx context.Context) []secret.Result {
 	c := r.config
 	var (
 		group errgroup.Group
 		keys  []seal.PublicKey
 		errs  []error
-		found = make([][]secret.Outcome, len(c.Stores))
+		found = make([][]secret.Result, len(c.Stores))
 	)
 	group.Go(func() error {
 		keys, errs = r.keys(ctx)
@@ -42,7 +42,7 @@ func (r *run) check(ctx context.Context) []secret.Outcome {
 	for i := range found {
 		if len(found[i]) == 0 && errs[i] != nil {
 			// An empty store has no row to tell that its key can't be had.
-			found[i] = []secret.Outcome{{Store: c.Stores[i]}}
+			found[i] = []secret.Result{{Store: c.Stores[i]}}
 		}
 		for j := range found[i] {
 			o := &found[i][j]
@@ -50,18 +50,18 @@ func (r *run) check(ctx context.Context) []secret.Outcome {
 				o.Err = errs[i]
 			}
 			if o.Err != nil {
-				o.Operation, o.Age = secret.Failed, nil
+				o.Operation, o.Check = secret.Failed, nil
 				continue
 			}
 			o.Operation, o.KeyID, o.PublicKey = secret.Checked, keys[i].ID(), keys[i].Base64()
-			if o.Age.Exists {
-				o.Age.Age = max(now.Sub(o.Age.UpdatedAt), 0)
+			if o.Check.Exists {
+				o.Check.Age = max(now.Sub(o.Check.UpdatedAt), 0)
 			}
-			o.Age.Due = !o.Age.Exists || c.MaxAge > 0 && o.Age.Age > c.MaxAge
+			o.Check.Due = !o.Check.Exists || c.MaxAge > 0 && o.Check.Age > c.MaxAge
 		}
 	}
 	outcomes := r.inOrder(found)
-	columns := width(outcomes, func(o secret.Outcome) secret.Name { return o.Name })
+	columns := width(outcomes, func(o secret.Result) secret.Name { return o.Name })
 	for _, o := range outcomes {
 		r.report.Row(o, columns)
 	}
@@ -71,7 +71,7 @@ func (r *run) check(ctx context.Context) []secret.Outcome {
 
 // inOrder has a row for each secret, and within it for each store. Of every
 // secret the stores have lists of their own, which follow each other.
-func (r *run) inOrder(found [][]secret.Outcome) (outcomes []secret.Outcome) {
+func (r *run) inOrder(found [][]secret.Result) (outcomes []secret.Result) {
 	if r.config.EverySecret {
 		for _, list := range found {
 			outcomes = append(outcomes, list...)
@@ -88,15 +88,15 @@ func (r *run) inOrder(found [][]secret.Outcome) (outcomes []secret.Outcome) {
 
 // look tells of each secret that was named, or of every secret of a store. The
 // list is asked for where that costs fewer requests than the names.
-func (r *run) look(ctx context.Context, store secret.Store) []secret.Outcome {
+func (r *run) look(ctx context.Context, store secret.Store) []secret.Result {
 	c := r.config
-	outcome := func(s secret.Standing, name secret.Name, err error) secret.Outcome {
+	outcome := func(s secret.Existing, name secret.Name, err error) secret.Result {
 		if errors.Is(err, secret.ErrNotFound) {
 			err = nil
 		}
-		return secret.Outcome{
+		return secret.Result{
 			Store: store, Name: name, Err: err, Access: s.Access,
-			Age: &secret.Age{Exists: s.Exists, UpdatedAt: s.UpdatedAt},
+			Check: &secret.Check{Exists: s.Exists, UpdatedAt: s.UpdatedAt},
 		}
 	}
 	if c.EverySecret || len(c.Names) > 1 {
@@ -108,10 +108,10 @@ func (r *run) look(ctx context.Context, store secret.Store) []secret.Outcome {
 		if err != nil {
 			err = listError{err}
 		}
-		var outcomes []secret.Outcome
+		var outcomes []secret.Result
 		switch {
 		case c.EverySecret && err != nil:
-			return []secret.Outcome{outcome(secret.Standing{}, "", err)}
+			return []secret.Result{outcome(secret.Existing{}, "", err)}
 		case c.EverySecret:
 			if !complete {
 				r.report.Warn(fmt.Sprintf("GitHub counts other %s secrets than it lists: some may be missing here", store))
@@ -121,7 +121,7 @@ func (r *run) look(ctx context.Context, store secret.Store) []secret.Outcome {
 			}
 			return outcomes
 		case err != nil || complete:
-			standing := map[secret.Name]secret.Standing{}
+			standing := map[secret.Name]secret.Existing{}
 			for _, s := range list {
 				standing[s.Name] = s
 			}
@@ -131,7 +131,7 @@ func (r *run) look(ctx context.Context, store secret.Store) []secret.Outcome {
 			return outcomes
 		}
 	}
-	outcomes := make([]secret.Outcome, len(c.Names))
+	outcomes := make([]secret.Result, len(c.Names))
 	var group errgroup.Group
 	group.SetLimit(looksAtOnce)
 	for i, name := range c.Names {
@@ -154,10 +154,10 @@ func (e listError) Error() string { return e.err.Error() }
 func (e listError) As(target any) bool { return errors.As(e.err, target) }
 
 // warnDue annotates what is overdue, the oldest first.
-func (r *run) warnDue(outcomes []secret.Outcome) {
-	var due []secret.Outcome
+func (r *run) warnDue(outcomes []secret.Result) {
+	var due []secret.Result
 	for _, o := range report.ByAge(outcomes) {
-		if o.Age != nil && o.Age.Due {
+		if o.Check != nil && o.Check.Due {
 			due = append(due, o)
 		}
 	}
@@ -166,10 +166,10 @@ func (r *run) warnDue(outcomes []secret.Outcome) {
 			r.report.Warn(fmt.Sprintf("and %d more secrets are due; the job summary has all of them", len(due)-i))
 			return
 		}
-		if !o.Age.Exists {
+		if !o.Check.Exists {
 			r.report.Warn(fmt.Sprintf("%s in %s is missing", o.Name, o.Store))
 			continue
 		}
-		r.report.Warn(fmt.Sprintf("%s in %s is due: %d days old, of %s", o.Name, o.Store, report.Days(o.Age.Age), o.Age.UpdatedAt.UTC().Format("2 January 2006")))
+		r.report.Warn(fmt.Sprintf("%s in %s is due: %d days old, of %s", o.Name, o.Store, report.Days(o.Check.Age), o.Check.UpdatedAt.UTC().Format("2 January 2006")))
 	}
 }

@@ -12,14 +12,14 @@ import (
 
 // seal only seals: to the key of each store, or offline to the one that was
 // given.
-func (r *run) seal(ctx context.Context) []secret.Outcome {
+func (r *run) seal(ctx context.Context) []secret.Result {
 	c := r.config
 	keys, errs := r.keys(ctx)
 	columns := width(c.Entries, func(e input.Entry) secret.Name { return e.Name })
-	var outcomes []secret.Outcome
+	var outcomes []secret.Result
 	for _, e := range c.Entries {
 		for i, store := range c.Stores {
-			o := secret.Outcome{Store: store, Name: e.Name, Operation: secret.Failed, Err: errs[i]}
+			o := secret.Result{Store: store, Name: e.Name, Operation: secret.Failed, Err: errs[i]}
 			if o.Err == nil {
 				var sealed seal.Sealed
 				if sealed, o.Err = seal.Seal(r.Rand, keys[i], e.Value); o.Err == nil {

@@ -9,7 +9,7 @@ import (
 )
 
 // set seals the plaintexts, or takes what came sealed, and stores all of it.
-func (r *run) set(ctx context.Context) []secret.Outcome {
+func (r *run) set(ctx context.Context) []secret.Result {
 	c := r.config
 	var items []upsert.Item
 	for _, e := range c.Entries {
@@ -24,7 +24,7 @@ func (r *run) set(ctx context.Context) []secret.Outcome {
 }
 
 // upsert runs a job, telling each outcome as it comes.
-func (r *run) upsert(ctx context.Context, job upsert.Job) []secret.Outcome {
+func (r *run) upsert(ctx context.Context, job upsert.Job) []secret.Result {
 	c := r.config
 	columns := width(job.Items, func(i upsert.Item) secret.Name { return i.Name })
 	progress := progress{total: len(job.Items), last: time.Now()}
@@ -40,7 +40,7 @@ func (r *run) upsert(ctx context.Context, job upsert.Job) []secret.Outcome {
 		want.Repositories, err = upsert.Resolve(ctx, r.github, *c.Selection, r.report.Line, r.report.Warn)
 		return want, err
 	}
-	job.Told = func(o secret.Outcome) {
+	job.Told = func(o secret.Result) {
 		r.report.Row(o, columns)
 		if left, ok := progress.step(time.Now()); ok {
 			r.report.Progress(progress.done, progress.total, left)

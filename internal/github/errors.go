@@ -99,7 +99,7 @@ func (e *Error) Is(target error) bool {
 // unknownFate is what ended a write, after a try of it that got no answer.
 type unknownFate struct{ error }
 
-func (u unknownFate) Unwrap() []error { return []error{u.error, secret.ErrUnanswered} }
+func (u unknownFate) Unwrap() []error { return []error{u.error, secret.ErrOutcomeUnknown} }
 
 const wrongURL = "Check api_url: it must be the API itself (https://api.github.com, https://HOST/api/v3 on a GHES, https://api.SUB.ghe.com), not the site."
 

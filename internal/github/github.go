@@ -137,28 +137,28 @@ type wireSecret struct {
 	UpdatedAt  time.Time `json:"updated_at"`
 }
 
-func (w wireSecret) parse() (secret.Standing, error) {
+func (w wireSecret) parse() (secret.Existing, error) {
 	v, err := secret.ParseVisibility(w.Visibility)
 	if err != nil {
-		return secret.Standing{}, fmt.Errorf("GitHub tells a visibility that this version does not know: %w", err)
+		return secret.Existing{}, fmt.Errorf("GitHub tells a visibility that this version does not know: %w", err)
 	}
-	return secret.Standing{Name: secret.Name(strings.ToUpper(w.Name)), Exists: true, UpdatedAt: w.UpdatedAt, Access: secret.Access{Visibility: v}}, nil
+	return secret.Existing{Name: secret.Name(strings.ToUpper(w.Name)), Exists: true, UpdatedAt: w.UpdatedAt, Access: secret.Access{Visibility: v}}, nil
 }
 
 // Secret looks one secret up, without its list of repositories. The error is
 // secret.ErrNotFound where there is none, or none that the token may see.
-func (c *Client) Secret(ctx context.Context, store secret.Store, name secret.Name) (secret.Standing, error) {
+func (c *Client) Secret(ctx context.Context, store secret.Store, name secret.Name) (secret.Existing, error) {
 	var answer wireSecret
 	call := c.get("tell what stands", store, "orgs", c.org, string(store), "secrets", string(name))
 	if err := c.do(ctx, call, &answer); err != nil {
-		return secret.Standing{}, err
+		return secret.Existing{}, err
 	}
 	if !strings.EqualFold(answer.Name, string(name)) {
-		return secret.Standing{}, &Error{op: call.op, fact: "GitHub's answer is about another secret", requestID: call.requestID}
+		return secret.Existing{}, &Error{op: call.op, fact: "GitHub's answer is about another secret", requestID: call.requestID}
 	}
 	standing, err := answer.parse()
 	if err != nil {
-		return secret.Standing{}, unreadable(call, err)
+		return secret.Existing{}, unreadable(call, err)
 	}
 	return standing, nil
 }
@@ -167,7 +167,7 @@ func (c *Client) Secret(ctx context.Context, store secret.Store, name secret.Nam
 // maxPages it gives those of the first page, and complete is false; it is too
 // where GitHub counts others than it lists, however often they are asked for: a
 // secret that is not in such a list may stand all the same.
-func (c *Client) Secrets(ctx context.Context, store secret.Store, maxPages int) (list []secret.Standing, complete bool, err error) {
+func (c *Client) Secrets(ctx context.Context, store secret.Store, maxPages int) (list []secret.Existing, complete bool, err error) {
 	for range maxLists {
 		wanted := true
 		call := c.get("list the "+string(store)+" secrets", store, "orgs", c.org, string(store), "secrets")
@@ -175,7 +175,7 @@ func (c *Client) Secrets(ctx context.Context, store secret.Store, maxPages int) 
 		if err != nil {
 			return nil, false, err
 		}
-		list = unique(all, func(s secret.Standing) secret.Name { return s.Name })
+		list = unique(all, func(s secret.Existing) secret.Name { return s.Name })
 		if complete = wanted && len(list) == total; complete || !wanted {
 			break
 		}
@@ -183,7 +183,7 @@ func (c *Client) Secrets(ctx context.Context, store secret.Store, maxPages int) 
 	return list, complete, nil
 }
 
-func parseSecrets(body []byte) (list []secret.Standing, total int, err error) {
+func parseSecrets(body []byte) (list []secret.Existing, total int, err error) {
 	var page struct {
 		TotalCount int          `json:"total_count"`
 		Secrets    []wireSecret `json:"secrets"`

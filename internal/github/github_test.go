@@ -195,13 +195,13 @@ func TestPatience(t *testing.T) {
 	t.Run("a dead server is given up once", func(t *testing.T) {
 		with(t, 10*time.Second, "ghp_x", drop, func(ctx context.Context, w *world) {
 			_, err := w.put(ctx, "A")
-			if !errors.Is(err, secret.ErrUnanswered) {
+			if !errors.Is(err, secret.ErrOutcomeUnknown) {
 				t.Errorf("%v", err)
 			}
 			at, tries := w.passed(), len(w.seen)
 			for i := range 50 {
 				_, err := w.put(ctx, secret.Name(fmt.Sprint("B", i)))
-				if err == nil || !strings.HasPrefix(err.Error(), "not tried: 127.0.0.1 has answered nothing well for 10s") || errors.Is(err, secret.ErrUnanswered) {
+				if err == nil || !strings.HasPrefix(err.Error(), "not tried: 127.0.0.1 has answered nothing well for 10s") || errors.Is(err, secret.ErrOutcomeUnknown) {
 					t.Fatal(err)
 				}
 			}
@@ -420,7 +420,7 @@ func TestSignal(t *testing.T) {
 				if took := w.passed() - 500*time.Millisecond; took != test.within {
 					t.Errorf("took %v after the signal, want %v", took, test.within)
 				}
-				if test.ok != (err == nil) || !test.ok && !errors.Is(err, secret.ErrInterrupted) || test.unknown != errors.Is(err, secret.ErrUnanswered) {
+				if test.ok != (err == nil) || !test.ok && !errors.Is(err, secret.ErrInterrupted) || test.unknown != errors.Is(err, secret.ErrOutcomeUnknown) {
 					t.Errorf("got %v", err)
 				}
 			})
@@ -457,8 +457,8 @@ func TestUnknownFate(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			with(t, time.Minute, "ghp_x", test.h, func(ctx context.Context, w *world) {
 				err := put(ctx, w, test.later)
-				if err == nil || !strings.Contains(err.Error(), test.want) || errors.Is(err, secret.ErrUnanswered) != test.unknown {
-					t.Errorf("%v; unanswered %v, want %q and %v", err, errors.Is(err, secret.ErrUnanswered), test.want, test.unknown)
+				if err == nil || !strings.Contains(err.Error(), test.want) || errors.Is(err, secret.ErrOutcomeUnknown) != test.unknown {
+					t.Errorf("%v; unanswered %v, want %q and %v", err, errors.Is(err, secret.ErrOutcomeUnknown), test.want, test.unknown)
 				}
 				if test.later != nil && !errors.Is(err, test.later) {
 					t.Errorf("%v hides what ended it", err)
@@ -473,7 +473,7 @@ func TestUnknownFate(t *testing.T) {
 			panic(http.ErrAbortHandler)
 		}, func(ctx context.Context, made *world) {
 			w = made
-			if err := put(ctx, w, nil); !errors.Is(err, secret.ErrUnanswered) || len(w.seen) != 1 {
+			if err := put(ctx, w, nil); !errors.Is(err, secret.ErrOutcomeUnknown) || len(w.seen) != 1 {
 				t.Errorf("%v after %d tries", err, len(w.seen))
 			}
 		})
@@ -490,7 +490,7 @@ func TestUnknownFate(t *testing.T) {
 			ctx, cancel := context.WithCancel(ctx)
 			var wg sync.WaitGroup
 			wg.Go(func() {
-				if err := put(ctx, w, nil); !errors.Is(err, secret.ErrUnanswered) || !errors.Is(err, secret.ErrInterrupted) {
+				if err := put(ctx, w, nil); !errors.Is(err, secret.ErrOutcomeUnknown) || !errors.Is(err, secret.ErrInterrupted) {
 					t.Errorf("%v", err)
 				}
 			})

@@ -23,17 +23,6 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// Mode is what a run does.
-type Mode string
-
-// The modes.
-const (
-	Set    Mode = "set"
-	Seal   Mode = "seal"
-	Check  Mode = "check"
-	Access Mode = "access"
-)
-
 // Input is one row of the action's interface.
 type Input struct {
 	Name    string
@@ -44,7 +33,7 @@ type Input struct {
 	// fallback is the default where env is empty too.
 	fallback string
 	// modes are those that use the input; empty means all of them.
-	modes []Mode
+	modes []secret.Mode
 }
 
 // Inputs lists every input, in the order in which faults are told.
@@ -53,29 +42,29 @@ var Inputs = []Input{
 	{Name: "org", Default: "${{ github.repository_owner }}", env: "GITHUB_REPOSITORY_OWNER"},
 	{Name: "stores", Default: "actions", fallback: "actions"},
 	{Name: "secret_name"},
-	{Name: "secret_value", modes: []Mode{Set, Seal}},
-	{Name: "secret_file", modes: []Mode{Set, Seal}},
-	{Name: "secrets", modes: []Mode{Set, Seal}},
-	{Name: "secrets_file", modes: []Mode{Set, Seal}},
-	{Name: "encrypted_value", modes: []Mode{Set}},
-	{Name: "key_id", modes: []Mode{Set, Seal}},
-	{Name: "sealed", modes: []Mode{Set}},
+	{Name: "secret_value", modes: []secret.Mode{secret.ModeSet, secret.ModeSeal}},
+	{Name: "secret_file", modes: []secret.Mode{secret.ModeSet, secret.ModeSeal}},
+	{Name: "secrets", modes: []secret.Mode{secret.ModeSet, secret.ModeSeal}},
+	{Name: "secrets_file", modes: []secret.Mode{secret.ModeSet, secret.ModeSeal}},
+	{Name: "encrypted_value", modes: []secret.Mode{secret.ModeSet}},
+	{Name: "key_id", modes: []secret.Mode{secret.ModeSet, secret.ModeSeal}},
+	{Name: "sealed", modes: []secret.Mode{secret.ModeSet}},
 	{Name: "trim_trailing_newline", Default: "false", fallback: "false"},
-	{Name: "visibility", modes: []Mode{Set}},
-	{Name: "selected_repository_ids", modes: []Mode{Set, Access}},
-	{Name: "selected_repositories", modes: []Mode{Set, Access}},
+	{Name: "visibility", modes: []secret.Mode{secret.ModeSet}},
+	{Name: "selected_repository_ids", modes: []secret.Mode{secret.ModeSet, secret.ModeAccess}},
+	{Name: "selected_repositories", modes: []secret.Mode{secret.ModeSet, secret.ModeAccess}},
 	{Name: "token"},
 	{Name: "api_url", Default: "${{ github.api_url }}", env: "GITHUB_API_URL", fallback: "https://api.github.com"},
 	{Name: "ca_certificate"},
 	{Name: "timeout", Default: "5m", fallback: "5m"},
 	{Name: "dry_run", Default: "false", fallback: "false"},
-	{Name: "max_age", modes: []Mode{Check}},
-	{Name: "public_key", modes: []Mode{Seal}},
+	{Name: "max_age", modes: []secret.Mode{secret.ModeCheck}},
+	{Name: "public_key", modes: []secret.Mode{secret.ModeSeal}},
 }
 
 // Config is what a run was asked to do, validated.
 type Config struct {
-	Mode   Mode
+	Mode   secret.Mode
 	Org    string
 	Stores []secret.Store
 
@@ -157,20 +146,20 @@ func Read(src Source) Result {
 	}
 	trim := r.boolean("trim_trailing_newline")
 	switch c.Mode {
-	case Set:
+	case secret.ModeSet:
 		r.set(c, values, trim)
-	case Seal:
+	case secret.ModeSeal:
 		r.seal(c, values, trim)
-	case Check:
+	case secret.ModeCheck:
 		r.check(c)
-	case Access:
+	case secret.ModeAccess:
 		r.names(c)
 		c.Selection = r.selection(c.Org)
 		if c.Selection == nil && !r.faulty("selected_repositories") && !r.faulty("selected_repository_ids") {
 			r.fault("selected_repositories", "mode access replaces the list of repositories: name them here or in selected_repository_ids, or say none")
 		}
 	}
-	if c.Token == "" && !r.faulty("token") && (c.Mode != Seal || c.PublicKey.IsZero() && r.get("public_key") == "") {
+	if c.Token == "" && !r.faulty("token") && (c.Mode != secret.ModeSeal || c.PublicKey.IsZero() && r.get("public_key") == "") {
 		r.fault("token", "missing. GITHUB_TOKEN can't reach organization secrets: give an App installation token with the organization permission for the store, or a personal token with admin:org")
 	}
 	c.APIURL = r.apiURL()
@@ -232,19 +221,17 @@ func (r *reader) warn(format string, args ...any) {
 	r.result.Warnings = append(r.result.Warnings, fmt.Sprintf(format, args...))
 }
 
-func (r *reader) mode() Mode {
-	s := Mode(strings.ToLower(r.get("mode")))
-	switch s {
-	case Set, Seal, Check, Access:
-		return s
+func (r *reader) mode() secret.Mode {
+	mode, err := secret.ParseMode(r.get("mode"))
+	if err != nil {
+		r.fault("mode", "%v", err)
 	}
-	r.fault("mode", "%s is none of set, seal, check, access", quote(r.get("mode")))
-	return ""
+	return mode
 }
 
 // unused refuses what the mode does not use, so that a typo or a left-over
 // never passes silently. Inputs with a default are set by the runner always.
-func (r *reader) unused(mode Mode) {
+func (r *reader) unused(mode secret.Mode) {
 	if mode == "" {
 		return
 	}
@@ -333,10 +320,10 @@ func (r *reader) names(c *Config) {
 	c.Names = parseList(r, "secret_name", secret.ParseName)
 	if len(c.Names) == 0 && !r.faulty("secret_name") {
 		text := "missing: name the secrets"
-		if c.Mode == Check {
+		if c.Mode == secret.ModeCheck {
 			text += ", or say * for every secret of the chosen stores"
 		}
-		if c.Mode == Set {
+		if c.Mode == secret.ModeSet {
 			text += " that may be stored; the job that sealed must not choose them"
 		}
 		r.fault("secret_name", "%s", text)

@@ -71,16 +71,16 @@ func TestFaults(t *testing.T) {
 		want []string // one for each fault, in order
 	}{
 		{"fine", with{}, nil},
-		{"unknown mode", with{"mode": "delete"}, []string{`mode: "delete" is none of set, seal, check, access`}},
+		{"unknown mode", with{"mode": "delete"}, []string{`mode: must be set, seal, check or access, not "delete"`}},
 		{"mode in capitals", with{"mode": "Set", "secret_value": plain}, nil},
 		{"all at once", with{"secret_value": "", "visibility": "privat", "selected_repository_ids": "12x"}, []string{
 			"secret_value: empty. A job output that GitHub masked arrives empty in the next job",
-			`visibility: "privat" is none of all, private, selected`,
+			`visibility: must be all, private or selected, not "privat"`,
 			`selected_repository_ids: "12x" is not a number`,
 		}},
 		{"org is no segment", with{"org": "../x"}, []string{`org: "../x" is not an organization's login`}},
 		{"org of dots", with{"org": ".."}, []string{"org:"}},
-		{"store unknown", with{"stores": "actions, vault"}, []string{`stores: "vault" is none of actions, dependabot, codespaces, agents`}},
+		{"store unknown", with{"stores": "actions, vault"}, []string{`stores: must be actions, dependabot, codespaces or agents, not "vault"`}},
 		{"store twice", with{"stores": "actions,Actions"}, []string{"stores: actions stands twice"}},
 		{"no store", with{"stores": ","}, []string{"stores: no store is named"}},
 
@@ -265,7 +265,7 @@ func TestSecretFile(t *testing.T) {
 func TestDefaults(t *testing.T) {
 	r := read(t, nil)
 	c := r.Config
-	if c.Mode != Set || c.Org != "acme" || len(c.Stores) != 1 || c.Stores[0] != secret.Actions || c.Timeout != 5*time.Minute || c.DryRun || c.Visibility != "" || c.Selection != nil || c.APIURL.String() != "https://api.github.com/" {
+	if c.Mode != secret.ModeSet || c.Org != "acme" || len(c.Stores) != 1 || c.Stores[0] != secret.Actions || c.Timeout != 5*time.Minute || c.DryRun || c.Visibility != "" || c.Selection != nil || c.APIURL.String() != "https://api.github.com/" {
 		t.Errorf("defaults: %+v", c)
 	}
 }

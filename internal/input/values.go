@@ -134,7 +134,7 @@ func (r *reader) oneName() secret.Name {
 	}
 	s := r.get("secret_name")
 	if s == "" {
-		if Mode(strings.ToLower(r.get("mode"))) != Seal {
+		if !strings.EqualFold(r.get("mode"), string(secret.ModeSeal)) {
 			r.fault("secret_name", "missing: the name of the secret to store")
 		}
 		return ""

@@ -46,8 +46,8 @@ func fact(err error) string {
 
 // alike puts failures together of which key says the same, each where the first
 // of them stands: a reason that a batch shares is told once.
-func alike(failed []secret.Outcome, key func(secret.Outcome) string) [][]secret.Outcome {
-	var groups [][]secret.Outcome
+func alike(failed []secret.Result, key func(secret.Result) string) [][]secret.Result {
+	var groups [][]secret.Result
 	index := map[string]int{}
 	for _, o := range failed {
 		k := key(o)
@@ -63,11 +63,11 @@ func alike(failed []secret.Outcome, key func(secret.Outcome) string) [][]secret.
 }
 
 // failures annotates what went wrong, in input order.
-func (r *Reporter) failures(run Run, left, lost []secret.Outcome) {
-	rest := func(o secret.Outcome, n int) []string { return aftermath(run, o, n, has(left, o), has(lost, o)) }
+func (r *Reporter) failures(run Run, left, lost []secret.Result) {
+	rest := func(o secret.Result, n int) []string { return aftermath(run, o, n, has(left, o), has(lost, o)) }
 	failed := failedOf(run.Outcomes)
 	told := 0
-	for i, group := range alike(failed, func(o secret.Outcome) string { return strings.Join(append(rest(o, 1), fact(o.Err)), "\n") }) {
+	for i, group := range alike(failed, func(o secret.Result) string { return strings.Join(append(rest(o, 1), fact(o.Err)), "\n") }) {
 		if i == MaxAnnotations-1 && told+len(group) < len(failed) {
 			r.annotate("error", fmt.Sprintf("and %s more, each named in the log and in the job summary", number(len(failed)-told)))
 			break
@@ -77,7 +77,7 @@ func (r *Reporter) failures(run Run, left, lost []secret.Outcome) {
 	}
 }
 
-func failedOf(outcomes []secret.Outcome) (failed []secret.Outcome) {
+func failedOf(outcomes []secret.Result) (failed []secret.Result) {
 	for _, o := range outcomes {
 		if o.Err != nil {
 			failed = append(failed, o)
@@ -88,7 +88,7 @@ func failedOf(outcomes []secret.Outcome) (failed []secret.Outcome) {
 
 // aftermath says what to do about a failure that n secrets share, and what was
 // saved.
-func aftermath(run Run, o secret.Outcome, n int, left, lost bool) (lines []string) {
+func aftermath(run Run, o secret.Result, n int, left, lost bool) (lines []string) {
 	if advice := adviceOf(o.Err); advice != "" {
 		lines = append(lines, advice)
 	}
@@ -113,7 +113,7 @@ func aftermath(run Run, o secret.Outcome, n int, left, lost bool) (lines []strin
 
 // reason says in the log's row why one secret failed, or which one before it
 // failed for the same reason.
-func (r *Reporter) reason(o secret.Outcome) string {
+func (r *Reporter) reason(o secret.Result) string {
 	why := cmp.Or(causeOf(o.Err), o.Err.Error())
 	key := cmp.Or(causeOf(o.Err), fact(o.Err))
 	r.mu.Lock()
@@ -125,7 +125,7 @@ func (r *Reporter) reason(o secret.Outcome) string {
 	return why
 }
 
-func heading(o secret.Outcome) string {
+func heading(o secret.Result) string {
 	if o.Name == "" {
 		return string(o.Store) + " secrets"
 	}
@@ -133,9 +133,9 @@ func heading(o secret.Outcome) string {
 }
 
 // headings names the first of several secrets, and counts the others.
-func headings(group []secret.Outcome) string {
+func headings(group []secret.Result) string {
 	const most = 3
-	oneStore := !slices.ContainsFunc(group, func(o secret.Outcome) bool { return o.Store != group[0].Store || o.Name == "" })
+	oneStore := !slices.ContainsFunc(group, func(o secret.Result) bool { return o.Store != group[0].Store || o.Name == "" })
 	var names []string
 	for _, o := range group[:min(len(group), most)] {
 		name := heading(o)

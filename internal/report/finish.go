@@ -15,7 +15,7 @@ type Run struct {
 	Mode     string
 	Org      string
 	APIURL   string // for the command that finishes by hand
-	Outcomes []secret.Outcome
+	Outcomes []secret.Result
 	// Refused says why, where the run ended before there were outcomes to tell.
 	Refused  []string
 	MaxAge   time.Duration
@@ -49,7 +49,7 @@ func (r *Reporter) Finish(run Run) bool {
 
 // overflow names the sealed values that the outputs have no room for: left are
 // those, lost the ones among them that the summary has no room for either.
-func (r *Reporter) overflow(run Run, left, lost []secret.Outcome) (ok bool) {
+func (r *Reporter) overflow(run Run, left, lost []secret.Result) (ok bool) {
 	if len(left) == 0 {
 		return true
 	}
@@ -80,18 +80,18 @@ func areOrIs(n int) string {
 	return " are"
 }
 
-func has(list []secret.Outcome, o secret.Outcome) bool {
-	return slices.ContainsFunc(list, func(l secret.Outcome) bool { return l.Name == o.Name && l.Store == o.Store })
+func has(list []secret.Result, o secret.Result) bool {
+	return slices.ContainsFunc(list, func(l secret.Result) bool { return l.Name == o.Name && l.Store == o.Store })
 }
 
 // Row tells one outcome in the log, as it comes. width is the longest name's.
-func (r *Reporter) Row(o secret.Outcome, width int) {
+func (r *Reporter) Row(o secret.Result, width int) {
 	text := fmt.Sprintf("%-*s  %-10s  %-12s", min(max(width, 8), 40), o.Name, o.Store, o.Operation)
 	switch {
 	case o.Err != nil:
 		text += "  " + r.reason(o)
-	case o.Age != nil:
-		text += "  " + ageText(*o.Age)
+	case o.Check != nil:
+		text += "  " + ageText(*o.Check)
 	case o.Operation == secret.SealedOnly:
 		text += "  to key " + o.KeyID
 	default:
@@ -105,7 +105,7 @@ func (r *Reporter) Row(o secret.Outcome, width int) {
 	}
 }
 
-func ageText(a secret.Age) string {
+func ageText(a secret.Check) string {
 	text := "missing"
 	if a.Exists {
 		text = "less than a day"
@@ -121,7 +121,7 @@ func ageText(a secret.Age) string {
 }
 
 // accessText says who may read a secret now, and that this is as before.
-func accessText(o secret.Outcome) string {
+func accessText(o secret.Result) string {
 	text := string(o.Access.Visibility)
 	if o.Access.Visibility == secret.Selected {
 		text += ", " + count(len(o.Access.IDs()), "repository")
@@ -179,7 +179,7 @@ type tally struct {
 	stores                                []secret.Store // where anything is stored
 }
 
-func tallyOf(outcomes []secret.Outcome) tally {
+func tallyOf(outcomes []secret.Result) tally {
 	var t tally
 	names := map[secret.Name]bool{}
 	for _, o := range outcomes {
@@ -195,10 +195,10 @@ func tallyOf(outcomes []secret.Outcome) tally {
 				t.stores = append(t.stores, o.Store)
 			}
 		}
-		if o.Age != nil && o.Age.Due {
+		if o.Check != nil && o.Check.Due {
 			t.due++
 		}
-		if o.Age != nil && !o.Age.Exists {
+		if o.Check != nil && !o.Check.Exists {
 			t.missing++
 		}
 	}

@@ -44,7 +44,7 @@ type row struct {
 	Due            *bool  `json:"due,omitempty"`
 }
 
-func (r *Reporter) row(o secret.Outcome) row {
+func (r *Reporter) row(o secret.Result) row {
 	out := row{
 		Store: string(o.Store), SecretName: string(o.Name), Operation: string(o.Operation),
 		KeyID: o.KeyID, EncryptedValue: o.EncryptedValue,
@@ -55,7 +55,7 @@ func (r *Reporter) row(o secret.Outcome) row {
 	if o.Err != nil {
 		out.Error = r.line(o.Err.Error())
 	}
-	if a := o.Age; a != nil {
+	if a := o.Check; a != nil {
 		out.Exists, out.Due = &a.Exists, &a.Due
 		if a.Exists {
 			days := Days(a.Age)
@@ -70,7 +70,7 @@ func Days(d time.Duration) int { return int(d / (24 * time.Hour)) }
 
 // outputs makes the step's outputs. Sealed values are kept in input order as
 // long as they fit; left are the outcomes whose value did not.
-func (r *Reporter) outputs(run Run) (outputs []Output, left []secret.Outcome) {
+func (r *Reporter) outputs(run Run) (outputs []Output, left []secret.Result) {
 	outcomes, failed := run.Outcomes, len(run.Refused) > 0
 	rows := make([]row, len(outcomes))
 	for i, o := range outcomes {
@@ -141,7 +141,7 @@ func boolText(b *bool) string {
 }
 
 // fit writes rows as JSON in at most budget UTF-16 units.
-func fit(rows []row, outcomes []secret.Outcome, budget int) (results string, left []secret.Outcome) {
+func fit(rows []row, outcomes []secret.Result, budget int) (results string, left []secret.Result) {
 	full := encode(rows)
 	if units(full) <= budget {
 		return full, nil

@@ -158,9 +158,9 @@ func TestManyFailures(t *testing.T) {
 		{11, "and 4 more, each named in the log and in the job summary"},
 	} {
 		r, stdout, _ := newReporter(t)
-		var outcomes []secret.Outcome
+		var outcomes []secret.Result
 		for i := range 2 * test.reasons {
-			outcomes = append(outcomes, secret.Outcome{
+			outcomes = append(outcomes, secret.Result{
 				Store: secret.Actions, Name: secret.Name(fmt.Sprintf("S%02d", i)), Operation: secret.Failed,
 				Err: fmt.Errorf("reason %d", i%test.reasons),
 			})
@@ -179,10 +179,10 @@ func TestManyFailures(t *testing.T) {
 // else.
 func TestAlike(t *testing.T) {
 	r, _, _ := newReporter(t)
-	var outcomes []secret.Outcome
+	var outcomes []secret.Result
 	for i, told := range []string{"failed a", "unknown a", "failed b", "failed a"} {
 		op, reason, _ := strings.Cut(told, " ")
-		outcomes = append(outcomes, secret.Outcome{
+		outcomes = append(outcomes, secret.Result{
 			Store: secret.Actions, Name: secret.Name('A' + rune(i)), Operation: secret.Operation(op), Err: errors.New(reason),
 		})
 	}
@@ -220,8 +220,8 @@ func TestWriteFails(t *testing.T) {
 
 // TestSingleValues sets an output where all rows agree.
 func TestSingleValues(t *testing.T) {
-	row := func(name secret.Name, op secret.Operation) secret.Outcome {
-		return secret.Outcome{Store: secret.Actions, Name: name, Operation: op, KeyID: "1", Access: secret.Access{Visibility: secret.All}}
+	row := func(name secret.Name, op secret.Operation) secret.Result {
+		return secret.Result{Store: secret.Actions, Name: name, Operation: op, KeyID: "1", Access: secret.Access{Visibility: secret.All}}
 	}
 	for _, test := range []struct {
 		name     string
@@ -229,10 +229,10 @@ func TestSingleValues(t *testing.T) {
 		want     string
 		unwanted []string
 	}{
-		{"one", Run{Mode: "set", Outcomes: []secret.Outcome{row("A", secret.Created)}}, "operation=created secret_name=A visibility=all key_id=1", nil},
-		{"two alike", Run{Mode: "set", Outcomes: []secret.Outcome{row("A", secret.Created), row("B", secret.Created)}}, "operation=created visibility=all key_id=1", []string{"secret_name"}},
-		{"two ways", Run{Mode: "set", Outcomes: []secret.Outcome{row("A", secret.Created), row("B", secret.Updated)}}, "visibility=all key_id=1", []string{"operation", "secret_name"}},
-		{"one failed", Run{Mode: "set", Outcomes: []secret.Outcome{row("A", secret.Created), row("B", secret.Failed)}}, "operation=failed key_id=1", []string{"secret_name", "visibility"}},
+		{"one", Run{Mode: "set", Outcomes: []secret.Result{row("A", secret.Created)}}, "operation=created secret_name=A visibility=all key_id=1", nil},
+		{"two alike", Run{Mode: "set", Outcomes: []secret.Result{row("A", secret.Created), row("B", secret.Created)}}, "operation=created visibility=all key_id=1", []string{"secret_name"}},
+		{"two ways", Run{Mode: "set", Outcomes: []secret.Result{row("A", secret.Created), row("B", secret.Updated)}}, "visibility=all key_id=1", []string{"operation", "secret_name"}},
+		{"one failed", Run{Mode: "set", Outcomes: []secret.Result{row("A", secret.Created), row("B", secret.Failed)}}, "operation=failed key_id=1", []string{"secret_name", "visibility"}},
 		{"refused", Run{Mode: "set", Refused: []string{"org: missing"}}, "operation=failed results=[]", []string{"due"}},
 		{"none to check", Run{Mode: "check"}, "due=false results=[]", []string{"operation", "exists"}},
 	} {
@@ -261,11 +261,11 @@ func TestSingleValues(t *testing.T) {
 // GitHub counts.
 func TestFit(t *testing.T) {
 	var rows []row
-	var outcomes []secret.Outcome
+	var outcomes []secret.Result
 	for i := range 10 {
 		name := fmt.Sprintf("S%d", i)
 		rows = append(rows, row{SecretName: name, EncryptedValue: strings.Repeat("A", 100), Error: strings.Repeat("ü", 60)})
-		outcomes = append(outcomes, secret.Outcome{Name: secret.Name(name)})
+		outcomes = append(outcomes, secret.Result{Name: secret.Name(name)})
 	}
 	whole := units(encode(rows))
 	for _, budget := range []int{whole, whole - 1, whole / 2, 1500} {
@@ -288,11 +288,11 @@ func TestFit(t *testing.T) {
 }
 
 func TestChart(t *testing.T) {
-	var outcomes []secret.Outcome
+	var outcomes []secret.Result
 	for i := range 40 {
-		outcomes = append(outcomes, secret.Outcome{Name: secret.Name(fmt.Sprintf("S%02d", i)), Age: &secret.Age{Exists: true, Age: time.Duration(i) * 24 * time.Hour}})
+		outcomes = append(outcomes, secret.Result{Name: secret.Name(fmt.Sprintf("S%02d", i)), Check: &secret.Check{Exists: true, Age: time.Duration(i) * 24 * time.Hour}})
 	}
-	outcomes = append(outcomes, secret.Outcome{Name: "MISSING", Age: &secret.Age{Due: true}}, secret.Outcome{Name: "FAILED", Err: errors.New("x")})
+	outcomes = append(outcomes, secret.Result{Name: "MISSING", Check: &secret.Check{Due: true}}, secret.Result{Name: "FAILED", Err: errors.New("x")})
 	text := chart(Run{Outcomes: outcomes, MaxAge: 30 * 24 * time.Hour})
 	if !strings.Contains(text, `x-axis ["S39", "S38", `) || !strings.Contains(text, "bar [39, 38, ") || strings.Contains(text, "S09") || !strings.Contains(text, "line [30, 30, ") {
 		t.Error(text)
@@ -319,7 +319,7 @@ func TestCount(t *testing.T) {
 // TestByHand is the command that a person runs: the right address, and a body
 // that asks where nobody knows who may read the secret.
 func TestByHand(t *testing.T) {
-	o := secret.Outcome{Store: secret.Dependabot, Name: "A", KeyID: "568", EncryptedValue: "c2VhbGVk", Access: secret.Access{Visibility: secret.Selected, Repositories: []secret.Repository{{ID: 7}, {ID: 3}}}}
+	o := secret.Result{Store: secret.Dependabot, Name: "A", KeyID: "568", EncryptedValue: "c2VhbGVk", Access: secret.Access{Visibility: secret.Selected, Repositories: []secret.Repository{{ID: 7}, {ID: 3}}}}
 	text := byHand(Run{Org: "acme", APIURL: "https://api.github.com/"}, o)
 	for _, want := range []string{"gh api --method PUT /orgs/acme/dependabot/secrets/A --input - <<'JSON'", `"selected_repository_ids": [`, "    3,\n    7\n", `"visibility": "selected"`, `"key_id": "568"`} {
 		if !strings.Contains(text, want) {

@@ -23,7 +23,7 @@ const foldRows = 25
 // summary writes the job summary, where the runner takes one. left are the
 // outcomes whose sealed value the outputs have no room for, lost those of them
 // that end up nowhere.
-func (r *Reporter) summary(run Run, left []secret.Outcome) (lost []secret.Outcome, err error) {
+func (r *Reporter) summary(run Run, left []secret.Result) (lost []secret.Result, err error) {
 	if r.getenv("GITHUB_STEP_SUMMARY") == "" {
 		return left, nil
 	}
@@ -38,7 +38,7 @@ func (r *Reporter) summary(run Run, left []secret.Outcome) (lost []secret.Outcom
 // changes of access, then a row for each secret. Where not all of it fits, the
 // table stays whole, and the sealed values that the outputs have no room for
 // (left) come before the others; lost are those that find no place here either.
-func (r *Reporter) markdown(run Run, left []secret.Outcome) (text string, lost []secret.Outcome) {
+func (r *Reporter) markdown(run Run, left []secret.Result) (text string, lost []secret.Result) {
 	var b strings.Builder
 	title := done(run)
 	if run.Org != "" && len(run.Outcomes) > 0 {
@@ -58,7 +58,7 @@ func (r *Reporter) markdown(run Run, left []secret.Outcome) (text string, lost [
 	const note = 200 // for the line about what does not fit
 	budget := maxSummaryBytes - b.Len() - len(table) - note
 
-	var urgent, failed []secret.Outcome
+	var urgent, failed []secret.Result
 	var changes []section
 	for _, o := range run.Outcomes {
 		switch {
@@ -95,12 +95,12 @@ func (r *Reporter) markdown(run Run, left []secret.Outcome) (text string, lost [
 
 // section is what the summary tells of one secret beside its row.
 type section struct {
-	outcome secret.Outcome
+	outcome secret.Result
 	text    string
 }
 
 // change tells who gains and who loses access to one secret.
-func (r *Reporter) change(run Run, o secret.Outcome, lines []string) string {
+func (r *Reporter) change(run Run, o secret.Result, lines []string) string {
 	text := fmt.Sprintf("Access to `%s` in %s%s:\n\n", o.Name, o.Store, map[bool]string{true: ", if it were written"}[run.DryRun])
 	for _, line := range lines {
 		text += "- " + r.md(line) + "\n"
@@ -132,8 +132,8 @@ func (r *Reporter) md(text string) string {
 
 // failed tells what went wrong, once for all that say the same, and how to finish
 // each.
-func (r *Reporter) failed(run Run, outcomes []secret.Outcome) (sections []section) {
-	for _, group := range alike(outcomes, func(o secret.Outcome) string {
+func (r *Reporter) failed(run Run, outcomes []secret.Result) (sections []section) {
+	for _, group := range alike(outcomes, func(o secret.Result) string {
 		return strings.Join([]string{string(o.Operation), fact(o.Err), causeOf(o.Err), adviceOf(o.Err)}, "\n")
 	}) {
 		first := group[0]
@@ -155,12 +155,12 @@ func (r *Reporter) failed(run Run, outcomes []secret.Outcome) (sections []sectio
 }
 
 // usable reports whether there is a sealed value that somebody can still store.
-func usable(run Run, o secret.Outcome) bool {
-	return run.Mode == "set" && o.EncryptedValue != "" && !errors.Is(o.Err, secret.ErrOtherKey)
+func usable(run Run, o secret.Result) bool {
+	return run.Mode == "set" && o.EncryptedValue != "" && !errors.Is(o.Err, secret.ErrKeyRotated)
 }
 
 // byHand is the folded command that stores what is sealed already.
-func byHand(run Run, o secret.Outcome) string {
+func byHand(run Run, o secret.Result) string {
 	body := struct {
 		EncryptedValue string            `json:"encrypted_value"`
 		KeyID          string            `json:"key_id"`
@@ -209,7 +209,7 @@ func (r *Reporter) table(run Run) string {
 		}
 		if run.Mode == "check" {
 			updated, age, note := "", "", ""
-			if a := o.Age; a != nil {
+			if a := o.Check; a != nil {
 				note = "missing"
 				if a.Exists {
 					updated, age, note = a.UpdatedAt.UTC().Format("2006-01-02 15:04 UTC"), count(Days(a.Age), "day"), ""
@@ -240,18 +240,18 @@ func (r *Reporter) table(run Run) string {
 }
 
 // ByAge sorts what is missing first, then the oldest.
-func ByAge(outcomes []secret.Outcome) []secret.Outcome {
-	rank := func(o secret.Outcome) (int, float64) {
+func ByAge(outcomes []secret.Result) []secret.Result {
+	rank := func(o secret.Result) (int, float64) {
 		switch {
-		case o.Age == nil:
+		case o.Check == nil:
 			return 0, 0
-		case !o.Age.Exists:
+		case !o.Check.Exists:
 			return 1, 0
 		}
-		return 2, -o.Age.Age.Seconds()
+		return 2, -o.Check.Age.Seconds()
 	}
 	sorted := slices.Clone(outcomes)
-	slices.SortStableFunc(sorted, func(a, b secret.Outcome) int {
+	slices.SortStableFunc(sorted, func(a, b secret.Result) int {
 		ka, ageA := rank(a)
 		kb, ageB := rank(b)
 		return cmp.Or(cmp.Compare(ka, kb), cmp.Compare(ageA, ageB))
@@ -264,11 +264,11 @@ func chart(run Run) string {
 	const most = 30
 	var names, days, limit []string
 	for _, o := range ByAge(run.Outcomes) {
-		if o.Age == nil || !o.Age.Exists || len(names) == most {
+		if o.Check == nil || !o.Check.Exists || len(names) == most {
 			continue
 		}
 		names = append(names, fmt.Sprintf("%q", o.Name))
-		days = append(days, fmt.Sprint(Days(o.Age.Age)))
+		days = append(days, fmt.Sprint(Days(o.Check.Age)))
 		limit = append(limit, fmt.Sprint(Days(run.MaxAge)))
 	}
 	if len(names) < 2 {

@@ -6,23 +6,23 @@ import (
 	"time"
 )
 
-// Repository is a repository as access lists name it. FullName ("org/repo") is
-// empty where only the id was given.
+// Repository is a repository of the organization. FullName ("org/repo") is empty
+// if only the id was given.
 type Repository struct {
 	ID       int64
 	FullName string
 }
 
-// Access is who may read a secret: a visibility and, where that is Selected,
-// the repositories, which may be none at all.
+// Access is who may read a secret: a visibility and, for Selected, the
+// repositories, which may be none at all.
 type Access struct {
 	Visibility   Visibility
 	Repositories []Repository
 }
 
-// IDs returns the ids of the selected repositories, ascending, each once.
-// It is never nil, since GitHub reads a list that was left out as an empty one
-// and we never leave that to chance.
+// IDs returns the ids of the selected repositories, ascending, each once. It is
+// never nil: GitHub reads a missing list as an empty one, so the list is always
+// sent.
 func (a Access) IDs() []int64 {
 	ids := make([]int64, 0, len(a.Repositories))
 	for _, r := range a.Repositories {
@@ -32,23 +32,24 @@ func (a Access) IDs() []int64 {
 	return slices.Compact(ids)
 }
 
-// Standing is what GitHub has today of one secret.
-type Standing struct {
+// Existing is one secret as GitHub has it before a write. The zero value, but for
+// its Name, is a secret that does not exist.
+type Existing struct {
 	Name      Name
 	Exists    bool
 	UpdatedAt time.Time
-	// Access has the list of repositories only where it was asked for.
+	// Access has the repositories only if they were read as well.
 	Access Access
-	// Hidden counts selected repositories that the token can't see, so that
+	// Hidden is how many selected repositories the token cannot see;
 	// Access.Repositories lacks them.
 	Hidden int
 }
 
-// Change is what a write does to the access of a secret that stands.
+// Change is what a write does to the access of an existing secret.
 type Change struct {
-	From, To       Visibility // From is empty for a new secret, and where nobody looked
+	From, To       Visibility // From is empty for a new secret, and if the existing one was not read
 	Added, Removed []Repository
-	Hidden         int // repositories taken away that the token can't see
+	Hidden         int // repositories removed that the token cannot see
 	Kept           int // repositories that stay
 }
 
@@ -57,38 +58,39 @@ func (c Change) Any() bool {
 	return c.From != "" && c.From != c.To || len(c.Added) > 0 || len(c.Removed) > 0 || c.Hidden > 0
 }
 
-// Diff tells what becomes of access when a secret that stands as from gets to.
-func Diff(from Standing, to Access) Change {
-	c := Change{To: to.Visibility}
-	if from.Exists {
-		c.From = from.Access.Visibility
+// Diff returns how access changes if access replaces that of the existing
+// secret. Added and Removed are sorted by name.
+func Diff(existing Existing, access Access) Change {
+	c := Change{To: access.Visibility, Hidden: existing.Hidden}
+	if existing.Exists {
+		c.From = existing.Access.Visibility
 	}
-	before := map[int64]bool{}
-	for _, r := range from.Access.Repositories {
-		before[r.ID] = true
-	}
-	after := map[int64]bool{}
-	for _, r := range to.Repositories {
-		if after[r.ID] {
-			continue
-		}
-		after[r.ID] = true
-		if before[r.ID] {
+	before := byID(existing.Access.Repositories)
+	after := byID(access.Repositories)
+	for id, r := range after {
+		if _, ok := before[id]; ok {
 			c.Kept++
 		} else {
 			c.Added = append(c.Added, r)
 		}
 	}
-	for _, r := range from.Access.Repositories {
-		if !after[r.ID] {
+	for id, r := range before {
+		if _, ok := after[id]; !ok {
 			c.Removed = append(c.Removed, r)
 		}
 	}
-	c.Hidden = from.Hidden
 	byName := func(a, b Repository) int {
 		return cmp.Or(cmp.Compare(a.FullName, b.FullName), cmp.Compare(a.ID, b.ID))
 	}
 	slices.SortFunc(c.Added, byName)
 	slices.SortFunc(c.Removed, byName)
 	return c
+}
+
+func byID(list []Repository) map[int64]Repository {
+	m := make(map[int64]Repository, len(list))
+	for _, r := range list {
+		m[r.ID] = r
+	}
+	return m
 }

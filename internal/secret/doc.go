@@ -1,7 +1,8 @@
-// Package secret holds the nouns that every station of a run speaks in: Name,
-// Value, Store, Visibility, Access and Outcome.
+// Package secret defines the types that the other packages share: Name, Value,
+// Store, Visibility, Access, Existing, Result, Mode and Error.
 //
-// Parsing is validating: who holds a Name or a Visibility holds a legal one. A
-// Value prints as [redacted] whatever prints it; the one way to its bytes is
-// Reveal, and a test lists who may call it. Nothing here does any I/O.
+// Parsing validates: a Name or a Visibility that was parsed is a legal one. A
+// [Value] prints as [redacted] whichever way it is printed; [Value.Reveal] is the
+// only way to its bytes, and a test lists who may call it. This package does no
+// I/O.
 package secret

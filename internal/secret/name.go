@@ -6,34 +6,35 @@ import (
 	"strings"
 )
 
-// Name is the name of an organization secret, in upper case as GitHub keeps it.
+// Name is the name of an organization secret, in upper case, as GitHub stores it.
 type Name string
 
 // ParseName validates s by GitHub's rules: letters, digits and underscores, no
-// leading digit, no GITHUB_ prefix in any case.
+// leading digit, no GITHUB_ prefix in any case. The error quotes s, and suggests a
+// legal name if there is one.
 //
 // https://docs.github.com/en/actions/reference/security/secrets#naming-your-secrets
 func ParseName(s string) (Name, error) {
 	if s == "" {
 		return "", errors.New("empty")
 	}
-	var wrong string
+	var problem string
 	switch {
 	case s[0] >= '0' && s[0] <= '9':
-		wrong = "starts with a digit"
+		problem = "starts with a digit"
 	case strings.HasPrefix(strings.ToUpper(s), "GITHUB_"):
-		wrong = "starts with GITHUB_, which GitHub keeps for itself"
+		problem = "starts with GITHUB_, which GitHub reserves"
 	}
 	for _, r := range s {
 		if !nameRune(r) {
-			wrong = "has characters other than letters, digits and _"
+			problem = "has characters other than letters, digits and _"
 		}
 	}
-	if wrong != "" {
+	if problem != "" {
 		if legal := legalName(s); legal != "" {
-			return "", fmt.Errorf("%q %s; %s would be legal", s, wrong, legal)
+			return "", fmt.Errorf("%q %s; %s would be legal", s, problem, legal)
 		}
-		return "", fmt.Errorf("%q %s", s, wrong)
+		return "", fmt.Errorf("%q %s", s, problem)
 	}
 	return Name(strings.ToUpper(s)), nil
 }
@@ -42,8 +43,8 @@ func nameRune(r rune) bool {
 	return r == '_' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z'
 }
 
-// legalName spells s as GitHub would take it, or returns "" where nothing of
-// it can be kept.
+// legalName returns a legal name that resembles s, or "" if no letter or digit of
+// it can be used.
 func legalName(s string) string {
 	legal := strings.Map(func(r rune) rune {
 		if nameRune(r) {

@@ -21,11 +21,11 @@ func TestParseName(t *testing.T) {
 		{"GITHUBX_A", "GITHUBX_A", ""},
 		{"", "", "empty"},
 		{"1ST", "", `"1ST" starts with a digit; _1ST would be legal`},
-		{"github_token", "", `"github_token" starts with GITHUB_, which GitHub keeps for itself; TOKEN would be legal`},
-		{"GITHUB_GITHUB_1", "", `"GITHUB_GITHUB_1" starts with GITHUB_, which GitHub keeps for itself; _1 would be legal`},
+		{"github_token", "", `"github_token" starts with GITHUB_, which GitHub reserves; TOKEN would be legal`},
+		{"GITHUB_GITHUB_1", "", `"GITHUB_GITHUB_1" starts with GITHUB_, which GitHub reserves; _1 would be legal`},
 		{"db-password", "", `"db-password" has characters other than letters, digits and _; DB_PASSWORD would be legal`},
 		{"größe", "", `"größe" has characters other than letters, digits and _; GR__E would be legal`},
-		{"GITHUB_", "", `"GITHUB_" starts with GITHUB_, which GitHub keeps for itself`},
+		{"GITHUB_", "", `"GITHUB_" starts with GITHUB_, which GitHub reserves`},
 		{"--", "", `"--" has characters other than letters, digits and _`},
 		{"A\nB", "", `"A\nB" has characters other than letters, digits and _; A_B would be legal`},
 		{"../../user", "", `"../../user" has characters other than letters, digits and _; ______USER would be legal`},
@@ -126,13 +126,13 @@ func TestParseChoices(t *testing.T) {
 	if s, err := ParseStore("Actions"); s != Actions || err != nil {
 		t.Error(s, err)
 	}
-	if _, err := ParseStore("action"); err == nil || err.Error() != `"action" is none of actions, dependabot, codespaces, agents` {
+	if _, err := ParseStore("action"); err == nil || err.Error() != `must be actions, dependabot, codespaces or agents, not "action"` {
 		t.Error(err)
 	}
 	if v, err := ParseVisibility("ALL"); v != All || err != nil {
 		t.Error(v, err)
 	}
-	if _, err := ParseVisibility("public\n"); err == nil || err.Error() != `"public\n" is none of all, private, selected` {
+	if _, err := ParseVisibility("public\n"); err == nil || err.Error() != `must be all, private or selected, not "public\n"` {
 		t.Error(err)
 	}
 }
@@ -147,19 +147,19 @@ func TestDiff(t *testing.T) {
 	chosen := func(ids ...int64) Access { return Access{Selected, repos(ids...)} }
 	for _, test := range []struct {
 		name string
-		from Standing
+		from Existing
 		to   Access
 		want Change
 		any  bool
 	}{
-		{"new", Standing{}, Access{Visibility: Private}, Change{To: Private}, false},
-		{"new with a list", Standing{}, chosen(1), Change{To: Selected, Added: repos(1)}, true},
-		{"as before", Standing{Exists: true, Access: chosen(1, 2)}, chosen(2, 1), Change{From: Selected, To: Selected, Kept: 2}, false},
-		{"one more, one less", Standing{Exists: true, Access: chosen(3, 1)}, chosen(2, 3), Change{From: Selected, To: Selected, Added: repos(2), Removed: repos(1), Kept: 1}, true},
-		{"sorted, each once", Standing{Exists: true, Access: chosen()}, chosen(3, 1, 3), Change{From: Selected, To: Selected, Added: repos(1, 3)}, true},
-		{"emptied", Standing{Exists: true, Access: chosen(1)}, chosen(), Change{From: Selected, To: Selected, Removed: repos(1)}, true},
-		{"widened", Standing{Exists: true, Access: chosen(1)}, Access{Visibility: All}, Change{From: Selected, To: All, Removed: repos(1)}, true},
-		{"hidden ones go", Standing{Exists: true, Access: chosen(1), Hidden: 2}, chosen(1), Change{From: Selected, To: Selected, Kept: 1, Hidden: 2}, true},
+		{"new", Existing{}, Access{Visibility: Private}, Change{To: Private}, false},
+		{"new with a list", Existing{}, chosen(1), Change{To: Selected, Added: repos(1)}, true},
+		{"as before", Existing{Exists: true, Access: chosen(1, 2)}, chosen(2, 1), Change{From: Selected, To: Selected, Kept: 2}, false},
+		{"one more, one less", Existing{Exists: true, Access: chosen(3, 1)}, chosen(2, 3), Change{From: Selected, To: Selected, Added: repos(2), Removed: repos(1), Kept: 1}, true},
+		{"sorted, each once", Existing{Exists: true, Access: chosen()}, chosen(3, 1, 3), Change{From: Selected, To: Selected, Added: repos(1, 3)}, true},
+		{"emptied", Existing{Exists: true, Access: chosen(1)}, chosen(), Change{From: Selected, To: Selected, Removed: repos(1)}, true},
+		{"widened", Existing{Exists: true, Access: chosen(1)}, Access{Visibility: All}, Change{From: Selected, To: All, Removed: repos(1)}, true},
+		{"hidden ones go", Existing{Exists: true, Access: chosen(1), Hidden: 2}, chosen(1), Change{From: Selected, To: Selected, Kept: 1, Hidden: 2}, true},
 	} {
 		got := Diff(test.from, test.to)
 		if !reflect.DeepEqual(got, test.want) || got.Any() != test.any {

@@ -6,18 +6,19 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 )
 
-// Selection is the list of repositories that was asked for, before names are
-// looked up. All names are bare, without the organization, in lower case.
+// Selection is the repositories that the inputs ask for, before names are looked
+// up. Names are in lower case, without the organization.
 type Selection struct {
 	IDs      []int64
 	Names    []string
-	Patterns []Pattern // globs that take in
-	Excluded []Pattern // names and globs that leave out, taken away last
+	Patterns []Pattern // globs that include
+	Excluded []Pattern // names and globs that exclude, applied last
 }
 
-// Pattern matches bare names of repositories; case does not count.
+// Pattern matches the names of repositories, without the organization; case does
+// not count.
 type Pattern struct {
-	Text string // as it was given, for messages
+	Text string // as given, for messages
 	Glob string // in lower case
 }
 

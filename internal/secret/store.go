@@ -5,12 +5,11 @@ import (
 	"strings"
 )
 
-// Store is one of the places in which GitHub keeps organization secrets. Each
-// has its own public key and its own permission. The text is the segment of
-// the API's path.
+// Store is one of GitHub's stores of organization secrets. Each has its own public
+// key and permission. The text is the segment of the API's path.
 type Store string
 
-// The stores that GitHub has today.
+// The stores.
 const (
 	Actions    Store = "actions"
 	Dependabot Store = "dependabot"
@@ -26,10 +25,10 @@ func ParseStore(s string) (Store, error) {
 	return oneOf(s, stores)
 }
 
-// Visibility tells which repositories of the organization may read a secret.
+// Visibility is which repositories of the organization may read a secret.
 type Visibility string
 
-// The visibilities that GitHub has today.
+// The visibilities.
 const (
 	All      Visibility = "all"
 	Private  Visibility = "private"
@@ -41,7 +40,7 @@ func ParseVisibility(s string) (Visibility, error) {
 	return oneOf(s, []Visibility{All, Private, Selected})
 }
 
-// oneOf finds s among the choices, and answers an unknown one with all of them.
+// oneOf returns the choice that s names. The error lists all choices.
 func oneOf[T ~string](s string, choices []T) (T, error) {
 	names := make([]string, len(choices))
 	for i, c := range choices {
@@ -50,5 +49,6 @@ func oneOf[T ~string](s string, choices []T) (T, error) {
 		}
 		names[i] = string(c)
 	}
-	return "", fmt.Errorf("%q is none of %s", s, strings.Join(names, ", "))
+	last := len(names) - 1
+	return "", fmt.Errorf("must be %s or %s, not %q", strings.Join(names[:last], ", "), names[last], s)
 }

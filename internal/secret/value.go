@@ -12,19 +12,19 @@ const MaxValueBytes = 48 << 10
 
 const redacted = "[redacted]"
 
-// Value is a plaintext, byte for byte. It prints as [redacted] whatever prints
-// it. The bytes stand in a closure, since fmt shows unexported fields of other
-// structs without asking their methods, and looks through pointers for some
-// verbs; of a function it shows the address.
+// Value is a plaintext, byte for byte. It prints as [redacted] whichever way it is
+// printed. The bytes are held by a closure: fmt prints unexported fields of other
+// structs without calling their methods, and follows pointers for some verbs; of
+// a function it prints the address.
 type Value struct{ reveal func() []byte }
 
-// NewValue keeps a copy of b.
+// NewValue returns a Value that holds a copy of b.
 func NewValue(b []byte) Value {
-	kept := append([]byte(nil), b...)
-	return Value{func() []byte { return kept }}
+	held := append([]byte(nil), b...)
+	return Value{func() []byte { return held }}
 }
 
-// Reveal returns the plaintext itself. The caller must neither keep nor change
+// Reveal returns the plaintext itself. The caller must neither retain nor modify
 // it.
 func (v Value) Reveal() []byte {
 	if v.reveal == nil {
@@ -42,7 +42,7 @@ func (v Value) Format(f fmt.State, _ rune) { _, _ = f.Write([]byte(redacted)) }
 // String implements fmt.Stringer.
 func (v Value) String() string { return redacted }
 
-// MarshalText implements encoding.TextMarshaler, which encoding/json asks too.
+// MarshalText implements encoding.TextMarshaler, which encoding/json uses too.
 func (v Value) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // LogValue implements slog.LogValuer.

@@ -81,7 +81,7 @@ type shelf struct {
 // sighting is one secret as it stood, without its list. The time is that of
 // asking, so that nothing is thought younger than it is.
 type sighting struct {
-	standing secret.Standing
+	standing secret.Existing
 	at       time.Time
 }
 
@@ -105,7 +105,7 @@ func (s *shelf) wrote() {
 
 // get tells what stands of a name, list of repositories included, and when the
 // oldest part of that was read.
-func (s *shelf) get(ctx context.Context, name secret.Name) (secret.Standing, time.Time, error) {
+func (s *shelf) get(ctx context.Context, name secret.Name) (secret.Existing, time.Time, error) {
 	found, err := s.look(ctx, name)
 	if err != nil || found.standing.Access.Visibility != secret.Selected {
 		return found.standing, found.at, err

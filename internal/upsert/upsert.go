@@ -37,8 +37,8 @@ const (
 // GitHub is what upsert needs of package github's Client.
 type GitHub interface {
 	PublicKey(context.Context, secret.Store) (seal.PublicKey, error)
-	Secret(context.Context, secret.Store, secret.Name) (secret.Standing, error)
-	Secrets(ctx context.Context, store secret.Store, maxPages int) (list []secret.Standing, complete bool, err error)
+	Secret(context.Context, secret.Store, secret.Name) (secret.Existing, error)
+	Secrets(ctx context.Context, store secret.Store, maxPages int) (list []secret.Existing, complete bool, err error)
 	SelectedRepositories(context.Context, secret.Store, secret.Name) (list []secret.Repository, hidden int, err error)
 	Put(ctx context.Context, store secret.Store, name secret.Name, prepare func(context.Context) (seal.Sealed, secret.Access, error)) (created bool, err error)
 	SetRepositories(ctx context.Context, store secret.Store, name secret.Name, prepare func(context.Context) (secret.Access, error)) error
@@ -69,7 +69,7 @@ func (w Want) known() (secret.Access, bool) {
 func (w Want) keeps() bool { return w.Visibility == "" || w.Visibility == secret.Selected }
 
 // decide says which access a write gives to a secret that stands like that.
-func (w Want) decide(standing secret.Standing) (secret.Access, error) {
+func (w Want) decide(standing secret.Existing) (secret.Access, error) {
 	if access, ok := w.known(); ok {
 		return access, nil
 	}
@@ -139,7 +139,7 @@ type Job struct {
 	// Note takes a line about what is out of the ordinary.
 	Note func(string)
 	// Told is called with each outcome as it comes, one at a time.
-	Told func(secret.Outcome)
+	Told func(secret.Result)
 }
 
 // run is a Job under way.
@@ -150,18 +150,18 @@ type run struct {
 	shelves  map[secret.Store]*shelf
 	sealed   []seal.Sealed
 	mu       sync.Mutex
-	outcomes []secret.Outcome
+	outcomes []secret.Result
 }
 
 // Run seals every item, then stores them a few at a time. The outcomes are in
 // input order, one for each item whatever happened.
-func (j Job) Run(ctx context.Context) []secret.Outcome {
+func (j Job) Run(ctx context.Context) []secret.Result {
 	r := &run{
 		Job: j, keys: map[secret.Store]*keyring{}, shelves: map[secret.Store]*shelf{},
-		sealed: make([]seal.Sealed, len(j.Items)), outcomes: make([]secret.Outcome, len(j.Items)),
+		sealed: make([]seal.Sealed, len(j.Items)), outcomes: make([]secret.Result, len(j.Items)),
 	}
 	for i, item := range j.Items {
-		r.outcomes[i] = secret.Outcome{Store: item.Store, Name: item.Name, Operation: secret.Failed}
+		r.outcomes[i] = secret.Result{Store: item.Store, Name: item.Name, Operation: secret.Failed}
 		if item.Done != "" {
 			continue
 		}
@@ -178,18 +178,18 @@ func (j Job) Run(ctx context.Context) []secret.Outcome {
 	group.SetLimit(writesAtOnce)
 	for i, item := range j.Items {
 		if item.Done != "" {
-			r.tell(i, func(o *secret.Outcome) {
+			r.tell(i, func(o *secret.Result) {
 				o.Operation, o.KeyID, o.Access.Visibility = item.Done, item.Sealed.KeyID, item.DoneVisibility
 			})
 			continue
 		}
 		if err := firstError(sealErrs[i], resolveErr); err != nil {
-			r.tell(i, func(o *secret.Outcome) { o.Err = err })
+			r.tell(i, func(o *secret.Result) { o.Err = err })
 			continue
 		}
 		group.Go(func() error {
 			if ctx.Err() != nil {
-				r.tell(i, func(o *secret.Outcome) { o.Err = errNotTried })
+				r.tell(i, func(o *secret.Result) { o.Err = errNotTried })
 			} else if j.DryRun {
 				r.rehearse(ctx, i)
 			} else {
@@ -273,7 +273,7 @@ func (r *run) keep(i int) {
 }
 
 // tell completes an outcome and passes it on.
-func (r *run) tell(i int, change func(*secret.Outcome)) {
+func (r *run) tell(i int, change func(*secret.Result)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	change(&r.outcomes[i])
@@ -312,12 +312,12 @@ func (r *run) store(ctx context.Context, i int) {
 			}
 		}
 		r.shelves[item.Store].wrote()
-		r.tell(i, func(o *secret.Outcome) {
+		r.tell(i, func(o *secret.Result) {
 			if o.Change, o.Err = change, err; access.Visibility != "" {
 				o.Access = access
 			}
 			switch {
-			case errors.Is(err, secret.ErrUnanswered):
+			case errors.Is(err, secret.ErrOutcomeUnknown):
 				o.Operation = secret.Unknown
 			case err != nil:
 				o.Operation = secret.Failed
@@ -367,7 +367,7 @@ func keyMismatch(store secret.Store, sealedTo, now string) error {
 		fact:   fmt.Sprintf("the value is sealed to key %s, and the key of %s secrets is %s by now", sealedTo, store, now),
 		cause:  "GitHub has rotated the key since the value was sealed; without the plaintext it can't be sealed again here.",
 		advice: "This sealed value can't be used any more: run the job that seals once more, and store what it gives.",
-		kind:   secret.ErrOtherKey,
+		kind:   secret.ErrKeyRotated,
 	}
 }
 
@@ -385,7 +385,7 @@ func (r *run) rehearse(ctx context.Context, i int) {
 			err = keyMismatch(item.Store, item.Sealed.KeyID, key.ID())
 		}
 	}
-	r.tell(i, func(o *secret.Outcome) {
+	r.tell(i, func(o *secret.Result) {
 		o.Access, o.Err = access, err
 		switch {
 		case err != nil:
@@ -403,7 +403,7 @@ func (r *run) rehearse(ctx context.Context, i int) {
 // minute ago.
 func (r *run) access(ctx context.Context, item Item) (secret.Access, secret.Change, error) {
 	if !r.want.keeps() && !r.AccessOnly {
-		access, err := r.want.decide(secret.Standing{})
+		access, err := r.want.decide(secret.Existing{})
 		return access, secret.Change{To: access.Visibility}, err
 	}
 	for range maxReads {
@@ -424,7 +424,7 @@ func (r *run) access(ctx context.Context, item Item) (secret.Access, secret.Chan
 
 // decide says which access a write gives, and refuses where only the list may
 // change and there is none.
-func (r *run) decide(standing secret.Standing) (secret.Access, error) {
+func (r *run) decide(standing secret.Existing) (secret.Access, error) {
 	if !r.AccessOnly {
 		return r.want.decide(standing)
 	}

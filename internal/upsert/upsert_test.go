@@ -27,7 +27,7 @@ type stub struct {
 	keyN int
 	puts []put
 
-	standing secret.Standing
+	standing secret.Existing
 	slow     time.Duration // a look takes this long
 	answer   func(n int, p put) error
 }
@@ -58,15 +58,15 @@ func (s *stub) PublicKey(context.Context, secret.Store) (seal.PublicKey, error) 
 	return s.keys[min(s.keyN, len(s.keys))-1], nil
 }
 
-func (s *stub) Secret(context.Context, secret.Store, secret.Name) (secret.Standing, error) {
+func (s *stub) Secret(context.Context, secret.Store, secret.Name) (secret.Existing, error) {
 	time.Sleep(s.slow)
 	if !s.standing.Exists {
-		return secret.Standing{}, secret.ErrNotFound
+		return secret.Existing{}, secret.ErrNotFound
 	}
 	return s.standing, nil
 }
 
-func (s *stub) Secrets(context.Context, secret.Store, int) ([]secret.Standing, bool, error) {
+func (s *stub) Secrets(context.Context, secret.Store, int) ([]secret.Existing, bool, error) {
 	return nil, true, nil
 }
 
@@ -102,7 +102,7 @@ func items(n int) (list []Item) {
 	return list
 }
 
-func perform(ctx context.Context, s *stub, want Want, items []Item) []secret.Outcome {
+func perform(ctx context.Context, s *stub, want Want, items []Item) []secret.Result {
 	return Job{
 		GitHub: s, Rand: rand.Reader, Items: items, Note: func(string) {},
 		Resolve: func(context.Context) (Want, error) { return want, nil }, NeedsStanding: want.keeps(),
@@ -114,30 +114,30 @@ func TestDecide(t *testing.T) {
 	list := []secret.Repository{{ID: 1}, {ID: 2}}
 	other := []secret.Repository{{ID: 3}}
 	chosen := secret.Access{Visibility: secret.Selected, Repositories: list}
-	stands := func(a secret.Access) secret.Standing { return secret.Standing{Exists: true, Access: a} }
+	stands := func(a secret.Access) secret.Existing { return secret.Existing{Exists: true, Access: a} }
 	all, private := secret.Access{Visibility: secret.All}, secret.Access{Visibility: secret.Private}
 	for _, test := range []struct {
 		name     string
 		want     Want
-		standing secret.Standing
+		standing secret.Existing
 		access   secret.Access
 		refused  string
 	}{
-		{"nothing asked, new", Want{}, secret.Standing{}, private, ""},
+		{"nothing asked, new", Want{}, secret.Existing{}, private, ""},
 		{"nothing asked, all", Want{}, stands(all), all, ""},
 		{"nothing asked, private", Want{}, stands(private), private, ""},
 		{"nothing asked, selected", Want{}, stands(chosen), chosen, ""},
 		{"nothing asked, an empty list", Want{}, stands(secret.Access{Visibility: secret.Selected}), secret.Access{Visibility: secret.Selected}, ""},
-		{"nothing asked, some hidden", Want{}, secret.Standing{Exists: true, Access: chosen, Hidden: 1}, secret.Access{}, "GitHub counts 3 selected repositories and shows 2"},
-		{"nothing asked, more than counted", Want{}, secret.Standing{Exists: true, Access: chosen, Hidden: -1}, secret.Access{}, "GitHub counts 1 selected repositories and shows 2"},
+		{"nothing asked, some hidden", Want{}, secret.Existing{Exists: true, Access: chosen, Hidden: 1}, secret.Access{}, "GitHub counts 3 selected repositories and shows 2"},
+		{"nothing asked, more than counted", Want{}, secret.Existing{Exists: true, Access: chosen, Hidden: -1}, secret.Access{}, "GitHub counts 1 selected repositories and shows 2"},
 		{"all, selected", Want{Visibility: secret.All}, stands(chosen), all, ""},
-		{"private, new", Want{Visibility: secret.Private}, secret.Standing{}, private, ""},
-		{"selected without a list, new", Want{Visibility: secret.Selected}, secret.Standing{}, secret.Access{}, "does not exist yet"},
+		{"private, new", Want{Visibility: secret.Private}, secret.Existing{}, private, ""},
+		{"selected without a list, new", Want{Visibility: secret.Selected}, secret.Existing{}, secret.Access{}, "does not exist yet"},
 		{"selected without a list, private", Want{Visibility: secret.Selected}, stands(private), secret.Access{}, "the secret that stands is private"},
 		{"selected without a list, selected", Want{Visibility: secret.Selected}, stands(chosen), chosen, ""},
-		{"a list, new", Want{Visibility: secret.Selected, Replace: true, Repositories: other}, secret.Standing{}, secret.Access{Visibility: secret.Selected, Repositories: other}, ""},
+		{"a list, new", Want{Visibility: secret.Selected, Replace: true, Repositories: other}, secret.Existing{}, secret.Access{Visibility: secret.Selected, Repositories: other}, ""},
 		{"a list, selected", Want{Visibility: secret.Selected, Replace: true, Repositories: other}, stands(chosen), secret.Access{Visibility: secret.Selected, Repositories: other}, ""},
-		{"a list, some hidden", Want{Visibility: secret.Selected, Replace: true, Repositories: other}, secret.Standing{Exists: true, Access: chosen, Hidden: 1}, secret.Access{Visibility: secret.Selected, Repositories: other}, ""},
+		{"a list, some hidden", Want{Visibility: secret.Selected, Replace: true, Repositories: other}, secret.Existing{Exists: true, Access: chosen, Hidden: 1}, secret.Access{Visibility: secret.Selected, Repositories: other}, ""},
 		{"none, all", Want{Visibility: secret.Selected, Replace: true}, stands(all), secret.Access{Visibility: secret.Selected}, ""},
 	} {
 		access, err := test.want.decide(test.standing)
@@ -194,7 +194,7 @@ func TestResealsEnd(t *testing.T) {
 // comes: it must not be written back.
 func TestTooSlowToKeep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &stub{keys: []seal.PublicKey{newKey(t, "1")}, slow: 2 * time.Minute, standing: secret.Standing{Exists: true, Access: secret.Access{Visibility: secret.All}}}
+		s := &stub{keys: []seal.PublicKey{newKey(t, "1")}, slow: 2 * time.Minute, standing: secret.Existing{Exists: true, Access: secret.Access{Visibility: secret.All}}}
 		o := perform(t.Context(), s, Want{}, items(1))[0]
 		if o.Err == nil || o.Access.Visibility != "" || !strings.Contains(o.Err.Error(), "takes GitHub longer than a minute") || o.EncryptedValue == "" || len(s.puts) != 0 {
 			t.Errorf("%s, %v, %d writes", o.Operation, o.Err, len(s.puts))
@@ -215,7 +215,7 @@ func TestOutcomes(t *testing.T) {
 				return errors.New("refused")
 			}
 			if p.name == "S4" {
-				return secret.ErrUnanswered
+				return secret.ErrOutcomeUnknown
 			}
 			return nil
 		}
@@ -223,7 +223,7 @@ func TestOutcomes(t *testing.T) {
 		job := Job{
 			GitHub: s, Rand: rand.Reader, Items: items(5), Note: func(string) {},
 			Resolve: func(context.Context) (Want, error) { return Want{Visibility: secret.All}, nil },
-			Told:    func(o secret.Outcome) { told = append(told, o.Name) },
+			Told:    func(o secret.Result) { told = append(told, o.Name) },
 		}
 		var names []secret.Name
 		var operations []secret.Operation

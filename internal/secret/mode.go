@@ -1,0 +1,20 @@
+package secret
+
+// Mode is what a run does.
+type Mode string
+
+// The modes, in the order in which messages name them.
+const (
+	ModeSet    Mode = "set"    // seal the values and store them
+	ModeSeal   Mode = "seal"   // seal the values and output them
+	ModeCheck  Mode = "check"  // read which secrets exist and how old they are
+	ModeAccess Mode = "access" // replace the lists of selected repositories
+)
+
+// Writes reports whether the mode writes to GitHub.
+func (m Mode) Writes() bool { return m == ModeSet || m == ModeAccess }
+
+// ParseMode validates the name of a mode; case does not count.
+func ParseMode(s string) (Mode, error) {
+	return oneOf(s, []Mode{ModeSet, ModeSeal, ModeCheck, ModeAccess})
+}

@@ -1,0 +1,48 @@
+package secret
+
+import "time"
+
+// Operation is the result of a run for one secret in one store, in the words of
+// the action's outputs.
+type Operation string
+
+// Every operation that a row of the output results may have.
+const (
+	Created     Operation = "created"
+	Updated     Operation = "updated"
+	Failed      Operation = "failed"       // refused, out of retries, or not sent
+	Unknown     Operation = "unknown"      // the last attempt was sent and got no response
+	WouldCreate Operation = "would-create" // dry run
+	WouldUpdate Operation = "would-update" // dry run
+	SealedOnly  Operation = "sealed"
+	Checked     Operation = "checked"
+)
+
+// Result is the result for one secret in one store. It carries no Value, so that
+// a report cannot leak one.
+type Result struct {
+	Store     Store
+	Name      Name
+	Operation Operation
+	Access    Access // as stored; if nothing was stored, as it would have been
+	Change    Change
+	KeyID     string
+	PublicKey string // base64
+	// EncryptedValue is set until GitHub has confirmed that the value is stored.
+	EncryptedValue string
+	Err            error
+	Check          *Check
+}
+
+// Failed reports whether the run did not do what was asked for this secret.
+func (r Result) Failed() bool {
+	return r.Operation == Failed || r.Operation == Unknown || r.Err != nil
+}
+
+// Check is what mode check reads of a secret.
+type Check struct {
+	Exists    bool
+	UpdatedAt time.Time
+	Age       time.Duration // by GitHub's clock
+	Due       bool          // also true for a secret that does not exist
+}
