@@ -32,7 +32,7 @@ func (r *reader) bulk(input string, text []byte) []value {
 	}
 	if len(r.result.Faults) > faults {
 		// Whatever was not understood may be a secret all the same.
-		r.result.Masks.add(text)
+		r.result.Masks.Add(text)
 	} else if len(values) == 0 {
 		r.fault(input, "holds no secrets")
 	}
@@ -109,9 +109,9 @@ func (r *reader) maskScalars(raw json.RawMessage) {
 		}
 		switch t := token.(type) {
 		case string:
-			r.result.Masks.add([]byte(t))
+			r.result.Masks.Add([]byte(t))
 		case json.Number:
-			r.result.Masks.add([]byte(t))
+			r.result.Masks.Add([]byte(t))
 		}
 	}
 }
@@ -157,7 +157,7 @@ func (r *reader) bulkLines(input string, text []byte) []value {
 			}
 			val = strings.Join(lines[i+1:end], "\n")
 			if end == len(lines) {
-				r.result.Masks.add([]byte(val))
+				r.result.Masks.Add([]byte(val))
 				r.fault(input, "line %d: the delimiter of this value never comes on a line of its own", number)
 				return values
 			}
@@ -178,7 +178,7 @@ func (r *reader) bulkLines(input string, text []byte) []value {
 		if _, err := secret.ParseName(name); err != nil {
 			// The name is not quoted: in a key pasted without its heredoc, what
 			// stands before an = is a piece of it.
-			r.result.Masks.add([]byte(val))
+			r.result.Masks.Add([]byte(val))
 			r.fault(input, "line %d: what stands before the = or << is not a legal name (letters, digits and _, no leading digit, no GITHUB_)", number)
 			continue
 		}

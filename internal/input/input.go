@@ -19,6 +19,7 @@ import (
 	"strings"
 	"time"
 
+	"set-org-secret/internal/mask"
 	"set-org-secret/internal/seal"
 	"set-org-secret/internal/secret"
 )
@@ -118,7 +119,7 @@ func (f Fault) Error() string { return f.Input + ": " + f.Text }
 // is whole always, so that they can be printed before anything else.
 type Result struct {
 	Config   Config
-	Masks    Masks
+	Masks    mask.Set
 	Warnings []string
 	Faults   []Fault
 }

@@ -133,7 +133,7 @@ func (r *reader) token() string {
 	if s == "" {
 		return ""
 	}
-	r.result.Masks.add([]byte(s))
+	r.result.Masks.Add([]byte(s))
 	if strings.ContainsFunc(s, func(c rune) bool { return c > unicode.MaxASCII || !unicode.IsGraphic(c) || c == ' ' }) {
 		r.fault("token", "has white space or characters that no token has: it was pasted with something else")
 		return ""

@@ -58,7 +58,7 @@ func (r *reader) values() []value {
 		}
 	}
 	for _, v := range values {
-		if !r.result.Masks.add(v.bytes) && len(v.bytes) > 0 {
+		if !r.result.Masks.Add(v.bytes) && len(v.bytes) > 0 {
 			r.warn("%s: too short, or not UTF-8, for the runner to mask: it can show in logs", v.label)
 		}
 	}
@@ -154,7 +154,7 @@ func (r *reader) oneName() secret.Name {
 func (r *reader) readFile(path string, limit int64) ([]byte, error) {
 	if strings.ContainsAny(path, "\r\n") {
 		// Somebody gave the content for the path: it is neither shown nor lost sight of.
-		r.result.Masks.add([]byte(path))
+		r.result.Masks.Add([]byte(path))
 		return nil, errors.New("not a path, it has several lines; the content itself belongs in another input")
 	}
 	full := path

@@ -198,7 +198,7 @@ func units(s string) int {
 func (r *Reporter) write(outputs []Output) error {
 	var b strings.Builder
 	for _, o := range outputs {
-		if r.actions && r.masks.Drops(o.Value) {
+		if r.actions && r.masks.MatchesAny(o.Value) {
 			r.Warn(fmt.Sprintf("the output %s holds text that is masked as a secret: the runner leaves it out of job outputs", o.Name))
 		}
 		// githubactions.SetOutput has a fixed delimiter, which a value could hold.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/sethvargo/go-githubactions"
 
+	"set-org-secret/internal/mask"
 	"set-org-secret/internal/secret"
 )
 
@@ -31,27 +32,18 @@ type Reporter struct {
 	mu      sync.Mutex
 	gha     *githubactions.Action
 	getenv  func(string) string
-	masks   Masks
+	masks   *mask.Set
 	actions bool
 	delim   string
 	annoted map[string]int
 	reasons map[string]string // of failures, to the first that had it
 }
 
-// Masks is what Reporter needs to know of what must stay hidden.
-type Masks interface {
-	Lines() []string
-	// Drops reports whether the runner would drop a job output with this text.
-	Drops(string) bool
-	// Redact hides what must stay hidden in text from outside.
-	Redact(string) string
-}
-
 // Options of a Reporter.
 type Options struct {
 	Stdout io.Writer
 	Getenv func(string) string
-	Masks  Masks
+	Masks  *mask.Set
 	// Delimiter ends values in GITHUB_OUTPUT; it must be a random one, since a
 	// value that holds it could add outputs of its own.
 	Delimiter string

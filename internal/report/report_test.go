@@ -12,15 +12,9 @@ import (
 	"time"
 
 	"set-org-secret/internal/fakerunner"
+	"set-org-secret/internal/mask"
 	"set-org-secret/internal/secret"
 )
-
-// noMasks is a run without plaintext.
-type noMasks struct{}
-
-func (noMasks) Lines() []string           { return nil }
-func (noMasks) Drops(string) bool         { return false }
-func (noMasks) Redact(text string) string { return text }
 
 func newReporter(t *testing.T) (r *Reporter, stdout *bytes.Buffer, files map[string]string) {
 	t.Helper()
@@ -28,7 +22,7 @@ func newReporter(t *testing.T) (r *Reporter, stdout *bytes.Buffer, files map[str
 	files = map[string]string{
 		"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": filepath.Join(t.TempDir(), "output"), "GITHUB_STEP_SUMMARY": filepath.Join(t.TempDir(), "summary"),
 	}
-	r = New(Options{Stdout: stdout, Getenv: func(name string) string { return files[name] }, Masks: noMasks{}, Delimiter: "delimiter_x"})
+	r = New(Options{Stdout: stdout, Getenv: func(name string) string { return files[name] }, Masks: &mask.Set{}, Delimiter: "delimiter_x"})
 	return r, stdout, files
 }
 
@@ -69,7 +63,7 @@ func FuzzLine(f *testing.F) {
 			return // nothing to tell makes no annotation
 		}
 		var stdout bytes.Buffer
-		r := New(Options{Stdout: &stdout, Getenv: func(name string) string { return map[string]string{"GITHUB_ACTIONS": "true"}[name] }, Masks: noMasks{}})
+		r := New(Options{Stdout: &stdout, Getenv: func(name string) string { return map[string]string{"GITHUB_ACTIONS": "true"}[name] }, Masks: &mask.Set{}})
 		r.Line(text)
 		r.Warn(text)
 		log := fakerunner.New().Process(stdout.String())
