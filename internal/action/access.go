@@ -8,7 +8,7 @@ import (
 )
 
 // access replaces the lists of selected repositories, without the values.
-func (r *run) access(ctx context.Context) []secret.Result {
+func (r *session) access(ctx context.Context) []secret.Result {
 	c := r.config
 	var items []upsert.Item
 	for _, name := range c.Names {

@@ -57,8 +57,8 @@ func open(name string) (fs.File, error) {
 	return os.Open(name)
 }
 
-// run is one run under way.
-type run struct {
+// session is one session under way.
+type session struct {
 	Env
 	config input.Config
 	report *report.Reporter
@@ -73,7 +73,7 @@ func Main(ctx context.Context, env Env) int {
 	result := input.Read(input.Source{Getenv: env.Getenv, Open: env.Open})
 	delimiter := make([]byte, 16)
 	_, randErr := io.ReadFull(env.Rand, delimiter)
-	r := &run{Env: env, config: result.Config, start: time.Now()}
+	r := &session{Env: env, config: result.Config, start: time.Now()}
 	r.report = report.New(report.Options{
 		Stdout: env.Stdout, Getenv: env.Getenv, Masks: &result.Masks,
 		Delimiter: fmt.Sprintf("set_org_secret_%x", delimiter),
@@ -109,7 +109,7 @@ func faults(list []input.Fault) []string {
 }
 
 // refuse ends a run before any request.
-func (r *run) refuse(lines ...string) int {
+func (r *session) refuse(lines ...string) int {
 	r.report.Failure(lines[0], lines[1:]...)
 	told := lines
 	if len(lines) > 1 {
@@ -119,7 +119,7 @@ func (r *run) refuse(lines ...string) int {
 	return 1
 }
 
-func (r *run) main(ctx context.Context) int {
+func (r *session) main(ctx context.Context) int {
 	c := r.config
 	where := " · offline"
 	if r.needsGitHub() {
@@ -168,14 +168,14 @@ func (r *run) main(ctx context.Context) int {
 }
 
 // needsGitHub is false only where mode seal was given the key.
-func (r *run) needsGitHub() bool {
+func (r *session) needsGitHub() bool {
 	return r.config.Mode != secret.ModeSeal || r.config.PublicKey.IsZero()
 }
 
 // warnExpiry tells of a personal token that is about to expire, so that a
 // schedule does not die by surprise. An App's token lives an hour by nature, and
 // GitHub tells no date for it.
-func (r *run) warnExpiry() {
+func (r *session) warnExpiry() {
 	const soon = 7 * 24 * time.Hour
 	at := r.github.TokenExpires()
 	if left := at.Sub(r.github.Now()); !at.IsZero() && left < soon {

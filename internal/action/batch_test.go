@@ -33,7 +33,7 @@ func batch(t testing.TB, n, size int) (text string, values map[string]string) {
 }
 
 // runBatch stores a batch in simulated time.
-func runBatch(t *testing.T, server *fakegithub.Server, text string, with map[string]string) told {
+func runBatch(t *testing.T, server *fakegithub.Server, text string, with map[string]string) result {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "rotated.json"), []byte(text), 0o600); err != nil {
@@ -41,7 +41,7 @@ func runBatch(t *testing.T, server *fakegithub.Server, text string, with map[str
 	}
 	all := map[string]string{"secrets_file": "rotated.json"}
 	maps.Copy(all, with)
-	return step{with: all, dir: dir}.simulate(t, server)
+	return stepRun{with: all, dir: dir}.simulate(t, server)
 }
 
 // TestThousandSecrets stores 1,000 secrets of 1 KB against a fake that refuses
@@ -63,7 +63,7 @@ func TestThousandSecrets(t *testing.T) {
 				t.Fatalf("%s holds other bytes", s.Name)
 			}
 		}
-		journal := server.Journal()
+		journal := server.Requests()
 		if len(journal) != 1+len(values) {
 			t.Errorf("%d requests, want one key fetch and %d writes", len(journal), len(values))
 		}
@@ -119,8 +119,8 @@ func TestSixtySecrets(t *testing.T) {
 	if r.dials > 4 {
 		t.Errorf("%d connections for four writes at once", r.dials)
 	}
-	if r.code != 0 || len(server.Journal()) != 61 || r.took > ideal*3/2 {
-		t.Errorf("exit code %d, %d requests, %v; ideal is %v", r.code, len(server.Journal()), r.took, ideal)
+	if r.code != 0 || len(server.Requests()) != 61 || r.took > ideal*3/2 {
+		t.Errorf("exit code %d, %d requests, %v; ideal is %v", r.code, len(server.Requests()), r.took, ideal)
 	}
 }
 
@@ -210,7 +210,7 @@ func TestTwoHundredRows(t *testing.T) {
 // others side by side, beside one key.
 func TestCheckThousand(t *testing.T) {
 	var server *fakegithub.Server
-	var r told
+	var r result
 	synctest.Test(t, func(t *testing.T) {
 		server = newGitHub(t, fakegithub.World{
 			Orgs:   []fakegithub.Org{{Login: "acme", SecretCount: 1000}},
@@ -219,13 +219,13 @@ func TestCheckThousand(t *testing.T) {
 		network := memnet.Serve(server)
 		defer network.Close()
 		time.Sleep(2 * time.Second) // the secrets were made before
-		r = step{with: map[string]string{"mode": "check", "secret_name": "*", "max_age": "1s"}, dir: t.TempDir(), dial: network.Dial}.run(t.Context(), t)
+		r = stepRun{with: map[string]string{"mode": "check", "secret_name": "*", "max_age": "1s"}, dir: t.TempDir(), dial: network.Dial}.run(t.Context(), t)
 	})
 	if r.code != 0 || r.outputs["due"] != "true" || r.outputs["exists"] != "true" || len(r.rows(t)) != 1000 {
 		t.Fatalf("exit code %d, due %s, %d rows", r.code, r.outputs["due"], len(r.rows(t)))
 	}
-	if n := len(server.Journal()); n != 11 {
-		t.Errorf("%d requests, want 10 pages and a key:\n%s", n, server.JournalText())
+	if n := len(server.Requests()); n != 11 {
+		t.Errorf("%d requests, want 10 pages and a key:\n%s", n, server.RequestLog())
 	}
 	if r.took > 4*40*time.Millisecond {
 		t.Errorf("took %v: pages are not fetched side by side", r.took)
@@ -272,7 +272,7 @@ func TestDelimiter(t *testing.T) {
 	with := map[string]string{"mode": "seal", "token": "", "key_id": id, "public_key": key, "secret_value": "Correct-Horse"}
 	seen := map[string]bool{}
 	for range 3 {
-		r := step{with: with}.run(t.Context(), t)
+		r := stepRun{with: with}.run(t.Context(), t)
 		first, _, _ := strings.Cut(r.raw, "\n")
 		_, delimiter, _ := strings.Cut(first, "<<")
 		if len(delimiter) < 32 || seen[delimiter] {
@@ -288,7 +288,7 @@ func TestDelimiter(t *testing.T) {
 func TestRateLimitMidBatch(t *testing.T) {
 	text, values := batch(t, 200, 64)
 	var server *fakegithub.Server
-	var first, second told
+	var first, second result
 	synctest.Test(t, func(t *testing.T) {
 		// The refusal comes at once and everything else takes time, so that no
 		// write can begin between the refusal and its being read.
@@ -300,13 +300,13 @@ func TestRateLimitMidBatch(t *testing.T) {
 		}}})
 		network := memnet.Serve(server)
 		defer network.Close()
-		first = step{with: map[string]string{"secrets": text, "visibility": "private"}, dir: t.TempDir(), dial: network.Dial}.run(t.Context(), t)
+		first = stepRun{with: map[string]string{"secrets": text, "visibility": "private"}, dir: t.TempDir(), dial: network.Dial}.run(t.Context(), t)
 		names := ""
 		for name := range values {
 			names += name + ","
 		}
 		time.Sleep(40 * time.Minute)
-		second = step{with: map[string]string{"sealed": first.outputs["results"], "secret_name": names, "visibility": "private"}, dir: t.TempDir(), dial: network.Dial}.run(t.Context(), t)
+		second = stepRun{with: map[string]string{"sealed": first.outputs["results"], "secret_name": names, "visibility": "private"}, dir: t.TempDir(), dial: network.Dial}.run(t.Context(), t)
 	})
 	log := strings.Join(first.log().Lines, "\n")
 	if first.code != 1 || first.took > 2*time.Minute || !strings.Contains(log, "GitHub asks to wait until 00:40:01 UTC on 1 January, longer than timeout allows.") {
@@ -321,7 +321,7 @@ func TestRateLimitMidBatch(t *testing.T) {
 		t.Errorf("finished with exit code %d:\n%.3000s", second.code, second.stdout)
 	}
 	writes := 0
-	for _, r := range server.Journal() {
+	for _, r := range server.Requests() {
 		if r.Method == "PUT" {
 			writes++
 		}
@@ -344,13 +344,13 @@ func TestRateLimitMidBatch(t *testing.T) {
 func TestSignalWhilePaced(t *testing.T) {
 	text, _ := batch(t, 100, 64)
 	server := newGitHub(t, fakegithub.World{MaxWritesPerMinute: 80})
-	var r told
+	var r result
 	synctest.Test(t, func(t *testing.T) {
 		network := memnet.Serve(server)
 		defer network.Close()
 		ctx, cancel := context.WithCancel(t.Context())
 		defer time.AfterFunc(10*time.Second, cancel).Stop()
-		r = step{with: map[string]string{"secrets": text, "visibility": "private"}, dir: t.TempDir(), dial: network.Dial}.run(ctx, t)
+		r = stepRun{with: map[string]string{"secrets": text, "visibility": "private"}, dir: t.TempDir(), dial: network.Dial}.run(ctx, t)
 	})
 	if r.code != 1 || r.took > 15*time.Second {
 		t.Errorf("exit code %d after %v", r.code, r.took)

@@ -21,7 +21,7 @@ import (
 func BenchmarkRun(b *testing.B) {
 	server := httptest.NewServer(newGitHub(b, fakegithub.World{}))
 	defer server.Close()
-	s := step{dir: b.TempDir(), with: map[string]string{
+	s := stepRun{dir: b.TempDir(), with: map[string]string{
 		"api_url": server.URL, "secret_name": "DB_PASSWORD", "secret_value": "Correct-Horse", "visibility": "private",
 	}}
 	b.ReportAllocs()
@@ -109,7 +109,7 @@ func BenchmarkSixtySecrets(b *testing.B) {
 	n := 0
 	for b.Loop() {
 		server := httptest.NewServer(newGitHub(b, fakegithub.World{Faults: []fakegithub.Fault{{Times: -1, Delay: fakegithub.Duration(40 * time.Millisecond)}}}))
-		r := step{with: map[string]string{"api_url": server.URL, "secrets": text, "visibility": "private"}}.run(b.Context(), b)
+		r := stepRun{with: map[string]string{"api_url": server.URL, "secrets": text, "visibility": "private"}}.run(b.Context(), b)
 		server.Close()
 		if r.code != 0 {
 			b.Fatal(r.stdout)
@@ -162,7 +162,7 @@ func BenchmarkOutputs(b *testing.B) {
 			}
 			with := map[string]string{"mode": "seal", "token": "", "key_id": id, "public_key": key, "secrets_file": "rotated.json"}
 			for b.Loop() {
-				s := step{with: maps.Clone(with), dir: dir}
+				s := stepRun{with: maps.Clone(with), dir: dir}
 				s.run(b.Context(), b) // past the limit of outputs it fails, and says so
 			}
 			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*n), "µs/secret")

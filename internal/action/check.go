@@ -18,7 +18,7 @@ const looksAtOnce = 8
 
 // check reads only: which secrets exist, how old they are by GitHub's clock, and
 // which are due. Due is an answer, not a failure.
-func (r *run) check(ctx context.Context) []secret.Result {
+func (r *session) check(ctx context.Context) []secret.Result {
 	c := r.config
 	var (
 		group errgroup.Group
@@ -71,7 +71,7 @@ func (r *run) check(ctx context.Context) []secret.Result {
 
 // inOrder has a row for each secret, and within it for each store. Of every
 // secret the stores have lists of their own, which follow each other.
-func (r *run) inOrder(found [][]secret.Result) (outcomes []secret.Result) {
+func (r *session) inOrder(found [][]secret.Result) (outcomes []secret.Result) {
 	if r.config.EverySecret {
 		for _, list := range found {
 			outcomes = append(outcomes, list...)
@@ -88,7 +88,7 @@ func (r *run) inOrder(found [][]secret.Result) (outcomes []secret.Result) {
 
 // look tells of each secret that was named, or of every secret of a store. The
 // list is asked for where that costs fewer requests than the names.
-func (r *run) look(ctx context.Context, store secret.Store) []secret.Result {
+func (r *session) look(ctx context.Context, store secret.Store) []secret.Result {
 	c := r.config
 	outcome := func(s secret.Existing, name secret.Name, err error) secret.Result {
 		if errors.Is(err, secret.ErrNotFound) {
@@ -154,7 +154,7 @@ func (e listError) Error() string { return e.err.Error() }
 func (e listError) As(target any) bool { return errors.As(e.err, target) }
 
 // warnDue annotates what is overdue, the oldest first.
-func (r *run) warnDue(outcomes []secret.Result) {
+func (r *session) warnDue(outcomes []secret.Result) {
 	var due []secret.Result
 	for _, o := range report.ByAge(outcomes) {
 		if o.Check != nil && o.Check.Due {

@@ -37,11 +37,11 @@ func FuzzRun(f *testing.F) {
 			t.Fatal(err)
 		}
 		server := newGitHub(t, fakegithub.World{Faults: []fakegithub.Fault{{Method: "PUT", Status: 403, Body: string(body), Times: -1}}})
-		r := step{with: map[string]string{"secret_name": name, "secret_value": marked}}.simulate(t, server)
+		r := stepRun{with: map[string]string{"secret_name": name, "secret_value": marked}}.simulate(t, server)
 		if r.code != 1 {
 			t.Fatalf("exit code %d", r.code)
 		}
-		for place, text := range map[string]string{"log": withoutMasks(r.stdout), "outputs": r.raw, "summary": r.summary, "journal": server.JournalText()} {
+		for place, text := range map[string]string{"log": withoutMasks(r.stdout), "outputs": r.raw, "summary": r.summary, "journal": server.RequestLog()} {
 			if strings.Contains(text, mark) {
 				t.Fatalf("the plaintext is in the %s:\n%s", place, text)
 			}

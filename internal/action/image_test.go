@@ -65,8 +65,8 @@ func (c *container) write(name, text string) {
 	}
 }
 
-// result is what came out of a run.
-type result struct {
+// containerResult is what came out of a run.
+type containerResult struct {
 	code    int
 	stdout  string
 	stderr  string
@@ -76,7 +76,7 @@ type result struct {
 	took    time.Duration // after the signal, where there was one
 }
 
-func (c *container) run(with map[string]string, during func()) result {
+func (c *container) run(with map[string]string, during func()) containerResult {
 	c.t.Helper()
 	defaults := map[string]string{}
 	for _, in := range input.Inputs {
@@ -113,7 +113,7 @@ func (c *container) run(with map[string]string, during func()) result {
 		start = time.Now()
 	}
 	_ = docker.Wait()
-	r := result{code: docker.ProcessState.ExitCode(), stdout: stdout.String(), stderr: stderr.String(), took: time.Since(start)}
+	r := containerResult{code: docker.ProcessState.ExitCode(), stdout: stdout.String(), stderr: stderr.String(), took: time.Since(start)}
 	r.log = fakerunner.New().Process(r.stdout)
 	text, err := os.ReadFile(filepath.Join(c.dir, "file_commands/out"))
 	if err != nil {
@@ -156,7 +156,7 @@ func TestImage(t *testing.T) {
 		if !strings.Contains(r.summary, "### 1 organization secret stored in acme") {
 			t.Errorf("summary:\n%s", r.summary)
 		}
-		if agent := c.github.Journal()[0].UserAgent; agent != "set-org-secret/"+Version {
+		if agent := c.github.Requests()[0].UserAgent; agent != "set-org-secret/"+Version {
 			t.Errorf("user agent %q", agent)
 		}
 		if strings.Contains(withoutMasks(r.stdout)+r.summary+fmt.Sprint(r.outputs), "Horse") {
@@ -184,7 +184,7 @@ func TestImage(t *testing.T) {
 	t.Run("is told nothing useful", func(t *testing.T) {
 		c := newContainer(t, fakegithub.World{})
 		r := c.run(map[string]string{"secret_name": "db-password", "visibility": "privat"}, nil)
-		if r.code != 1 || r.outputs["operation"] != "failed" || r.outputs["results"] != "[]" || len(c.github.Journal()) != 0 {
+		if r.code != 1 || r.outputs["operation"] != "failed" || r.outputs["results"] != "[]" || len(c.github.Requests()) != 0 {
 			t.Errorf("exit code %d, outputs %v", r.code, r.outputs)
 		}
 		if len(r.log.Annotations) != 1 || !strings.HasPrefix(r.log.Annotations[0].Message, "3 inputs need attention") {

@@ -22,15 +22,15 @@ import (
 	"set-org-secret/internal/memnet"
 )
 
-// step is one run of the action in a workflow, told from outside.
-type step struct {
+// stepRun is one run of the action in a workflow, told from outside.
+type stepRun struct {
 	with map[string]string
 	dir  string
 	dial func(context.Context, string, string) (net.Conn, error)
 }
 
-// told is what came of a step.
-type told struct {
+// result is what came of a step.
+type result struct {
 	code    int
 	stdout  string
 	raw     string // what GITHUB_OUTPUT holds
@@ -41,7 +41,7 @@ type told struct {
 }
 
 // run runs a step to its end. A step without a dial goes to the network.
-func (s step) run(ctx context.Context, t testing.TB) told {
+func (s stepRun) run(ctx context.Context, t testing.TB) result {
 	t.Helper()
 	if s.dir == "" {
 		s.dir = t.TempDir()
@@ -65,7 +65,7 @@ func (s step) run(ctx context.Context, t testing.TB) told {
 	}
 	var stdout bytes.Buffer
 	start := time.Now()
-	r := told{code: Main(ctx, Env{
+	r := result{code: Main(ctx, Env{
 		Getenv: func(name string) string { return env[name] }, Stdout: &stdout, Rand: rand.Reader, Dial: s.dial,
 		Open: func(name string) (fs.File, error) { return os.Open(name) },
 	})}
@@ -82,7 +82,7 @@ func (s step) run(ctx context.Context, t testing.TB) told {
 
 // simulate runs a step against a server in simulated time, and counts the
 // connections.
-func (s step) simulate(t *testing.T, server *fakegithub.Server) (r told) {
+func (s stepRun) simulate(t *testing.T, server *fakegithub.Server) (r result) {
 	t.Helper()
 	if s.dir == "" {
 		s.dir = t.TempDir() // a bubble's own would be gone with it
@@ -102,10 +102,10 @@ func (s step) simulate(t *testing.T, server *fakegithub.Server) (r told) {
 }
 
 // log is what a log viewer shows.
-func (r told) log() fakerunner.Log { return fakerunner.New().Process(r.stdout) }
+func (r result) log() fakerunner.Log { return fakerunner.New().Process(r.stdout) }
 
 // rows reads the output results.
-func (r told) rows(t testing.TB) (rows []map[string]any) {
+func (r result) rows(t testing.TB) (rows []map[string]any) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(r.outputs["results"]), &rows); err != nil {
 		t.Fatalf("results: %v", err)

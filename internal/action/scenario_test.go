@@ -97,7 +97,7 @@ func runScripts(t *testing.T, files []string, told *transcript) {
 				}
 				env.Setenv("INPUT_"+strings.ToUpper(in.Name), value)
 			}
-			env.Values[sceneKey] = &scene{t: env.T().(bubbleT).T, told: told}
+			env.Values[sceneKey] = &scriptState{t: env.T().(bubbleT).T, told: told}
 			env.Setenv("GITHUB_ACTIONS", "true")
 			env.Setenv("GITHUB_WORKSPACE", env.WorkDir)
 			env.Setenv("GITHUB_OUTPUT", filepath.Join(env.WorkDir, "github_output"))
@@ -108,8 +108,8 @@ func runScripts(t *testing.T, files []string, told *transcript) {
 	})
 }
 
-// scene is what a script's commands share.
-type scene struct {
+// scriptState is what a script's commands share.
+type scriptState struct {
 	t      *testing.T // a bubble needs one
 	told   *transcript
 	server *fakegithub.Server
@@ -164,10 +164,10 @@ func runScenario(ts *testscript.TestScript, neg bool, args []string) {
 	var stdout bytes.Buffer
 	var code int
 	var took time.Duration
-	scene := ts.Value(sceneKey).(*scene)
+	scene := ts.Value(sceneKey).(*scriptState)
 	server := scene.server
 	if len(args) == 1 && args[0] == "-same" {
-		server.ForgetJournal()
+		server.ResetRequests()
 	} else {
 		server, err = fakegithub.New(world)
 		ts.Check(err)
@@ -193,11 +193,11 @@ func runScenario(ts *testscript.TestScript, neg bool, args []string) {
 	if (code != 0) != neg {
 		ts.Fatalf("exit code %d", code)
 	}
-	tell(ts, server, stdout.String(), took)
+	writeResults(ts, server, stdout.String(), took)
 }
 
-// tell writes what came of a run to the script's files, and hunts the plaintext.
-func tell(ts *testscript.TestScript, server *fakegithub.Server, stdout string, took time.Duration) {
+// writeResults writes what came of a run to the script's files, and hunts the plaintext.
+func writeResults(ts *testscript.TestScript, server *fakegithub.Server, stdout string, took time.Duration) {
 	write := func(name, text string) { ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o600)) }
 	runner := fakerunner.New()
 	log := runner.Process(stdout)
@@ -220,7 +220,7 @@ func tell(ts *testscript.TestScript, server *fakegithub.Server, stdout string, t
 		ts.Fatalf("the runner leaves these outputs out of job outputs: %q", got)
 	}
 
-	requests := strings.Split(strings.TrimSuffix(server.JournalText(), "\n"), "\n")
+	requests := strings.Split(strings.TrimSuffix(server.RequestLog(), "\n"), "\n")
 	slices.Sort(requests)
 	write("requests", strings.TrimPrefix(strings.Join(requests, "\n")+"\n", "\n"))
 	var state strings.Builder
@@ -241,13 +241,13 @@ func tell(ts *testscript.TestScript, server *fakegithub.Server, stdout string, t
 
 	summary, _ := os.ReadFile(ts.MkAbs("summary.md"))
 	var bodies strings.Builder
-	for _, r := range server.Journal() {
+	for _, r := range server.Requests() {
 		bodies.WriteString(r.Path + "\n" + r.Body + "\n")
 	}
 	for place, text := range map[string]string{
 		"stdout": withoutMasks(stdout), "outputs": string(raw), "summary": string(summary), "requests": bodies.String(),
 	} {
-		for _, line := range hunted(secretTexts) {
+		for _, line := range plaintextLines(secretTexts) {
 			if strings.Contains(text, line) {
 				ts.Fatalf("the plaintext %q is in the %s:\n%s", line, place, text)
 			}
@@ -266,8 +266,8 @@ func withoutMasks(stdout string) string {
 	return stdout
 }
 
-// hunted are the lines of plaintexts that no output holds by chance.
-func hunted(texts []string) []string {
+// plaintextLines are the lines of plaintexts that no output holds by chance.
+func plaintextLines(texts []string) []string {
 	var lines []string
 	for _, text := range texts {
 		for line := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == '\n' || r == '\r' }) {

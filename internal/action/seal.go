@@ -12,7 +12,7 @@ import (
 
 // seal only seals: to the key of each store, or offline to the one that was
 // given.
-func (r *run) seal(ctx context.Context) []secret.Result {
+func (r *session) seal(ctx context.Context) []secret.Result {
 	c := r.config
 	keys, errs := r.keys(ctx)
 	columns := width(c.Entries, func(e input.Entry) secret.Name { return e.Name })
@@ -35,7 +35,7 @@ func (r *run) seal(ctx context.Context) []secret.Result {
 }
 
 // keys fetches the key of every store, side by side.
-func (r *run) keys(ctx context.Context) ([]seal.PublicKey, []error) {
+func (r *session) keys(ctx context.Context) ([]seal.PublicKey, []error) {
 	keys, errs := make([]seal.PublicKey, len(r.config.Stores)), make([]error, len(r.config.Stores))
 	var group errgroup.Group
 	for i, store := range r.config.Stores {

@@ -9,7 +9,7 @@ import (
 )
 
 // set seals the plaintexts, or takes what came sealed, and stores all of it.
-func (r *run) set(ctx context.Context) []secret.Result {
+func (r *session) set(ctx context.Context) []secret.Result {
 	c := r.config
 	var items []upsert.Item
 	for _, e := range c.Entries {
@@ -24,7 +24,7 @@ func (r *run) set(ctx context.Context) []secret.Result {
 }
 
 // upsert runs a job, telling each outcome as it comes.
-func (r *run) upsert(ctx context.Context, job upsert.Job) []secret.Result {
+func (r *session) upsert(ctx context.Context, job upsert.Job) []secret.Result {
 	c := r.config
 	columns := width(job.Items, func(i upsert.Item) secret.Name { return i.Name })
 	progress := progress{total: len(job.Items), last: time.Now()}

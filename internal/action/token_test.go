@@ -61,7 +61,7 @@ func TestWhichToken(t *testing.T) {
 							Secrets: []fakegithub.Secret{{Store: store, Name: "CHOSEN", Value: "old", Visibility: "selected"}},
 						}},
 					})
-					r := step{with: with}.simulate(t, server)
+					r := stepRun{with: with}.simulate(t, server)
 					if (r.code == 0) != token.granted {
 						t.Fatalf("exit code %d:\n%s", r.code, r.stdout)
 					}

@@ -166,7 +166,7 @@ func show(w io.Writer, github *fakegithub.Server) error {
 		return errors.New("access to DB_PASSWORD has changed")
 	}
 	heading(w, "", "What GitHub was asked")
-	fmt.Fprint(w, indent(github.JournalText()))
+	fmt.Fprint(w, indent(github.RequestLog()))
 	return nil
 }
 

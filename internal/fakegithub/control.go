@@ -17,7 +17,7 @@ func (s *Server) Control() http.Handler {
 		_ = enc.Encode(s.Secrets())
 	})
 	mux.HandleFunc("GET /journal", func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, s.JournalText())
+		_, _ = io.WriteString(w, s.RequestLog())
 	})
 	mux.HandleFunc("GET /key/{org}/{store}", func(w http.ResponseWriter, req *http.Request) {
 		id, key := s.Key(req.PathValue("org"), req.PathValue("store"))

@@ -525,7 +525,7 @@ func TestFaults(t *testing.T) {
 	if status, _, err := put(); err == nil || stored() != "new" {
 		t.Errorf("dropped after: %d %v, %s", status, err, stored())
 	}
-	if journal := s.JournalText(); journal != "PUT "+path+" dropped\n" {
+	if journal := s.RequestLog(); journal != "PUT "+path+" dropped\n" {
 		t.Errorf("journal: %s", journal)
 	}
 

@@ -107,11 +107,11 @@ func (s *Server) Secret(org, storeName, name string) (Secret, bool) {
 	if !ok {
 		return Secret{}, false
 	}
-	return o.tell(storeName, kept), true
+	return o.export(storeName, kept), true
 }
 
-// tell fills in what is derived.
-func (o *org) tell(storeName string, kept *stored) Secret {
+// export fills in what is derived.
+func (o *org) export(storeName string, kept *stored) Secret {
 	out := kept.Secret
 	out.Store, out.Repositories = storeName, nil
 	if out.Visibility == "selected" {
@@ -136,7 +136,7 @@ func (s *Server) Secrets() []Secret {
 		for _, name := range storeNames {
 			secrets := s.orgs[login].stores[name].secrets
 			for _, key := range slices.Sorted(maps.Keys(secrets)) {
-				list = append(list, s.orgs[login].tell(name, secrets[key]))
+				list = append(list, s.orgs[login].export(name, secrets[key]))
 			}
 		}
 	}

@@ -24,22 +24,22 @@ import (
 
 // Server is the API. It is safe for concurrent use.
 type Server struct {
-	mu      sync.Mutex
-	world   World
-	orgs    map[string]*org // by lower-case login
-	byID    map[int64]*org
-	tokens  map[string]Token
-	faults  []*scripted
-	journal []Request
-	writes  []time.Time
-	flying  int
-	most    int
-	serial  int
+	mu          sync.Mutex
+	world       World
+	orgs        map[string]*org // by lower-case login
+	byID        map[int64]*org
+	tokens      map[string]Token
+	faults      []*scripted
+	requests    []Request
+	writes      []time.Time
+	inFlight    int
+	maxInFlight int
+	serial      int
 }
 
 type scripted struct {
 	Fault
-	met, used int
+	matched, used int
 }
 
 // Request is one line of the journal.
@@ -73,7 +73,7 @@ func (s *Server) Reset(w World) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.world, s.orgs, s.byID, s.tokens = fresh.world, fresh.orgs, fresh.byID, fresh.tokens
-	s.faults, s.journal, s.writes, s.most = nil, nil, nil, 0
+	s.faults, s.requests, s.writes, s.maxInFlight = nil, nil, nil, 0
 	for _, f := range w.Faults {
 		s.faults = append(s.faults, &scripted{Fault: f})
 	}
@@ -87,24 +87,24 @@ func (s *Server) AddFault(f Fault) {
 	s.faults = append(s.faults, &scripted{Fault: f})
 }
 
-// Journal is every request so far, in order of arrival.
-func (s *Server) Journal() []Request {
+// Requests is every request so far, in order of arrival.
+func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.journal)
+	return slices.Clone(s.requests)
 }
 
-// ForgetJournal starts the journal anew.
-func (s *Server) ForgetJournal() {
+// ResetRequests starts the journal anew.
+func (s *Server) ResetRequests() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.journal = nil
+	s.requests = nil
 }
 
-// JournalText has a line for each request: method, path and status.
-func (s *Server) JournalText() string {
+// RequestLog has a line for each request: method, path and status.
+func (s *Server) RequestLog() string {
 	var b strings.Builder
-	for _, r := range s.Journal() {
+	for _, r := range s.Requests() {
 		status := strconv.Itoa(r.Status)
 		if r.Status == 0 {
 			status = "dropped"
@@ -118,7 +118,7 @@ func (s *Server) JournalText() string {
 func (s *Server) MaxConcurrentWrites() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.most
+	return s.maxInFlight
 }
 
 // answer is what a handler decides on; the zero body is none.
@@ -147,12 +147,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	write := req.Method != http.MethodGet && req.Method != http.MethodHead
 	s.mu.Lock()
-	entry := len(s.journal)
-	s.journal = append(s.journal, Request{Method: req.Method, Path: req.URL.RequestURI(), At: at, UserAgent: req.UserAgent(), Body: string(body)})
+	entry := len(s.requests)
+	s.requests = append(s.requests, Request{Method: req.Method, Path: req.URL.RequestURI(), At: at, UserAgent: req.UserAgent(), Body: string(body)})
 	if write {
-		s.flying++
-		s.most = max(s.most, s.flying)
-		defer func() { s.mu.Lock(); s.flying--; s.mu.Unlock() }()
+		s.inFlight++
+		s.maxInFlight = max(s.maxInFlight, s.inFlight)
+		defer func() { s.mu.Lock(); s.inFlight--; s.mu.Unlock() }()
 	}
 	fault := s.nextFault(req)
 	s.mu.Unlock()
@@ -170,7 +170,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	requestID := fmt.Sprintf("8C1E:2F9B:%06X:%06X", s.serial, 0x1A2B3C)
 	left := max(5000-s.serial, 1)
 	if fault == nil || fault.Drop == "" {
-		s.journal[entry].Status = a.status
+		s.requests[entry].Status = a.status
 	}
 	s.mu.Unlock()
 	if fault != nil && fault.Hook != nil {
@@ -244,7 +244,7 @@ func (s *Server) nextFault(req *http.Request) *Fault {
 		if f.Method != "" && f.Method != req.Method || !glob(f.Path, req.URL.Path) || f.used >= max(f.Times, 1) && f.Times >= 0 {
 			continue
 		}
-		if f.met++; f.met <= f.After {
+		if f.matched++; f.matched <= f.After {
 			continue
 		}
 		f.used++
@@ -279,7 +279,7 @@ func (s *Server) answer(req *http.Request, body []byte, write bool, fault *Fault
 	if v := req.Header.Get("X-GitHub-Api-Version"); v != "" && v != "2022-11-28" && v != "2026-03-10" {
 		return refuse(http.StatusBadRequest, "Unsupported API version")
 	}
-	if write && s.tooFast(at) {
+	if write && s.exceedsWriteLimit(at) {
 		a := refuse(http.StatusForbidden, "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.")
 		a.body.(map[string]any)["documentation_url"] = "https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits"
 		if !s.world.HideRetryAfter {
@@ -300,8 +300,8 @@ func (s *Server) answer(req *http.Request, body []byte, write bool, fault *Fault
 	return notFound
 }
 
-// tooFast counts a write and reports whether it is one too many.
-func (s *Server) tooFast(at time.Time) bool {
+// exceedsWriteLimit counts a write and reports whether it is one too many.
+func (s *Server) exceedsWriteLimit(at time.Time) bool {
 	recent := s.writes[:0]
 	for _, w := range s.writes {
 		if at.Sub(w) < time.Minute {

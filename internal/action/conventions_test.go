@@ -105,8 +105,8 @@ func sources(t *testing.T) map[string]string {
 	return files
 }
 
-// TestReveal lists who may see a plaintext again once it is a Value.
-func TestReveal(t *testing.T) {
+// TestRevealCallers lists who may see a plaintext again once it is a Value.
+func TestRevealCallers(t *testing.T) {
 	allowed := []string{"internal/secret/value.go", "internal/seal/seal.go"}
 	for path, text := range sources(t) {
 		if strings.Contains(text, ".Reveal(") && !slices.Contains(allowed, path) {
@@ -115,8 +115,8 @@ func TestReveal(t *testing.T) {
 	}
 }
 
-// TestHabits holds what the house says of code below main.
-func TestHabits(t *testing.T) {
+// TestNoGlobalIO holds what the house says of code below main.
+func TestNoGlobalIO(t *testing.T) {
 	for path, text := range sources(t) {
 		if path == "main.go" || strings.HasPrefix(path, "internal/demo/") || strings.HasPrefix(path, "internal/action/testdata/") {
 			continue
