@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io/fs"
 	"os"
@@ -27,22 +28,32 @@ import (
 	"set-org-secret/internal/report"
 )
 
+// update rewrites the golden texts of the scenarios:
+//
+//	go test ./internal/action -run TestScenarios -update
+var update = flag.Bool("update", false, "rewrite the want/ sections of testdata/*.txtar")
+
 // TestScenarios runs each testdata/*.txtar through the whole program, against
-// fakegithub, in simulated time. A script sets inputs with env, says run, and
-// finds:
+// fakegithub, in simulated time. A script sets inputs with env, runs the action
+// with the command run, and then finds:
 //
 //	stdout         what the step printed
-//	log            what a log viewer shows of it
 //	out/NAME       each output
 //	summary.md     the job summary
 //	requests       method, path and status of each request, sorted
 //	state          what GitHub holds: STORE NAME VISIBILITY [REPOSITORIES] VALUE
 //	took           how long the run took
 //
+// and, to be compared with golden text, so normalized (see [normalizer]):
+//
+//	log            what a log viewer shows of stdout
+//	summary        summary.md
+//	results        out/results, a row a line
+//
 // world.json in the script describes GitHub; the default is an organization with
-// a few repositories. Every run ends by hunting the plaintext, and what HUNT
-// names, in all of that, and by asking whether the runner would pass each output
-// on to other jobs: DROPPED names those that it must leave out.
+// a few repositories. After every run the plaintext, and what SECRETS lists, must
+// be in none of that, and the runner must pass each output on to other jobs but
+// for those that DROPPED lists.
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
@@ -84,6 +95,7 @@ func runScripts(t *testing.T, files []string, told *transcript) {
 	testscript.RunT(bubbleT{t}, testscript.Params{
 		Files:               files,
 		RequireExplicitExec: true,
+		UpdateScripts:       *update,
 		Setup: func(env *testscript.Env) error {
 			for _, in := range input.Inputs {
 				value := in.Default
@@ -97,14 +109,16 @@ func runScripts(t *testing.T, files []string, told *transcript) {
 				}
 				env.Setenv("INPUT_"+strings.ToUpper(in.Name), value)
 			}
-			env.Values[sceneKey] = &scriptState{t: env.T().(bubbleT).T, told: told}
+			env.Values[sceneKey] = &scriptState{t: env.T().(bubbleT).T, told: told, normalizer: newNormalizer(env.WorkDir)}
 			env.Setenv("GITHUB_ACTIONS", "true")
 			env.Setenv("GITHUB_WORKSPACE", env.WorkDir)
 			env.Setenv("GITHUB_OUTPUT", filepath.Join(env.WorkDir, "github_output"))
 			env.Setenv("GITHUB_STEP_SUMMARY", filepath.Join(env.WorkDir, "summary.md"))
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"run": runScenario, "bytes": writeBytes, "handover": handOver},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"run": runScenario, "bytes": writeBytes, "setenv-from": setenvFrom,
+		},
 	})
 }
 
@@ -113,6 +127,7 @@ type scriptState struct {
 	t      *testing.T // a bubble needs one
 	told   *transcript
 	server *fakegithub.Server
+	normalizer
 }
 
 const sceneKey = "scene"
@@ -133,8 +148,9 @@ func writeBytes(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(text), 0o600))
 }
 
-// handOver sets a variable to what an output holds, as a workflow would.
-func handOver(ts *testscript.TestScript, _ bool, args []string) {
+// setenvFrom sets a variable to the content of a file, as a workflow passes an
+// output on: setenv-from INPUT_SEALED out/results.
+func setenvFrom(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[0], strings.TrimSuffix(ts.ReadFile(args[1]), "\n"))
 }
 
@@ -196,12 +212,12 @@ func runScenario(ts *testscript.TestScript, neg bool, args []string) {
 	writeResults(ts, server, stdout.String(), took)
 }
 
-// writeResults writes what came of a run to the script's files, and hunts the plaintext.
+// writeResults writes what came of a run to the script's files, and looks for the
+// plaintext in it.
 func writeResults(ts *testscript.TestScript, server *fakegithub.Server, stdout string, took time.Duration) {
 	write := func(name, text string) { ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o600)) }
 	runner := fakerunner.New()
 	log := runner.Process(stdout)
-	write("log", strings.Join(log.Lines, "\n")+"\n")
 	write("took", took.String()+"\n")
 
 	raw, _ := os.ReadFile(ts.MkAbs("github_output"))
@@ -237,9 +253,14 @@ func writeResults(ts *testscript.TestScript, server *fakegithub.Server, stdout s
 			secretTexts = append(secretTexts, string(b))
 		}
 	}
-	secretTexts = append(secretTexts, strings.Split(ts.Getenv("HUNT"), ",")...)
+	secretTexts = append(secretTexts, strings.Split(ts.Getenv("SECRETS"), ",")...)
 
 	summary, _ := os.ReadFile(ts.MkAbs("summary.md"))
+	normalize := ts.Value(sceneKey).(*scriptState).normalizer
+	write("results", normalize.text(rowsByLine(outputs["results"])))
+	write("log", normalize.text(strings.Join(sortRows(log.Lines), "\n")+"\n"))
+	write("summary", normalize.text(string(summary)))
+
 	var bodies strings.Builder
 	for _, r := range server.Requests() {
 		bodies.WriteString(r.Path + "\n" + r.Body + "\n")
@@ -253,6 +274,84 @@ func writeResults(ts *testscript.TestScript, server *fakegithub.Server, stdout s
 			}
 		}
 	}
+}
+
+// normalizer replaces what differs each time a script is run: request ids,
+// sealed values, the version, the script's directory, and keys, which are numbered
+// in order of first appearance, in the results, the log and the summary of each
+// of the script's runs.
+type normalizer struct {
+	fixed              *strings.Replacer
+	keyIDs, publicKeys map[string]string
+}
+
+func newNormalizer(dir string) normalizer {
+	return normalizer{
+		fixed:  strings.NewReplacer(dir, "WORK", Version, "VERSION"),
+		keyIDs: map[string]string{}, publicKeys: map[string]string{},
+	}
+}
+
+var (
+	requestIDs   = regexp.MustCompile(`8C1E:2F9B:[0-9A-F]+:[0-9A-F]+`)
+	sealedValues = regexp.MustCompile(`[A-Za-z0-9+/]{64,}={0,2}`)
+	publicKeys   = regexp.MustCompile(`[A-Za-z0-9+/]{43}=`)
+	keyIDs       = regexp.MustCompile(`\b[0-9]{18}\b`)
+)
+
+func (n normalizer) text(s string) string {
+	s = n.fixed.Replace(s)
+	s = requestIDs.ReplaceAllLiteralString(s, "REQUEST-ID")
+	s = sealedValues.ReplaceAllLiteralString(s, "SEALED")
+	s = publicKeys.ReplaceAllStringFunc(s, func(key string) string { return numbered(n.publicKeys, "PUBLIC-KEY", key) })
+	return keyIDs.ReplaceAllStringFunc(s, func(id string) string { return numbered(n.keyIDs, "KEY", id) })
+}
+
+func numbered(names map[string]string, prefix, key string) string {
+	if names[key] == "" {
+		names[key] = fmt.Sprintf("%s-%d", prefix, len(names)+1)
+	}
+	return names[key]
+}
+
+// rowsByLine breaks the lines of a JSON array, so that a difference is readable.
+func rowsByLine(results string) string {
+	var rows []json.RawMessage
+	if json.Unmarshal([]byte(results), &rows) != nil || len(rows) == 0 {
+		return results + "\n"
+	}
+	lines := make([]string, len(rows))
+	for i, row := range rows {
+		lines[i] = "  " + string(row)
+	}
+	return "[\n" + strings.Join(lines, ",\n") + "\n]\n"
+}
+
+var rowLine = regexp.MustCompile(`^[A-Z0-9_]* +(actions|dependabot|codespaces|agents) +(created|updated|failed|unknown|would-create|would-update|sealed|checked)( |$)`)
+
+// sortRows sorts each block of consecutive result rows by name and store, since
+// concurrent writes end in any order. The indented lines after a row belong to
+// it; every other line keeps its place.
+func sortRows(lines []string) []string {
+	var sorted, block []string
+	flush := func() {
+		slices.Sort(block)
+		sorted = append(sorted, block...)
+		block = nil
+	}
+	for _, line := range lines {
+		switch {
+		case rowLine.MatchString(line):
+			block = append(block, line)
+		case len(block) > 0 && strings.HasPrefix(line, "  "):
+			block[len(block)-1] += "\n" + line
+		default:
+			flush()
+			sorted = append(sorted, line)
+		}
+	}
+	flush()
+	return sorted
 }
 
 var maskCommand = regexp.MustCompile(`(?m)^::add-mask::.*\n`)
