@@ -16,5 +16,5 @@ func (r *session) access(ctx context.Context) []secret.Result {
 			items = append(items, upsert.Item{Store: store, Name: name})
 		}
 	}
-	return r.upsert(ctx, upsert.Job{Items: items, AccessOnly: true})
+	return r.upsert(ctx, upsert.Job{Items: items, ListOnly: true})
 }

@@ -86,7 +86,7 @@ func TestThousandSecrets(t *testing.T) {
 			if strings.Contains(line, "of 1,000 done, pace 80 a minute, about ") {
 				counts++
 			}
-			if line == "80 writes went out within a minute, which is the pace; the next goes in 1m0s" {
+			if line == "rate limiter: 80 writes sent in the last minute; next write in 1m0s" {
 				waits++
 			}
 		}
@@ -309,7 +309,7 @@ func TestRateLimitMidBatch(t *testing.T) {
 		second = stepRun{with: map[string]string{"sealed": first.outputs["results"], "secret_name": names, "visibility": "private"}, dir: t.TempDir(), dial: network.Dial}.run(t.Context(), t)
 	})
 	log := strings.Join(first.log().Lines, "\n")
-	if first.code != 1 || first.took > 2*time.Minute || !strings.Contains(log, "GitHub asks to wait until 00:40:01 UTC on 1 January, longer than timeout allows.") {
+	if first.code != 1 || first.took > 2*time.Minute || !strings.Contains(log, "GitHub requires a wait until 2000-01-01 00:40:01 UTC, which is longer than timeout allows.") {
 		t.Errorf("exit code %d after %v:\n%.3000s", first.code, first.took, log)
 	}
 	stored := strings.Count(first.outputs["results"], `"operation":"created"`)

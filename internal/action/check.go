@@ -2,19 +2,16 @@ package action
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 
 	"golang.org/x/sync/errgroup"
 
+	"set-org-secret/internal/github"
 	"set-org-secret/internal/report"
 	"set-org-secret/internal/seal"
 	"set-org-secret/internal/secret"
 )
-
-// looksAtOnce is how many secrets are asked for side by side.
-const looksAtOnce = 8
 
 // check reads only: which secrets exist, how old they are by GitHub's clock, and
 // which are due. Due is an answer, not a failure.
@@ -91,9 +88,6 @@ func (r *session) inOrder(found [][]secret.Result) (outcomes []secret.Result) {
 func (r *session) look(ctx context.Context, store secret.Store) []secret.Result {
 	c := r.config
 	outcome := func(s secret.Existing, name secret.Name, err error) secret.Result {
-		if errors.Is(err, secret.ErrNotFound) {
-			err = nil
-		}
 		return secret.Result{
 			Store: store, Name: name, Err: err, Access: s.Access,
 			Check: &secret.Check{Exists: s.Exists, UpdatedAt: s.UpdatedAt},
@@ -105,9 +99,6 @@ func (r *session) look(ctx context.Context, store secret.Store) []secret.Result 
 			maxPages = math.MaxInt
 		}
 		list, complete, err := r.github.Secrets(ctx, store, maxPages)
-		if err != nil {
-			err = listError{err}
-		}
 		var outcomes []secret.Result
 		switch {
 		case c.EverySecret && err != nil:
@@ -133,7 +124,7 @@ func (r *session) look(ctx context.Context, store secret.Store) []secret.Result 
 	}
 	outcomes := make([]secret.Result, len(c.Names))
 	var group errgroup.Group
-	group.SetLimit(looksAtOnce)
+	group.SetLimit(github.MaxConcurrentReads)
 	for i, name := range c.Names {
 		group.Go(func() error {
 			standing, err := r.github.Secret(ctx, store, name)
@@ -144,14 +135,6 @@ func (r *session) look(ctx context.Context, store secret.Store) []secret.Result 
 	_ = group.Wait()
 	return outcomes
 }
-
-// listError keeps a list that can't be had apart from a secret that is missing:
-// both are 404s.
-type listError struct{ err error }
-
-func (e listError) Error() string { return e.err.Error() }
-
-func (e listError) As(target any) bool { return errors.As(e.err, target) }
 
 // warnDue annotates what is overdue, the oldest first.
 func (r *session) warnDue(outcomes []secret.Result) {

@@ -175,10 +175,10 @@ func testNetwork(t *testing.T, told *transcript) {
 		c := newCorp(t, tls.VersionTLS13)
 		code, stdout := c.run(t, told, map[string]string{"HTTPS_PROXY": "http://" + c.proxy})
 		// The key and what stands are asked for side by side.
-		if code != 1 || c.tunnels.Load() > 2 || strings.Contains(stdout, "trying again") {
+		if code != 1 || c.tunnels.Load() > 2 || strings.Contains(stdout, "retrying") {
 			t.Errorf("exit code %d after %d tunnels", code, c.tunnels.Load())
 		}
-		contains(t, stdout, `its certificate is issued by "CN=Corp Root", which is not trusted here`, "Give that authority's certificate in ca_certificate")
+		contains(t, stdout, `the server's certificate is issued by "CN=Corp Root", which is not trusted here`, "Add that authority's certificate in ca_certificate")
 	})
 	t.Run("ca_certificate as text and as a path, by either case of the variable", func(t *testing.T) {
 		c := newCorp(t, tls.VersionTLS13)
@@ -195,10 +195,10 @@ func testNetwork(t *testing.T, told *transcript) {
 		c := newCorp(t, tls.VersionTLS13)
 		c.password = "Sesame-Open"
 		code, stdout := c.run(t, told, map[string]string{"HTTPS_PROXY": "http://bot:wrong-" + c.password + "@" + c.proxy, "INPUT_CA_CERTIFICATE": c.ca})
-		if code != 1 || strings.Contains(stdout, "trying again") {
+		if code != 1 || strings.Contains(stdout, "retrying") {
 			t.Errorf("exit code %d", code)
 		}
-		contains(t, stdout, "the proxy answered 407 Proxy Authentication Required", "Check HTTPS_PROXY and NO_PROXY")
+		contains(t, stdout, "the proxy returned 407 Proxy Authentication Required", "Check HTTPS_PROXY and NO_PROXY")
 		if code, stdout := c.run(t, told, map[string]string{"HTTPS_PROXY": "http://bot:" + c.password + "@" + c.proxy, "INPUT_CA_CERTIFICATE": c.ca}); code != 0 {
 			t.Errorf("exit code %d:\n%s", code, stdout)
 		}
@@ -206,7 +206,7 @@ func testNetwork(t *testing.T, told *transcript) {
 		if code != 1 {
 			t.Errorf("exit code %d", code)
 		}
-		contains(t, stdout, "the environment variable HTTPS_PROXY is not a proxy's address")
+		contains(t, stdout, "environment variable HTTPS_PROXY: not a proxy URL")
 	})
 	t.Run("NO_PROXY goes past the proxy", func(t *testing.T) {
 		c := newCorp(t, tls.VersionTLS13)
@@ -219,9 +219,9 @@ func testNetwork(t *testing.T, told *transcript) {
 	t.Run("TLS 1.1 is too old", func(t *testing.T) {
 		c := newCorp(t, tls.VersionTLS11)
 		code, stdout := c.run(t, told, map[string]string{"HTTPS_PROXY": "http://" + c.proxy, "INPUT_CA_CERTIFICATE": c.ca})
-		if code != 1 || strings.Contains(stdout, "trying again") {
+		if code != 1 || strings.Contains(stdout, "retrying") {
 			t.Errorf("exit code %d", code)
 		}
-		contains(t, stdout, "protocol version", "speaks no TLS 1.2")
+		contains(t, stdout, "protocol version", "does not support TLS 1.2")
 	})
 }

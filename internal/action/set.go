@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"set-org-secret/internal/github"
 	"set-org-secret/internal/secret"
 	"set-org-secret/internal/upsert"
 )
@@ -18,30 +19,27 @@ func (r *session) set(ctx context.Context) []secret.Result {
 		}
 	}
 	for _, s := range c.Sealed {
-		items = append(items, upsert.Item{Store: s.Store, Name: s.Name, Sealed: s.Sealed, Done: s.Done, DoneVisibility: s.Visibility})
+		item := upsert.Item{Store: s.Store, Name: s.Name, Sealed: s.Sealed}
+		if s.Done != "" {
+			item.Stored = &secret.Result{
+				Operation: s.Done, KeyID: s.Sealed.KeyID, Access: secret.Access{Visibility: s.Visibility},
+			}
+		}
+		items = append(items, item)
 	}
 	return r.upsert(ctx, upsert.Job{Items: items})
 }
 
-// upsert runs a job, telling each outcome as it comes.
+// upsert runs a job and reports each result as it completes.
 func (r *session) upsert(ctx context.Context, job upsert.Job) []secret.Result {
 	c := r.config
 	columns := width(job.Items, func(i upsert.Item) secret.Name { return i.Name })
 	progress := progress{total: len(job.Items), last: time.Now()}
-	job.GitHub, job.Rand, job.DryRun, job.Note = r.github, r.Rand, c.DryRun, r.report.Line
-	job.NeedsStanding = c.Visibility == "" || c.Visibility == secret.Selected
-	job.Resolve = func(ctx context.Context) (upsert.Want, error) {
-		want := upsert.Want{Visibility: c.Visibility}
-		if c.Selection == nil {
-			return want, nil
-		}
-		var err error
-		want.Replace = true
-		want.Repositories, err = upsert.Resolve(ctx, r.github, *c.Selection, r.report.Line, r.report.Warn)
-		return want, err
-	}
-	job.Told = func(o secret.Result) {
-		r.report.Row(o, columns)
+	job.GitHub, job.Rand, job.DryRun, job.Log, job.Warn = r.github, r.Rand, c.DryRun, r.report.Line, r.report.Warn
+	job.Visibility, job.Selection = c.Visibility, c.Selection
+	job.WritesPerMinute, job.MaxConcurrentReads = github.WritesPerMinute, github.MaxConcurrentReads
+	job.OnResult = func(result secret.Result) {
+		r.report.Row(result, columns)
 		if left, ok := progress.step(time.Now()); ok {
 			r.report.Progress(progress.done, progress.total, left)
 		}
@@ -55,17 +53,14 @@ type progress struct {
 	last        time.Time
 }
 
-const (
-	progressEvery = 20 * time.Second
-	pacePerMinute = 80
-)
+const progressEvery = 20 * time.Second
 
 // step counts one more as done, and estimates from the pace what is left.
 func (p *progress) step(now time.Time) (left time.Duration, tell bool) {
 	p.done++
-	if p.total <= pacePerMinute || p.done == p.total || now.Sub(p.last) < progressEvery {
+	if p.total <= github.WritesPerMinute || p.done == p.total || now.Sub(p.last) < progressEvery {
 		return 0, false
 	}
 	p.last = now
-	return time.Duration(p.total-p.done) * time.Minute / pacePerMinute, true
+	return time.Duration(p.total-p.done) * time.Minute / github.WritesPerMinute, true
 }

@@ -72,12 +72,21 @@ func with(t *testing.T, timeout time.Duration, token string, h http.HandlerFunc,
 
 func (w *world) passed() time.Duration { return time.Since(w.start) }
 
-func nothing(context.Context) (seal.Sealed, secret.Access, error) {
-	return seal.Sealed{KeyID: "1", EncryptedValue: "c2VhbGVk"}, secret.Access{Visibility: secret.All}, nil
+// put makes attempts at a write as package upsert does, without sealing again.
+func (w *world) put(ctx context.Context, name secret.Name) (created bool, err error) {
+	return w.write(w.Client.Put(ctx, secret.Actions, name))
 }
 
-func (w *world) put(ctx context.Context, name secret.Name) (bool, error) {
-	return w.Put(ctx, secret.Actions, name, nothing)
+func (w *world) write(attempts Attempts) (created bool, err error) {
+	for put, final := range attempts {
+		if err = final; err == nil {
+			created, err = put(seal.Sealed{KeyID: "1", EncryptedValue: "c2VhbGVk"}, secret.Access{Visibility: secret.All})
+		}
+		if errors.Is(err, secret.ErrUnprocessable) {
+			break
+		}
+	}
+	return created, err
 }
 
 // answers gives each answer in turn, and the last one for ever.
@@ -157,7 +166,7 @@ func TestPassingFaults(t *testing.T) {
 				if err != nil || created || len(w.seen) != 2 || w.passed() != test.waits {
 					t.Errorf("got %v after %v and %d tries, want success after %v", err, w.passed(), len(w.seen), test.waits)
 				}
-				if len(w.log) != 1 || !strings.Contains(w.log[0], "trying again in") {
+				if len(w.log) != 1 || !strings.Contains(w.log[0], "retrying in") {
 					t.Errorf("log: %q", w.log)
 				}
 			})
@@ -174,7 +183,7 @@ func TestPatience(t *testing.T) {
 			if err == nil || len(w.seen) != 5 || w.passed() != 10*time.Second {
 				t.Errorf("%v: %d tries in %v", err, len(w.seen), w.passed())
 			}
-			if want := "GitHub did not store it: 502 Bad Gateway, 5 tries in 10s"; err != nil && err.Error() != want {
+			if want := "put secret: 502 Bad Gateway, 5 attempts in 10s"; err != nil && err.Error() != want {
 				t.Errorf("got %q, want %q", err, want)
 			}
 		})
@@ -182,8 +191,8 @@ func TestPatience(t *testing.T) {
 	t.Run("a wait that would pass it fails at once", func(t *testing.T) {
 		with(t, time.Minute, "ghp_x", status(429, "slow down", "Retry-After: 3600"), func(ctx context.Context, w *world) {
 			_, err := w.put(ctx, "A")
-			var e *Error
-			if !errors.As(err, &e) || w.passed() != 0 || len(w.seen) != 1 || e.Cause() != "GitHub asks to wait until 01:00:00 UTC on 1 January, longer than timeout allows." {
+			var e *secret.Error
+			if !errors.As(err, &e) || w.passed() != 0 || len(w.seen) != 1 || e.Cause != "GitHub requires a wait until 2000-01-01 01:00:00 UTC, which is longer than timeout allows." {
 				t.Errorf("%v after %v", err, w.passed())
 			}
 			// Whoever comes next does not knock before that time.
@@ -201,7 +210,7 @@ func TestPatience(t *testing.T) {
 			at, tries := w.passed(), len(w.seen)
 			for i := range 50 {
 				_, err := w.put(ctx, secret.Name(fmt.Sprint("B", i)))
-				if err == nil || !strings.HasPrefix(err.Error(), "not tried: 127.0.0.1 has answered nothing well for 10s") || errors.Is(err, secret.ErrOutcomeUnknown) {
+				if err == nil || !strings.HasPrefix(err.Error(), "put secret: not sent: no request has succeeded for 10s; last error: no response (connection closed unexpectedly)") || errors.Is(err, secret.ErrOutcomeUnknown) {
 					t.Fatal(err)
 				}
 			}
@@ -217,7 +226,7 @@ func TestPatience(t *testing.T) {
 			time.Sleep(500 * time.Millisecond)
 			// After 0, 1, 3 and 7 s; the next try would be at 10.
 			_, err := w.put(ctx, "B")
-			if want := "GitHub did not store it: 502 Bad Gateway, 4 tries in 9.5s"; err == nil || err.Error() != want || w.passed() != 10*time.Second {
+			if want := "put secret: 502 Bad Gateway, 4 attempts in 9.5s"; err == nil || err.Error() != want || w.passed() != 10*time.Second {
 				t.Errorf("got %v after %v, want %q", err, w.passed(), want)
 			}
 			wg.Wait()
@@ -306,8 +315,8 @@ func TestPatience(t *testing.T) {
 		site := func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte("<html>Sign in</html>")) }
 		with(t, time.Minute, "ghp_x", site, func(ctx context.Context, w *world) {
 			_, err := w.PublicKey(ctx, secret.Actions)
-			var e *Error
-			if !errors.As(err, &e) || !strings.Contains(e.Advice(), "Check api_url") || len(w.seen) != 1 {
+			var e *secret.Error
+			if !errors.As(err, &e) || !strings.Contains(e.Hint, "Check api_url") || len(w.seen) != 1 {
 				t.Errorf("%v after %d requests", err, len(w.seen))
 			}
 		})
@@ -335,8 +344,8 @@ func TestExpiredMidway(t *testing.T) {
 	with(t, time.Minute, "ghp_x", answers(status(204, ""), status(401, "Bad credentials")), func(ctx context.Context, w *world) {
 		_, _ = w.put(ctx, "A")
 		_, err := w.put(ctx, "B")
-		var e *Error
-		if !errors.As(err, &e) || !strings.Contains(e.Cause(), "worked earlier in this run") {
+		var e *secret.Error
+		if !errors.As(err, &e) || !strings.Contains(e.Cause, "worked earlier in this run") {
 			t.Errorf("%v", err)
 		}
 	})
@@ -428,40 +437,28 @@ func TestSignal(t *testing.T) {
 	}
 }
 
-// TestUnknownFate holds that a write whose last try was sent and not answered
-// stays one of which nobody knows, whatever ends it afterwards.
-func TestUnknownFate(t *testing.T) {
-	gone := errors.New("what stands can't be read")
-	put := func(ctx context.Context, w *world, later error) error {
-		tries := 0
-		_, err := w.Put(ctx, secret.Actions, "A", func(ctx context.Context) (seal.Sealed, secret.Access, error) {
-			if tries++; tries > 1 && later != nil {
-				return seal.Sealed{}, secret.Access{}, later
-			}
-			return nothing(ctx)
-		})
-		return err
-	}
+// TestOutcomeUnknown checks that a write whose last attempt was sent and got no
+// response stays unknown, however it ends.
+func TestOutcomeUnknown(t *testing.T) {
 	for _, test := range []struct {
-		name    string
-		h       http.HandlerFunc
-		later   error // of preparing the second try
-		want    string
-		unknown bool
+		name string
+		h    http.HandlerFunc
+		want string
 	}{
-		{"the next can't be prepared", drop, gone, "what stands can't be read", true},
-		{"the first is answered, the next can't be prepared", status(502, ""), gone, "what stands can't be read", false},
-		{"the next is refused", answers(drop, status(403, "no")), nil, "GitHub refused to store it: 403 no", false},
-		{"the next meets a limit that is too long", answers(drop, status(429, "slow", "Retry-After: 3600")), nil, "429 slow", false},
+		{"the next attempt is refused", answers(drop, status(403, "no")), "put secret: 403 no, 2 attempts in 1s"},
+		{
+			"the next meets a limit that is too long", answers(drop, status(429, "slow", "Retry-After: 3600")),
+			"put secret: 429 slow, 2 attempts in 1s",
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			with(t, time.Minute, "ghp_x", test.h, func(ctx context.Context, w *world) {
-				err := put(ctx, w, test.later)
-				if err == nil || !strings.Contains(err.Error(), test.want) || errors.Is(err, secret.ErrOutcomeUnknown) != test.unknown {
-					t.Errorf("%v; unanswered %v, want %q and %v", err, errors.Is(err, secret.ErrOutcomeUnknown), test.want, test.unknown)
+				_, err := w.put(ctx, "A")
+				if err == nil || err.Error() != test.want {
+					t.Errorf("got %v, want %s", err, test.want)
 				}
-				if test.later != nil && !errors.Is(err, test.later) {
-					t.Errorf("%v hides what ended it", err)
+				if errors.Is(err, secret.ErrOutcomeUnknown) {
+					t.Errorf("%v is unknown, though GitHub responded", err)
 				}
 			})
 		})
@@ -473,7 +470,7 @@ func TestUnknownFate(t *testing.T) {
 			panic(http.ErrAbortHandler)
 		}, func(ctx context.Context, made *world) {
 			w = made
-			if err := put(ctx, w, nil); !errors.Is(err, secret.ErrOutcomeUnknown) || len(w.seen) != 1 {
+			if _, err := w.put(ctx, "A"); !errors.Is(err, secret.ErrOutcomeUnknown) || len(w.seen) != 1 {
 				t.Errorf("%v after %d tries", err, len(w.seen))
 			}
 		})
@@ -490,7 +487,7 @@ func TestUnknownFate(t *testing.T) {
 			ctx, cancel := context.WithCancel(ctx)
 			var wg sync.WaitGroup
 			wg.Go(func() {
-				if err := put(ctx, w, nil); !errors.Is(err, secret.ErrOutcomeUnknown) || !errors.Is(err, secret.ErrInterrupted) {
+				if _, err := w.put(ctx, "A"); !errors.Is(err, secret.ErrOutcomeUnknown) || !errors.Is(err, secret.ErrInterrupted) {
 					t.Errorf("%v", err)
 				}
 			})
@@ -638,8 +635,12 @@ func TestMessages(t *testing.T) {
 		}
 		with(t, time.Minute, "ghp_x", h, func(ctx context.Context, w *world) {
 			_, err := w.put(ctx, "A")
-			if full := "GitHub refused to store it: 422 " + want + " (request 8C1E:2F9B)"; err == nil || err.Error() != full {
-				t.Errorf("got %q, want %q", err, full)
+			e, ok := errors.AsType[*secret.Error](err)
+			if full := "put secret: 422 " + want; !ok || e.Error() != full {
+				t.Fatalf("got %q, want %q", err, full)
+			}
+			if e.RequestID != "8C1E:2F9B" {
+				t.Errorf("got the request id %q, want 8C1E:2F9B", e.RequestID)
 			}
 		})
 	}

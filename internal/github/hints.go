@@ -1,6 +1,7 @@
 package github
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -10,10 +11,12 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// tokenKind is what a token's prefix tells of it.
+// tokenKind is the kind of a token, by its prefix.
 //
 // https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/
 type tokenKind string
+
+const tokenLifetime = "An App token expires after one hour, and is revoked when the job that created it ends."
 
 const (
 	classic      tokenKind = "classic personal token"
@@ -44,9 +47,10 @@ var permissions = map[secret.Store]string{
 	secret.Agents:     "Agent secrets",
 }
 
-// wanted names the grant that a call needs. Who writes at all is told so from the
-// first refusal on, which is that of the key.
-func (c *Client) wanted(call *call) (permission, scope string) {
+// requiredGrant returns the permission and the classic scope to name in a hint. In
+// modes that write it is the write permission even for a failed read, so that the
+// user changes the token once.
+func (c *Client) requiredGrant(call *call) (permission, scope string) {
 	if call.store == "" {
 		return "the repository permission Metadata: read", "repo"
 	}
@@ -57,102 +61,139 @@ func (c *Client) wanted(call *call) (permission, scope string) {
 	return fmt.Sprintf("the organization permission %s: %s", permissions[call.store], level), "admin:org"
 }
 
-// explain adds what a refusal means and what to do. It costs no request: all of
-// it stands in the answer and in the token's prefix.
-func (c *Client) explain(e *Error, call *call, resp *http.Response) {
-	permission, scope := c.wanted(call)
-	kind := kindOf(c.token)
-	lower := strings.ToLower(e.Message)
-	switch {
-	case e.Status >= 300 && e.Status < 400:
-		e.cause = "A redirected write would be sent on as a read and store nothing, so none is followed."
-		e.advice = "Give the organization's present login in org, and the address in api_url that answers by itself."
-
-	case e.Status == http.StatusUnauthorized && c.worked():
-		e.cause = "The token worked earlier in this run: it has expired or was revoked since."
-		e.advice = "Create the token just before this step; an App's lives an hour, and is revoked when the job that made it ends."
-	case e.Status == http.StatusUnauthorized:
-		e.cause = fmt.Sprintf("GitHub does not know this %s: it is mistyped, expired or revoked, or was made for another server than api_url names.", kind)
-		e.advice = "Give a token that is valid now; an App's lives an hour, and is revoked when the job that made it ends."
-
-	case e.Status == http.StatusForbidden && (resp.Header.Get("X-GitHub-SSO") != "" || strings.Contains(lower, "saml")):
-		e.cause = "The organization enforces SAML single sign-on, and this token is not authorized for it."
-		e.advice = "Authorize the token for the organization in the settings of its owner (Configure SSO)."
-		if link := ssoLink(resp.Header.Get("X-GitHub-SSO")); link != "" {
-			e.advice = "Authorize the token for the organization at " + link
-		}
-	case e.Status == http.StatusForbidden && strings.Contains(lower, "by integration"):
-		e.cause = "This token is a workflow's GITHUB_TOKEN or an App's without the permission. GITHUB_TOKEN can never reach organization secrets."
-		e.advice = fmt.Sprintf("Use an App token with %s, or a personal token with %s.", permission, scope)
-	case e.Status == http.StatusForbidden && (strings.Contains(lower, "personal access token") || kind == fineGrained):
-		e.cause = "This fine-grained token lacks the permission, or no owner of the organization has approved it yet."
-		e.advice = fmt.Sprintf("Give it %s, with %s as its resource owner, and have it approved.", permission, c.org)
-	case e.Status == http.StatusForbidden:
-		e.cause = "The token's owner may not do this, or the token lacks the scope."
-		e.advice = fmt.Sprintf("Its owner must be an owner of %s, and a classic token needs the scope %s.", c.org, scope)
-		if scopes, ok := resp.Header["X-Oauth-Scopes"]; ok {
-			e.cause = fmt.Sprintf("The token has the scopes %s.", orNone(strings.Join(scopes, ", ")))
-		}
-
-	case e.Status == http.StatusNotFound && call.store != "" && !c.dotcom() && (call.store == secret.Codespaces || call.store == secret.Agents):
-		e.cause = fmt.Sprintf("%s is a GitHub Enterprise Server, which has no organization secrets for %s.", c.base.Host, call.store)
-		e.advice = fmt.Sprintf("Leave %s out of stores.", call.store)
-	case e.Status == http.StatusNotFound && call.store == "":
-		e.cause, e.advice = unseen(kind, resp.Header)
-	case e.Status == http.StatusNotFound:
-		e.cause = fmt.Sprintf("GitHub answers 404 both for what does not exist and for what the token can't see: there is no organization %s here, or this %s can't see its secrets.", c.org, kind)
-		e.advice = fmt.Sprintf("Check org and api_url; the token needs %s (classic: %s), and must belong to %s or a member of it.", permission, scope, c.org)
-
-	case e.Status == http.StatusConflict:
-		e.cause = "The secret's visibility is not selected, so it has no list of repositories."
-		e.advice = "Store it with visibility: selected first."
-	case e.Status == http.StatusUnprocessableEntity && call.method == http.MethodPut:
-		e.cause = "GitHub did not take the value, the key it was sealed to, or the list of repositories."
-		e.advice = "Check that every selected repository belongs to the organization, and seal again to its present key."
+// explain returns why a request was refused and what to do. It sends nothing: the
+// response and the token's prefix are enough.
+func (c *Client) explain(call *call, resp *http.Response, msg string) (cause, hint string) {
+	switch status := resp.StatusCode; {
+	case status >= 300 && status < 400:
+		return "Redirected writes are not followed, because they would be resent as GET and store nothing.",
+			"Set org to the organization's current login, and api_url to the final URL."
+	case status == http.StatusUnauthorized:
+		return c.explain401()
+	case status == http.StatusForbidden:
+		return c.explain403(call, resp.Header, strings.ToLower(msg))
+	case status == http.StatusNotFound:
+		return c.explain404(call, resp.Header)
+	case status == http.StatusConflict:
+		return "The secret's visibility is not selected, so it has no list of repositories.",
+			"Store it with visibility: selected first."
+	case status == http.StatusUnprocessableEntity && call.isWrite():
+		return "GitHub rejected the value, the key id or the repository list.",
+			"Check that every selected repository belongs to the organization, and seal again with the current key."
 	}
-	if needs := resp.Header.Get("X-Accepted-GitHub-Permissions"); needs != "" && (e.Status == http.StatusForbidden || e.Status == http.StatusNotFound) && kind != classic {
-		e.cause = strings.TrimSpace(e.cause + " GitHub wants " + strings.ReplaceAll(needs, ";", " or") + " here.")
+	return "", ""
+}
+
+func (c *Client) explain401() (cause, hint string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.tokenAccepted {
+		return "The token worked earlier in this run and has expired or been revoked since.",
+			"Create the token just before this step. " + tokenLifetime
 	}
-	if have, need := resp.Header.Get("X-OAuth-Scopes"), resp.Header.Get("X-Accepted-OAuth-Scopes"); need != "" && call.store != "" && e.Status >= 403 && e.Status <= 404 && (kind == classic || have != "") {
-		told := fmt.Sprintf("The token has the scopes %s.", orNone(have))
-		e.cause = strings.TrimSpace(strings.TrimSuffix(e.cause, told) + " " + strings.TrimSuffix(told, ".") + "; GitHub takes " + need + " here.")
+	return fmt.Sprintf("GitHub rejected this %s. It may be mistyped, expired, revoked, "+
+			"or issued by a different server than api_url.", kindOf(c.token)),
+		"Use a valid token. " + tokenLifetime
+}
+
+func (c *Client) explain403(call *call, header http.Header, msg string) (cause, hint string) {
+	permission, scope := c.requiredGrant(call)
+	grants := c.grants(call, header)
+	switch kind := kindOf(c.token); {
+	case header.Get("X-GitHub-SSO") != "" || strings.Contains(msg, "saml"):
+		hint = "Authorize the token for the organization in the settings of its owner (Configure SSO)."
+		if link := ssoLink(header.Get("X-GitHub-SSO")); link != "" {
+			hint = "Authorize the token for the organization at " + link
+		}
+		return "The organization enforces SAML single sign-on, and this token is not authorized for it.", hint
+	case strings.Contains(msg, "by integration"):
+		cause = "The token is the workflow's GITHUB_TOKEN, or an App token without the required permission."
+		return sentences(cause, grants), fmt.Sprintf("Use an App token with %s, or a personal token with %s. "+
+			"GITHUB_TOKEN can never access organization secrets.", permission, scope)
+	case strings.Contains(msg, "personal access token") || kind == fineGrained:
+		cause = "The fine-grained token lacks the permission, or no owner of the organization has approved it yet."
+		return sentences(cause, grants),
+			fmt.Sprintf("Give it %s, with %s as its resource owner, and have it approved.", permission, c.org)
+	}
+	if grants == "" {
+		grants = "The token's user may not do this, or the token lacks the scope."
+	}
+	return grants, fmt.Sprintf("Its user must be an owner of %s, and a classic token needs the scope %s.", c.org, scope)
+}
+
+func (c *Client) explain404(call *call, header http.Header) (cause, hint string) {
+	permission, scope := c.requiredGrant(call)
+	switch grants := c.grants(call, header); {
+	case call.store == "":
+		cause, hint = repositoryNotFoundHint(kindOf(c.token), header)
+		return sentences(cause, grants), hint
+	case !c.hasAllStores() && (call.store == secret.Codespaces || call.store == secret.Agents):
+		return fmt.Sprintf("%s is a GitHub Enterprise Server, which has no organization secrets for %s.",
+			c.base.Host, call.store), fmt.Sprintf("Remove %s from stores.", call.store)
+	default:
+		cause = fmt.Sprintf("GitHub returns 404 both for missing resources and for those the token cannot access: "+
+			"the organization %s does not exist, or this %s cannot access its secrets.", c.org, kindOf(c.token))
+		return sentences(cause, grants), fmt.Sprintf("Check org and api_url. The token needs %s (classic: %s), "+
+			"and must belong to %s or a member of it.", permission, scope, c.org)
 	}
 }
 
-// unseen tells, as far as GitHub lets anyone tell, a repository that the token
-// can't see from one that does not exist: both are 404s.
-func unseen(kind tokenKind, header http.Header) (cause, advice string) {
-	scopes, told := header["X-Oauth-Scopes"]
+// grants describes what the token has and what the request requires, as far as
+// the response's headers say.
+func (c *Client) grants(call *call, header http.Header) string {
+	if kindOf(c.token) != classic {
+		if required := header.Get("X-Accepted-GitHub-Permissions"); required != "" {
+			return "This request requires " + strings.ReplaceAll(required, ";", " or ") + "."
+		}
+	}
+	scopes, ok := header["X-Oauth-Scopes"]
+	if !ok || call.store == "" {
+		return ""
+	}
+	text := "The token has the scopes " + cmp.Or(strings.Join(scopes, ", "), "none")
+	if required := header.Get("X-Accepted-OAuth-Scopes"); required != "" {
+		text += "; this request requires " + required
+	}
+	return text + "."
+}
+
+// sentences joins those that are not empty.
+func sentences(list ...string) string {
+	return strings.Join(slices.DeleteFunc(list, func(s string) bool { return s == "" }), " ")
+}
+
+// repositoryNotFoundHint tells a repository that the token cannot access from one
+// that does not exist, as far as GitHub lets anyone tell: both are 404s.
+func repositoryNotFoundHint(kind tokenKind, header http.Header) (cause, hint string) {
+	scopes, ok := header["X-Oauth-Scopes"]
+	separator := func(r rune) bool { return r == ',' || r == ' ' }
 	switch {
-	case told && slices.Contains(strings.FieldsFunc(strings.Join(scopes, ","), func(r rune) bool { return r == ',' || r == ' ' }), "repo"):
-		return "The token has the scope repo, so it sees all that its owner sees: there is no such repository, or its owner has no access to it.",
-			"Check the name, and the access of the token's owner."
-	case told:
-		return "Without the scope repo a classic token sees public repositories alone: this is a private one, or there is none of that name.",
+	case ok && slices.Contains(strings.FieldsFunc(strings.Join(scopes, ","), separator), "repo"):
+		return "The token has the scope repo, so it can access all repositories of its user: " +
+				"this one does not exist, or its user cannot access it.",
+			"Check the name and the access of the token's user."
+	case ok:
+		return "A classic token without the repo scope cannot see private repositories. " +
+				"Either this repository is private or it does not exist.",
 			"Give the token the scope repo, or check the name."
 	case kind == fineGrained || kind == installation:
-		return "GitHub answers 404 both for what does not exist and for what the token was not given.",
+		return "GitHub returns 404 both for missing repositories and for those the token cannot access.",
 			"Check the name, and that the token, or the App's installation, has access to that repository."
 	}
-	return "GitHub answers 404 both for what does not exist and for what the token can't see.",
-		"Check the name, and that the token sees that repository; a classic one needs the scope repo for a private one."
+	return "GitHub returns 404 both for missing repositories and for those the token cannot access.",
+		"Check the name and the token's access; a classic token needs the scope repo for a private repository."
 }
 
-func orNone(s string) string {
-	if s == "" {
-		return "none"
-	}
-	return s
-}
-
-// dotcom reports whether the API is github.com's or GHE.com's, which have all
-// stores. Loopback counts as neither's, and gets no talk of GHES.
-func (c *Client) dotcom() bool {
+// hasAllStores reports whether the API is that of github.com or GHE.com, which
+// have all stores. Loopback hosts (tests) count as having them unless their path is
+// that of a GitHub Enterprise Server.
+func (c *Client) hasAllStores() bool {
 	host := c.base.Hostname()
 	return host == "api.github.com" || strings.HasSuffix(host, ".ghe.com") || !strings.HasPrefix(c.base.Path, "/api/")
 }
 
-// ssoLink reads "required; url=…".
+// ssoLink reads the URL of the header value "required; url=…". It returns "" if
+// there is none that is safe to show.
 func ssoLink(header string) string {
 	_, link, ok := strings.Cut(header, "url=")
 	if u, err := url.Parse(strings.TrimSpace(link)); ok && err == nil && u.Scheme == "https" && u.User == nil {

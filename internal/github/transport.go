@@ -18,33 +18,33 @@ import (
 )
 
 const (
-	// maxAnswerBytes is far above GitHub's largest page (about 1 MB), and bounds
-	// a server that never ends its answer.
-	maxAnswerBytes = 16 << 20
-	// maxDrain is what is read of an answer to a write, whose status says all.
-	maxDrain     = 4 << 10
-	maxRedirects = 5
+	// maxResponseBytes is far above GitHub's largest page (about 1 MB). It bounds a
+	// response that never ends.
+	maxResponseBytes = 16 << 20
+	// maxDrainBytes bounds what is read of the response to a write.
+	maxDrainBytes = 4 << 10
+	maxRedirects  = 5
 )
 
 var (
-	errOtherOrigin  = errors.New("redirected to another host, which must not get the token")
-	errManyHops     = errors.New("redirected too often")
-	errAnswerTooBig = errors.New("the answer is larger than 16 MiB")
+	errCrossOriginRedirect = errors.New("redirected to another host, which must not receive the token")
+	errTooManyRedirects    = errors.New("too many redirects")
+	errResponseTooLarge    = errors.New("the response is larger than 16 MiB")
 )
 
-// Network is the way to GitHub.
+// Network is how to reach GitHub.
 type Network struct {
-	// Getenv gives HTTPS_PROXY, HTTP_PROXY and NO_PROXY, in either case.
+	// Getenv returns HTTPS_PROXY, HTTP_PROXY and NO_PROXY, in either case.
 	Getenv func(string) string
-	// CACertificates are trusted beside the system's.
+	// CACertificates are trusted in addition to the system's.
 	CACertificates []*x509.Certificate
 	// Dial is nil for the system's network.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
-// transport adds the token to requests that stay on the API's origin, refuses
-// all others, counts, and bounds what is read. go-github's WithAuthToken adds
-// the token on every hop, to other hosts too.
+// transport adds the token to requests to the API's origin and refuses all others.
+// It counts requests and bounds responses. go-github's WithAuthToken would add the
+// token on every redirect, to other hosts too.
 type transport struct {
 	inner    *http.Transport
 	origin   string
@@ -57,7 +57,7 @@ func newTransport(n Network, base *url.URL, token string) (*transport, error) {
 		ForceAttemptHTTP2:     true,
 		DialContext:           n.Dial,
 		TLSHandshakeTimeout:   10 * time.Second,
-		MaxIdleConnsPerHost:   readsAtOnce,
+		MaxIdleConnsPerHost:   MaxConcurrentReads,
 		IdleConnTimeout:       30 * time.Second,
 		ExpectContinueTimeout: time.Second,
 		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
@@ -91,8 +91,8 @@ func newTransport(n Network, base *url.URL, token string) (*transport, error) {
 	return &transport{inner: inner, origin: origin(base), token: token}, nil
 }
 
-// proxyFunc reads the proxy variables from the environment that was handed in;
-// http.ProxyFromEnvironment would read the process's, once for ever.
+// proxyFunc reads the proxy variables with getenv; http.ProxyFromEnvironment would
+// read those of the process, and only once.
 func proxyFunc(getenv func(string) string) (func(*url.URL) (*url.URL, error), error) {
 	either := func(name string) string {
 		if v := getenv(name); v != "" {
@@ -100,7 +100,9 @@ func proxyFunc(getenv func(string) string) (func(*url.URL) (*url.URL, error), er
 		}
 		return getenv(strings.ToLower(name))
 	}
-	config := httpproxy.Config{HTTPProxy: either("HTTP_PROXY"), HTTPSProxy: either("HTTPS_PROXY"), NoProxy: either("NO_PROXY")}
+	config := httpproxy.Config{
+		HTTPProxy: either("HTTP_PROXY"), HTTPSProxy: either("HTTPS_PROXY"), NoProxy: either("NO_PROXY"),
+	}
 	for name, value := range map[string]string{"HTTP_PROXY": config.HTTPProxy, "HTTPS_PROXY": config.HTTPSProxy} {
 		if value == "" {
 			continue
@@ -110,7 +112,7 @@ func proxyFunc(getenv func(string) string) (func(*url.URL) (*url.URL, error), er
 			continue
 		}
 		if u, err := url.Parse("http://" + value); err != nil || u.Hostname() == "" {
-			return nil, fmt.Errorf("the environment variable %s is not a proxy's address, such as http://proxy.example:3128", name)
+			return nil, fmt.Errorf("environment variable %s: not a proxy URL such as http://proxy.example:3128", name)
 		}
 	}
 	return config.ProxyFunc(), nil
@@ -120,7 +122,7 @@ func proxyFunc(getenv func(string) string) (func(*url.URL) (*url.URL, error), er
 type proxyError struct{ status int }
 
 func (e *proxyError) Error() string {
-	return fmt.Sprintf("the proxy answered %d %s", e.status, http.StatusText(e.status))
+	return fmt.Sprintf("the proxy returned %d %s", e.status, http.StatusText(e.status))
 }
 
 func origin(u *url.URL) string {
@@ -134,7 +136,7 @@ func origin(u *url.URL) string {
 // RoundTrip implements http.RoundTripper.
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if origin(req.URL) != t.origin {
-		return nil, errOtherOrigin
+		return nil, errCrossOriginRedirect
 	}
 	t.requests.Add(1)
 	req = req.Clone(req.Context())
@@ -145,7 +147,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	resp.Body = &boundedBody{ReadCloser: resp.Body, left: maxAnswerBytes}
+	resp.Body = &boundedBody{ReadCloser: resp.Body, left: maxResponseBytes}
 	return resp, nil
 }
 
@@ -156,22 +158,22 @@ type boundedBody struct {
 
 func (b *boundedBody) Read(p []byte) (int, error) {
 	if b.left <= 0 {
-		return 0, errAnswerTooBig
+		return 0, errResponseTooLarge
 	}
 	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left)])
 	b.left -= int64(n)
 	return n, err
 }
 
-// checkRedirect lets a read follow a renamed repository; to another origin the
-// transport does not go. A write is never redirected: http.Client would send it
-// on as a GET, which succeeds and stores nothing.
+// checkRedirect lets a read follow a renamed repository; the transport refuses
+// other origins. A write is never redirected: http.Client would resend it as a
+// GET, which succeeds and stores nothing.
 func checkRedirect(req *http.Request, via []*http.Request) error {
 	switch {
 	case via[0].Method != http.MethodGet:
 		return http.ErrUseLastResponse
 	case len(via) > maxRedirects:
-		return errManyHops
+		return errTooManyRedirects
 	}
 	return nil
 }

@@ -37,8 +37,8 @@ func TestProxy(t *testing.T) {
 		{"not excepted by another domain", env{"HTTPS_PROXY": "http://proxy.test", "NO_PROXY": ".corp.test"}, "https://ghecorp.test/", "http://proxy.test"},
 		{"excepted by network", env{"HTTPS_PROXY": "http://proxy.test", "NO_PROXY": "10.0.0.0/8"}, "https://10.1.2.3/api/v3/", ""},
 		{"all excepted", env{"HTTPS_PROXY": "http://proxy.test", "NO_PROXY": "*"}, "https://api.github.com/", ""},
-		{"broken", env{"HTTPS_PROXY": "http://bot:Sesame-Open@%zz"}, "https://api.github.com/", "HTTPS_PROXY is not a proxy's address"},
-		{"broken, for http", env{"http_proxy": "://Sesame-Open"}, "https://api.github.com/", "HTTP_PROXY is not a proxy's address"},
+		{"broken", env{"HTTPS_PROXY": "http://bot:Sesame-Open@%zz"}, "https://api.github.com/", "HTTPS_PROXY: not a proxy URL"},
+		{"broken, for http", env{"http_proxy": "://Sesame-Open"}, "https://api.github.com/", "HTTP_PROXY: not a proxy URL"},
 	} {
 		proxy, err := proxyFunc(func(name string) string { return test.env[name] })
 		got := ""
@@ -87,12 +87,12 @@ func TestUnreadable(t *testing.T) {
 		ask        func(context.Context, *world) error
 		want       string
 	}{
-		{"a site, not the API", "<html>Sign in</html>", look, "its answer is not JSON as its API describes it"},
+		{"a site, not the API", "<html>Sign in</html>", look, "get secret: unexpected response: not JSON as GitHub's API describes it"},
 		{"nothing", "", look, "not JSON"},
-		{"another secret", `{"name":"B","visibility":"all"}`, look, "GitHub's answer is about another secret"},
-		{"an unknown visibility", `{"name":"A","visibility":"internal"}`, look, `a visibility that this version does not know: must be all, private or selected, not "internal"`},
+		{"another secret", `{"name":"B","visibility":"all"}`, look, "a different secret"},
+		{"an unknown visibility", `{"name":"A","visibility":"internal"}`, look, `visibility must be all, private or selected, not "internal"`},
 		{"an unknown visibility in a list", `{"total_count":1,"secrets":[{"name":"A","visibility":""}]}`, list, `must be all, private or selected, not ""`},
-		{"a list of text", `{"total_count":1,"secrets":"Correct-Horse"}`, list, "not what its API describes"},
+		{"a list of text", `{"total_count":1,"secrets":"Correct-Horse"}`, list, "not what GitHub's API describes"},
 		{"a list without a count", `{"repositories":[]}`, selected, "no total_count"},
 		{"a count without end", `{"total_count":1000000000000,"repositories":[]}`, selected, "a list of 10000000000 pages"},
 		{"no key", `{}`, key, "key_id: empty"},
@@ -131,7 +131,7 @@ func TestSSOLink(t *testing.T) {
 
 // TestServers tells an Enterprise Server from what has every store.
 func TestServers(t *testing.T) {
-	for address, dotcom := range map[string]bool{
+	for address, all := range map[string]bool{
 		"https://api.github.com/": true, "https://api.octo.ghe.com/": true, "http://127.0.0.1:8080/": true,
 		"https://ghe.example/api/v3/": false, "http://127.0.0.1/api/v3/": false, "https://github.api.corp/api/v3/": false,
 	} {
@@ -143,7 +143,7 @@ func TestServers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := c.dotcom(); got != dotcom {
+		if got := c.hasAllStores(); got != all {
 			t.Errorf("%s: %v", address, got)
 		}
 	}
@@ -183,7 +183,7 @@ func TestOrigin(t *testing.T) {
 		if err == nil {
 			_ = resp.Body.Close()
 		}
-		if want := map[bool]error{true: errDialled, false: errOtherOrigin}[same]; !errors.Is(err, want) {
+		if want := map[bool]error{true: errDialled, false: errCrossOriginRedirect}[same]; !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", address, err, want)
 		}
 	}

@@ -10,38 +10,34 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// explained is an error that knows more than its fact.
-type explained interface {
-	error
-	Cause() string
-	Advice() string
-}
-
 func causeOf(err error) string {
-	if e, ok := errors.AsType[explained](err); ok {
-		return e.Cause()
+	if e, ok := errors.AsType[*secret.Error](err); ok {
+		return e.Cause
 	}
 	return ""
 }
 
 func adviceOf(err error) string {
-	if e, ok := errors.AsType[explained](err); ok {
-		return e.Advice()
+	if e, ok := errors.AsType[*secret.Error](err); ok {
+		return e.Hint
 	}
 	return ""
 }
 
-// fact is what an error says but for GitHub's request id, which no two answers
-// share.
+// fact is what an error says but for GitHub's request id and the attempts.
 func fact(err error) string {
-	text := err.Error()
-	if e, ok := errors.AsType[interface {
-		error
-		RequestID() string
-	}](err); ok {
-		text = strings.Replace(text, " (request "+e.RequestID()+")", "", 1)
+	if e, ok := err.(*secret.Error); ok { //nolint:errorlint // a wrapped one has a text of its own
+		return e.Fact()
 	}
-	return text
+	return err.Error()
+}
+
+// full is the error with GitHub's request id.
+func full(err error) string {
+	if e, ok := errors.AsType[*secret.Error](err); ok && e.RequestID != "" {
+		return err.Error() + " (request " + e.RequestID + ")"
+	}
+	return err.Error()
 }
 
 // alike puts failures together of which key says the same, each where the first
@@ -73,7 +69,7 @@ func (r *Reporter) failures(run Run, left, lost []secret.Result) {
 			break
 		}
 		told += len(group)
-		r.annotate("error", append([]string{headings(group) + ": " + group[0].Err.Error()}, rest(group[0], len(group))...)...)
+		r.annotate("error", append([]string{headings(group) + ": " + full(group[0].Err)}, rest(group[0], len(group))...)...)
 	}
 }
 
@@ -114,7 +110,7 @@ func aftermath(run Run, o secret.Result, n int, left, lost bool) (lines []string
 // reason says in the log's row why one secret failed, or which one before it
 // failed for the same reason.
 func (r *Reporter) reason(o secret.Result) string {
-	why := cmp.Or(causeOf(o.Err), o.Err.Error())
+	why := cmp.Or(causeOf(o.Err), full(o.Err))
 	key := cmp.Or(causeOf(o.Err), fact(o.Err))
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -53,7 +53,7 @@ func (r *Reporter) row(o secret.Result) row {
 		out.Visibility = string(o.Access.Visibility)
 	}
 	if o.Err != nil {
-		out.Error = r.line(o.Err.Error())
+		out.Error = r.line(full(o.Err))
 	}
 	if a := o.Check; a != nil {
 		out.Exists, out.Due = &a.Exists, &a.Due

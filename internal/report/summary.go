@@ -138,7 +138,7 @@ func (r *Reporter) failed(run Run, outcomes []secret.Result) (sections []section
 	}) {
 		first := group[0]
 		text := fmt.Sprintf("**%s: %s**\n\n", r.md(headings(group)), first.Operation)
-		for _, line := range []string{first.Err.Error(), causeOf(first.Err), adviceOf(first.Err)} {
+		for _, line := range []string{full(first.Err), causeOf(first.Err), adviceOf(first.Err)} {
 			if line != "" {
 				text += r.md(line) + "\n\n"
 			}

@@ -1,11 +1,11 @@
-// Package upsert carries sealed values to GitHub without changing who may read
-// them.
+// Package upsert stores sealed values without changing who may read them.
 //
-// It owns the order of things: names are resolved, keys fetched and all values
-// sealed before the first write; what is kept is read at most a minute before
-// its write; a value sealed to a key that has been rotated is sealed again. How
-// long to wait for a fault, and how fast to write, is GitHub's side: package
-// github. Outcomes carry no Value.
+// A run resolves repository names, fetches public keys and reads existing secrets
+// (prefetch), seals all values, so that none is lost whatever happens to its
+// write, and then writes, each item in one loop over its attempts. What is
+// preserved is read at most maxSnapshotAge before its write (snapshot.go); what
+// to write is decided by a pure function (plan.go). Retries and the write rate
+// are package github's.
 package upsert
 
 import (
@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"sync"
 	"time"
@@ -24,211 +25,157 @@ import (
 )
 
 const (
-	// writesAtOnce follows GitHub's advice against many writes side by side.
-	writesAtOnce = 4
-	// fresh is how old what is kept may be when it is written back.
-	fresh = time.Minute
-	// maxReads bounds reading again what took too long to read.
+	// maxConcurrentWrites follows GitHub's advice against many concurrent writes.
+	maxConcurrentWrites = 4
+	// maxReads limits reading again what was out of date when it arrived.
 	maxReads = 3
-	// maxReseals bounds a server that tells another key after every write.
+	// maxReseals limits sealing again for a server that returns a new key each time.
 	maxReseals = 3
 )
 
-// GitHub is what upsert needs of package github's Client.
+// Attempts ranges over the attempts at a write; see github.Attempts.
+type Attempts = iter.Seq2[func(seal.Sealed, secret.Access) (created bool, err error), error]
+
+// GitHub is the part of github.Client that a Job needs.
 type GitHub interface {
+	Finder
+	WithRetryBudget(context.Context) context.Context
 	PublicKey(context.Context, secret.Store) (seal.PublicKey, error)
 	Secret(context.Context, secret.Store, secret.Name) (secret.Existing, error)
-	Secrets(ctx context.Context, store secret.Store, maxPages int) (list []secret.Existing, complete bool, err error)
+	Secrets(ctx context.Context, store secret.Store, limit int) (list []secret.Existing, complete bool, err error)
 	SelectedRepositories(context.Context, secret.Store, secret.Name) (list []secret.Repository, hidden int, err error)
-	Put(ctx context.Context, store secret.Store, name secret.Name, prepare func(context.Context) (seal.Sealed, secret.Access, error)) (created bool, err error)
-	SetRepositories(ctx context.Context, store secret.Store, name secret.Name, prepare func(context.Context) (secret.Access, error)) error
+	Put(context.Context, secret.Store, secret.Name) Attempts
+	SetRepositories(context.Context, secret.Store, secret.Name) Attempts
 }
 
-// Want is the access that was asked for.
-type Want struct {
-	// Visibility is empty where what stands is kept, and a new secret private.
-	Visibility secret.Visibility
-	// Replace says that Repositories take the place of the standing list.
-	Replace      bool
-	Repositories []secret.Repository
-}
-
-// known is the access that a write gives whatever stands, and whether it is such.
-func (w Want) known() (secret.Access, bool) {
-	switch {
-	case w.Visibility == secret.Selected && w.Replace:
-		return secret.Access{Visibility: secret.Selected, Repositories: w.Repositories}, true
-	case w.Visibility == secret.All, w.Visibility == secret.Private:
-		return secret.Access{Visibility: w.Visibility}, true
-	}
-	return secret.Access{}, false
-}
-
-// keeps reports whether what stands has to be known before a write: to keep it,
-// or to tell what the write changes.
-func (w Want) keeps() bool { return w.Visibility == "" || w.Visibility == secret.Selected }
-
-// decide says which access a write gives to a secret that stands like that.
-func (w Want) decide(standing secret.Existing) (secret.Access, error) {
-	if access, ok := w.known(); ok {
-		return access, nil
-	}
-	switch {
-	case w.Visibility == secret.Selected && !standing.Exists:
-		return secret.Access{}, &refusal{
-			fact:   "visibility selected was asked for without a list, and the secret does not exist yet",
-			advice: "Name the repositories in selected_repositories, or say none for the empty list.",
-		}
-	case w.Visibility == secret.Selected && standing.Access.Visibility != secret.Selected:
-		return secret.Access{}, &refusal{
-			fact:   fmt.Sprintf("visibility selected was asked for without a list, and the secret that stands is %s, so it has none to keep", standing.Access.Visibility),
-			advice: "Name the repositories in selected_repositories, or say none for the empty list.",
-		}
-	case !standing.Exists:
-		return secret.Access{Visibility: secret.Private}, nil
-	case standing.Hidden != 0:
-		return secret.Access{}, &refusal{
-			fact:   fmt.Sprintf("GitHub counts %d selected repositories and shows %d to this token; writing those back would take the others away", len(standing.Access.Repositories)+standing.Hidden, len(standing.Access.Repositories)),
-			cause:  "A classic token needs the scope repo to see private repositories; a fine-grained or App token sees those it was given.",
-			advice: "Use a token that sees every selected repository, or name the whole list in selected_repositories.",
-		}
-	}
-	return standing.Access, nil
-}
-
-// refusal is a write that we do not make.
-type refusal struct {
-	fact, cause, advice string
-	kind                error // one of package secret's, or nil
-}
-
-func (r *refusal) Error() string  { return "not written: " + r.fact }
-func (r *refusal) Unwrap() error  { return r.kind }
-func (r *refusal) Cause() string  { return r.cause }
-func (r *refusal) Advice() string { return r.advice }
-
-// Item is one secret in one store. It has a Value, or it came sealed, or an
-// earlier run has Done it.
+// Item is one secret in one store. It has a Value, a Sealed value, or a Stored
+// result.
 type Item struct {
 	Store secret.Store
 	Name  secret.Name
 
 	Value  secret.Value
 	Sealed seal.Sealed
-
-	Done           secret.Operation
-	DoneVisibility secret.Visibility
+	// Stored is the result of an earlier run that stored the item, or nil.
+	Stored *secret.Result
 }
 
-// cameSealed reports whether there is no plaintext to seal again.
-func (i Item) cameSealed() bool { return i.Sealed.EncryptedValue != "" }
+// isSealed reports whether there is no plaintext to seal again.
+func (i Item) isSealed() bool { return i.Sealed.EncryptedValue != "" }
 
-// Job is a run's worth of items.
+// Job describes a run.
 type Job struct {
 	GitHub GitHub
 	Rand   io.Reader
 	Items  []Item // in input order
-	// Resolve says what access is wanted, looking names up. It runs beside the
-	// key fetch, and where it fails nothing is written.
-	Resolve func(context.Context) (Want, error)
-	// NeedsStanding tells, before Resolve has run, that what stands will be read.
-	NeedsStanding bool
-	DryRun        bool
-	// AccessOnly replaces the lists of selected repositories and nothing else.
-	AccessOnly bool
-	// Note takes a line about what is out of the ordinary.
-	Note func(string)
-	// Told is called with each outcome as it comes, one at a time.
-	Told func(secret.Result)
+	// Visibility is empty if existing secrets keep their access.
+	Visibility secret.Visibility
+	// Selection is the repositories that replace the existing list; nil if none
+	// are given. If it cannot be resolved, nothing is written.
+	Selection *secret.Selection
+	// ListOnly writes the lists of selected repositories and nothing else.
+	ListOnly bool
+	DryRun   bool
+	// WritesPerMinute and MaxConcurrentReads are package github's limits.
+	WritesPerMinute, MaxConcurrentReads int
+	// Log and Warn receive lines about what is out of the ordinary.
+	Log, Warn func(string)
+	// OnResult is called with each result as it completes. Calls are serialized.
+	OnResult func(secret.Result)
 }
 
-// run is a Job under way.
-type run struct {
+// executor is a Job that is running.
+type executor struct {
 	Job
-	want     Want
-	keys     map[secret.Store]*keyring
-	shelves  map[secret.Store]*shelf
-	sealed   []seal.Sealed
-	mu       sync.Mutex
-	outcomes []secret.Result
+	desired   desired
+	keys      map[secret.Store]*publicKeyCache
+	snapshots map[secret.Store]*snapshotCache
+	sealed    []seal.Sealed
+	mu        sync.Mutex
+	results   []secret.Result
 }
 
-// Run seals every item, then stores them a few at a time. The outcomes are in
-// input order, one for each item whatever happened.
+// Run seals every item, then stores them, a few at a time. The results are in
+// input order, one for each item.
 func (j Job) Run(ctx context.Context) []secret.Result {
-	r := &run{
-		Job: j, keys: map[secret.Store]*keyring{}, shelves: map[secret.Store]*shelf{},
-		sealed: make([]seal.Sealed, len(j.Items)), outcomes: make([]secret.Result, len(j.Items)),
+	e := &executor{
+		Job: j, desired: desired{visibility: j.Visibility, listOnly: j.ListOnly},
+		keys: map[secret.Store]*publicKeyCache{}, snapshots: map[secret.Store]*snapshotCache{},
+		sealed: make([]seal.Sealed, len(j.Items)), results: make([]secret.Result, len(j.Items)),
 	}
+	budgets := make([]context.Context, len(j.Items))
 	for i, item := range j.Items {
-		r.outcomes[i] = secret.Result{Store: item.Store, Name: item.Name, Operation: secret.Failed}
-		if item.Done != "" {
+		budgets[i] = j.GitHub.WithRetryBudget(ctx)
+		e.results[i] = secret.Result{Store: item.Store, Name: item.Name, Operation: secret.Failed}
+		if item.Stored != nil {
 			continue
 		}
-		if r.keys[item.Store] == nil {
-			r.keys[item.Store] = &keyring{github: j.GitHub, store: item.Store, lock: newLock()}
-			r.shelves[item.Store] = newShelf(j.GitHub, item.Store)
+		if e.keys[item.Store] == nil {
+			e.keys[item.Store] = &publicKeyCache{github: j.GitHub, store: item.Store, lock: newLock()}
+			e.snapshots[item.Store] = newSnapshotCache(j.GitHub, item.Store, j.WritesPerMinute)
 		}
-		r.shelves[item.Store].left++
+		e.snapshots[item.Store].pending++
 	}
-	resolveErr := r.lookUp(ctx)
-	sealErrs := r.sealAll()
+	resolveErr := e.prefetch(ctx, budgets)
+	sealErrs := e.sealAll()
 
 	group := errgroup.Group{}
-	group.SetLimit(writesAtOnce)
+	group.SetLimit(maxConcurrentWrites)
 	for i, item := range j.Items {
-		if item.Done != "" {
-			r.tell(i, func(o *secret.Result) {
-				o.Operation, o.KeyID, o.Access.Visibility = item.Done, item.Sealed.KeyID, item.DoneVisibility
+		err := sealErrs[i]
+		if err == nil {
+			err = resolveErr
+		}
+		switch {
+		case item.Stored != nil:
+			e.finish(i, func(r *secret.Result) {
+				*r = *item.Stored
+				r.Store, r.Name = item.Store, item.Name
 			})
-			continue
+		case err != nil:
+			e.finish(i, func(r *secret.Result) { r.Err = err })
+		default:
+			group.Go(func() error {
+				e.store(budgets[i], i)
+				return nil
+			})
 		}
-		if err := firstError(sealErrs[i], resolveErr); err != nil {
-			r.tell(i, func(o *secret.Result) { o.Err = err })
-			continue
-		}
+	}
+	_ = group.Wait()
+	return e.results
+}
+
+var errSkipped = &secret.Error{Problem: "skipped: the run was cancelled", Is: []error{secret.ErrInterrupted}}
+
+// prefetch requests concurrently all that is needed before the first write: the
+// repositories, each store's key and the first existing secrets. It returns why
+// the repositories could not be resolved; other errors come up with each item.
+func (e *executor) prefetch(ctx context.Context, budgets []context.Context) (resolveErr error) {
+	var group errgroup.Group
+	needsExisting := e.desired.needsExisting() || e.DryRun
+	if e.Selection != nil {
 		group.Go(func() error {
-			if ctx.Err() != nil {
-				r.tell(i, func(o *secret.Result) { o.Err = errNotTried })
-			} else if j.DryRun {
-				r.rehearse(ctx, i)
-			} else {
-				r.store(ctx, i)
+			r := resolver{github: e.GitHub, selection: *e.Selection, maxConcurrent: e.MaxConcurrentReads}
+			r.log, r.warn = e.Log, e.Warn
+			list, err := r.resolve(ctx)
+			if resolveErr = err; err == nil {
+				e.desired.replace, e.desired.repositories = true, list
 			}
 			return nil
 		})
 	}
-	_ = group.Wait()
-	return r.outcomes
-}
-
-var errNotTried = fmt.Errorf("%w: not tried, since the run was told to end", secret.ErrInterrupted)
-
-// lookUp asks for all that has to be known before the first write, side by side:
-// the names, each store's key, and what stands.
-func (r *run) lookUp(ctx context.Context) (resolveErr error) {
-	var group errgroup.Group
-	group.Go(func() error {
-		if r.want, resolveErr = r.Resolve(ctx); resolveErr != nil {
-			r.want = Want{} // half of what was asked for is nothing to go by
-		}
-		return nil
-	})
-	for store := range r.keys {
-		if r.needsKey(store) {
+	for store := range e.keys {
+		if e.needsKey(store) {
 			group.Go(func() error {
-				_, _ = r.keys[store].get(ctx) // an error is kept for each item
+				e.keys[store].fetch(ctx)
 				return nil
 			})
 		}
-		if r.NeedsStanding || r.DryRun {
+		if needsExisting {
 			group.Go(func() error {
-				for _, item := range r.Items {
-					if item.Store == store && item.Done == "" {
-						_, _, _ = r.shelves[store].get(ctx, item.Name) // it is asked again where it matters
-						break
-					}
-				}
+				i := slices.IndexFunc(e.Items, func(it Item) bool { return it.Store == store && it.Stored == nil })
+				// The result stays in the cache; an error comes up again with the item.
+				_, _, _ = e.snapshots[store].get(budgets[i], e.Items[i].Name)
 				return nil
 			})
 		}
@@ -237,217 +184,200 @@ func (r *run) lookUp(ctx context.Context) (resolveErr error) {
 	return resolveErr
 }
 
-func (r *run) needsKey(store secret.Store) bool {
-	return !r.AccessOnly && slices.ContainsFunc(r.Items, func(item Item) bool {
-		return item.Store == store && item.Done == "" && (!item.cameSealed() || r.DryRun)
+// needsKey reports whether any item of the store must be sealed, or, in a dry run,
+// its key checked.
+func (e *executor) needsKey(store secret.Store) bool {
+	return !e.ListOnly && slices.ContainsFunc(e.Items, func(item Item) bool {
+		return item.Store == store && item.Stored == nil && (!item.isSealed() || e.DryRun)
 	})
 }
 
-// sealAll seals every value, so that none is lost whatever happens to its write.
-func (r *run) sealAll() []error {
-	errs := make([]error, len(r.Items))
-	for i, item := range r.Items {
-		switch {
-		case item.Done != "" || r.AccessOnly:
+// sealAll seals every value before the first write, so that none is lost.
+func (e *executor) sealAll() []error {
+	errs := make([]error, len(e.Items))
+	access, _ := e.desired.fixed()
+	for i, item := range e.Items {
+		if item.Stored != nil || e.ListOnly {
 			continue
-		case item.cameSealed():
-			r.sealed[i] = item.Sealed
-		default:
-			key, err := r.keys[item.Store].known()
+		}
+		sealed := item.Sealed
+		if !item.isSealed() {
+			key, err := e.keys[item.Store].cached()
 			if err == nil {
-				r.sealed[i], err = seal.Seal(r.Rand, key, item.Value)
+				sealed, err = seal.Seal(e.Rand, key, item.Value)
 			}
 			errs[i] = err
 		}
-		r.keep(i)
+		e.recordSealed(i, sealed)
+		e.results[i].Access = access // if known, for whoever stores it manually
 	}
 	return errs
 }
 
-// keep copies what is sealed to the outcome, until it is stored, and what access
-// it was to get as far as that is known by now.
-func (r *run) keep(i int) {
-	o := &r.outcomes[i]
-	o.Access, _ = r.want.known()
-	o.KeyID, o.PublicKey, o.EncryptedValue = r.sealed[i].KeyID, r.sealed[i].PublicKey, r.sealed[i].EncryptedValue
+// recordSealed sets what is sent, and what is saved unless it is stored.
+func (e *executor) recordSealed(i int, sealed seal.Sealed) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.sealed[i] = sealed
+	r := &e.results[i]
+	r.KeyID, r.PublicKey, r.EncryptedValue = sealed.KeyID, sealed.PublicKey, sealed.EncryptedValue
 }
 
-// tell completes an outcome and passes it on.
-func (r *run) tell(i int, change func(*secret.Result)) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	change(&r.outcomes[i])
-	if r.Told != nil {
-		r.Told(r.outcomes[i])
-	}
-}
-
-// store writes one item, sealing again where the key was rotated in between.
-func (r *run) store(ctx context.Context, i int) {
-	item := r.Items[i]
-	var access secret.Access
-	var change secret.Change
-	prepare := func(ctx context.Context) (sealed seal.Sealed, _ secret.Access, err error) {
-		access, change, err = r.access(ctx, item)
-		return r.sealed[i], access, err
-	}
-	for reseals := 0; ; reseals++ {
-		var created bool
-		var err error
-		if r.AccessOnly {
-			err = r.GitHub.SetRepositories(ctx, item.Store, item.Name, func(ctx context.Context) (secret.Access, error) {
-				_, access, err := prepare(ctx)
-				return access, err
-			})
-		} else {
-			created, err = r.GitHub.Put(ctx, item.Store, item.Name, prepare)
-		}
-		if !r.AccessOnly && errors.Is(err, secret.ErrUnprocessable) && reseals < maxReseals {
-			again, keyErr := r.sealAgain(ctx, i)
-			if again {
-				continue
-			}
-			if keyErr != nil {
-				err = keyErr
-			}
-		}
-		r.shelves[item.Store].wrote()
-		r.tell(i, func(o *secret.Result) {
-			if o.Change, o.Err = change, err; access.Visibility != "" {
-				o.Access = access
-			}
-			switch {
-			case errors.Is(err, secret.ErrOutcomeUnknown):
-				o.Operation = secret.Unknown
-			case err != nil:
-				o.Operation = secret.Failed
-			case created:
-				o.Operation, o.EncryptedValue = secret.Created, ""
-			default:
-				o.Operation, o.EncryptedValue = secret.Updated, ""
-			}
-		})
-		return
+// finish completes a result and passes it on.
+func (e *executor) finish(i int, change func(*secret.Result)) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	change(&e.results[i])
+	if e.OnResult != nil {
+		e.OnResult(e.results[i])
 	}
 }
 
-// sealAgain looks whether the store's key is another by now, after GitHub did
-// not take what was sealed. What came sealed can't be sealed again; the error
-// says so and names both keys.
-func (r *run) sealAgain(ctx context.Context, i int) (again bool, err error) {
-	item, old := r.Items[i], r.sealed[i]
-	key, err := r.keys[item.Store].after(ctx, old)
-	if err != nil {
-		// GitHub's 422 is the news; that the key could not be asked for is not.
-		return false, nil
+// store writes one item, or in a dry run makes the same plan and sends nothing.
+func (e *executor) store(ctx context.Context, i int) {
+	var (
+		plan plan
+		op   secret.Operation
+		err  error
+	)
+	switch {
+	case ctx.Err() != nil:
+		op, err = secret.Failed, errSkipped
+	case e.DryRun:
+		plan, op, err = e.dryRun(ctx, i)
+	default:
+		plan, op, err = e.write(ctx, i)
+		e.snapshots[e.Items[i].Store].markDone()
 	}
-	if item.cameSealed() {
-		if key.ID() == old.KeyID {
-			return false, nil
+	e.finish(i, func(r *secret.Result) {
+		r.Operation, r.Change, r.Err = op, plan.change, err
+		if plan.access.Visibility != "" {
+			r.Access = plan.access
 		}
-		return false, keyMismatch(item.Store, old.KeyID, key.ID())
-	}
-	if key.ID() == old.KeyID && key.Base64() == old.PublicKey {
-		return false, nil
-	}
-	sealed, err := seal.Seal(r.Rand, key, item.Value)
-	if err != nil {
-		return false, err
-	}
-	r.Note(fmt.Sprintf("the key of %s secrets was rotated; %s is sealed again, to key %s", item.Store, item.Name, key.ID()))
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.sealed[i] = sealed
-	r.keep(i)
-	return true, nil
-}
-
-func keyMismatch(store secret.Store, sealedTo, now string) error {
-	return &refusal{
-		fact:   fmt.Sprintf("the value is sealed to key %s, and the key of %s secrets is %s by now", sealedTo, store, now),
-		cause:  "GitHub has rotated the key since the value was sealed; without the plaintext it can't be sealed again here.",
-		advice: "This sealed value can't be used any more: run the job that seals once more, and store what it gives.",
-		kind:   secret.ErrKeyRotated,
-	}
-}
-
-// rehearse does all of store but the write.
-func (r *run) rehearse(ctx context.Context, i int) {
-	item := r.Items[i]
-	standing, _, err := r.shelves[item.Store].get(ctx, item.Name)
-	var access secret.Access
-	if err == nil {
-		access, err = r.decide(standing)
-	}
-	if err == nil && item.cameSealed() {
-		var key seal.PublicKey
-		if key, err = r.keys[item.Store].known(); err == nil && key.ID() != item.Sealed.KeyID {
-			err = keyMismatch(item.Store, item.Sealed.KeyID, key.ID())
+		if err == nil {
+			r.EncryptedValue = ""
 		}
-	}
-	r.tell(i, func(o *secret.Result) {
-		o.Access, o.Err = access, err
-		switch {
-		case err != nil:
-			return
-		case standing.Exists:
-			o.Operation = secret.WouldUpdate
-		default:
-			o.Operation = secret.WouldCreate
-		}
-		o.Change, o.EncryptedValue = secret.Diff(standing, access), ""
 	})
 }
 
-// access says who may read an item, from what stands now or stood less than a
-// minute ago.
-func (r *run) access(ctx context.Context, item Item) (secret.Access, secret.Change, error) {
-	if !r.want.keeps() && !r.AccessOnly {
-		access, err := r.want.decide(secret.Existing{})
-		return access, secret.Change{To: access.Visibility}, err
-	}
-	for range maxReads {
-		standing, readAt, err := r.shelves[item.Store].get(ctx, item.Name)
-		if err != nil {
-			return secret.Access{}, secret.Change{}, err
+func (e *executor) dryRun(ctx context.Context, i int) (plan, secret.Operation, error) {
+	item := e.Items[i]
+	p, err := e.plan(ctx, item)
+	if err == nil && item.isSealed() {
+		var key seal.PublicKey
+		if key, err = e.keys[item.Store].cached(); err == nil && key.ID() != item.Sealed.KeyID {
+			err = keyRotated(item.Store, item.Sealed.KeyID, key.ID())
 		}
-		if time.Since(readAt) <= fresh {
-			access, err := r.decide(standing)
-			return access, secret.Diff(standing, access), err
-		}
-	}
-	return secret.Access{}, secret.Change{}, &refusal{
-		fact:   "reading its access takes GitHub longer than a minute, so that what would be written back is out of date",
-		advice: "Run again when GitHub is faster, or say in visibility and selected_repositories who may read the secret.",
-	}
-}
-
-// decide says which access a write gives, and refuses where only the list may
-// change and there is none.
-func (r *run) decide(standing secret.Existing) (secret.Access, error) {
-	if !r.AccessOnly {
-		return r.want.decide(standing)
 	}
 	switch {
-	case !standing.Exists:
-		return secret.Access{}, &refusal{
-			fact:   "the secret does not exist, or this token can't see it",
-			advice: "Store it first, in mode set with visibility: selected.",
-		}
-	case standing.Access.Visibility != secret.Selected:
-		return secret.Access{}, &refusal{
-			fact:   fmt.Sprintf("the secret's visibility is %s, so it has no list of repositories", standing.Access.Visibility),
-			advice: "Store it in mode set with visibility: selected and the list; that takes its value once.",
-		}
+	case err != nil:
+		return p, secret.Failed, err
+	case p.existing.Exists:
+		return p, secret.WouldUpdate, nil
 	}
-	return secret.Access{Visibility: secret.Selected, Repositories: r.want.Repositories}, nil
+	return p, secret.WouldCreate, nil
 }
 
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
+// write makes attempts until one succeeds or none is left: wait, read what is
+// preserved, send.
+func (e *executor) write(ctx context.Context, i int) (p plan, op secret.Operation, err error) {
+	item, created, unknown, reseals := e.Items[i], false, false, 0
+	attempts := e.GitHub.Put
+	if e.ListOnly {
+		attempts = e.GitHub.SetRepositories
+	}
+	for put, final := range attempts(ctx, item.Store, item.Name) {
+		if err = final; err != nil {
+			break
+		}
+		if p, err = e.plan(ctx, item); err != nil {
+			break
+		}
+		created, err = put(e.sealed[i], p.access)
+		unknown = errors.Is(err, secret.ErrOutcomeUnknown)
+		if errors.Is(err, secret.ErrUnprocessable) {
+			resealed := false
+			if reseals++; reseals <= maxReseals && !e.ListOnly {
+				resealed, err = e.reseal(ctx, i, err)
+			}
+			if !resealed {
+				break
+			}
 		}
 	}
-	return nil
+	switch {
+	case unknown:
+		return p, secret.Unknown, err
+	case err != nil:
+		return p, secret.Failed, err
+	case created:
+		return p, secret.Created, nil
+	}
+	return p, secret.Updated, nil
+}
+
+// reseal fetches the store's key after GitHub rejected a value, and seals the
+// value again if the key has changed. A value that is already sealed cannot be;
+// the error says so and names both keys. Otherwise rejected is returned.
+func (e *executor) reseal(ctx context.Context, i int, rejected error) (resealed bool, err error) {
+	item, old := e.Items[i], e.sealed[i]
+	key, err := e.keys[item.Store].newerThan(ctx, old)
+	switch {
+	case err != nil: // GitHub's 422 matters more than why the key could not be fetched
+		return false, rejected
+	case key.ID() == old.KeyID && (item.isSealed() || key.Base64() == old.PublicKey):
+		return false, rejected
+	case item.isSealed():
+		return false, keyRotated(item.Store, old.KeyID, key.ID())
+	}
+	sealed, err := seal.Seal(e.Rand, key, item.Value)
+	if err != nil {
+		return false, err
+	}
+	e.Log(fmt.Sprintf("GitHub rotated the public key for %s secrets; resealing %s with key %s",
+		item.Store, item.Name, key.ID()))
+	e.recordSealed(i, sealed)
+	return true, nil
+}
+
+func keyRotated(store secret.Store, sealedTo, current string) error {
+	return &secret.Error{
+		Problem: fmt.Sprintf("the value is sealed with key %s, but the current key for %s secrets is %s",
+			sealedTo, store, current),
+		Cause: "GitHub rotated the key since the value was sealed, and only the plaintext can be sealed again.",
+		Hint:  "This sealed value cannot be used any more. Re-run the job that seals, and store its output.",
+		Is:    []error{secret.ErrKeyRotated},
+	}
+}
+
+// plan is what a write would do.
+type plan struct {
+	existing secret.Existing
+	access   secret.Access
+	change   secret.Change
+}
+
+// plan returns what to write, based on a snapshot at most maxSnapshotAge old.
+func (e *executor) plan(ctx context.Context, item Item) (p plan, err error) {
+	if !e.desired.needsExisting() && !e.DryRun {
+		p.access, err = e.desired.accessFor(p.existing)
+		p.change.To = p.access.Visibility
+		return p, err
+	}
+	for range maxReads {
+		var readAt time.Time
+		if p.existing, readAt, err = e.snapshots[item.Store].get(ctx, item.Name); err != nil {
+			return p, err
+		}
+		if time.Since(readAt) <= maxSnapshotAge {
+			if p.access, err = e.desired.accessFor(p.existing); err == nil {
+				p.change = secret.Diff(p.existing, p.access)
+			}
+			return p, err
+		}
+	}
+	return p, &secret.Error{
+		Problem: "reading the current access took more than a minute, so it may be out of date",
+		Hint:    "Re-run later, or set visibility and selected_repositories explicitly.",
+	}
 }

@@ -20,19 +20,24 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// stub is what a test makes of GitHub; what it leaves out answers well.
-type stub struct {
-	mu   sync.Mutex
-	keys []seal.PublicKey // in turn, the last one for ever
-	keyN int
-	puts []put
+// fakeClient is GitHub as a test scripts it; what it leaves out succeeds.
+type fakeClient struct {
+	finder
+	mu     sync.Mutex
+	keys   []seal.PublicKey // returned in turn, the last one for ever
+	keyN   int
+	writes []write
 
-	standing secret.Existing
-	slow     time.Duration // a look takes this long
-	answer   func(n int, p put) error
+	existing secret.Existing
+	slow     time.Duration // how long reading a secret takes
+	readErr  func(n int) error
+	reads    int
+	respond  func(n int, w write) error
+	retry    func(error) bool // which errors are transient
 }
 
-type put struct {
+// write is one attempt at a write.
+type write struct {
 	name   secret.Name
 	sealed seal.Sealed
 	access secret.Access
@@ -51,227 +56,341 @@ func newKey(t *testing.T, id string) seal.PublicKey {
 	return key
 }
 
-func (s *stub) PublicKey(context.Context, secret.Store) (seal.PublicKey, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.keyN++
-	return s.keys[min(s.keyN, len(s.keys))-1], nil
+func (f *fakeClient) WithRetryBudget(ctx context.Context) context.Context { return ctx }
+
+func (f *fakeClient) PublicKey(context.Context, secret.Store) (seal.PublicKey, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.keyN++
+	return f.keys[min(f.keyN, len(f.keys))-1], nil
 }
 
-func (s *stub) Secret(context.Context, secret.Store, secret.Name) (secret.Existing, error) {
-	time.Sleep(s.slow)
-	if !s.standing.Exists {
-		return secret.Existing{}, secret.ErrNotFound
+func (f *fakeClient) Secret(context.Context, secret.Store, secret.Name) (secret.Existing, error) {
+	time.Sleep(f.slow)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.reads++; f.readErr != nil {
+		return f.existing, f.readErr(f.reads)
 	}
-	return s.standing, nil
+	return f.existing, nil
 }
 
-func (s *stub) Secrets(context.Context, secret.Store, int) ([]secret.Existing, bool, error) {
+func (f *fakeClient) Secrets(context.Context, secret.Store, int) ([]secret.Existing, bool, error) {
 	return nil, true, nil
 }
 
-func (s *stub) SelectedRepositories(context.Context, secret.Store, secret.Name) ([]secret.Repository, int, error) {
-	return s.standing.Access.Repositories, s.standing.Hidden, nil
+func (f *fakeClient) SelectedRepositories(context.Context, secret.Store, secret.Name) ([]secret.Repository, int, error) {
+	return f.existing.Access.Repositories, f.existing.Hidden, nil
 }
 
-func (s *stub) Put(ctx context.Context, _ secret.Store, name secret.Name, prepare func(context.Context) (seal.Sealed, secret.Access, error)) (bool, error) {
-	sealed, access, err := prepare(ctx)
-	if err != nil {
-		return false, err
+func (f *fakeClient) Put(_ context.Context, _ secret.Store, name secret.Name) Attempts {
+	return func(yield func(func(seal.Sealed, secret.Access) (bool, error), error) bool) {
+		for again := true; again; {
+			again = false
+			more := yield(func(sealed seal.Sealed, access secret.Access) (bool, error) {
+				f.mu.Lock()
+				w := write{name, sealed, access}
+				f.writes = append(f.writes, w)
+				n := len(f.writes)
+				f.mu.Unlock()
+				var err error
+				if f.respond != nil {
+					err = f.respond(n, w)
+				}
+				again = errors.Is(err, secret.ErrUnprocessable) || err != nil && f.retry != nil && f.retry(err)
+				return !f.existing.Exists, err
+			}, nil)
+			if !more {
+				return
+			}
+		}
 	}
-	s.mu.Lock()
-	p := put{name, sealed, access}
-	s.puts = append(s.puts, p)
-	n := len(s.puts)
-	s.mu.Unlock()
-	if s.answer == nil {
-		return !s.standing.Exists, nil
-	}
-	return !s.standing.Exists, s.answer(n, p)
 }
 
-func (s *stub) SetRepositories(ctx context.Context, _ secret.Store, _ secret.Name, prepare func(context.Context) (secret.Access, error)) error {
-	_, err := prepare(ctx)
-	return err
+func (f *fakeClient) SetRepositories(ctx context.Context, store secret.Store, name secret.Name) Attempts {
+	return f.Put(ctx, store, name)
 }
 
 func items(n int) (list []Item) {
 	for i := range n {
-		list = append(list, Item{Store: secret.Actions, Name: secret.Name(fmt.Sprintf("S%d", i+1)), Value: secret.NewValue([]byte("Correct-Horse"))})
+		list = append(list, Item{
+			Store: secret.Actions, Name: secret.Name(fmt.Sprintf("S%d", i+1)), Value: secret.NewValue([]byte("Correct-Horse")),
+		})
 	}
 	return list
 }
 
-func perform(ctx context.Context, s *stub, want Want, items []Item) []secret.Result {
+func job(f *fakeClient, visibility secret.Visibility, items []Item) Job {
+	discard := func(string) {}
 	return Job{
-		GitHub: s, Rand: rand.Reader, Items: items, Note: func(string) {},
-		Resolve: func(context.Context) (Want, error) { return want, nil }, NeedsStanding: want.keeps(),
-	}.Run(ctx)
+		GitHub: f, Rand: rand.Reader, Items: items, Visibility: visibility,
+		WritesPerMinute: 80, MaxConcurrentReads: 8, Log: discard, Warn: discard,
+	}
 }
 
-// TestDecide has each access that can be asked for, against each that can stand.
-func TestDecide(t *testing.T) {
+// TestAccessFor has each access that can be asked for with each that can exist.
+func TestAccessFor(t *testing.T) {
 	list := []secret.Repository{{ID: 1}, {ID: 2}}
 	other := []secret.Repository{{ID: 3}}
 	chosen := secret.Access{Visibility: secret.Selected, Repositories: list}
-	stands := func(a secret.Access) secret.Existing { return secret.Existing{Exists: true, Access: a} }
+	existing := func(a secret.Access) secret.Existing { return secret.Existing{Exists: true, Access: a} }
 	all, private := secret.Access{Visibility: secret.All}, secret.Access{Visibility: secret.Private}
 	for _, test := range []struct {
 		name     string
-		want     Want
-		standing secret.Existing
+		desired  desired
+		existing secret.Existing
 		access   secret.Access
 		refused  string
 	}{
-		{"nothing asked, new", Want{}, secret.Existing{}, private, ""},
-		{"nothing asked, all", Want{}, stands(all), all, ""},
-		{"nothing asked, private", Want{}, stands(private), private, ""},
-		{"nothing asked, selected", Want{}, stands(chosen), chosen, ""},
-		{"nothing asked, an empty list", Want{}, stands(secret.Access{Visibility: secret.Selected}), secret.Access{Visibility: secret.Selected}, ""},
-		{"nothing asked, some hidden", Want{}, secret.Existing{Exists: true, Access: chosen, Hidden: 1}, secret.Access{}, "GitHub counts 3 selected repositories and shows 2"},
-		{"nothing asked, more than counted", Want{}, secret.Existing{Exists: true, Access: chosen, Hidden: -1}, secret.Access{}, "GitHub counts 1 selected repositories and shows 2"},
-		{"all, selected", Want{Visibility: secret.All}, stands(chosen), all, ""},
-		{"private, new", Want{Visibility: secret.Private}, secret.Existing{}, private, ""},
-		{"selected without a list, new", Want{Visibility: secret.Selected}, secret.Existing{}, secret.Access{}, "does not exist yet"},
-		{"selected without a list, private", Want{Visibility: secret.Selected}, stands(private), secret.Access{}, "the secret that stands is private"},
-		{"selected without a list, selected", Want{Visibility: secret.Selected}, stands(chosen), chosen, ""},
-		{"a list, new", Want{Visibility: secret.Selected, Replace: true, Repositories: other}, secret.Existing{}, secret.Access{Visibility: secret.Selected, Repositories: other}, ""},
-		{"a list, selected", Want{Visibility: secret.Selected, Replace: true, Repositories: other}, stands(chosen), secret.Access{Visibility: secret.Selected, Repositories: other}, ""},
-		{"a list, some hidden", Want{Visibility: secret.Selected, Replace: true, Repositories: other}, secret.Existing{Exists: true, Access: chosen, Hidden: 1}, secret.Access{Visibility: secret.Selected, Repositories: other}, ""},
-		{"none, all", Want{Visibility: secret.Selected, Replace: true}, stands(all), secret.Access{Visibility: secret.Selected}, ""},
+		{"nothing asked, new", desired{}, secret.Existing{}, private, ""},
+		{"nothing asked, all", desired{}, existing(all), all, ""},
+		{"nothing asked, private", desired{}, existing(private), private, ""},
+		{"nothing asked, selected", desired{}, existing(chosen), chosen, ""},
+		{"nothing asked, an empty list", desired{}, existing(secret.Access{Visibility: secret.Selected}), secret.Access{Visibility: secret.Selected}, ""},
+		{"nothing asked, some not visible", desired{}, secret.Existing{Exists: true, Access: chosen, Hidden: 1}, secret.Access{}, "the token can see only 2 of 3 selected repositories"},
+		{"nothing asked, more than counted", desired{}, secret.Existing{Exists: true, Access: chosen, Hidden: -1}, secret.Access{}, "the token can see only 2 of 1 selected repositories"},
+		{"all, selected", desired{visibility: secret.All}, existing(chosen), all, ""},
+		{"private, new", desired{visibility: secret.Private}, secret.Existing{}, private, ""},
+		{"selected without a list, new", desired{visibility: secret.Selected}, secret.Existing{}, secret.Access{}, "does not exist yet"},
+		{"selected without a list, private", desired{visibility: secret.Selected}, existing(private), secret.Access{}, "the existing secret is private"},
+		{"selected without a list, selected", desired{visibility: secret.Selected}, existing(chosen), chosen, ""},
+		{"a list, new", desired{visibility: secret.Selected, replace: true, repositories: other}, secret.Existing{}, secret.Access{Visibility: secret.Selected, Repositories: other}, ""},
+		{"a list, selected", desired{visibility: secret.Selected, replace: true, repositories: other}, existing(chosen), secret.Access{Visibility: secret.Selected, Repositories: other}, ""},
+		{"a list, some not visible", desired{visibility: secret.Selected, replace: true, repositories: other}, secret.Existing{Exists: true, Access: chosen, Hidden: 1}, secret.Access{Visibility: secret.Selected, Repositories: other}, ""},
+		{"none, all", desired{visibility: secret.Selected, replace: true}, existing(all), secret.Access{Visibility: secret.Selected}, ""},
 	} {
-		access, err := test.want.decide(test.standing)
-		if !reflect.DeepEqual(access, test.access) || (err != nil) != (test.refused != "") || err != nil && !strings.Contains(err.Error(), test.refused) {
-			t.Errorf("%s: %+v, %v; want %+v, %q", test.name, access, err, test.access, test.refused)
+		access, err := test.desired.accessFor(test.existing)
+		if !reflect.DeepEqual(access, test.access) {
+			t.Errorf("%s: got %+v, want %+v", test.name, access, test.access)
 		}
-		if r := (*refusal)(nil); errors.As(err, &r) && r.Advice() == "" {
-			t.Errorf("%s: refused without advice", test.name)
+		if test.refused == "" {
+			if err != nil {
+				t.Errorf("%s: got the error %v, want none", test.name, err)
+			}
+			continue
+		}
+		e, ok := errors.AsType[*secret.Error](err)
+		if !ok || !strings.Contains(e.Problem, test.refused) {
+			t.Errorf("%s: got the error %v, want one with %q", test.name, err, test.refused)
+		} else if e.Hint == "" {
+			t.Errorf("%s: the error %v has no hint", test.name, err)
 		}
 	}
 }
 
-// TestResealsOnlyWhatWasRefused has a key that rotates in the middle of a batch.
-func TestResealsOnlyWhatWasRefused(t *testing.T) {
+// TestListFor has mode access with each secret that can exist.
+func TestListFor(t *testing.T) {
+	list := []secret.Repository{{ID: 3}}
+	access := func(v secret.Visibility) secret.Existing {
+		return secret.Existing{Exists: true, Access: secret.Access{Visibility: v}}
+	}
+	for _, test := range []struct {
+		existing secret.Existing
+		refused  string
+	}{
+		{secret.Existing{}, "the secret does not exist"},
+		{access(secret.All), "the secret's visibility is all"},
+		{access(secret.Private), "the secret's visibility is private"},
+		{access(secret.Selected), ""},
+	} {
+		got, err := desired{listOnly: true, replace: true, repositories: list}.accessFor(test.existing)
+		if test.refused != "" {
+			if err == nil || !strings.Contains(err.Error(), test.refused) {
+				t.Errorf("%+v: got the error %v, want one with %q", test.existing, err, test.refused)
+			}
+			continue
+		}
+		want := secret.Access{Visibility: secret.Selected, Repositories: list}
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%+v: got %+v, %v; want %+v", test.existing, got, err, want)
+		}
+	}
+}
+
+// TestReseal rotates the key in the middle of a batch: only values that GitHub
+// rejected are sealed again.
+func TestReseal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &stub{keys: []seal.PublicKey{newKey(t, "1"), newKey(t, "2")}}
-		s.answer = func(n int, p put) error {
+		f := &fakeClient{keys: []seal.PublicKey{newKey(t, "1"), newKey(t, "2")}}
+		f.respond = func(n int, w write) error {
 			time.Sleep(time.Second)
-			if n > 4 && p.sealed.KeyID == "1" {
+			if n > 4 && w.sealed.KeyID == "1" {
 				return secret.ErrUnprocessable
 			}
 			return nil
 		}
-		outcomes := perform(t.Context(), s, Want{Visibility: secret.All}, items(10))
 		keys := ""
-		for _, o := range outcomes {
-			keys += o.KeyID
-			if o.Operation != secret.Created || o.EncryptedValue != "" || o.Err != nil {
-				t.Errorf("%s: %s, %v", o.Name, o.Operation, o.Err)
+		for _, r := range job(f, secret.All, items(10)).Run(t.Context()) {
+			keys += r.KeyID
+			if r.Operation != secret.Created || r.Err != nil {
+				t.Errorf("%s: got %s, %v; want created", r.Name, r.Operation, r.Err)
+			}
+			if r.EncryptedValue != "" {
+				t.Errorf("%s: is stored and keeps its sealed value", r.Name)
 			}
 		}
-		if keys != "1111222222" || s.keyN != 2 || len(s.puts) != 16 {
-			t.Errorf("stored with keys %s, %d key fetches, %d writes", keys, s.keyN, len(s.puts))
+		if want := "1111222222"; keys != want {
+			t.Errorf("stored with the keys %s, want %s", keys, want)
+		}
+		if f.keyN != 2 {
+			t.Errorf("fetched the key %d times, want 2", f.keyN)
+		}
+		if len(f.writes) != 16 {
+			t.Errorf("made %d attempts, want 10 and 6 again", len(f.writes))
 		}
 	})
 }
 
-// TestResealsEnd has a server that tells another key after every write.
-func TestResealsEnd(t *testing.T) {
-	s := &stub{answer: func(int, put) error { return secret.ErrUnprocessable }}
+// TestResealLimit has a server that returns a new key every time.
+func TestResealLimit(t *testing.T) {
+	f := &fakeClient{respond: func(int, write) error { return secret.ErrUnprocessable }}
 	for i := range 20 {
-		s.keys = append(s.keys, newKey(t, fmt.Sprint(i+1)))
+		f.keys = append(f.keys, newKey(t, fmt.Sprint(i+1)))
 	}
-	outcomes := perform(t.Context(), s, Want{Visibility: secret.All}, items(1))
-	if o := outcomes[0]; o.Operation != secret.Failed || !errors.Is(o.Err, secret.ErrUnprocessable) || o.EncryptedValue == "" || o.KeyID != "4" {
-		t.Errorf("%s to key %s, %v", o.Operation, o.KeyID, o.Err)
+	r := job(f, secret.All, items(1)).Run(t.Context())[0]
+	if r.Operation != secret.Failed || !errors.Is(r.Err, secret.ErrUnprocessable) {
+		t.Errorf("got %s, %v; want failed, unprocessable", r.Operation, r.Err)
 	}
-	if len(s.puts) != 1+maxReseals {
-		t.Errorf("%d writes", len(s.puts))
+	if r.EncryptedValue == "" || r.KeyID != "4" {
+		t.Errorf("saved %q with key %s, want the value that was sealed last, with key 4", r.EncryptedValue, r.KeyID)
+	}
+	if want := 1 + maxReseals; len(f.writes) != want {
+		t.Errorf("made %d attempts, want %d", len(f.writes), want)
 	}
 }
 
-// TestTooSlowToKeep has a server so slow that what is read is out of date when it
-// comes: it must not be written back.
-func TestTooSlowToKeep(t *testing.T) {
+// TestSnapshotTooOld has a server so slow that what is read is out of date when it
+// arrives: it must not be written back.
+func TestSnapshotTooOld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &stub{keys: []seal.PublicKey{newKey(t, "1")}, slow: 2 * time.Minute, standing: secret.Existing{Exists: true, Access: secret.Access{Visibility: secret.All}}}
-		o := perform(t.Context(), s, Want{}, items(1))[0]
-		if o.Err == nil || o.Access.Visibility != "" || !strings.Contains(o.Err.Error(), "takes GitHub longer than a minute") || o.EncryptedValue == "" || len(s.puts) != 0 {
-			t.Errorf("%s, %v, %d writes", o.Operation, o.Err, len(s.puts))
+		f := &fakeClient{
+			keys: []seal.PublicKey{newKey(t, "1")}, slow: 2 * time.Minute,
+			existing: secret.Existing{Exists: true, Access: secret.Access{Visibility: secret.All}},
+		}
+		r := job(f, "", items(1)).Run(t.Context())[0]
+		if want := "took more than a minute"; r.Err == nil || !strings.Contains(r.Err.Error(), want) {
+			t.Errorf("got the error %v, want one with %q", r.Err, want)
+		}
+		if r.Access.Visibility != "" {
+			t.Errorf("access is said to be %s, and is not known", r.Access.Visibility)
+		}
+		if r.EncryptedValue == "" {
+			t.Error("the sealed value is not saved")
+		}
+		if len(f.writes) != 0 {
+			t.Errorf("made %d attempts at a write, want none", len(f.writes))
 		}
 	})
 }
 
-// TestOutcomes are in input order, whatever comes first, and hold nothing of the
-// plaintext.
-func TestOutcomes(t *testing.T) {
+// TestUnknownStays has an attempt that got no response, and then a plan that
+// fails: it stays unknown whether the first took effect.
+func TestUnknownStays(t *testing.T) {
+	lost, gone := errors.New("no response"), errors.New("cannot read")
+	for _, test := range []struct {
+		name  string
+		first error
+		want  secret.Operation
+	}{
+		{"no response", fmt.Errorf("%w: %w", secret.ErrOutcomeUnknown, lost), secret.Unknown},
+		{"a response", errors.New("502"), secret.Failed},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			f := &fakeClient{keys: []seal.PublicKey{newKey(t, "1")}, retry: func(error) bool { return true }}
+			f.readErr = func(n int) error {
+				if n > 1 {
+					return gone
+				}
+				return nil
+			}
+			f.respond = func(int, write) error {
+				time.Sleep(2 * time.Minute) // so that the next attempt reads again
+				return test.first
+			}
+			r := job(f, "", items(1)).Run(t.Context())[0]
+			if r.Operation != test.want || !errors.Is(r.Err, gone) {
+				t.Errorf("%s: got %s, %v; want %s, %v", test.name, r.Operation, r.Err, test.want, gone)
+			}
+			if len(f.writes) != 1 {
+				t.Errorf("%s: made %d attempts at a write, want 1", test.name, len(f.writes))
+			}
+		})
+	}
+}
+
+// TestResults checks that results are in input order, whichever completes first,
+// and hold nothing of the plaintext.
+func TestResults(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &stub{keys: []seal.PublicKey{newKey(t, "1")}}
-		s.answer = func(_ int, p put) error {
-			if p.name == "S1" {
+		f := &fakeClient{keys: []seal.PublicKey{newKey(t, "1")}}
+		f.respond = func(_ int, w write) error {
+			switch w.name {
+			case "S1":
 				time.Sleep(time.Hour)
-			}
-			if p.name == "S3" {
+			case "S3":
 				return errors.New("refused")
-			}
-			if p.name == "S4" {
+			case "S4":
 				return secret.ErrOutcomeUnknown
 			}
 			return nil
 		}
-		var told []secret.Name
-		job := Job{
-			GitHub: s, Rand: rand.Reader, Items: items(5), Note: func(string) {},
-			Resolve: func(context.Context) (Want, error) { return Want{Visibility: secret.All}, nil },
-			Told:    func(o secret.Result) { told = append(told, o.Name) },
-		}
-		var names []secret.Name
-		var operations []secret.Operation
-		outcomes := job.Run(t.Context())
-		for _, o := range outcomes {
-			names, operations = append(names, o.Name), append(operations, o.Operation)
-			if stored := o.Operation == secret.Created; (o.EncryptedValue == "") != stored {
-				t.Errorf("%s, %s: sealed value %q", o.Name, o.Operation, o.EncryptedValue)
+		var completed []secret.Name
+		j := job(f, secret.All, items(5))
+		j.OnResult = func(r secret.Result) { completed = append(completed, r.Name) }
+		var got []string
+		results := j.Run(t.Context())
+		for _, r := range results {
+			got = append(got, fmt.Sprintf("%s %s", r.Name, r.Operation))
+			stored := r.Operation == secret.Created
+			if saved := r.EncryptedValue != ""; saved == stored {
+				t.Errorf("%s is %s: sealed value saved: %v", r.Name, r.Operation, saved)
 			}
-			if o.Access.Visibility != secret.All {
-				t.Errorf("%s, %s: whoever finishes by hand would make it %q", o.Name, o.Operation, o.Access.Visibility)
+			if r.Access.Visibility != secret.All {
+				t.Errorf("%s is %s: storing it manually would make it %q, want all", r.Name, r.Operation, r.Access.Visibility)
 			}
 		}
-		if !slices.Equal(names, []secret.Name{"S1", "S2", "S3", "S4", "S5"}) || told[len(told)-1] != "S1" {
-			t.Errorf("outcomes %v, told %v", names, told)
+		want := []string{"S1 created", "S2 created", "S3 failed", "S4 unknown", "S5 created"}
+		if !slices.Equal(got, want) {
+			t.Errorf("got %q, want %q", got, want)
 		}
-		if want := []secret.Operation{secret.Created, secret.Created, secret.Failed, secret.Unknown, secret.Created}; !slices.Equal(operations, want) {
-			t.Errorf("%v, want %v", operations, want)
+		if len(completed) != 5 || completed[4] != "S1" {
+			t.Errorf("completed in the order %v, want S1 last", completed)
 		}
-		if strings.Contains(fmt.Sprintf("%+v %#v", outcomes, outcomes), "Horse") {
-			t.Error("the plaintext is in an outcome")
+		if strings.Contains(fmt.Sprintf("%+v %#v", results, results), "Horse") {
+			t.Error("the plaintext is in a result")
 		}
 	})
 }
 
-// TestNotTried has a run that is told to end at its first write: what was asked
-// for is known all the same to whoever finishes by hand.
-func TestNotTried(t *testing.T) {
+// TestCancelled cancels a run at its first write: the access that was asked for
+// is known all the same to whoever stores the values manually.
+func TestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	s := &stub{keys: []seal.PublicKey{newKey(t, "1")}}
-	s.answer = func(int, put) error { cancel(); return secret.ErrInterrupted }
-	want := Want{Visibility: secret.Selected, Replace: true, Repositories: []secret.Repository{{ID: 7}}}
-	for _, o := range perform(ctx, s, want, items(10)) {
-		if o.Operation != secret.Failed || o.EncryptedValue == "" || o.Access.Visibility != secret.Selected || !slices.Equal(o.Access.IDs(), []int64{7}) {
-			t.Errorf("%s: %s, %+v", o.Name, o.Operation, o.Access)
+	f := &fakeClient{keys: []seal.PublicKey{newKey(t, "1")}}
+	f.respond = func(int, write) error { cancel(); return secret.ErrInterrupted }
+	j := job(f, secret.Selected, items(10))
+	j.Selection = &secret.Selection{IDs: []int64{7}}
+	for _, r := range j.Run(ctx) {
+		if r.Operation != secret.Failed || r.EncryptedValue == "" {
+			t.Errorf("%s: got %s with the sealed value %q, want failed and saved", r.Name, r.Operation, r.EncryptedValue)
+		}
+		if r.Access.Visibility != secret.Selected || !slices.Equal(r.Access.IDs(), []int64{7}) {
+			t.Errorf("%s: got the access %+v, want repository 7", r.Name, r.Access)
 		}
 	}
 }
 
 // TestNoRandomness fails each item and writes nothing.
 func TestNoRandomness(t *testing.T) {
-	s := &stub{keys: []seal.PublicKey{newKey(t, "1")}}
-	o := Job{
-		GitHub: s, Rand: bytes.NewReader(nil), Items: items(1), Note: func(string) {},
-		Resolve: func(context.Context) (Want, error) { return Want{Visibility: secret.All}, nil },
-	}.Run(t.Context())[0]
-	if o.Operation != secret.Failed || o.Err == nil || len(s.puts) != 0 {
-		t.Errorf("%s, %v, %d writes", o.Operation, o.Err, len(s.puts))
+	f := &fakeClient{keys: []seal.PublicKey{newKey(t, "1")}}
+	j := job(f, secret.All, items(1))
+	j.Rand = bytes.NewReader(nil)
+	r := j.Run(t.Context())[0]
+	if r.Operation != secret.Failed || r.Err == nil {
+		t.Errorf("got %s, %v; want failed", r.Operation, r.Err)
+	}
+	if len(f.writes) != 0 {
+		t.Errorf("made %d attempts at a write, want none", len(f.writes))
 	}
 }
 
@@ -290,9 +409,15 @@ func (f finder) Repository(_ context.Context, name string) (secret.Repository, e
 func (f finder) Repositories(context.Context) ([]secret.Repository, error) { return f, nil }
 
 func TestResolve(t *testing.T) {
-	org := finder{{ID: 1, FullName: "acme/web"}, {ID: 2, FullName: "acme/Api"}, {ID: 3, FullName: "acme/svc-one"}, {ID: 4, FullName: "acme/svc-two"}}
-	pattern := func(text string) secret.Pattern {
-		return secret.Pattern{Text: text, Glob: strings.TrimPrefix(text, "!")}
+	org := finder{
+		{ID: 1, FullName: "acme/web"}, {ID: 2, FullName: "acme/Api"},
+		{ID: 3, FullName: "acme/svc-one"}, {ID: 4, FullName: "acme/svc-two"},
+	}
+	patterns := func(texts ...string) (list []secret.Pattern) {
+		for _, text := range texts {
+			list = append(list, secret.Pattern{Text: text, Glob: strings.TrimPrefix(text, "!")})
+		}
+		return list
 	}
 	for _, test := range []struct {
 		name    string
@@ -304,30 +429,63 @@ func TestResolve(t *testing.T) {
 		{"none", secret.Selection{}, nil, "", ""},
 		{"ids, each once", secret.Selection{IDs: []int64{9, 1, 9}}, []int64{9, 1}, "", ""},
 		{"a name and its id", secret.Selection{IDs: []int64{2}, Names: []string{"api"}}, []int64{2}, "", ""},
-		{"a name and a pattern that has it", secret.Selection{Names: []string{"svc-two"}, Patterns: []secret.Pattern{pattern("svc-*")}}, []int64{4, 3}, "", ""},
-		{"all but one", secret.Selection{Patterns: []secret.Pattern{pattern("*")}, Excluded: []secret.Pattern{pattern("!svc-*")}}, []int64{1, 2}, "", ""},
-		{"an id that is left out by name", secret.Selection{IDs: []int64{1, 2}, Excluded: []secret.Pattern{pattern("!api")}}, []int64{1}, "", ""},
-		{"an id that is left out by pattern", secret.Selection{IDs: []int64{1, 3}, Excluded: []secret.Pattern{pattern("!svc-*")}}, []int64{1}, "", ""},
-		{"nothing is left out", secret.Selection{Names: []string{"web"}, Excluded: []secret.Pattern{pattern("!nosuch")}}, []int64{1}, "!nosuch leaves nothing out", ""},
-		{"every name that is missing", secret.Selection{Names: []string{"web", "typo", "other"}}, nil, "", "typo"},
-		{"a pattern without a match", secret.Selection{Patterns: []secret.Pattern{pattern("svc-*"), pattern("no-*")}}, nil, "", "no-* matches none of the 4 repositories"},
-		{"everything is left out", secret.Selection{Names: []string{"web"}, Excluded: []secret.Pattern{pattern("!web")}}, nil, "", "left out again"},
+		{
+			"a name and a pattern that matches it",
+			secret.Selection{Names: []string{"svc-two"}, Patterns: patterns("svc-*")},
+			[]int64{4, 3}, "", "",
+		},
+		{
+			"all but some", secret.Selection{Patterns: patterns("*"), Excluded: patterns("!svc-*")},
+			[]int64{1, 2}, "", "",
+		},
+		{
+			"an id that is excluded by name", secret.Selection{IDs: []int64{1, 2}, Excluded: patterns("!api")},
+			[]int64{1}, "", "",
+		},
+		{
+			"an id that is excluded by pattern", secret.Selection{IDs: []int64{1, 3}, Excluded: patterns("!svc-*")},
+			[]int64{1}, "", "",
+		},
+		{
+			"an exclusion without a match", secret.Selection{Names: []string{"web"}, Excluded: patterns("!nosuch")},
+			[]int64{1}, "!nosuch matches no repository", "",
+		},
+		{"a name that is missing", secret.Selection{Names: []string{"web", "typo", "other"}}, nil, "", "typo"},
+		{
+			"a pattern without a match", secret.Selection{Patterns: patterns("svc-*", "no-*")},
+			nil, "", "no-* matches none of the 4 repositories",
+		},
+		{
+			"everything is excluded", secret.Selection{Names: []string{"web"}, Excluded: patterns("!web")},
+			nil, "", "the exclusions remove every selected repository",
+		},
 	} {
-		warnings := ""
-		list, err := Resolve(t.Context(), org, test.s, func(string) {}, func(text string) { warnings += text })
-		var ids []int64
-		for _, r := range list {
-			ids = append(ids, r.ID)
+		ids, warnings, err := resolve(t.Context(), org, test.s)
+		if !slices.Equal(ids, test.ids) {
+			t.Errorf("%s: got %v, want %v", test.name, ids, test.ids)
 		}
-		if !slices.Equal(ids, test.ids) || (err != nil) != (test.refused != "") || err != nil && !strings.Contains(err.Error(), test.refused) {
-			t.Errorf("%s: %v, %v; want %v, %q", test.name, ids, err, test.ids, test.refused)
+		if (err != nil) != (test.refused != "") {
+			t.Errorf("%s: got the error %v, want %q", test.name, err, test.refused)
+		}
+		if err != nil && !strings.Contains(err.Error(), test.refused) {
+			t.Errorf("%s: got the error %v, want one with %q", test.name, err, test.refused)
 		}
 		if (warnings != "") != (test.warning != "") || !strings.Contains(warnings, test.warning) {
-			t.Errorf("%s: warned of %q, want %q", test.name, warnings, test.warning)
+			t.Errorf("%s: got the warning %q, want %q", test.name, warnings, test.warning)
 		}
 	}
-	_, err := Resolve(t.Context(), org, secret.Selection{Names: []string{"typo", "other"}}, func(string) {}, func(string) {})
-	if text := fmt.Sprint(err); !strings.Contains(text, "typo") || !strings.Contains(text, "other") || strings.Index(text, "typo") > strings.Index(text, "other") {
-		t.Errorf("not every missing name is told, in order: %v", err)
+	_, _, err := resolve(t.Context(), org, secret.Selection{Names: []string{"typo", "other"}})
+	want := "selected_repositories: typo: not found; selected_repositories: other: not found"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want every missing name in order: %s", err, want)
 	}
+}
+
+func resolve(ctx context.Context, org finder, s secret.Selection) (ids []int64, warnings string, err error) {
+	r := resolver{github: org, selection: s, maxConcurrent: 8, log: func(string) {}, warn: func(text string) { warnings += text }}
+	list, err := r.resolve(ctx)
+	for _, repo := range list {
+		ids = append(ids, repo.ID)
+	}
+	return ids, warnings, err
 }

@@ -1,0 +1,422 @@
+// Package github is a client for GitHub's organization secrets API, all four
+// stores. It retries transient errors (retry.go), limits the write rate
+// (limiter.go) and attaches hints to errors (hints.go).
+//
+// It is the only importer of go-github, whose types stay inside. Every request
+// goes through go-github's client, but not its typed services: those put names
+// into paths unescaped, drop an empty list of repositories, and lack the agents
+// store.
+//
+// It never sends the token to another origin, follows no redirected write, and
+// does not wait longer than its timeout. Its errors are of type [secret.Error].
+package github
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"set-org-secret/internal/seal"
+	"set-org-secret/internal/secret"
+)
+
+// MaxConcurrentReads is far below the 100 concurrent requests that GitHub allows.
+const MaxConcurrentReads = 8
+
+const (
+	perPage = 100 // GitHub's maximum
+	// maxListReads is how often a list is read again that changes meanwhile.
+	maxListReads = 3
+	// maxPages is ten times what the largest organization has of anything.
+	maxPages = 10_000
+)
+
+// Client is a connection to one organization's secrets. It is safe for
+// concurrent use.
+type Client struct {
+	org       string
+	base      *url.URL
+	token     string
+	agent     string
+	writes    bool
+	http      *http.Client
+	transport *transport
+	retry     *retrier
+	limiter   *writeLimiter
+
+	mu                sync.Mutex
+	firstUnauthorized time.Time     // the first 401
+	tokenAccepted     bool          // at least once
+	tokenExpires      time.Time     // zero if GitHub did not say
+	clockSkew         time.Duration // GitHub's clock less ours
+}
+
+// Options configure a Client.
+type Options struct {
+	Org       string
+	BaseURL   *url.URL // with a trailing slash
+	Token     string
+	UserAgent string
+	// Writes selects the permission that hints name: write if true, else read.
+	Writes bool
+	// Timeout is how long to retry; see WithRetryBudget.
+	Timeout time.Duration
+	// Jitter returns numbers in [0, 1) that spread the backoff; nil means 0.
+	Jitter func() float64
+	// Log receives a line about each wait; nil discards it.
+	Log func(string)
+	Network
+}
+
+// New returns a client. It sends nothing.
+func New(o Options) (*Client, error) {
+	transport, err := newTransport(o.Network, o.BaseURL, o.Token)
+	if err != nil {
+		return nil, err
+	}
+	if o.Jitter == nil {
+		o.Jitter = func() float64 { return 0 }
+	}
+	if o.Log == nil {
+		o.Log = func(string) {}
+	}
+	return &Client{
+		org: o.Org, base: o.BaseURL, token: o.Token, agent: o.UserAgent, writes: o.Writes, transport: transport,
+		http:  &http.Client{Transport: transport, CheckRedirect: checkRedirect},
+		retry: newRetrier(o.Timeout, o.Jitter, o.Log), limiter: &writeLimiter{log: o.Log},
+	}, nil
+}
+
+// Close closes idle connections.
+func (c *Client) Close() { c.transport.inner.CloseIdleConnections() }
+
+// Requests returns how many requests were sent so far, redirects and retries
+// included.
+func (c *Client) Requests() int { return int(c.transport.requests.Load()) }
+
+// TokenExpires returns when the token expires. It is zero if GitHub did not say.
+func (c *Client) TokenExpires() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.tokenExpires
+}
+
+// Now returns the time by GitHub's clock, from the Date header of its responses; a
+// runner's clock may be off.
+func (c *Client) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Now().Add(c.clockSkew)
+}
+
+// PublicKey returns the key that values of a store are sealed to.
+//
+// https://docs.github.com/en/rest/actions/secrets#get-an-organization-public-key
+func (c *Client) PublicKey(ctx context.Context, store secret.Store) (seal.PublicKey, error) {
+	// An old GHES sends the id as a number; json.RawMessage keeps every digit,
+	// which go-github's PublicKey would lose in a float64.
+	var wire struct {
+		KeyID json.RawMessage `json:"key_id"`
+		Key   string          `json:"key"`
+	}
+	call := newCall(http.MethodGet, "get public key", store, "orgs", c.org, string(store), "secrets", "public-key")
+	resp, err := c.do(ctx, call, &wire)
+	if err != nil {
+		return seal.PublicKey{}, err
+	}
+	key, err := seal.ParsePublicKey(strings.Trim(string(wire.KeyID), `"`), wire.Key)
+	if err != nil {
+		return seal.PublicKey{}, &secret.Error{
+			Op: call.op, Problem: "unusable key: " + err.Error(), RequestID: resp.requestID,
+			Hint: "Check that api_url is GitHub's own API and that nothing in between rewrites its responses.",
+		}
+	}
+	return key, nil
+}
+
+type wireSecret struct {
+	Name       string    `json:"name"`
+	Visibility string    `json:"visibility"`
+	UpdatedAt  time.Time `json:"updated_at"`
+}
+
+func (w wireSecret) parse() (secret.Existing, error) {
+	v, err := secret.ParseVisibility(w.Visibility)
+	if err != nil {
+		return secret.Existing{}, fmt.Errorf("visibility %w", err)
+	}
+	return secret.Existing{
+		Name: secret.Name(strings.ToUpper(w.Name)), Exists: true,
+		UpdatedAt: w.UpdatedAt, Access: secret.Access{Visibility: v},
+	}, nil
+}
+
+// Secret returns a secret without its list of repositories. Exists is false if
+// GitHub returns 404: there is no such secret, or the token cannot see it.
+func (c *Client) Secret(ctx context.Context, store secret.Store, name secret.Name) (secret.Existing, error) {
+	var wire wireSecret
+	call := newCall(http.MethodGet, "get secret", store, "orgs", c.org, string(store), "secrets", string(name))
+	resp, err := c.do(ctx, call, &wire)
+	switch {
+	case errors.Is(err, secret.ErrNotFound):
+		return secret.Existing{Name: name}, nil
+	case err != nil:
+		return secret.Existing{}, err
+	case !strings.EqualFold(wire.Name, string(name)):
+		return secret.Existing{}, unreadable(call, resp, errors.New("a different secret"))
+	}
+	existing, err := wire.parse()
+	if err != nil {
+		return secret.Existing{}, unreadable(call, resp, err)
+	}
+	return existing, nil
+}
+
+// Secrets lists the secrets of a store. complete is false if there are more than
+// limit pages (then only the first page is returned), or if the total that GitHub
+// reports does not match the list, however often it is read: such a list does not
+// show that a secret does not exist.
+func (c *Client) Secrets(
+	ctx context.Context, store secret.Store, limit int,
+) (list []secret.Existing, complete bool, err error) {
+	for range maxListReads {
+		call := newCall(http.MethodGet, "list secrets", store, "orgs", c.org, string(store), "secrets")
+		all, err := fetchPages(ctx, c, call, limit, parseSecrets)
+		if err != nil {
+			return nil, false, err
+		}
+		list = unique(all.entries, func(s secret.Existing) secret.Name { return s.Name })
+		if complete = !all.truncated && len(list) == all.total; complete || all.truncated {
+			break
+		}
+	}
+	return list, complete, nil
+}
+
+func parseSecrets(body []byte) (list []secret.Existing, total int, err error) {
+	var page struct {
+		TotalCount int          `json:"total_count"`
+		Secrets    []wireSecret `json:"secrets"`
+	}
+	if err := json.Unmarshal(body, &page); err != nil {
+		return nil, 0, err
+	}
+	for _, w := range page.Secrets {
+		s, err := w.parse()
+		if err != nil {
+			return nil, 0, err
+		}
+		list = append(list, s)
+	}
+	return list, page.TotalCount, nil
+}
+
+// unique drops entries that a list has twice because its pages shifted while they
+// were read.
+func unique[T any, K comparable](entries []T, key func(T) K) []T {
+	list := make([]T, 0, len(entries))
+	seen := make(map[K]bool, len(entries))
+	for _, v := range entries {
+		if k := key(v); !seen[k] {
+			seen[k] = true
+			list = append(list, v)
+		}
+	}
+	return list
+}
+
+type wireRepository struct {
+	ID       int64  `json:"id"`
+	FullName string `json:"full_name"`
+}
+
+// SelectedRepositories returns the list of a secret, over all its pages. hidden is
+// how many more repositories GitHub counts than it shows to this token.
+func (c *Client) SelectedRepositories(
+	ctx context.Context, store secret.Store, name secret.Name,
+) (list []secret.Repository, hidden int, err error) {
+	call := newCall(http.MethodGet, "list selected repositories", store,
+		"orgs", c.org, string(store), "secrets", string(name), "repositories")
+	all, err := fetchPages(ctx, c, call, maxPages, func(body []byte) ([]wireRepository, int, error) {
+		var page struct {
+			TotalCount   *int             `json:"total_count"`
+			Repositories []wireRepository `json:"repositories"`
+		}
+		err := json.Unmarshal(body, &page)
+		if err == nil && page.TotalCount == nil {
+			err = errors.New("no total_count")
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+		return page.Repositories, *page.TotalCount, nil
+	})
+	list = repositories(all.entries)
+	return list, all.total - len(list), err
+}
+
+func repositories(entries []wireRepository) []secret.Repository {
+	list := make([]secret.Repository, 0, len(entries))
+	for _, r := range unique(entries, func(r wireRepository) int64 { return r.ID }) {
+		list = append(list, secret.Repository(r))
+	}
+	return list
+}
+
+// Repository returns a repository of the organization by its name without the
+// organization. It follows a rename. The error is secret.ErrNotFound if there is
+// none that the token can see, or if it was transferred to another owner.
+func (c *Client) Repository(ctx context.Context, name string) (secret.Repository, error) {
+	var wire wireRepository
+	call := newCall(http.MethodGet, "get repository "+c.org+"/"+name, "", "repos", c.org, name)
+	resp, err := c.do(ctx, call, &wire)
+	if err != nil {
+		return secret.Repository{}, err
+	}
+	if owner, _, _ := strings.Cut(wire.FullName, "/"); !strings.EqualFold(owner, c.org) || wire.ID <= 0 {
+		return secret.Repository{}, &secret.Error{
+			Op: call.op, Problem: "transferred to " + wire.FullName, RequestID: resp.requestID,
+			Is: []error{secret.ErrNotFound},
+		}
+	}
+	return secret.Repository(wire), nil
+}
+
+// Repositories lists every repository of the organization that the token can see,
+// the oldest first: one that is created meanwhile comes last and shifts no other
+// from page to page.
+func (c *Client) Repositories(ctx context.Context) ([]secret.Repository, error) {
+	call := newCall(http.MethodGet, "list repositories of "+c.org, "", "orgs", c.org, "repos")
+	call.query = "sort=created&direction=asc&"
+	all, err := fetchPages(ctx, c, call, maxPages, func(body []byte) (page []wireRepository, total int, err error) {
+		err = json.Unmarshal(body, &page)
+		return page, 0, err
+	})
+	return repositories(all.entries), err
+}
+
+// Attempts ranges over the attempts at a write that are worth making, each after
+// all waiting: what is read in the body of the loop is current when it is sent.
+// The function sends one attempt and reports whether it created the secret. If no
+// attempt is left, the final error is yielded instead.
+//
+// The loop ends by itself after a success and after an error that no retry can
+// change, but for secret.ErrUnprocessable: break unless the value was sealed
+// again. An error wraps secret.ErrOutcomeUnknown if GitHub may have applied the
+// write but sent no response.
+type Attempts = iter.Seq2[func(seal.Sealed, secret.Access) (created bool, err error), error]
+
+// Put creates or updates a secret.
+//
+// https://docs.github.com/en/rest/actions/secrets#create-or-update-an-organization-secret
+func (c *Client) Put(ctx context.Context, store secret.Store, name secret.Name) Attempts {
+	call := newCall(http.MethodPut, "put secret", store, "orgs", c.org, string(store), "secrets", string(name))
+	call.ok = []int{http.StatusCreated, http.StatusNoContent}
+	return c.write(ctx, call, func(sealed seal.Sealed, access secret.Access) any {
+		// A pointer in place of go-github's omitempty, which would drop an empty list.
+		body := struct {
+			EncryptedValue        string            `json:"encrypted_value"`
+			KeyID                 string            `json:"key_id"`
+			Visibility            secret.Visibility `json:"visibility"`
+			SelectedRepositoryIDs *[]int64          `json:"selected_repository_ids,omitempty"`
+		}{EncryptedValue: sealed.EncryptedValue, KeyID: sealed.KeyID, Visibility: access.Visibility}
+		if access.Visibility == secret.Selected {
+			ids := access.IDs()
+			body.SelectedRepositoryIDs = &ids
+		}
+		return body
+	})
+}
+
+// SetRepositories replaces the list of a secret whose visibility is selected. It
+// ignores the sealed value.
+//
+// https://docs.github.com/en/rest/actions/secrets#set-selected-repositories-for-an-organization-secret
+func (c *Client) SetRepositories(ctx context.Context, store secret.Store, name secret.Name) Attempts {
+	call := newCall(http.MethodPut, "set selected repositories", store,
+		"orgs", c.org, string(store), "secrets", string(name), "repositories")
+	call.ok = []int{http.StatusNoContent}
+	return c.write(ctx, call, func(_ seal.Sealed, access secret.Access) any {
+		return struct {
+			IDs []int64 `json:"selected_repository_ids"`
+		}{access.IDs()}
+	})
+}
+
+func (c *Client) write(ctx context.Context, call *call, body func(seal.Sealed, secret.Access) any) Attempts {
+	return func(yield func(func(seal.Sealed, secret.Access) (bool, error), error) bool) {
+		for send, err := range c.attempts(ctx, call) {
+			put := func(sealed seal.Sealed, access secret.Access) (created bool, err error) {
+				resp, err := send(body(sealed, access), sealed.EncryptedValue)
+				return resp.status == http.StatusCreated, err
+			}
+			if !yield(put, err) {
+				return
+			}
+		}
+	}
+}
+
+// pages is a list that was read page by page.
+type pages[T any] struct {
+	entries   []T
+	total     int  // the largest that a page reports; 0 if none does
+	truncated bool // there are more pages than the limit; entries has the first
+}
+
+// fetchPages fetches page 1, then the remaining pages concurrently. It stops after
+// page 1 if there are more than limit. parse returns the entries of a page and the
+// total that it reports, or 0.
+func fetchPages[T any](
+	ctx context.Context, c *Client, list *call, limit int, parse func(body []byte) (entries []T, total int, err error),
+) (pages[T], error) {
+	page := func(ctx context.Context, number int) (entries []T, total int, resp response, err error) {
+		call := *list
+		call.query += fmt.Sprintf("per_page=%d", perPage)
+		if number > 1 {
+			call.query += fmt.Sprintf("&page=%d", number)
+		}
+		var body json.RawMessage
+		if resp, err = c.do(ctx, &call, &body); err != nil {
+			return nil, 0, resp, err
+		}
+		if entries, total, err = parse(body); err != nil {
+			return nil, 0, resp, unreadable(&call, resp, err)
+		}
+		return entries, total, resp, nil
+	}
+	entries, total, resp, err := page(ctx, 1)
+	if err != nil {
+		return pages[T]{}, err
+	}
+	last := max(resp.lastPage, (total+perPage-1)/perPage, 1)
+	if last > maxPages && limit >= maxPages {
+		return pages[T]{}, unreadable(list, resp, fmt.Errorf("a list of %d pages", last))
+	}
+	if last > limit || last == 1 {
+		return pages[T]{entries, total, last > limit}, nil
+	}
+	rest, totals := make([][]T, last+1), make([]int, last+1)
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(MaxConcurrentReads)
+	for number := 2; number <= last; number++ {
+		group.Go(func() (err error) {
+			rest[number], totals[number], _, err = page(groupCtx, number)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return pages[T]{}, err
+	}
+	return pages[T]{append(entries, slices.Concat(rest...)...), max(total, slices.Max(totals)), false}, nil
+}

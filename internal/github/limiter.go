@@ -1,0 +1,101 @@
+package github
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"set-org-secret/internal/secret"
+)
+
+// WritesPerMinute is the strictest limit that GitHub publishes for requests that
+// create content. Attempts at writes to all stores count together.
+//
+// https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits
+const WritesPerMinute = 80
+
+const (
+	// limiterWindow is GitHub's minute and a little more, for clocks that differ.
+	limiterWindow = time.Minute + 100*time.Millisecond
+	// minLoggedWait is the shortest wait worth a line in the log: a run that says
+	// nothing for longer looks as if it hung.
+	minLoggedWait = 5 * time.Second
+)
+
+// writeLimiter limits writes to WritesPerMinute in any 60 seconds. A token bucket
+// would let its burst and its rate through in one minute. An attempt counts until
+// a minute after its end, so that GitHub sees no more in any 60 seconds, however
+// long the network delays a request.
+type writeLimiter struct {
+	log func(string)
+
+	mu          sync.Mutex
+	inFlight    int
+	ended       []time.Time
+	loggedUntil time.Time // the end of the wait that was logged last
+}
+
+// Wait blocks until a write may be sent, and returns how long that took. release
+// must be called after the attempt, with whether it may have reached GitHub; only
+// its first call counts. The error is secret.ErrInterrupted if ctx ended.
+func (l *writeLimiter) Wait(ctx context.Context) (waited time.Duration, release func(sent bool), err error) {
+	start := time.Now()
+	for {
+		wait := l.reserve()
+		if wait == 0 {
+			var once sync.Once
+			return time.Since(start), func(sent bool) { once.Do(func() { l.release(sent) }) }, nil
+		}
+		l.logWait(wait)
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return 0, nil, secret.ErrInterrupted
+		}
+	}
+}
+
+// reserve takes a place and returns 0, or returns how long to wait for one.
+func (l *writeLimiter) reserve() (wait time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	for len(l.ended) > 0 && now.Sub(l.ended[0]) >= limiterWindow {
+		l.ended = l.ended[1:]
+	}
+	if l.inFlight+len(l.ended) < WritesPerMinute {
+		l.inFlight++
+		return 0
+	}
+	if len(l.ended) == 0 {
+		return time.Second
+	}
+	return l.ended[0].Add(limiterWindow).Sub(now)
+}
+
+func (l *writeLimiter) release(sent bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.inFlight--
+	if sent {
+		l.ended = append(l.ended, time.Now())
+	}
+}
+
+// logWait logs a long wait once, however many writes wait.
+func (l *writeLimiter) logWait(wait time.Duration) {
+	l.mu.Lock()
+	now := time.Now()
+	due := wait >= minLoggedWait && !now.Before(l.loggedUntil)
+	if due {
+		l.loggedUntil = now.Add(wait)
+	}
+	l.mu.Unlock()
+	if due {
+		l.log(fmt.Sprintf("rate limiter: %d writes sent in the last minute; next write in %s",
+			WritesPerMinute, secret.FormatDuration(wait)))
+	}
+}

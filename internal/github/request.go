@@ -1,0 +1,346 @@
+package github
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	gogithub "github.com/google/go-github/v60/github"
+
+	"set-org-secret/internal/secret"
+)
+
+const (
+	attemptTimeout = 30 * time.Second
+	// writeGracePeriod is how long a write in flight may continue after a signal;
+	// the runner waits 7.5 s between SIGINT and SIGTERM.
+	writeGracePeriod = 3 * time.Second
+)
+
+// call describes a request.
+type call struct {
+	op     string // verb first: "put secret"
+	store  secret.Store
+	method string
+	path   string // relative to the base, escaped
+	query  string
+	ok     []int // the statuses of success
+}
+
+// newCall describes a request; each segment of its path is escaped.
+func newCall(method, op string, store secret.Store, segments ...string) *call {
+	for i, s := range segments {
+		segments[i] = url.PathEscape(s)
+	}
+	return &call{op: op, store: store, method: method, path: strings.Join(segments, "/"), ok: []int{http.StatusOK}}
+}
+
+func (c *call) isWrite() bool { return c.method != http.MethodGet }
+
+// resealable reports whether the failure may be fixed by sealing the value again.
+func (c *call) resealable(f *failure) bool {
+	return c.isWrite() && errors.Is(f.err, secret.ErrUnprocessable)
+}
+
+// response is what a request returned.
+type response struct {
+	status    int
+	requestID string
+	lastPage  int    // 0 if the response has no link to a last page
+	body      []byte // of a read
+}
+
+// failure is a failed attempt.
+type failure struct {
+	err *secret.Error
+	// retryable failures are transient.
+	retryable bool
+	// reason is what the log says about a retry.
+	reason string
+	// retryAfter is the wait that GitHub asks for; 0 leaves it to the backoff.
+	retryAfter time.Duration
+	// global is set for rate limits, which pause every request.
+	global bool
+}
+
+// do sends a read, retries transient errors and decodes the response into out.
+func (c *Client) do(ctx context.Context, call *call, out any) (resp response, err error) {
+	for send, final := range c.attempts(ctx, call) {
+		if err = final; err == nil {
+			resp, err = send(nil, "")
+		}
+	}
+	if err != nil {
+		return resp, err
+	}
+	return resp, decode(call, resp, out)
+}
+
+func decode(call *call, resp response, out any) error {
+	if raw, ok := out.(*json.RawMessage); ok && json.Valid(resp.body) {
+		*raw = resp.body
+		return nil
+	}
+	if json.Unmarshal(resp.body, out) != nil {
+		return unreadable(call, resp, nil)
+	}
+	return nil
+}
+
+// attempt sends a request once, and completes the error if it fails.
+func (c *Client) attempt(ctx context.Context, state *retryState, body any, echoed string) (
+	resp response, failed *failure, sent bool,
+) {
+	state.attempts++
+	resp, failed, sent = c.send(ctx, state.call, body, echoed)
+	if resp.status != 0 || sent {
+		state.unknown = state.call.isWrite() && resp.status == 0
+	}
+	if failed != nil {
+		if failed.retryable && state.firstError.IsZero() {
+			state.firstError = time.Now()
+		}
+		if failed.err.RequestID == "" {
+			failed.err.RequestID = resp.requestID
+		}
+		state.finish(failed.err)
+	}
+	return resp, failed, sent
+}
+
+func (c *Client) send(ctx context.Context, call *call, body any, echoed string) (
+	resp response, failed *failure, sent bool,
+) {
+	// A client for each attempt: go-github remembers rate limits and then fails
+	// calls by itself, with a response that GitHub never gave. The connections are
+	// shared all the same.
+	gh := gogithub.NewClient(c.http)
+	gh.BaseURL, gh.UserAgent = c.base, c.agent
+	path := call.path
+	if call.query != "" {
+		path += "?" + call.query
+	}
+	req, err := gh.NewRequest(call.method, path, body)
+	if err != nil {
+		return resp, &failure{err: &secret.Error{Op: call.op, Problem: "the request cannot be built"}}, false
+	}
+	attemptCtx, cancel := attemptContext(ctx, call.isWrite())
+	defer cancel()
+	var wrote atomic.Bool
+	trace := &httptrace.ClientTrace{WroteHeaders: func() { wrote.Store(true) }}
+	attemptCtx = httptrace.WithClientTrace(attemptCtx, trace)
+	got, err := gh.BareDo(attemptCtx, req)
+	if got == nil || got.Response == nil {
+		return resp, c.errorFromTransport(ctx, call, err, wrote.Load()), wrote.Load()
+	}
+	defer func() { _ = got.Body.Close() }()
+	resp = response{status: got.StatusCode, requestID: got.Header.Get("X-GitHub-Request-Id"), lastPage: got.LastPage}
+	c.recordMetadata(got)
+	ok := slices.Contains(call.ok, got.StatusCode)
+	if ok && call.isWrite() {
+		if got.ContentLength <= maxDrainBytes {
+			// Left unread, the body would cost the connection.
+			_, _ = io.CopyN(io.Discard, got.Body, maxDrainBytes)
+		}
+		c.recordSuccess()
+		return resp, nil, true // the status is the result of a write
+	}
+	// go-github has read the body of an error and put it back. Whatever happened
+	// to it on the way, the status is valid.
+	resp.body, err = io.ReadAll(got.Body)
+	switch {
+	case !ok:
+		return resp, c.errorFromResponse(call, got.Response, resp.body, echoed), true
+	case err != nil:
+		return resp, c.errorFromTransport(ctx, call, err, true), true
+	}
+	c.recordSuccess()
+	return resp, nil, true
+}
+
+// attemptContext bounds an attempt. A signal cuts a read at once, and a write
+// after a grace period, so that its result is known if GitHub responds at all.
+func attemptContext(ctx context.Context, write bool) (context.Context, context.CancelFunc) {
+	attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptTimeout)
+	stop := context.AfterFunc(ctx, func() {
+		if write {
+			timer := time.NewTimer(writeGracePeriod)
+			defer timer.Stop()
+			select {
+			case <-timer.C:
+			case <-attempt.Done():
+			}
+		}
+		cancel()
+	})
+	return attempt, func() { stop(); cancel() }
+}
+
+// recordMetadata stores the token's expiration date and GitHub's clock from the
+// response headers.
+func (c *Client) recordMetadata(resp *gogithub.Response) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !resp.TokenExpiration.IsZero() {
+		c.tokenExpires = resp.TokenExpiration.Time
+	}
+	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		c.clockSkew = time.Until(date)
+	}
+}
+
+// recordSuccess notes that the token is accepted and GitHub works.
+func (c *Client) recordSuccess() {
+	c.mu.Lock()
+	c.tokenAccepted = true
+	c.mu.Unlock()
+	c.retry.recordSuccess()
+}
+
+// errorFromResponse classifies a response with an unwanted status. It ignores
+// go-github's error types, which know one kind of 429, trust a reset time that is
+// meant for another limit, and lose the message of unusual bodies.
+func (c *Client) errorFromResponse(call *call, resp *http.Response, text []byte, echoed string) *failure {
+	msg := message(text, echoed)
+	failed := &failure{err: errorForStatus(call, resp.StatusCode, msg)}
+	failed.reason = "GitHub returned " + failed.err.Problem
+	wait, requested := retryAfter(resp)
+	limited := resp.StatusCode == http.StatusTooManyRequests ||
+		resp.StatusCode == http.StatusForbidden && rateLimited(resp, text)
+	switch {
+	case limited:
+		if !requested && resp.Header.Get("X-RateLimit-Remaining") == "0" {
+			wait, requested = untilReset(resp)
+		}
+		if !requested {
+			wait = time.Minute
+		}
+		failed.retryable, failed.global, failed.retryAfter = true, true, max(wait, time.Nanosecond)
+	case resp.StatusCode >= 500:
+		failed.retryable, failed.retryAfter = true, wait
+		failed.reason = "GitHub returned " + strconv.Itoa(resp.StatusCode)
+	case resp.StatusCode == http.StatusUnauthorized && kindOf(c.token) == installation && c.mayBeReplicating():
+		failed.retryable = true
+	default:
+		c.retry.recordSuccess()
+		failed.err.Cause, failed.err.Hint = c.explain(call, resp, msg)
+	}
+	return failed
+}
+
+// mayBeReplicating reports whether the first 401 was less than replicationDelay
+// ago: a new installation token may not have reached every server.
+func (c *Client) mayBeReplicating() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.firstUnauthorized.IsZero() {
+		c.firstUnauthorized = time.Now()
+	}
+	return time.Since(c.firstUnauthorized) < replicationDelay
+}
+
+// errorFromTransport classifies an attempt that got no whole response.
+func (c *Client) errorFromTransport(ctx context.Context, call *call, err error, sent bool) *failure {
+	var urlErr *url.Error
+	if errors.As(err, &urlErr) {
+		err = urlErr.Err // without the address
+	}
+	if ctx.Err() != nil {
+		problem := interruptedUnsent
+		if sent {
+			problem = "interrupted while waiting for the response"
+		}
+		return &failure{err: &secret.Error{Op: call.op, Problem: problem, Is: []error{secret.ErrInterrupted}}}
+	}
+	var (
+		verification *tls.CertificateVerificationError
+		proxy        *proxyError
+	)
+	e := &secret.Error{Op: call.op, Problem: err.Error()}
+	switch {
+	case errors.Is(err, errCrossOriginRedirect), errors.Is(err, errTooManyRedirects):
+		e.Hint = "Set api_url to the final URL; a renamed organization has a new login for org."
+	case errors.Is(err, errResponseTooLarge):
+		e.Hint = wrongURL
+	case errors.As(err, &verification):
+		explainCertificate(e, verification)
+	case strings.Contains(err.Error(), "protocol version"):
+		e.Hint = "The server, or a proxy that opens the connection, does not support TLS 1.2, which is the minimum."
+	case errors.As(err, &proxy) && proxy.status < 500 && proxy.status != http.StatusTooManyRequests:
+		e.Hint = "Check HTTPS_PROXY and NO_PROXY of the runner: " +
+			"the proxy must allow this host, and may require credentials in its URL."
+	default:
+		e.Problem = noResponse(err)
+		return &failure{err: e, retryable: true, reason: c.base.Host + ": " + e.Problem}
+	}
+	return &failure{err: e}
+}
+
+func noResponse(err error) string {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return "no response within " + secret.FormatDuration(attemptTimeout)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "no response (connection closed unexpectedly)"
+	}
+	return "no response (" + err.Error() + ")"
+}
+
+// retryAfter reads the header Retry-After, in seconds or as a date.
+func retryAfter(resp *http.Response) (time.Duration, bool) {
+	v := strings.TrimSpace(resp.Header.Get("Retry-After"))
+	if v == "" {
+		return 0, false
+	}
+	if seconds, err := strconv.ParseUint(v, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second, true
+	}
+	if date, err := http.ParseTime(v); err == nil {
+		return max(date.Sub(responseTime(resp)), 0), true
+	}
+	return 0, false
+}
+
+// untilReset reads the header X-RateLimit-Reset, by GitHub's own clock, plus the
+// second to which it is rounded.
+func untilReset(resp *http.Response) (time.Duration, bool) {
+	reset, err := strconv.ParseInt(resp.Header.Get("X-RateLimit-Reset"), 10, 64)
+	if err != nil || reset <= 0 || reset > 1<<33 {
+		return 0, false
+	}
+	return max(time.Unix(reset, 0).Sub(responseTime(resp)), 0) + time.Second, true
+}
+
+func responseTime(resp *http.Response) time.Time {
+	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		return date
+	}
+	return time.Now()
+}
+
+// rateLimited tells a 403 for a rate limit from one for a missing permission. The
+// headers alone do not: GitHub counts down on every response, and a refusal may
+// be the last one of the hour.
+func rateLimited(resp *http.Response, text []byte) bool {
+	if resp.Header.Get("Retry-After") != "" {
+		return true
+	}
+	lower := bytes.ToLower(text)
+	for _, phrase := range []string{"rate limit", "rate-limit", "abuse detection"} {
+		if bytes.Contains(lower, []byte(phrase)) {
+			return true
+		}
+	}
+	return message(text, "") == "" && resp.Header.Get("X-RateLimit-Remaining") == "0"
+}

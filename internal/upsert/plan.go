@@ -1,0 +1,92 @@
+package upsert
+
+import (
+	"fmt"
+
+	"set-org-secret/internal/secret"
+)
+
+// desired is the access that the inputs ask for.
+type desired struct {
+	// visibility is empty if an existing secret keeps its access and a new one is
+	// private.
+	visibility secret.Visibility
+	// replace says that repositories replace the existing list.
+	replace      bool
+	repositories []secret.Repository
+	// listOnly says that nothing but the list of repositories is written.
+	listOnly bool
+}
+
+// fixed returns the access that a write gives whether or not the secret exists,
+// and whether there is such an access.
+func (d desired) fixed() (secret.Access, bool) {
+	switch {
+	case d.visibility == secret.Selected && d.replace:
+		return secret.Access{Visibility: secret.Selected, Repositories: d.repositories}, true
+	case d.visibility == secret.All, d.visibility == secret.Private:
+		return secret.Access{Visibility: d.visibility}, true
+	}
+	return secret.Access{}, false
+}
+
+// needsExisting reports whether the existing secret must be read before a write,
+// to preserve its access or to report how it changes.
+func (d desired) needsExisting() bool {
+	return d.listOnly || d.visibility == "" || d.visibility == secret.Selected
+}
+
+// accessFor returns the access to write to a secret. The error is a *secret.Error
+// if it must not be written.
+func (d desired) accessFor(existing secret.Existing) (secret.Access, error) {
+	if d.listOnly {
+		return d.listFor(existing)
+	}
+	if access, ok := d.fixed(); ok {
+		return access, nil
+	}
+	const nameThem = "Name the repositories in selected_repositories, or use none for an empty list."
+	switch {
+	case d.visibility == secret.Selected && !existing.Exists:
+		return secret.Access{}, &secret.Error{
+			Problem: "visibility: selected needs a repository list, because the secret does not exist yet",
+			Hint:    nameThem,
+		}
+	case d.visibility == secret.Selected && existing.Access.Visibility != secret.Selected:
+		return secret.Access{}, &secret.Error{
+			Problem: fmt.Sprintf("visibility: selected needs a repository list, because the existing secret is %s",
+				existing.Access.Visibility),
+			Hint: nameThem,
+		}
+	case !existing.Exists:
+		return secret.Access{Visibility: secret.Private}, nil
+	case existing.Hidden != 0:
+		shown := len(existing.Access.Repositories)
+		return secret.Access{}, &secret.Error{
+			Problem: fmt.Sprintf("the token can see only %d of %d selected repositories; "+
+				"writing that list would remove the others", shown, shown+existing.Hidden),
+			Cause: "A classic token needs the scope repo to see private repositories; " +
+				"a fine-grained or App token sees those it was granted.",
+			Hint: "Use a token that can see all of them, or name the whole list in selected_repositories.",
+		}
+	}
+	return existing.Access, nil
+}
+
+// listFor returns the access to write if nothing but the list is written.
+func (d desired) listFor(existing secret.Existing) (secret.Access, error) {
+	switch {
+	case !existing.Exists:
+		return secret.Access{}, &secret.Error{
+			Problem: "the secret does not exist, or this token cannot see it",
+			Hint:    "Store it first, in mode set with visibility: selected.",
+		}
+	case existing.Access.Visibility != secret.Selected:
+		return secret.Access{}, &secret.Error{
+			Problem: fmt.Sprintf("the secret's visibility is %s, so it has no list of repositories",
+				existing.Access.Visibility),
+			Hint: "Store it in mode set with visibility: selected and the list; that needs its value once.",
+		}
+	}
+	return secret.Access{Visibility: secret.Selected, Repositories: d.repositories}, nil
+}

@@ -1,0 +1,210 @@
+package upsert
+
+import (
+	"context"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"set-org-secret/internal/seal"
+	"set-org-secret/internal/secret"
+)
+
+// maxSnapshotAge is how old an existing secret may be when its access is written
+// back.
+const maxSnapshotAge = time.Minute
+
+// lock is a mutex whose wait a signal can end.
+type lock struct{ *semaphore.Weighted }
+
+func newLock() lock { return lock{semaphore.NewWeighted(1)} }
+
+func (l lock) acquire(ctx context.Context) error {
+	if l.Acquire(ctx, 1) != nil {
+		return errSkipped
+	}
+	return nil
+}
+
+func (l lock) release() { l.Release(1) }
+
+// publicKeyCache holds the public key of one store.
+type publicKeyCache struct {
+	github GitHub
+	store  secret.Store
+
+	lock lock
+	key  seal.PublicKey
+	err  error
+}
+
+// fetch fetches the key.
+func (c *publicKeyCache) fetch(ctx context.Context) {
+	if c.err = c.lock.acquire(ctx); c.err != nil {
+		return
+	}
+	defer c.lock.release()
+	c.key, c.err = c.github.PublicKey(ctx, c.store)
+}
+
+// cached returns what fetch found. It must not be called once writes have begun.
+func (c *publicKeyCache) cached() (seal.PublicKey, error) { return c.key, c.err }
+
+// newerThan returns the key to use after GitHub rejected a value that was sealed
+// to another. Concurrent callers share one fetch if it finds a new key.
+func (c *publicKeyCache) newerThan(ctx context.Context, old seal.Sealed) (seal.PublicKey, error) {
+	if err := c.lock.acquire(ctx); err != nil {
+		return c.key, err
+	}
+	defer c.lock.release()
+	if !c.key.IsZero() && c.key.ID() != old.KeyID {
+		return c.key, nil
+	}
+	key, err := c.github.PublicKey(ctx, c.store)
+	if err == nil {
+		c.key, c.err = key, nil
+	}
+	return key, err
+}
+
+// snapshotCache caches the existing secrets of one store. A snapshot older than
+// maxSnapshotAge is read again.
+type snapshotCache struct {
+	github GitHub
+	store  secret.Store
+	// writesPerMinute is how many writes one list can serve.
+	writesPerMinute int
+
+	lock       lock
+	pending    int // items that are not written yet
+	byName     map[secret.Name]snapshot
+	listedAt   time.Time // when the whole list was read; zero if it was not
+	incomplete bool      // the list has more pages than items, or lacks secrets
+	lists      map[secret.Name]repositoryList
+}
+
+// snapshot is a secret without its list. It is never newer than readAt, which is
+// when the request was sent.
+type snapshot struct {
+	existing secret.Existing
+	readAt   time.Time
+}
+
+// repositoryList is the selected repositories of one secret.
+type repositoryList struct {
+	repositories []secret.Repository
+	hidden       int
+	readAt       time.Time
+}
+
+func newSnapshotCache(github GitHub, store secret.Store, writesPerMinute int) *snapshotCache {
+	return &snapshotCache{
+		github: github, store: store, writesPerMinute: writesPerMinute, lock: newLock(),
+		byName: map[secret.Name]snapshot{}, lists: map[secret.Name]repositoryList{},
+	}
+}
+
+// markDone counts an item as written.
+func (c *snapshotCache) markDone() {
+	_ = c.lock.acquire(context.Background())
+	defer c.lock.release()
+	c.pending--
+}
+
+// get returns an existing secret with its list of repositories, and when the
+// oldest part of that was read.
+func (c *snapshotCache) get(ctx context.Context, name secret.Name) (secret.Existing, time.Time, error) {
+	found, err := c.fetch(ctx, name)
+	if err != nil || found.existing.Access.Visibility != secret.Selected {
+		return found.existing, found.readAt, err
+	}
+	list, err := c.selected(ctx, name)
+	found.existing.Access.Repositories, found.existing.Hidden = list.repositories, list.hidden
+	if list.readAt.Before(found.readAt) {
+		found.readAt = list.readAt
+	}
+	return found.existing, found.readAt, err
+}
+
+func (c *snapshotCache) selected(ctx context.Context, name secret.Name) (repositoryList, error) {
+	if err := c.lock.acquire(ctx); err != nil {
+		return repositoryList{}, err
+	}
+	list, ok := c.lists[name]
+	c.lock.release()
+	if ok && time.Since(list.readAt) <= maxSnapshotAge {
+		return list, nil
+	}
+	var err error
+	list.readAt = time.Now()
+	list.repositories, list.hidden, err = c.github.SelectedRepositories(ctx, c.store, name)
+	if err != nil {
+		return list, err
+	}
+	if err := c.lock.acquire(ctx); err != nil {
+		return list, err
+	}
+	defer c.lock.release()
+	c.lists[name] = list
+	return list, nil
+}
+
+// fetch returns one secret, from the cache if possible. It reads the secret alone,
+// or the whole list if that takes fewer requests than one for each write within
+// maxSnapshotAge.
+func (c *snapshotCache) fetch(ctx context.Context, name secret.Name) (snapshot, error) {
+	found, ok, err := c.cachedOrListed(ctx, name)
+	if err != nil || ok {
+		return found, err
+	}
+	found.readAt = time.Now()
+	if found.existing, err = c.github.Secret(ctx, c.store, name); err != nil {
+		return found, err
+	}
+	if err := c.lock.acquire(ctx); err != nil {
+		return found, err
+	}
+	defer c.lock.release()
+	c.byName[name] = found
+	return found, nil
+}
+
+// cachedOrListed returns a snapshot from the cache, or from the list if that is
+// worth reading. ok is false if neither has one.
+func (c *snapshotCache) cachedOrListed(ctx context.Context, name secret.Name) (_ snapshot, ok bool, err error) {
+	if err := c.lock.acquire(ctx); err != nil {
+		return snapshot{}, false, err
+	}
+	defer c.lock.release() // others that want the list wait for this one
+	if found, ok := c.cached(name); ok {
+		return found, true, nil
+	}
+	soon := min(c.pending, c.writesPerMinute)
+	if soon < 2 || c.incomplete {
+		return snapshot{}, false, nil
+	}
+	at := time.Now()
+	list, complete, err := c.github.Secrets(ctx, c.store, soon)
+	if err != nil {
+		return snapshot{}, false, err
+	}
+	for _, existing := range list {
+		c.byName[existing.Name] = snapshot{existing, at}
+	}
+	if c.incomplete = !complete; complete {
+		c.listedAt = at
+	}
+	found, ok := c.cached(name)
+	return found, ok, nil
+}
+
+func (c *snapshotCache) cached(name secret.Name) (snapshot, bool) {
+	found, ok := c.byName[name]
+	if ok && time.Since(found.readAt) <= maxSnapshotAge && !found.readAt.Before(c.listedAt) {
+		return found, true
+	}
+	if !c.listedAt.IsZero() && time.Since(c.listedAt) <= maxSnapshotAge {
+		return snapshot{existing: secret.Existing{Name: name}, readAt: c.listedAt}, true // the list does not have it
+	}
+	return snapshot{}, false
+}
