@@ -130,7 +130,7 @@ func (c *Client) PublicKey(ctx context.Context, store secret.Store) (seal.Public
 		Key   string          `json:"key"`
 	}
 	call := newCall(http.MethodGet, "get public key", store, "orgs", c.org, string(store), "secrets", "public-key")
-	resp, err := c.do(ctx, call, &wire)
+	resp, err := c.do(ctx, call, func(body []byte) error { return unmarshal(body, &wire) })
 	if err != nil {
 		return seal.PublicKey{}, err
 	}
@@ -164,22 +164,22 @@ func (w wireSecret) parse() (secret.Existing, error) {
 // Secret returns a secret without its list of repositories. Exists is false if
 // GitHub returns 404: there is no such secret, or the token cannot see it.
 func (c *Client) Secret(ctx context.Context, store secret.Store, name secret.Name) (secret.Existing, error) {
-	var wire wireSecret
+	var existing secret.Existing
 	call := newCall(http.MethodGet, "get secret", store, "orgs", c.org, string(store), "secrets", string(name))
-	resp, err := c.do(ctx, call, &wire)
-	switch {
-	case errors.Is(err, secret.ErrNotFound):
+	_, err := c.do(ctx, call, func(body []byte) (err error) {
+		var wire wireSecret
+		if err = unmarshal(body, &wire); err == nil {
+			existing, err = wire.parse()
+		}
+		if err == nil && existing.Name != name {
+			err = errors.New("a different secret")
+		}
+		return err
+	})
+	if errors.Is(err, secret.ErrNotFound) {
 		return secret.Existing{Name: name}, nil
-	case err != nil:
-		return secret.Existing{}, err
-	case !strings.EqualFold(wire.Name, string(name)):
-		return secret.Existing{}, unreadable(call, resp, errors.New("a different secret"))
 	}
-	existing, err := wire.parse()
-	if err != nil {
-		return secret.Existing{}, unreadable(call, resp, err)
-	}
-	return existing, nil
+	return existing, err
 }
 
 // Secrets lists the secrets of a store. complete is false if there are more than
@@ -208,7 +208,7 @@ func parseSecrets(body []byte) (list []secret.Existing, total int, err error) {
 		TotalCount int          `json:"total_count"`
 		Secrets    []wireSecret `json:"secrets"`
 	}
-	if err := json.Unmarshal(body, &page); err != nil {
+	if err := unmarshal(body, &page); err != nil {
 		return nil, 0, err
 	}
 	for _, w := range page.Secrets {
@@ -252,7 +252,7 @@ func (c *Client) SelectedRepositories(
 			TotalCount   *int             `json:"total_count"`
 			Repositories []wireRepository `json:"repositories"`
 		}
-		err := json.Unmarshal(body, &page)
+		err := unmarshal(body, &page)
 		if err == nil && page.TotalCount == nil {
 			err = errors.New("no total_count")
 		}
@@ -279,7 +279,7 @@ func repositories(entries []wireRepository) []secret.Repository {
 func (c *Client) Repository(ctx context.Context, name string) (secret.Repository, error) {
 	var wire wireRepository
 	call := newCall(http.MethodGet, "get repository "+c.org+"/"+name, "", "repos", c.org, name)
-	resp, err := c.do(ctx, call, &wire)
+	resp, err := c.do(ctx, call, func(body []byte) error { return unmarshal(body, &wire) })
 	if err != nil {
 		return secret.Repository{}, err
 	}
@@ -298,8 +298,9 @@ func (c *Client) Repository(ctx context.Context, name string) (secret.Repository
 func (c *Client) Repositories(ctx context.Context) ([]secret.Repository, error) {
 	call := newCall(http.MethodGet, "list repositories of "+c.org, "", "orgs", c.org, "repos")
 	call.query = "sort=created&direction=asc&"
-	all, err := fetchPages(ctx, c, call, maxPages, func(body []byte) (page []wireRepository, total int, err error) {
-		err = json.Unmarshal(body, &page)
+	all, err := fetchPages(ctx, c, call, maxPages, func(body []byte) ([]wireRepository, int, error) {
+		var page []wireRepository
+		err := unmarshal(body, &page)
 		return page, 0, err
 	})
 	return repositories(all.entries), err
@@ -386,14 +387,11 @@ func fetchPages[T any](
 		if number > 1 {
 			call.query += fmt.Sprintf("&page=%d", number)
 		}
-		var body json.RawMessage
-		if resp, err = c.do(ctx, &call, &body); err != nil {
-			return nil, 0, resp, err
-		}
-		if entries, total, err = parse(body); err != nil {
-			return nil, 0, resp, unreadable(&call, resp, err)
-		}
-		return entries, total, resp, nil
+		resp, err = c.do(ctx, &call, func(body []byte) (err error) {
+			entries, total, err = parse(body)
+			return err
+		})
+		return entries, total, resp, err
 	}
 	entries, total, resp, err := page(ctx, 1)
 	if err != nil {

@@ -37,24 +37,18 @@ func errorForStatus(call *call, status int, msg string) *secret.Error {
 	return e
 }
 
-// unreadable is the error for a success whose body GitHub's API never sends. It
-// never quotes the body, so err must not be one of encoding/json's, or is left out.
+// unreadable is the error for a success whose body GitHub's API never sends.
 func unreadable(call *call, resp response, err error) *secret.Error {
-	problem := "unexpected response: not JSON as GitHub's API describes it"
-	if err != nil {
-		problem = "unexpected response: not what GitHub's API describes"
-	}
-	if err != nil && !isJSONError(err) {
-		problem = "unexpected response: " + err.Error()
-	}
+	problem := "unexpected response: " + err.Error()
 	return &secret.Error{Op: call.op, Problem: problem, Hint: wrongURL, RequestID: resp.requestID}
 }
 
-// isJSONError reports whether err is one of encoding/json's, which quote.
-func isJSONError(err error) bool {
-	var syntax *json.SyntaxError
-	var mismatch *json.UnmarshalTypeError
-	return errors.As(err, &syntax) || errors.As(err, &mismatch)
+// unmarshal returns an error without encoding/json's text, which quotes the body.
+func unmarshal(body []byte, v any) error {
+	if json.Unmarshal(body, v) != nil {
+		return errors.New("not JSON as GitHub's API describes it")
+	}
+	return nil
 }
 
 // notSent is the error for a request that the circuit breaker stopped.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -74,8 +73,8 @@ type failure struct {
 	global bool
 }
 
-// do sends a read, retries transient errors and decodes the response into out.
-func (c *Client) do(ctx context.Context, call *call, out any) (resp response, err error) {
+// do sends a read and retries transient errors. parse reads the body of the response.
+func (c *Client) do(ctx context.Context, call *call, parse func(body []byte) error) (resp response, err error) {
 	for send, final := range c.attempts(ctx, call) {
 		if err = final; err == nil {
 			resp, err = send(nil, "")
@@ -84,18 +83,10 @@ func (c *Client) do(ctx context.Context, call *call, out any) (resp response, er
 	if err != nil {
 		return resp, err
 	}
-	return resp, decode(call, resp, out)
-}
-
-func decode(call *call, resp response, out any) error {
-	if raw, ok := out.(*json.RawMessage); ok && json.Valid(resp.body) {
-		*raw = resp.body
-		return nil
+	if err := parse(resp.body); err != nil {
+		return resp, unreadable(call, resp, err)
 	}
-	if json.Unmarshal(resp.body, out) != nil {
-		return unreadable(call, resp, nil)
-	}
-	return nil
+	return resp, nil
 }
 
 // attempt sends a request once, and completes the error if it fails.
@@ -146,14 +137,14 @@ func (c *Client) send(ctx context.Context, call *call, body any, echoed string) 
 	}
 	defer func() { _ = got.Body.Close() }()
 	resp = response{status: got.StatusCode, requestID: got.Header.Get("X-GitHub-Request-Id"), lastPage: got.LastPage}
-	c.recordMetadata(got)
 	ok := slices.Contains(call.ok, got.StatusCode)
+	c.recordMetadata(got, ok)
 	if ok && call.isWrite() {
 		if got.ContentLength <= maxDrainBytes {
 			// Left unread, the body would cost the connection.
 			_, _ = io.CopyN(io.Discard, got.Body, maxDrainBytes)
 		}
-		c.recordSuccess()
+		c.retry.recordSuccess()
 		return resp, nil, true // the status is the result of a write
 	}
 	// go-github has read the body of an error and put it back. Whatever happened
@@ -165,7 +156,7 @@ func (c *Client) send(ctx context.Context, call *call, body any, echoed string) 
 	case err != nil:
 		return resp, c.errorFromTransport(ctx, call, err, true), true
 	}
-	c.recordSuccess()
+	c.retry.recordSuccess()
 	return resp, nil, true
 }
 
@@ -187,25 +178,17 @@ func attemptContext(ctx context.Context, write bool) (context.Context, context.C
 	return attempt, func() { stop(); cancel() }
 }
 
-// recordMetadata stores the token's expiration date and GitHub's clock from the
-// response headers.
-func (c *Client) recordMetadata(resp *gogithub.Response) {
+// recordMetadata stores what a response says of the token and of GitHub's clock.
+func (c *Client) recordMetadata(resp *gogithub.Response, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.tokenAccepted = c.tokenAccepted || ok
 	if !resp.TokenExpiration.IsZero() {
 		c.tokenExpires = resp.TokenExpiration.Time
 	}
 	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
 		c.clockSkew = time.Until(date)
 	}
-}
-
-// recordSuccess notes that the token is accepted and GitHub works.
-func (c *Client) recordSuccess() {
-	c.mu.Lock()
-	c.tokenAccepted = true
-	c.mu.Unlock()
-	c.retry.recordSuccess()
 }
 
 // errorFromResponse classifies a response with an unwanted status. It ignores

@@ -92,7 +92,7 @@ func TestUnreadable(t *testing.T) {
 		{"another secret", `{"name":"B","visibility":"all"}`, look, "a different secret"},
 		{"an unknown visibility", `{"name":"A","visibility":"internal"}`, look, `visibility must be all, private or selected, not "internal"`},
 		{"an unknown visibility in a list", `{"total_count":1,"secrets":[{"name":"A","visibility":""}]}`, list, `must be all, private or selected, not ""`},
-		{"a list of text", `{"total_count":1,"secrets":"Correct-Horse"}`, list, "not what GitHub's API describes"},
+		{"a list of text", `{"total_count":1,"secrets":"Correct-Horse"}`, list, "not JSON as GitHub's API describes it"},
 		{"a list without a count", `{"repositories":[]}`, selected, "no total_count"},
 		{"a count without end", `{"total_count":1000000000000,"repositories":[]}`, selected, "a list of 10000000000 pages"},
 		{"no key", `{}`, key, "key_id: empty"},
