@@ -38,31 +38,23 @@ type publicKeyCache struct {
 	err  error
 }
 
-// fetch fetches the key.
-func (c *publicKeyCache) fetch(ctx context.Context) {
-	if c.err = c.lock.acquire(ctx); c.err != nil {
-		return
-	}
-	defer c.lock.release()
-	c.key, c.err = c.github.PublicKey(ctx, c.store)
-}
-
-// cached returns what fetch found. It must not be called once writes have begun.
+// fetch fetches the key. cached returns it, or the error, until writes begin.
+func (c *publicKeyCache) fetch(ctx context.Context)       { _, c.err = c.newerThan(ctx, "") }
 func (c *publicKeyCache) cached() (seal.PublicKey, error) { return c.key, c.err }
 
-// newerThan returns the key to use after GitHub rejected a value that was sealed
-// to another. Concurrent callers share one fetch if it finds a new key.
-func (c *publicKeyCache) newerThan(ctx context.Context, old seal.Sealed) (seal.PublicKey, error) {
+// newerThan returns the key to use instead of one whose values GitHub rejected.
+// Concurrent callers share one fetch if it finds a new key.
+func (c *publicKeyCache) newerThan(ctx context.Context, keyID string) (seal.PublicKey, error) {
 	if err := c.lock.acquire(ctx); err != nil {
-		return c.key, err
+		return seal.PublicKey{}, err
 	}
 	defer c.lock.release()
-	if !c.key.IsZero() && c.key.ID() != old.KeyID {
+	if !c.key.IsZero() && c.key.ID() != keyID {
 		return c.key, nil
 	}
 	key, err := c.github.PublicKey(ctx, c.store)
 	if err == nil {
-		c.key, c.err = key, nil
+		c.key = key
 	}
 	return key, err
 }

@@ -321,7 +321,7 @@ func (e *executor) write(ctx context.Context, i int) (p plan, op secret.Operatio
 // the error says so and names both keys. Otherwise rejected is returned.
 func (e *executor) reseal(ctx context.Context, i int, rejected error) (resealed bool, err error) {
 	item, old := e.Items[i], e.sealed[i]
-	key, err := e.keys[item.Store].newerThan(ctx, old)
+	key, err := e.keys[item.Store].newerThan(ctx, old.KeyID)
 	switch {
 	case err != nil: // GitHub's 422 matters more than why the key could not be fetched
 		return false, rejected
