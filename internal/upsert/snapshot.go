@@ -157,7 +157,9 @@ func (c *snapshotCache) fetch(ctx context.Context, name secret.Name) (snapshot, 
 		return found, err
 	}
 	defer c.lock.release()
-	c.byName[name] = found
+	if found.readAt.After(c.byName[name].readAt) { // the list may have been read meanwhile
+		c.byName[name] = found
+	}
 	return found, nil
 }
 
