@@ -18,6 +18,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/sethvargo/go-githubactions"
+
 	"set-org-secret/internal/github"
 	"set-org-secret/internal/input"
 	"set-org-secret/internal/report"
@@ -70,7 +72,10 @@ type session struct {
 // with outputs written.
 func Main(ctx context.Context, env Env) int {
 	// Anything that panics would print its arguments to stderr, past the masks.
-	result := input.Read(input.Source{Getenv: env.Getenv, Open: env.Open})
+	result := input.Read(input.Source{
+		Getenv: env.Getenv, Open: env.Open,
+		GetInput: githubactions.New(githubactions.WithGetenv(env.Getenv)).GetInput,
+	})
 	delimiter := make([]byte, 16)
 	_, randErr := io.ReadFull(env.Rand, delimiter)
 	r := &session{Env: env, config: result.Config, start: time.Now()}
@@ -86,8 +91,8 @@ func Main(ctx context.Context, env Env) int {
 	for _, text := range result.Warnings {
 		r.report.Warn(text)
 	}
-	if len(result.Faults) > 0 {
-		return r.refuse(faults(result.Faults)...)
+	if len(result.Problems) > 0 {
+		return r.refuse(faults(result.Problems)...)
 	}
 	if err := r.report.CheckFiles(); err != nil {
 		return r.refuse(err.Error(), "The runner sets these files; nothing was sent to GitHub, since sealed values could not be handed on.")
@@ -96,7 +101,7 @@ func Main(ctx context.Context, env Env) int {
 }
 
 // faults tells all that is wrong with the input at once.
-func faults(list []input.Fault) []string {
+func faults(list []input.Problem) []string {
 	needs := "inputs need"
 	if len(list) == 1 {
 		needs = "input needs"

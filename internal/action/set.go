@@ -19,13 +19,7 @@ func (r *session) set(ctx context.Context) []secret.Result {
 		}
 	}
 	for _, s := range c.Sealed {
-		item := upsert.Item{Store: s.Store, Name: s.Name, Sealed: s.Sealed}
-		if s.Done != "" {
-			item.Stored = &secret.Result{
-				Operation: s.Done, KeyID: s.Sealed.KeyID, Access: secret.Access{Visibility: s.Visibility},
-			}
-		}
-		items = append(items, item)
+		items = append(items, upsert.Item{Store: s.Store, Name: s.Name, Sealed: s.Sealed, Stored: s.Stored})
 	}
 	return r.upsert(ctx, upsert.Job{Items: items})
 }

@@ -12,12 +12,14 @@ import (
 )
 
 func fuzzed(env map[string]string) Result {
-	return Read(Source{Getenv: func(k string) string { return env[k] }, Open: func(string) (fs.File, error) { return nil, os.ErrNotExist }})
+	s := source(env)
+	s.Open = func(string) (fs.File, error) { return nil, os.ErrNotExist }
+	return Read(s)
 }
 
-// FuzzBulk holds that no message about a bulk shows a value, and that whatever
-// is taken is masked line by line as far as masks go.
-func FuzzBulk(f *testing.F) {
+// FuzzBatch checks that no message about a batch shows a value, and that what is
+// accepted is masked line by line, as far as masks go.
+func FuzzBatch(f *testing.F) {
 	for _, seed := range []string{
 		`{"A": "1\n", "b": "x"}`, "A=1\nB<<EOF\nx\ny\nEOF\n", `{"A": 5}`, "A<<\n", "x", "{", `{"A": "\ud83d"}`, "A='x'\r\n",
 		"x=", "x==", "x=1\nx=2", "x<<E\nE", "A=\u8300\u2192",
@@ -31,12 +33,12 @@ func FuzzBulk(f *testing.F) {
 		}
 		text = strings.ReplaceAll(text, "x", plain)
 		r := fuzzed(map[string]string{"INPUT_SECRETS": text, "INPUT_TOKEN": "t0ken", "GITHUB_REPOSITORY_OWNER": "acme"})
-		for _, fault := range r.Faults {
-			if strings.Contains(fault.Text, plain) && !publicName(text, plain) {
-				t.Errorf("a fault shows the value: %s", fault)
+		for _, problem := range r.Problems {
+			if strings.Contains(problem.Text, plain) && !publicName(text, plain) {
+				t.Errorf("a problem shows the value: %s", problem)
 			}
 		}
-		if len(r.Faults) > 0 {
+		if len(r.Problems) > 0 {
 			return
 		}
 		for _, e := range r.Config.Entries {
@@ -49,7 +51,7 @@ func FuzzBulk(f *testing.F) {
 	})
 }
 
-// publicName reports whether part of a bulk stands in a name: anywhere in JSON,
+// publicName reports whether part of a batch is in a name: anywhere in JSON,
 // where they are told apart from values, and in lines before a value.
 func publicName(text, part string) bool {
 	if strings.HasPrefix(strings.TrimSpace(text), "{") {
@@ -66,7 +68,7 @@ func publicName(text, part string) bool {
 	return false
 }
 
-// FuzzLists holds that what passes as a name, a repository or an organization is
+// FuzzLists checks that what is accepted as a name, a repository or an organization is
 // one safe segment of a path.
 func FuzzLists(f *testing.F) {
 	for _, seed := range []string{"DB", "a,b", "../x", "GITHUB_X", "a/b", "%2e%2e", "svc-*", "!x", "none", "{a,b}", "a\x00b", "ACME/.."} {
@@ -79,7 +81,7 @@ func FuzzLists(f *testing.F) {
 				t.Errorf("%s %q passed", what, s)
 			}
 		}
-		if !slices.ContainsFunc(r.Faults, func(f Fault) bool { return f.Input == "org" }) {
+		if !slices.ContainsFunc(r.Problems, func(p Problem) bool { return p.Input == "org" }) {
 			safe("org", r.Config.Org)
 		}
 		for _, e := range r.Config.Entries {
@@ -95,9 +97,9 @@ func FuzzLists(f *testing.F) {
 				safe("repository", name)
 			}
 		}
-		for _, fault := range r.Faults {
-			if strings.ContainsAny(fault.Text, "\r\n") {
-				t.Errorf("a fault of two lines: %q", fault.Text)
+		for _, problem := range r.Problems {
+			if strings.ContainsAny(problem.Text, "\r\n") {
+				t.Errorf("a problem of two lines: %q", problem.Text)
 			}
 		}
 	})

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sethvargo/go-githubactions"
+
 	"set-org-secret/internal/secret"
 )
 
@@ -39,7 +41,16 @@ func read(t *testing.T, with map[string]string) Result {
 		}
 		env["INPUT_"+strings.ToUpper(name)] = value
 	}
-	return Read(Source{Getenv: func(k string) string { return env[k] }, Open: func(name string) (fs.File, error) { return os.Open(name) }})
+	return Read(source(env))
+}
+
+// source is an environment with the toolkit's reader, as the action has it.
+func source(env map[string]string) Source {
+	getenv := func(name string) string { return env[name] }
+	return Source{
+		Getenv: getenv, GetInput: githubactions.New(githubactions.WithGetenv(getenv)).GetInput,
+		Open: func(name string) (fs.File, error) { return os.Open(name) },
+	}
 }
 
 func hasSource(with map[string]string) bool {
@@ -53,7 +64,7 @@ func hasSource(with map[string]string) bool {
 
 func texts(r Result) string {
 	var b strings.Builder
-	for _, f := range r.Faults {
+	for _, f := range r.Problems {
 		b.WriteString(f.Error() + "\n")
 	}
 	return b.String()
@@ -61,14 +72,14 @@ func texts(r Result) string {
 
 func box(n int) string { return base64.StdEncoding.EncodeToString(make([]byte, n)) }
 
-// TestFaults has each guard and each contradiction, with a piece of its words.
-func TestFaults(t *testing.T) {
+// TestProblems has each guard and each contradiction, with a piece of its words.
+func TestProblems(t *testing.T) {
 	type with = map[string]string
 	long := strings.Repeat("x", secret.MaxValueBytes+1)
 	tests := []struct {
 		name string
 		with with
-		want []string // one for each fault, in order
+		want []string // one for each problem, in order
 	}{
 		{"fine", with{}, nil},
 		{"unknown mode", with{"mode": "delete"}, []string{`mode: must be set, seal, check or access, not "delete"`}},
@@ -78,13 +89,13 @@ func TestFaults(t *testing.T) {
 			`visibility: must be all, private or selected, not "privat"`,
 			`selected_repository_ids: "12x" is not a number`,
 		}},
-		{"org is no segment", with{"org": "../x"}, []string{`org: "../x" is not an organization's login`}},
+		{"org is no segment", with{"org": "../x"}, []string{`org: invalid organization login "../x"`}},
 		{"org of dots", with{"org": ".."}, []string{"org:"}},
 		{"store unknown", with{"stores": "actions, vault"}, []string{`stores: must be actions, dependabot, codespaces or agents, not "vault"`}},
-		{"store twice", with{"stores": "actions,Actions"}, []string{"stores: actions stands twice"}},
-		{"no store", with{"stores": ","}, []string{"stores: no store is named"}},
+		{"store twice", with{"stores": "actions,Actions"}, []string{"stores: actions is listed twice"}},
+		{"no store", with{"stores": ","}, []string{"stores: at least one store is required"}},
 
-		{"name missing", with{"secret_name": " "}, []string{"secret_name: missing"}},
+		{"name missing", with{"secret_name": " "}, []string{"secret_name: required"}},
 		{"name with hyphen", with{"secret_name": "db-password"}, []string{`secret_name: "db-password" has characters other than letters, digits and _; DB_PASSWORD would be legal`}},
 		{"name with leading digit", with{"secret_name": "1st"}, []string{"_1ST would be legal"}},
 		{"name of GitHub's", with{"secret_name": "GitHub_Token"}, []string{"starts with GITHUB_"}},
@@ -93,62 +104,62 @@ func TestFaults(t *testing.T) {
 
 		{"no source", with{"secret_value": ""}, []string{"secret_value: empty"}},
 		{"no source and a bad name", with{"secret_name": "a-b", "secret_value": ""}, []string{"secret_name:", "secret_value: empty"}},
-		{"a name beside a bulk", with{"secret_name": "X", "secrets": "A=b"}, []string{"secret_name: not used beside secrets"}},
+		{"a name beside a bulk", with{"secret_name": "X", "secrets": "A=b"}, []string{"secret_name: not used with secrets"}},
 		{"sealed to no key", with{"encrypted_value": box(60), "key_id": "5 6"}, []string{"key_id: has characters"}},
-		{"two sources", with{"secret_name": "X", "secret_value": plain, "secrets": "A=b"}, []string{"secret_value: given together with secrets"}},
-		{"mask", with{"secret_value": " ***\n"}, []string{"secret_value: is nothing but ***"}},
-		{"expression", with{"secret_value": "${{ secrets.X }}\n"}, []string{"secret_value: is an expression"}},
+		{"two sources", with{"secret_name": "X", "secret_value": plain, "secrets": "A=b"}, []string{"secret_value: cannot be combined with secrets"}},
+		{"mask", with{"secret_value": " ***\n"}, []string{`secret_value: is "***"`}},
+		{"expression", with{"secret_value": "${{ secrets.X }}\n"}, []string{"secret_value: is an unevaluated expression"}},
 		{"two expressions are text", with{"secret_value": "${{ a }}${{ b }}"}, nil},
-		{"too long", with{"secret_value": long}, []string{"secret_value: 49,153 bytes, GitHub stores at most 49,152"}},
+		{"too long", with{"secret_value": long}, []string{"secret_value: 49,153 bytes; GitHub stores at most 49,152"}},
 		{"just as long as may be", with{"secret_value": long[1:]}, nil},
 		{"long but for the newline", with{"secret_value": long[1:] + "\n", "trim_trailing_newline": "true"}, nil},
 		{"newline alone, trimmed", with{"secret_value": "\n", "trim_trailing_newline": "true"}, []string{"secret_value: empty"}},
-		{"trim is no boolean", with{"trim_trailing_newline": "yes"}, []string{`trim_trailing_newline: "yes" is neither true nor false`}},
+		{"trim is no boolean", with{"trim_trailing_newline": "yes"}, []string{`trim_trailing_newline: must be true or false, not "yes"`}},
 		{"file missing", with{"secret_file": "no/such/file"}, []string{`secret_file: "no/such/file": no such file or directory`}},
-		{"content for a path", with{"secret_file": "Correct-Horse\nBattery-Staple"}, []string{"secret_file: not a path, it has several lines"}},
-		{"content for a path of many", with{"secrets_file": "A=Correct-Horse\nB=Battery-Staple"}, []string{"secrets_file: not a path, it has several lines"}},
-		{"content that is no certificate", with{"ca_certificate": "MIIB\nAAAA"}, []string{"ca_certificate: neither PEM text nor a file that can be read: not a path"}},
-		{"file of a job container", with{"secret_file": "/__w/repo/key.pem"}, []string{"give a path relative to the workspace, or ${{ runner.temp }}/NAME"}},
+		{"content for a path", with{"secret_file": "Correct-Horse\nBattery-Staple"}, []string{"secret_file: must be a path, not multi-line text"}},
+		{"content for a path of many", with{"secrets_file": "A=Correct-Horse\nB=Battery-Staple"}, []string{"secrets_file: must be a path, not multi-line text"}},
+		{"content that is no certificate", with{"ca_certificate": "MIIB\nAAAA"}, []string{"ca_certificate: must be PEM text or a readable file: must be a path"}},
+		{"file of a job container", with{"secret_file": "/__w/repo/key.pem"}, []string{"use a path relative to the workspace, or ${{ runner.temp }}/NAME"}},
 
-		{"visibility all with list", with{"visibility": "all", "selected_repository_ids": "1"}, []string{"visibility: all contradicts the repositories that are named"}},
-		{"visibility private with none", with{"visibility": "private", "selected_repositories": "none"}, []string{"visibility: private contradicts"}},
+		{"visibility all with list", with{"visibility": "all", "selected_repository_ids": "1"}, []string{"visibility: cannot be all if repositories are given"}},
+		{"visibility private with none", with{"visibility": "private", "selected_repositories": "none"}, []string{"visibility: cannot be private"}},
 		{"selected without a list", with{"visibility": "selected"}, nil},
 		{"negative id", with{"selected_repository_ids": "-1"}, []string{`"-1" is not a number`}},
-		{"names among ids", with{"selected_repository_ids": "web"}, []string{"names go into selected_repositories"}},
+		{"names among ids", with{"selected_repository_ids": "web"}, []string{"use selected_repositories for names"}},
 		{"repository of another org", with{"selected_repositories": "other/web"}, []string{`"other/web" is not a repository of "acme"`}},
 		{"repository of this org", with{"selected_repositories": "ACME/web"}, nil},
 		{"repository with a path", with{"selected_repositories": "../x"}, []string{"selected_repositories:"}},
-		{"repository of dots", with{"selected_repositories": ".."}, []string{`".." is not the name of a repository`}},
-		{"none and more", with{"selected_repositories": "none, web"}, []string{"none stands alone"}},
-		{"none with ids", with{"selected_repositories": "none", "selected_repository_ids": "7"}, []string{"none contradicts selected_repository_ids"}},
-		{"only exclusions", with{"selected_repositories": "!web"}, []string{"only leaves repositories out"}},
-		{"broken glob", with{"selected_repositories": "svc-[a"}, []string{`"svc-[a" is not a glob`}},
+		{"repository of dots", with{"selected_repositories": ".."}, []string{`invalid repository name ".."`}},
+		{"none and more", with{"selected_repositories": "none, web"}, []string{"none cannot be combined with repository names"}},
+		{"none with ids", with{"selected_repositories": "none", "selected_repository_ids": "7"}, []string{"none cannot be combined with selected_repository_ids"}},
+		{"only exclusions", with{"selected_repositories": "!web"}, []string{"contains only exclusions"}},
+		{"broken glob", with{"selected_repositories": "svc-[a"}, []string{`invalid glob "svc-[a"`}},
 		{"glob with braces", with{"selected_repositories": "{a,b}-*, web"}, nil},
-		{"empty list", with{"selected_repositories": ","}, []string{"say none for the empty list"}},
+		{"empty list", with{"selected_repositories": ","}, []string{"use none for an empty list"}},
 
-		{"token missing", with{"token": " "}, []string{"token: missing. GITHUB_TOKEN can't reach organization secrets"}},
-		{"token with newline inside", with{"token": "ghp_a\nghp_b"}, []string{"token: has white space"}},
+		{"token missing", with{"token": " "}, []string{"token: required. GITHUB_TOKEN cannot access organization secrets"}},
+		{"token with newline inside", with{"token": "ghp_a\nghp_b"}, []string{"token: contains whitespace"}},
 		{"token masked", with{"token": "***"}, []string{"token: is a placeholder"}},
-		{"api_url in the clear", with{"api_url": "http://ghe.example/api/v3"}, []string{"is not https"}},
+		{"api_url in the clear", with{"api_url": "http://ghe.example/api/v3"}, []string{"must be https"}},
 		{"api_url of a GHES", with{"api_url": "https://ghe.example/api/v3"}, nil},
 		{"api_url with slashes behind", with{"api_url": "https://ghe.example/api/v3//"}, nil},
 		{"api_url of GHE.com", with{"api_url": "https://api.octo.ghe.com"}, nil},
 		{"api_url with a port", with{"api_url": "https://ghe.example:8443/api/v3"}, nil},
 		{"api_url of another scheme", with{"api_url": "ftp://ghe.example"}, []string{"api_url:"}},
-		{"api_url that climbs", with{"api_url": "https://ghe.example/api/../v3"}, []string{"has an unusual path"}},
-		{"api_url with escapes", with{"api_url": "https://ghe.example/api%2fv3"}, []string{"has an unusual path"}},
-		{"api_url that is no URL", with{"api_url": "https://u:" + "pw@[x"}, []string{"api_url: not a URL"}},
+		{"api_url that climbs", with{"api_url": "https://ghe.example/api/../v3"}, []string{"must not have .. or % in its path"}},
+		{"api_url with escapes", with{"api_url": "https://ghe.example/api%2fv3"}, []string{"must not have .. or % in its path"}},
+		{"api_url that is no URL", with{"api_url": "https://u:" + "pw@[x"}, []string{"api_url: must be a URL"}},
 		{"api_url on loopback", with{"api_url": "http://127.0.0.1:8080"}, nil},
-		{"api_url that only looks like loopback", with{"api_url": "http://127.0.0.1.example.com"}, []string{"is not https"}},
-		{"api_url with credentials", with{"api_url": "https://u:" + "pw@ghe.example"}, []string{"api_url: has credentials in it"}},
-		{"api_url with query", with{"api_url": "https://ghe.example/?x=1"}, []string{"api_url: has a query"}},
-		{"api_url with fragment", with{"api_url": "https://ghe.example/#"}, []string{"api_url: has a query"}},
+		{"api_url that only looks like loopback", with{"api_url": "http://127.0.0.1.example.com"}, []string{"must be https"}},
+		{"api_url with credentials", with{"api_url": "https://u:" + "pw@ghe.example"}, []string{"api_url: must not contain credentials"}},
+		{"api_url with query", with{"api_url": "https://ghe.example/?x=1"}, []string{"api_url: must not have a query"}},
+		{"api_url with fragment", with{"api_url": "https://ghe.example/#"}, []string{"api_url: must not have a query"}},
 		{"api_url without scheme", with{"api_url": "ghe.example/api/v3"}, []string{"api_url:"}},
 		{"api_url of nothing", with{"api_url": "https://"}, []string{"api_url:"}},
-		{"certificate that is none", with{"ca_certificate": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"}, []string{"ca_certificate: certificate 1 can't be parsed"}},
-		{"certificate file missing", with{"ca_certificate": "ca.pem"}, []string{"ca_certificate: neither PEM text nor a file"}},
-		{"timeout without unit", with{"timeout": "30"}, []string{`timeout: "30" is no duration; write it like 90s, 5m, 12h or 30d`}},
-		{"timeout of nothing", with{"timeout": "0s"}, []string{"timeout: must be more than nothing"}},
+		{"certificate that is none", with{"ca_certificate": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"}, []string{"ca_certificate: certificate 1 cannot be parsed"}},
+		{"certificate file missing", with{"ca_certificate": "ca.pem"}, []string{"ca_certificate: must be PEM text or a readable file"}},
+		{"timeout without unit", with{"timeout": "30"}, []string{`timeout: invalid duration "30": use a value such as 90s, 5m, 12h or 30d`}},
+		{"timeout of nothing", with{"timeout": "0s"}, []string{"timeout: must be greater than zero"}},
 		{"dry_run", with{"dry_run": "1"}, []string{"dry_run:"}},
 
 		{"set with max_age", with{"max_age": "30d"}, []string{"max_age: not used in mode set, only in mode check"}},
@@ -157,36 +168,36 @@ func TestFaults(t *testing.T) {
 		{"check with a value", with{"mode": "check", "secret_value": plain}, []string{"secret_value: not used in mode check, only in mode set or seal"}},
 		{"access with visibility", with{"mode": "access", "selected_repositories": "web", "visibility": "selected"}, []string{"visibility: not used"}},
 
-		{"sealed without its key", with{"encrypted_value": box(60)}, []string{"key_id: missing beside encrypted_value"}},
-		{"key without a value", with{"key_id": "568"}, []string{"encrypted_value: missing beside key_id"}},
+		{"sealed without its key", with{"encrypted_value": box(60)}, []string{"key_id: required; encrypted_value and key_id are outputs"}},
+		{"key without a value", with{"key_id": "568"}, []string{"encrypted_value: required; encrypted_value and key_id"}},
 		{"sealed too short", with{"encrypted_value": box(47), "key_id": "568"}, []string{"encrypted_value: 47 bytes"}},
-		{"sealed for two stores", with{"encrypted_value": box(60), "key_id": "568", "stores": "actions,dependabot"}, []string{"stores: each store has a key of its own"}},
+		{"sealed for two stores", with{"encrypted_value": box(60), "key_id": "568", "stores": "actions,dependabot"}, []string{"stores: must be one store"}},
 		{"sealed in order", with{"encrypted_value": box(60), "key_id": "568"}, nil},
 
 		{"offline in order", with{"mode": "seal", "public_key": goodKey, "key_id": "568", "token": "", "secret_value": plain}, nil},
-		{"offline without id", with{"mode": "seal", "public_key": goodKey, "secret_value": plain}, []string{"key_id: missing beside public_key"}},
-		{"offline without key", with{"mode": "seal", "key_id": "568", "secret_value": plain}, []string{"public_key: missing beside key_id"}},
+		{"offline without id", with{"mode": "seal", "public_key": goodKey, "secret_value": plain}, []string{"key_id: required with public_key"}},
+		{"offline without key", with{"mode": "seal", "key_id": "568", "secret_value": plain}, []string{"public_key: required with key_id"}},
 		{"offline with a key to which all open", with{"mode": "seal", "key_id": "568", "public_key": box(32), "secret_value": plain}, []string{"public_key: a low-order point"}},
 		{"seal without a name", with{"mode": "seal", "secret_name": ""}, nil},
-		{"seal asks GitHub", with{"mode": "seal", "token": ""}, []string{"token: missing"}},
+		{"seal asks GitHub", with{"mode": "seal", "token": ""}, []string{"token: required"}},
 
 		{"check in order", with{"mode": "check", "max_age": "30d"}, nil},
 		{"check of all", with{"mode": "check", "secret_name": "*"}, nil},
-		{"check of nothing", with{"mode": "check", "secret_name": ""}, []string{"say * for every secret"}},
-		{"check of one twice", with{"mode": "check", "secret_name": "A, a"}, []string{"secret_name: A stands twice"}},
-		{"max_age of nothing", with{"mode": "check", "max_age": "0d"}, []string{"max_age: must be more than nothing"}},
-		{"access without a list", with{"mode": "access"}, []string{"selected_repositories: mode access replaces the list"}},
+		{"check of nothing", with{"mode": "check", "secret_name": ""}, []string{"or * for every secret"}},
+		{"check of one twice", with{"mode": "check", "secret_name": "A, a"}, []string{"secret_name: A is listed twice"}},
+		{"max_age of nothing", with{"mode": "check", "max_age": "0d"}, []string{"max_age: must be greater than zero"}},
+		{"access without a list", with{"mode": "access"}, []string{"selected_repositories: required in mode access"}},
 		{"access in order", with{"mode": "access", "selected_repositories": "none"}, nil},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			r := read(t, test.with)
-			if len(r.Faults) != len(test.want) {
-				t.Fatalf("got %d faults, want %d:\n%s", len(r.Faults), len(test.want), texts(r))
+			if len(r.Problems) != len(test.want) {
+				t.Fatalf("got %d problems, want %d:\n%s", len(r.Problems), len(test.want), texts(r))
 			}
 			for i, want := range test.want {
-				if got := r.Faults[i].Error(); !strings.Contains(got, want) {
-					t.Errorf("got %q, want a fault with %q", got, want)
+				if got := r.Problems[i].Error(); !strings.Contains(got, want) {
+					t.Errorf("got %q, want a problem with %q", got, want)
 				}
 			}
 			if all := texts(r) + strings.Join(r.Warnings, "\n"); strings.Contains(all, plain) {
@@ -218,7 +229,7 @@ func TestBytes(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			r := read(t, map[string]string{"secret_value": test.in, "trim_trailing_newline": test.trim})
-			if len(r.Faults) > 0 {
+			if len(r.Problems) > 0 {
 				t.Fatal(texts(r))
 			}
 			if got := string(r.Config.Entries[0].Value.Reveal()); got != test.want {
@@ -245,7 +256,7 @@ func TestSecretFile(t *testing.T) {
 		return path
 	}
 	got := read(t, map[string]string{"secret_file": write("every", every)})
-	if len(got.Faults) > 0 || string(got.Config.Entries[0].Value.Reveal()) != string(every) {
+	if len(got.Problems) > 0 || string(got.Config.Entries[0].Value.Reveal()) != string(every) {
 		t.Errorf("the file's bytes did not arrive: %s", texts(got))
 	}
 	got = read(t, map[string]string{"secret_file": write("empty", nil)})
@@ -297,8 +308,8 @@ func TestMasksWhateverIsWrong(t *testing.T) {
 		"heredoc without its end": {"secrets": "A<<EOF\n" + plain + "\nEOG"},
 	} {
 		r := read(t, with)
-		if len(r.Faults) == 0 {
-			t.Errorf("%s: no fault", name)
+		if len(r.Problems) == 0 {
+			t.Errorf("%s: no problem", name)
 		}
 		if got := r.Masks.Redact("x" + plain + "y"); strings.Contains(got, plain) {
 			t.Errorf("%s: not masked: %q, masks %q", name, got, r.Masks.Lines())
@@ -309,11 +320,11 @@ func TestMasksWhateverIsWrong(t *testing.T) {
 	}
 }
 
-func TestBulk(t *testing.T) {
+func TestBatch(t *testing.T) {
 	tests := []struct {
 		name, text string
 		want       map[string]string
-		fault      string
+		problem    string
 	}{
 		{"JSON", `{"A": "1\n", "b": "=#'\""}`, map[string]string{"A": "1\n", "B": `=#'"`}, ""},
 		{"JSON escapes", `{"A": "\ud83d\ude00 \ufffd"}`, map[string]string{"A": "😀 \ufffd"}, ""},
@@ -326,30 +337,30 @@ func TestBulk(t *testing.T) {
 		{"= alone, in a heredoc", "A<<E\n=\nE", map[string]string{"A": "="}, ""},
 		{"= in a delimiter", "A<<x=y\nv\nx=y", map[string]string{"A": "v"}, ""},
 
-		{"empty", " \n", nil, "holds no secrets"},
-		{"empty object", "{}", nil, "holds no secrets"},
-		{"list", `["a"]`, nil, "not an object of strings"},
+		{"empty", " \n", nil, "contains no secrets"},
+		{"empty object", "{}", nil, "contains no secrets"},
+		{"list", `["a"]`, nil, "must be a JSON object of strings"},
 		{"number", "{\n\"A\": 12345}", nil, "the value at line 2, column 4 is not a string"},
 		{"null", `{"A": null}`, nil, "is not a string"},
-		{"cut", `{"A": "x`, nil, "broken JSON at line 1"},
-		{"more after it", `{"A": "x"} {}`, nil, "something follows the JSON object"},
-		{"same name", `{"A": "x", "A": "y"}`, nil, `"A" stands twice`},
-		{"same but for case", `{"A": "x", "a": "y"}`, nil, "A and a are one secret"},
-		{"half a pair", `{"A": "\ud83d x"}`, nil, "half a surrogate pair"},
+		{"cut", `{"A": "x`, nil, "invalid JSON at line 1"},
+		{"more after it", `{"A": "x"} {}`, nil, "unexpected data after the JSON object"},
+		{"same name", `{"A": "x", "A": "y"}`, nil, `"A" is listed twice`},
+		{"same but for case", `{"A": "x", "a": "y"}`, nil, "A and a are the same secret"},
+		{"half a pair", `{"A": "\ud83d x"}`, nil, "unpaired surrogate"},
 		{"illegal name", `{"aws-key.id": "x"}`, nil, "AWS_KEY_ID would be legal"},
 		{"empty value in JSON", `{"A": ""}`, nil, "A is empty. A job output that GitHub masked"},
 		{"empty value in a line", "B=1\nA=", nil, "line 2: the value is empty. A job output that GitHub masked"},
 		{"empty value in a line from Windows", "A=\r\n", nil, "line 1: the value is empty"},
 		{"empty value in a heredoc", "A<<E\nE", nil, "line 1: the value is empty"},
-		{"base64 by itself", "c2VjcmV0IHRleHQ==", nil, "line 1 has nothing but = behind the name, as base64 ends"},
-		{"not UTF-8", "A=1\nB=\xff", nil, "not UTF-8, from line 2, column 3"},
+		{"base64 by itself", "c2VjcmV0IHRleHQ==", nil, "line 1 looks like the end of a base64 value"},
+		{"not UTF-8", "A=1\nB=\xff", nil, "not UTF-8 at line 2, column 3"},
 		{"line without =", "A=1\nB", nil, "line 2 has no ="},
 		{"no delimiter", "A<<\nx\n", nil, "line 1: no delimiter"},
-		{"unfinished", "A<<EOF\nx\n", nil, "line 1: the delimiter of this value never comes"},
-		{"same name in lines", "A=1\nA=2", nil, "A stands twice, in lines 1 and 2"},
-		{"illegal name in lines", "A B=1", nil, "line 1: what stands before the ="},
+		{"unfinished", "A<<EOF\nx\n", nil, "line 1: the closing delimiter is missing"},
+		{"same name in lines", "A=1\nA=2", nil, "A is listed twice, in lines 1 and 2"},
+		{"illegal name in lines", "A B=1", nil, "line 1: invalid secret name before ="},
 		{"too long", "A=" + strings.Repeat("x", secret.MaxValueBytes+1), nil, "A 49,153 bytes"},
-		{"masked", "A=***", nil, "A is nothing but ***"},
+		{"masked", "A=***", nil, `A is "***"`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -363,9 +374,9 @@ func TestBulk(t *testing.T) {
 					with[source] = path
 				}
 				r := read(t, with)
-				if test.fault != "" {
-					if !strings.Contains(texts(r), test.fault) || !strings.HasPrefix(texts(r), source+": ") {
-						t.Errorf("%s: got %q, want %q", source, texts(r), test.fault)
+				if test.problem != "" {
+					if !strings.Contains(texts(r), test.problem) || !strings.HasPrefix(texts(r), source+": ") {
+						t.Errorf("%s: got %q, want %q", source, texts(r), test.problem)
 					}
 					continue
 				}
@@ -373,7 +384,7 @@ func TestBulk(t *testing.T) {
 				for _, e := range r.Config.Entries {
 					got[string(e.Name)] = string(e.Value.Reveal())
 				}
-				if len(r.Faults) > 0 || len(got) != len(test.want) {
+				if len(r.Problems) > 0 || len(got) != len(test.want) {
 					t.Fatalf("%s: got %q, %s", source, got, texts(r))
 				}
 				for name, want := range test.want {
@@ -393,38 +404,38 @@ func TestSealed(t *testing.T) {
 	tests := []struct {
 		name, names, stores, rows string
 		want                      string // NAME@store… in order
-		fault                     string
+		problem                   string
 	}{
 		{"in the order of the allowlist", "A,B", "actions,dependabot", ok("B", "actions") + "," + ok("A", "dependabot") + "," + ok("A", "actions") + "," + ok("B", "dependabot"), "A@actions A@dependabot B@actions B@dependabot", ""},
 		{"case does not count", "a", "actions", ok("A", "Actions"), "A@actions", ""},
 		{"done before", "A,B", "actions", ok("A", "actions") + `,{"store":"actions","secret_name":"B","operation":"updated","visibility":"all","key_id":"9"}`, "A@actions B@actions=updated", ""},
 		{"not allowed", "A", "actions", ok("A", "actions") + "," + ok("ADMIN", "actions"), "", "row 2: ADMIN in actions is not allowed by secret_name and stores"},
 		{"store not allowed", "A", "actions", ok("A", "actions") + "," + ok("A", "agents"), "", "row 2: A in agents is not allowed"},
-		{"missing", "A,B", "actions", ok("A", "actions"), "", "B in actions is named in secret_name and stores, but is not among"},
+		{"missing", "A,B", "actions", ok("A", "actions"), "", "B in actions is requested by secret_name and stores, but has no row"},
 		{"no value", "A", "actions", `{"store":"actions","secret_name":"A","operation":"failed","key_id":"568"}`, "", "row 1: A in actions has no encrypted_value and is not stored yet"},
-		{"twice", "A", "actions", ok("A", "actions") + "," + ok("a", "actions"), "", "row 2: A in actions stands twice"},
+		{"twice", "A", "actions", ok("A", "actions") + "," + ok("a", "actions"), "", "row 2: A in actions is listed twice"},
 		{"no key", "A", "actions", `{"store":"actions","secret_name":"A","encrypted_value":"` + box(60) + `"}`, "", "key_id: empty"},
 		{"no box", "A", "actions", `{"store":"actions","secret_name":"A","key_id":"1","encrypted_value":"????"}`, "", "not base64"},
-		{"not rows", "A", "actions", `"x"`, "", "not the results of a seal run"},
+		{"not rows", "A", "actions", `"x"`, "", "must be the results of a seal run"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			r := read(t, map[string]string{"sealed": "[" + test.rows + "]", "secret_name": test.names, "stores": test.stores})
-			if test.fault != "" {
-				if len(r.Faults) != 1 || !strings.Contains(texts(r), test.fault) {
-					t.Errorf("got %q, want %q alone", texts(r), test.fault)
+			if test.problem != "" {
+				if len(r.Problems) != 1 || !strings.Contains(texts(r), test.problem) {
+					t.Errorf("got %q, want %q alone", texts(r), test.problem)
 				}
 				return
 			}
 			var got []string
 			for _, s := range r.Config.Sealed {
 				text := string(s.Name) + "@" + string(s.Store)
-				if s.Done != "" {
-					text += "=" + string(s.Done)
+				if s.Stored != nil {
+					text += "=" + string(s.Stored.Operation)
 				}
 				got = append(got, text)
 			}
-			if strings.Join(got, " ") != test.want || len(r.Faults) > 0 {
+			if strings.Join(got, " ") != test.want || len(r.Problems) > 0 {
 				t.Errorf("got %q, want %q; %s", got, test.want, texts(r))
 			}
 		})

@@ -7,23 +7,22 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// encryptedValue reads one value that came sealed.
+// encryptedValue reads one value that is already sealed.
 func (r *reader) encryptedValue(stores []secret.Store) []Sealed {
 	name := r.oneName()
 	if len(stores) > 1 {
-		r.fault("stores", "each store has a key of its own, and one encrypted_value is given: name one store, or hand over the results of a seal run in sealed")
+		r.problemf("stores", "must be one store with encrypted_value, because each store has its own key; "+
+			"for several use the results of a seal run in sealed")
 	}
-	switch {
-	case !r.given("encrypted_value"):
-		r.fault("encrypted_value", "missing beside key_id")
-		return nil
-	case !r.given("key_id"):
-		r.fault("key_id", "missing beside encrypted_value: the key that the value was sealed to, an output of the step that sealed it")
-		return nil
+	for _, input := range []string{"encrypted_value", "key_id"} {
+		if !r.isSet(input) {
+			r.problemf(input, "required; encrypted_value and key_id are outputs of the step that sealed the value")
+			return nil
+		}
 	}
 	sealed, err := seal.ParseSealed(r.get("encrypted_value"), r.get("key_id"))
 	if err != nil {
-		r.sealFault(err)
+		r.sealProblem(err)
 	}
 	if len(stores) != 1 {
 		return nil
@@ -31,8 +30,8 @@ func (r *reader) encryptedValue(stores []secret.Store) []Sealed {
 	return []Sealed{{Store: stores[0], Name: name, Sealed: sealed}}
 }
 
-// sealedRow is a row of the output results, as far as it matters here. What a
-// row says about access is not read: the job that sealed must not choose it.
+// sealedRow is a row of the output results, as far as it is used. Its access is
+// not: the job that sealed must not choose who may read the secret.
 type sealedRow struct {
 	Store          string `json:"store"`
 	SecretName     string `json:"secret_name"`
@@ -42,66 +41,79 @@ type sealedRow struct {
 	EncryptedValue string `json:"encrypted_value"`
 }
 
-// sealed reads the results of another run, and takes of them what secret_name
-// and stores allow, all of it and nothing else. Rows come in the order of
-// secret_name and stores.
-func (r *reader) sealed(stores []secret.Store, names []secret.Name) []Sealed {
+// target is what a row is about.
+type target struct {
+	name  secret.Name
+	store secret.Store
+}
+
+// sealedRows reads the results of another run. It returns the rows that names and
+// stores allow, in their order; other rows, and rows that are missing, are
+// problems.
+func (r *reader) sealedRows(stores []secret.Store, names []secret.Name) []Sealed {
 	var rows []sealedRow
 	if err := json.Unmarshal([]byte(r.get("sealed")), &rows); err != nil {
-		r.fault("sealed", "not the results of a seal run: a JSON array of rows with store, secret_name, key_id and encrypted_value")
+		r.problemf("sealed", "must be the results of a seal run: "+
+			"a JSON array of rows with store, secret_name, key_id and encrypted_value")
 		return nil
 	}
-	type target struct {
-		name  secret.Name
-		store secret.Store
-	}
 	found := map[target]Sealed{}
+	var order []target // of the rows
 	for i, row := range rows {
-		name, err := secret.ParseName(row.SecretName)
-		if err != nil {
-			r.fault("sealed", "row %d: secret_name: %v", i+1, err)
-			continue
+		s, ok := r.sealedRow(i+1, row)
+		key := target{s.Name, s.Store}
+		if _, twice := found[key]; ok && twice {
+			r.problemf("sealed", "row %d: %s in %s is listed twice", i+1, s.Name, s.Store)
+			ok = false
 		}
-		store, err := secret.ParseStore(row.Store)
-		if err != nil {
-			r.fault("sealed", "row %d: store: %v", i+1, err)
-			continue
+		if !ok {
+			key = target{}
+		} else {
+			found[key] = s
 		}
-		s := Sealed{Store: store, Name: name}
-		key := target{name, store}
-		if _, twice := found[key]; twice {
-			r.fault("sealed", "row %d: %s in %s stands twice", i+1, name, store)
-			continue
-		}
-		if op := secret.Operation(row.Operation); op == secret.Created || op == secret.Updated {
-			s.Done, s.Sealed.KeyID = op, row.KeyID
-			s.Visibility, _ = secret.ParseVisibility(row.Visibility)
-		} else if row.EncryptedValue == "" {
-			r.fault("sealed", "row %d: %s in %s has no encrypted_value and is not stored yet", i+1, name, store)
-		} else if s.Sealed, err = seal.ParseSealed(row.EncryptedValue, row.KeyID); err != nil {
-			r.fault("sealed", "row %d: %s in %s: %v", i+1, name, store, err)
-		}
-		found[key] = s
+		order = append(order, key)
 	}
 	var list []Sealed
 	for _, name := range names {
 		for _, store := range stores {
-			key := target{name, store}
-			s, ok := found[key]
-			if !ok && !r.faulty("sealed") {
-				r.fault("sealed", "%s in %s is named in secret_name and stores, but is not among the sealed rows", name, store)
+			s, ok := found[target{name, store}]
+			if !ok && !r.hasProblem("sealed") {
+				r.problemf("sealed", "%s in %s is requested by secret_name and stores, but has no row", name, store)
 			}
-			delete(found, key)
+			delete(found, target{name, store})
 			list = append(list, s)
 		}
 	}
-	for i, row := range rows { // in input order
-		name, _ := secret.ParseName(row.SecretName)
-		store, _ := secret.ParseStore(row.Store)
-		if _, left := found[target{name, store}]; left && len(names) > 0 {
-			r.fault("sealed", "row %d: %s in %s is not allowed by secret_name and stores", i+1, name, store)
-			delete(found, target{name, store})
+	for i, key := range order {
+		if _, left := found[key]; left && len(names) > 0 {
+			r.problemf("sealed", "row %d: %s in %s is not allowed by secret_name and stores", i+1, key.name, key.store)
 		}
 	}
 	return list
+}
+
+// sealedRow parses a row. ok is false if it does not say what it is about.
+func (r *reader) sealedRow(number int, row sealedRow) (s Sealed, ok bool) {
+	var err error
+	if s.Name, err = secret.ParseName(row.SecretName); err != nil {
+		r.problemf("sealed", "row %d: secret_name: %v", number, err)
+		return s, false
+	}
+	if s.Store, err = secret.ParseStore(row.Store); err != nil {
+		r.problemf("sealed", "row %d: store: %v", number, err)
+		return s, false
+	}
+	op := secret.Operation(row.Operation)
+	switch {
+	case op == secret.Created || op == secret.Updated:
+		s.Stored = &secret.Result{Operation: op, KeyID: row.KeyID}
+		s.Stored.Access.Visibility, _ = secret.ParseVisibility(row.Visibility)
+	case row.EncryptedValue == "":
+		r.problemf("sealed", "row %d: %s in %s has no encrypted_value and is not stored yet", number, s.Name, s.Store)
+	default:
+		if s.Sealed, err = seal.ParseSealed(row.EncryptedValue, row.KeyID); err != nil {
+			r.problemf("sealed", "row %d: %s in %s: %v", number, s.Name, s.Store, err)
+		}
+	}
+	return s, true
 }

@@ -4,16 +4,18 @@ import (
 	"cmp"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
 )
 
-// quote shows text of a public input, in one line and at most 80 characters.
+// quote returns text of a public input on one line of at most 80 characters.
 func quote(s string) string {
 	if r := []rune(s); len(r) > 80 {
 		s = string(r[:80]) + "…"
@@ -21,8 +23,8 @@ func quote(s string) string {
 	return strconv.Quote(s)
 }
 
-// splitList splits at commas and newlines; commas within braces stay, since
-// {a,b}-* is one glob. Empty entries fall away.
+// splitList splits at commas and newlines, but not at commas in braces: {a,b}-* is
+// one glob. Empty entries are dropped.
 func splitList(s string) []string {
 	depth := 0
 	fields := strings.FieldsFunc(s, func(r rune) bool {
@@ -48,7 +50,7 @@ func splitList(s string) []string {
 	return list
 }
 
-// parseList parses each entry of a list and refuses what stands in it twice.
+// parseList parses each entry of a list. An entry that is listed twice is a problem.
 func parseList[T comparable](r *reader, input string, parse func(string) (T, error)) []T {
 	var list []T
 	seen := map[T]bool{}
@@ -56,9 +58,9 @@ func parseList[T comparable](r *reader, input string, parse func(string) (T, err
 		v, err := parse(s)
 		switch {
 		case err != nil:
-			r.fault(input, "%v", err)
+			r.problemf(input, "%v", err)
 		case seen[v]:
-			r.fault(input, "%v stands twice (case does not count)", v)
+			r.problemf(input, "%v is listed twice (names are case-insensitive)", v)
 		default:
 			seen[v] = true
 			list = append(list, v)
@@ -73,12 +75,12 @@ func (r *reader) boolean(name string) bool {
 		return true
 	case "false":
 	default:
-		r.fault(name, "%s is neither true nor false", quote(s))
+		r.problemf(name, "must be true or false, not %s", quote(s))
 	}
 	return false
 }
 
-// parseDuration reads a Go duration, with d for days of 24 hours before it.
+// parseDuration parses a Go duration that may begin with days of 24 hours: "1d12h".
 func parseDuration(s string) (time.Duration, error) {
 	var sum time.Duration
 	number, rest, ok := strings.Cut(s, "d")
@@ -92,42 +94,43 @@ func parseDuration(s string) (time.Duration, error) {
 	}
 	d, err := time.ParseDuration(s)
 	if err != nil {
-		return 0, fmt.Errorf("%s is no duration; write it like 90s, 5m, 12h or 30d", quote(s))
+		return 0, fmt.Errorf("invalid duration %s: use a value such as 90s, 5m, 12h or 30d", quote(s))
 	}
 	return sum + d, nil
 }
 
-func (r *reader) duration(name string) time.Duration {
+// duration reads a duration that is longer than zero.
+func (r *reader) duration(name, example string) time.Duration {
 	d, err := parseDuration(r.get(name))
+	if err == nil && d <= 0 {
+		err = errors.New("must be greater than zero, for example " + example)
+	}
 	if err != nil {
-		r.fault(name, "%v", err)
+		r.problemf(name, "%v", err)
 	}
 	return d
 }
 
-// safeSegment reports whether s is safe as one segment of a URL's path. GitHub's
-// logins have letters, digits and hyphens, those of managed users an underscore
-// too; repository names have dots as well.
-func safeSegment(s string) bool {
-	foreign := func(r rune) bool {
-		return !strings.ContainsRune("_.-", r) && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
-	}
-	return len(s) <= 100 && !strings.ContainsFunc(s, foreign) && strings.Trim(s, ".") != ""
-}
+// segment matches logins (letters, digits and hyphens, and an underscore for
+// managed users) and repository names (dots too).
+var segment = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,100}$`)
+
+// safeSegment reports whether s is safe as one segment of a URL's path.
+func safeSegment(s string) bool { return segment.MatchString(s) && strings.Trim(s, ".") != "" }
 
 func (r *reader) org() string {
 	s := r.get("org")
 	switch {
 	case s == "":
-		r.fault("org", "missing: the organization's login")
+		r.problemf("org", "required: the login of the organization")
 	case !safeSegment(s):
-		r.fault("org", "%s is not an organization's login", quote(s))
+		r.problemf("org", "invalid organization login %s", quote(s))
 	}
 	return s
 }
 
-// token reads the token and masks it. It travels in a header: anything but
-// printable ASCII is a paste gone wrong, and is never shown.
+// token reads the token and masks it. It is sent in a header: anything but
+// printable ASCII was pasted by mistake. It is never printed.
 func (r *reader) token() string {
 	s := r.get("token")
 	if s == "" {
@@ -135,11 +138,11 @@ func (r *reader) token() string {
 	}
 	r.result.Masks.Add([]byte(s))
 	if strings.ContainsFunc(s, func(c rune) bool { return c > unicode.MaxASCII || !unicode.IsGraphic(c) || c == ' ' }) {
-		r.fault("token", "has white space or characters that no token has: it was pasted with something else")
+		r.problemf("token", "contains whitespace or invalid characters; check that only the token was pasted")
 		return ""
 	}
 	if s == "***" || strings.HasPrefix(s, "${{") {
-		r.fault("token", "is a placeholder, not a token")
+		r.problemf("token", "is a placeholder, not a token")
 		return ""
 	}
 	return s
@@ -149,22 +152,22 @@ func (r *reader) apiURL() *url.URL {
 	s := r.get("api_url")
 	u, err := url.Parse(s)
 	if err != nil {
-		// url.Parse quotes what it was given, credentials included.
-		r.fault("api_url", "not a URL")
+		// url.Parse quotes its input, credentials included.
+		r.problemf("api_url", "must be a URL")
 		return nil
 	}
 	loopback := u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback()
 	switch {
 	case u.User != nil:
-		r.fault("api_url", "has credentials in it; the token belongs in the input token")
+		r.problemf("api_url", "must not contain credentials; use the input token")
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Hostname() == "":
-		r.fault("api_url", "%s is not of the form https://HOST or https://HOST/api/v3", quote(s))
+		r.problemf("api_url", "must have the form https://HOST or https://HOST/api/v3, not %s", quote(s))
 	case u.Scheme == "http" && !loopback:
-		r.fault("api_url", "%s is not https: the token would travel in the clear", quote(s))
+		r.problemf("api_url", "must be https, because the token is sent there, not %s", quote(s))
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.HasSuffix(s, "#"):
-		r.fault("api_url", "has a query or a fragment, which an API's address has not")
+		r.problemf("api_url", "must not have a query or fragment")
 	case strings.Contains(u.EscapedPath(), "%") || strings.Contains(u.Path, ".."):
-		r.fault("api_url", "%s has an unusual path", quote(s))
+		r.problemf("api_url", "must not have .. or %% in its path: %s", quote(s))
 	default:
 		u.Path = strings.TrimRight(u.Path, "/") + "/"
 		return u
@@ -180,7 +183,7 @@ func (r *reader) caCertificate() []*x509.Certificate {
 	if !strings.Contains(string(text), "-----BEGIN") {
 		var err error
 		if text, err = r.readFile(string(text), 1<<20); err != nil {
-			r.fault("ca_certificate", "neither PEM text nor a file that can be read: %v", err)
+			r.problemf("ca_certificate", "must be PEM text or a readable file: %v", err)
 			return nil
 		}
 	}
@@ -191,18 +194,18 @@ func (r *reader) caCertificate() []*x509.Certificate {
 			break
 		}
 		if block.Type != "CERTIFICATE" {
-			r.fault("ca_certificate", "holds a block that is not a CERTIFICATE; a private key has no place here")
+			r.problemf("ca_certificate", "contains a PEM block that is not a CERTIFICATE; do not put private keys here")
 			return nil
 		}
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			r.fault("ca_certificate", "certificate %d can't be parsed", len(certs)+1)
+			r.problemf("ca_certificate", "certificate %d cannot be parsed", len(certs)+1)
 			return nil
 		}
 		certs = append(certs, cert)
 	}
 	if len(certs) == 0 {
-		r.fault("ca_certificate", "holds no certificate in PEM form")
+		r.problemf("ca_certificate", "contains no PEM certificate")
 	}
 	return certs
 }
