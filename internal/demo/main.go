@@ -6,7 +6,7 @@
 //	go run ./internal/demo -serve 127.0.0.1:8080 [-world world.json]
 //
 // With -serve the fake stays up, for trying the image or curl by hand; beside
-// the API it answers at /_fake/state, /_fake/journal, /_fake/key/ORG/STORE,
+// the API it answers at /_fake/state, /_fake/requests, /_fake/key/ORG/STORE,
 // /_fake/faults and /_fake/world.
 package main
 

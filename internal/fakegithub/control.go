@@ -6,9 +6,15 @@ import (
 	"net/http"
 )
 
-// Control lets another process look at a Server and script it: GET state and
-// journal, POST faults and world. It is no part of GitHub's API; whoever wants
-// it mounts it beside.
+// Control returns a handler for other processes, to be mounted next to the API:
+//
+//   - GET /state returns [Server.Secrets] as JSON.
+//   - GET /requests returns [Server.RequestLog].
+//   - GET /key/ORG/STORE returns key_id and public_key as JSON.
+//   - POST /faults adds the faults of a JSON list.
+//   - POST /world resets the server to a [World].
+//
+// It is not part of GitHub's API.
 func (s *Server) Control() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /state", func(w http.ResponseWriter, _ *http.Request) {
@@ -16,7 +22,7 @@ func (s *Server) Control() http.Handler {
 		enc.SetIndent("", "  ")
 		_ = enc.Encode(s.Secrets())
 	})
-	mux.HandleFunc("GET /journal", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET /requests", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, s.RequestLog())
 	})
 	mux.HandleFunc("GET /key/{org}/{store}", func(w http.ResponseWriter, req *http.Request) {

@@ -46,14 +46,15 @@ func newServer(t *testing.T, w World) *Server {
 	return s
 }
 
-// reply is an answer, read.
+// reply is a response with its body read.
 type reply struct {
 	StatusCode int
 	Header     http.Header
 	text       string
 }
 
-// call makes a request as go-github would.
+// call sends a request as go-github would. headers are pairs of name and value; an
+// empty value removes the header.
 func call(s *Server, method, path, body string, headers ...string) reply {
 	req := httptest.NewRequest(method, "http://api.test"+path, strings.NewReader(body))
 	req.Header.Set("User-Agent", "test")
@@ -70,26 +71,50 @@ func call(s *Server, method, path, body string, headers ...string) reply {
 	return reply{w.Code, w.Header(), w.Body.String()}
 }
 
-// sealed is a value as a client would seal it now, and the key's id.
+// sealed returns a value sealed with the current key of a store, and the key's id.
 func sealed(t *testing.T, s *Server, store, value string) (encryptedValue, keyID string) {
 	t.Helper()
 	id, key := s.Key("acme", store)
 	raw, err := base64.StdEncoding.DecodeString(key)
-	if err != nil || len(raw) != 32 {
-		t.Fatalf("the key is %d bytes: %v", len(raw), err)
+	if err != nil {
+		t.Fatalf("public key %q: %v", key, err)
 	}
-	b, err := box.SealAnonymous(nil, []byte(value), (*[32]byte)(raw), rand.Reader)
+	if len(raw) != 32 {
+		t.Fatalf("the public key has %d bytes, want 32", len(raw))
+	}
+	box, err := box.SealAnonymous(nil, []byte(value), (*[32]byte)(raw), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return base64.StdEncoding.EncodeToString(b), id
+	return base64.StdEncoding.EncodeToString(box), id
 }
 
-// TestEndpoints has each endpoint with each status that it answers, for all
-// four stores. {value} and {key} in a body are what a client would send.
+// TestEndpoints calls each endpoint for each status that it returns, in all four
+// stores. {value} and {key} in a body are replaced by a value sealed with the current key
+// and the key's id.
 func TestEndpoints(t *testing.T) {
 	const secrets = "/orgs/acme/{store}/secrets"
-	const good = `{"encrypted_value":"{value}","key_id":"{key}","visibility":"all"}`
+	const listURL = `"selected_repositories_url":"http://api.test/orgs/acme/{store}/secrets/CHOSEN/repositories"`
+	// put returns a request body: a valid one with the given property replaced,
+	// or left out if the JSON value is empty.
+	put := func(property, json string) string {
+		var properties []string
+		for _, p := range [][2]string{
+			{"encrypted_value", `"{value}"`}, {"key_id", `"{key}"`}, {"visibility", `"all"`},
+		} {
+			if p[0] == property {
+				p[1] = json
+			}
+			if p[1] != "" {
+				properties = append(properties, fmt.Sprintf("%q:%s", p[0], p[1]))
+			}
+		}
+		return "{" + strings.Join(properties, ",") + "}"
+	}
+	selecting := func(ids string) string {
+		return put("visibility", `"selected","selected_repository_ids":`+ids)
+	}
+	valid := put("", "")
 	for _, test := range []struct {
 		name, method, path, body string
 		status                   int
@@ -99,64 +124,73 @@ func TestEndpoints(t *testing.T) {
 		{"public key of an unknown org", "GET", "/orgs/nobody/{store}/secrets/public-key", "", 404, "Not Found"},
 		{"unknown store", "GET", "/orgs/acme/pages/secrets/public-key", "", 404, "Not Found"},
 		{"list", "GET", secrets, "", 200, `"total_count":2`},
-		{"list, with where lists of repositories are", "GET", secrets, "", 200, `"selected_repositories_url":"http://api.test/orgs/acme/{store}/secrets/CHOSEN/repositories"`},
-		{"secret, with where its list is", "GET", secrets + "/chosen", "", 200, `"selected_repositories_url":"http://api.test/orgs/acme/{store}/secrets/CHOSEN/repositories"`},
+		{"list with URLs of selected repositories", "GET", secrets, "", 200, listURL},
+		{"secret with URL of its selected repositories", "GET", secrets + "/chosen", "", 200, listURL},
 		{"list of an unknown org", "GET", "/orgs/nobody/{store}/secrets", "", 404, "Not Found"},
 		{"secret", "GET", secrets + "/CHOSEN", "", 200, `"visibility":"selected"`},
-		{"secret in lower case", "GET", secrets + "/chosen", "", 200, `"name":"CHOSEN"`},
-		{"secret that is missing", "GET", secrets + "/NONE", "", 404, "Not Found"},
+		{"secret in lowercase", "GET", secrets + "/chosen", "", 200, `"name":"CHOSEN"`},
+		{"secret that does not exist", "GET", secrets + "/NONE", "", 404, "Not Found"},
 		{"selected repositories", "GET", secrets + "/CHOSEN/repositories", "", 200, `"total_count":2`},
-		{"selected repositories of none", "GET", secrets + "/NONE/repositories", "", 404, "Not Found"},
-		{"selected repositories of all", "GET", secrets + "/OPEN/repositories", "", 409, `"errors":"Secret visibility is not set to selected repositories"`},
+		{"selected repositories of an unknown secret", "GET", secrets + "/NONE/repositories", "", 404, "Not Found"},
+		{
+			"selected repositories with visibility all", "GET", secrets + "/OPEN/repositories", "", 409,
+			`"errors":"Secret visibility is not set to selected repositories"`,
+		},
 
-		{"create", "PUT", secrets + "/NEW", good, 201, "{}"},
-		{"update", "PUT", secrets + "/OPEN", good, 204, ""},
-		{"no JSON", "PUT", secrets + "/OPEN", `{`, 400, "Problems parsing JSON"},
-		{"no value", "PUT", secrets + "/OPEN", `{"key_id":"{key}","visibility":"all"}`, 422, "weren't supplied"},
-		{"no key", "PUT", secrets + "/OPEN", `{"encrypted_value":"{value}","visibility":"all"}`, 422, "weren't supplied"},
-		{"no visibility", "PUT", secrets + "/OPEN", `{"encrypted_value":"{value}","key_id":"{key}"}`, 422, "weren't supplied"},
-		{"unknown visibility", "PUT", secrets + "/OPEN", `{"encrypted_value":"{value}","key_id":"{key}","visibility":"internal"}`, 422, "internal is not a member"},
-		{"bad base64", "PUT", secrets + "/OPEN", `{"encrypted_value":"not base64","key_id":"{key}","visibility":"all"}`, 422, "not base64 does not match"},
-		{"wrong key", "PUT", secrets + "/OPEN", `{"encrypted_value":"{value}","key_id":"1","visibility":"all"}`, 422, badlySealed},
-		{"key as a number", "PUT", secrets + "/OPEN", `{"encrypted_value":"{value}","key_id":{key},"visibility":"all"}`, 400, "Problems parsing JSON"},
-		{"not sealed", "PUT", secrets + "/OPEN", `{"encrypted_value":"AAAA","key_id":"{key}","visibility":"all"}`, 422, badlySealed},
-		{"too large", "PUT", secrets + "/OPEN", `{"encrypted_value":"{large}","key_id":"{key}","visibility":"all"}`, 422, "too large"},
-		{"illegal name", "PUT", secrets + "/1ST", good, 422, "alphanumeric"},
-		{"reserved name", "PUT", secrets + "/github_x", good, 422, "alphanumeric"},
-		{"ids as strings", "PUT", secrets + "/OPEN", `{"encrypted_value":"{value}","key_id":"{key}","visibility":"selected","selected_repository_ids":["1"]}`, 422, "not of type integer"},
-		{"id of another org", "PUT", secrets + "/OPEN", `{"encrypted_value":"{value}","key_id":"{key}","visibility":"selected","selected_repository_ids":[77]}`, 422, "Repository 77 is not"},
-		{"put to an unknown org", "PUT", "/orgs/nobody/{store}/secrets/NEW", good, 404, "Not Found"},
+		{"create", "PUT", secrets + "/NEW", valid, 201, "{}"},
+		{"update", "PUT", secrets + "/OPEN", valid, 204, ""},
+		{"invalid JSON", "PUT", secrets + "/OPEN", `{`, 400, "Problems parsing JSON"},
+		{"no value", "PUT", secrets + "/OPEN", put("encrypted_value", ""), 422, "weren't supplied"},
+		{"no key id", "PUT", secrets + "/OPEN", put("key_id", ""), 422, "weren't supplied"},
+		{"no visibility", "PUT", secrets + "/OPEN", put("visibility", ""), 422, "weren't supplied"},
+		{"unknown visibility", "PUT", secrets + "/OPEN", put("visibility", `"internal"`), 422, "internal is not a member"},
+		{
+			"invalid base64", "PUT", secrets + "/OPEN", put("encrypted_value", `"not base64"`), 422,
+			"not base64 does not match",
+		},
+		{"wrong key id", "PUT", secrets + "/OPEN", put("key_id", `"1"`), 422, improperlyEncrypted},
+		{"key id as a number", "PUT", secrets + "/OPEN", put("key_id", "{key}"), 400, "Problems parsing JSON"},
+		{"not sealed", "PUT", secrets + "/OPEN", put("encrypted_value", `"AAAA"`), 422, improperlyEncrypted},
+		{"too large", "PUT", secrets + "/OPEN", put("encrypted_value", `"{large}"`), 422, "too large"},
+		{"invalid name", "PUT", secrets + "/1ST", valid, 422, "alphanumeric"},
+		{"reserved name", "PUT", secrets + "/github_x", valid, 422, "alphanumeric"},
+		{"ids as strings", "PUT", secrets + "/OPEN", selecting(`["1"]`), 422, "not of type integer"},
+		{"id of another org", "PUT", secrets + "/OPEN", selecting(`[77]`), 422, "Repository 77 is not"},
+		{"put to an unknown org", "PUT", "/orgs/nobody/{store}/secrets/NEW", valid, 404, "Not Found"},
 
 		{"replace", "PUT", secrets + "/CHOSEN/repositories", `{"selected_repository_ids":[1]}`, 204, ""},
-		{"replace by nothing", "PUT", secrets + "/CHOSEN/repositories", `{"selected_repository_ids":[]}`, 204, ""},
+		{"replace with an empty list", "PUT", secrets + "/CHOSEN/repositories", `{"selected_repository_ids":[]}`, 204, ""},
 		{"replace without a list", "PUT", secrets + "/CHOSEN/repositories", `{}`, 422, "wasn't supplied"},
-		{"replace of none", "PUT", secrets + "/NONE/repositories", `{"selected_repository_ids":[1]}`, 404, "Not Found"},
-		{"replace of all", "PUT", secrets + "/OPEN/repositories", `{"selected_repository_ids":[1]}`, 409, "Conflict"},
-		{"replace by strings", "PUT", secrets + "/CHOSEN/repositories", `{"selected_repository_ids":["1"]}`, 422, "not of type integer"},
+		{"replace of an unknown secret", "PUT", secrets + "/NONE/repositories", `{"selected_repository_ids":[1]}`, 404, "Not Found"},
+		{"replace with visibility all", "PUT", secrets + "/OPEN/repositories", `{"selected_repository_ids":[1]}`, 409, "Conflict"},
+		{
+			"replace with ids as strings", "PUT", secrets + "/CHOSEN/repositories", `{"selected_repository_ids":["1"]}`, 422,
+			"not of type integer",
+		},
 		{"add", "PUT", secrets + "/CHOSEN/repositories/5", "", 204, ""},
-		{"add an unknown one", "PUT", secrets + "/CHOSEN/repositories/77", "", 404, "Not Found"},
-		{"add to all", "PUT", secrets + "/OPEN/repositories/5", "", 409, "Conflict"},
+		{"add an unknown repository", "PUT", secrets + "/CHOSEN/repositories/77", "", 404, "Not Found"},
+		{"add with visibility all", "PUT", secrets + "/OPEN/repositories/5", "", 409, "Conflict"},
 		{"remove", "DELETE", secrets + "/CHOSEN/repositories/1", "", 204, ""},
-		{"remove what is not there", "DELETE", secrets + "/CHOSEN/repositories/5", "", 404, "Not Found"},
-		{"remove from all", "DELETE", secrets + "/OPEN/repositories/1", "", 409, "Conflict"},
+		{"remove a repository that is not selected", "DELETE", secrets + "/CHOSEN/repositories/5", "", 404, "Not Found"},
+		{"remove with visibility all", "DELETE", secrets + "/OPEN/repositories/1", "", 409, "Conflict"},
 		{"delete", "DELETE", secrets + "/OPEN", "", 204, ""},
-		{"delete what is missing", "DELETE", secrets + "/NONE", "", 404, "Not Found"},
+		{"delete an unknown secret", "DELETE", secrets + "/NONE", "", 404, "Not Found"},
 
 		{"repository", "GET", "/repos/acme/web", "", 200, `"full_name":"acme/web"`},
-		{"repository in other case", "GET", "/repos/ACME/Web", "", 200, `"id":1`},
-		{"repository that is missing", "GET", "/repos/acme/none", "", 404, "Not Found"},
+		{"repository in another case", "GET", "/repos/ACME/Web", "", 200, `"id":1`},
+		{"unknown repository", "GET", "/repos/acme/none", "", 404, "Not Found"},
 		{"repository of an unknown org", "GET", "/repos/nobody/web", "", 404, "Not Found"},
-		{"repository, renamed", "GET", "/repos/acme/homepage", "", 301, "/repositories/5"},
-		{"repository, moved away", "GET", "/repos/acme/gone", "", 301, "/repositories/6"},
-		{"repository by number", "GET", "/repositories/5", "", 200, `"full_name":"acme/site"`},
-		{"repository by number, moved away", "GET", "/repositories/6", "", 200, `"full_name":"other/gone"`},
-		{"repository by an unknown number", "GET", "/repositories/77", "", 404, "Not Found"},
+		{"renamed repository", "GET", "/repos/acme/homepage", "", 301, "/repositories/5"},
+		{"transferred repository", "GET", "/repos/acme/gone", "", 301, "/repositories/6"},
+		{"repository by id", "GET", "/repositories/5", "", 200, `"full_name":"acme/site"`},
+		{"transferred repository by id", "GET", "/repositories/6", "", 200, `"full_name":"other/gone"`},
+		{"repository by an unknown id", "GET", "/repositories/77", "", 404, "Not Found"},
 		{"repositories", "GET", "/orgs/acme/repos", "", 200, `"name":"site"`},
 		{"repositories of an unknown org", "GET", "/orgs/nobody/repos", "", 404, "Not Found"},
 
 		{"unknown path", "GET", "/user/keys", "", 404, "Not Found"},
-		{"path that climbs", "PUT", secrets + "/../../../user/keys", good, 404, "Not Found"},
-		{"unknown method", "POST", secrets + "/OPEN", good, 404, "Not Found"},
+		{"path with ..", "PUT", secrets + "/../../../user/keys", valid, 404, "Not Found"},
+		{"unknown method", "POST", secrets + "/OPEN", valid, 404, "Not Found"},
 	} {
 		for _, store := range storeNames {
 			t.Run(test.name+"/"+store, func(t *testing.T) {
@@ -172,20 +206,28 @@ func TestEndpoints(t *testing.T) {
 					body = strings.ReplaceAll(body, "{large}", large)
 				}
 				for from, to := range map[string]string{"{value}": value, "{key}": key, "{store}": store} {
-					body, path, want = strings.ReplaceAll(body, from, to), strings.ReplaceAll(path, from, to), strings.ReplaceAll(want, from, to)
+					body, path = strings.ReplaceAll(body, from, to), strings.ReplaceAll(path, from, to)
+					want = strings.ReplaceAll(want, from, to)
 				}
 				before := s.Secrets()
 				resp := call(s, test.method, path, body)
-				got := resp.text
-				if resp.StatusCode != test.status || !strings.Contains(got, want) || want == "" && got != "" {
-					t.Errorf("%d %s, want %d with %q", resp.StatusCode, got, test.status, want)
+				if resp.StatusCode != test.status {
+					t.Errorf("got status %d, want %d", resp.StatusCode, test.status)
 				}
-				if resp.StatusCode >= 300 && fmt.Sprint(s.Secrets()) != fmt.Sprint(before) {
-					t.Error("a refusal changes what is stored")
+				if !strings.Contains(resp.text, want) {
+					t.Errorf("got body %s, want it to contain %q", resp.text, want)
 				}
-				for _, header := range []string{"X-GitHub-Request-Id", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Date"} {
+				if want == "" && resp.text != "" {
+					t.Errorf("got body %q, want none", resp.text)
+				}
+				if after := s.Secrets(); resp.StatusCode >= 300 && fmt.Sprint(after) != fmt.Sprint(before) {
+					t.Errorf("status %d changed the secrets:\n got %+v\nwant %+v", resp.StatusCode, after, before)
+				}
+				for _, header := range []string{
+					"X-GitHub-Request-Id", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Date",
+				} {
 					if resp.Header.Get(header) == "" {
-						t.Errorf("no %s", header)
+						t.Errorf("the response has no header %s", header)
 					}
 				}
 			})
@@ -197,46 +239,57 @@ func TestPutStores(t *testing.T) {
 	s := newServer(t, acme())
 	put := func(name, value, rest string) int {
 		encryptedValue, key := sealed(t, s, "actions", value)
-		return call(s, "PUT", "/orgs/acme/actions/secrets/"+name, fmt.Sprintf(`{"encrypted_value":%q,"key_id":%q,%s}`, encryptedValue, key, rest)).StatusCode
+		body := fmt.Sprintf(`{"encrypted_value":%q,"key_id":%q,%s}`, encryptedValue, key, rest)
+		return call(s, "PUT", "/orgs/acme/actions/secrets/"+name, body).StatusCode
 	}
 	check := func(name, value, visibility string, repositories ...string) {
 		t.Helper()
-		got, ok := s.Secret("ACME", "actions", name)
-		if !ok || got.Value != value || got.Visibility != visibility || !slices.Equal(got.Repositories, repositories) {
-			t.Errorf("%s is %q, %s %q", name, got.Value, got.Visibility, got.Repositories)
+		got, exists := s.Secret("ACME", "actions", name)
+		if !exists {
+			t.Errorf("%s does not exist", name)
+		}
+		if got.Value != value {
+			t.Errorf("value of %s: got %q, want %q", name, got.Value, value)
+		}
+		if got.Visibility != visibility {
+			t.Errorf("visibility of %s: got %s, want %s", name, got.Visibility, visibility)
+		}
+		if !slices.Equal(got.Repositories, repositories) {
+			t.Errorf("repositories of %s: got %q, want %q", name, got.Repositories, repositories)
 		}
 	}
 	if status := put("chosen", "a\nb\n", `"visibility":"selected","selected_repository_ids":[5,1]`); status != 204 {
-		t.Fatal(status)
+		t.Fatalf("update: got status %d, want 204", status)
 	}
 	check("CHOSEN", "a\nb\n", "selected", "site", "web")
-	// The trap: what is left out is cleared.
+	// Without selected_repository_ids the list is emptied.
 	put("chosen", "x", `"visibility":"selected"`)
 	check("CHOSEN", "x", "selected")
-	if status := put("fresh", "y", `"visibility":"private"`); status != 201 {
-		t.Fatal(status)
+	if status := put("new", "y", `"visibility":"private"`); status != 201 {
+		t.Fatalf("create: got status %d, want 201", status)
 	}
-	check("FRESH", "y", "private")
-	if _, ok := s.Secret("acme", "dependabot", "FRESH"); ok {
-		t.Error("stores are not apart")
+	check("NEW", "y", "private")
+	if _, exists := s.Secret("acme", "dependabot", "NEW"); exists {
+		t.Error("a secret stored in actions exists in dependabot too")
 	}
 	old, key := sealed(t, s, "actions", "z")
 	s.RotateKey("acme", "actions")
 	body := fmt.Sprintf(`{"encrypted_value":%q,"key_id":%q,"visibility":"all"}`, old, key)
-	if status := call(s, "PUT", "/orgs/acme/actions/secrets/fresh", body).StatusCode; status != 422 {
-		t.Errorf("a value sealed to the old key: %d", status)
+	if status := call(s, "PUT", "/orgs/acme/actions/secrets/new", body).StatusCode; status != 422 {
+		t.Errorf("value sealed with the old key: got status %d, want 422", status)
 	}
-	check("FRESH", "y", "private")
-	now, _ := s.Key("acme", "actions")
-	body = strings.Replace(body, key, now, 1)
-	if status := call(s, "PUT", "/orgs/acme/actions/secrets/fresh", body).StatusCode; status != 422 {
-		t.Errorf("a value sealed to the old key, sent with the new id: %d", status)
+	check("NEW", "y", "private")
+	current, _ := s.Key("acme", "actions")
+	body = strings.Replace(body, key, current, 1)
+	if status := call(s, "PUT", "/orgs/acme/actions/secrets/new", body).StatusCode; status != 422 {
+		t.Errorf("value sealed with the old key, sent with the current id: got status %d, want 422", status)
 	}
-	check("FRESH", "y", "private")
+	check("NEW", "y", "private")
 }
 
-// TestPages walks every list by its links, which go by the org's number.
-func TestPages(t *testing.T) {
+// TestPagination follows the next links of every list. They name the organization
+// by its numeric id.
+func TestPagination(t *testing.T) {
 	world := World{Orgs: []Org{{Login: "acme", RepositoryCount: 250, SecretCount: 205}}}
 	all := make([]string, 250)
 	for i := range all {
@@ -245,9 +298,10 @@ func TestPages(t *testing.T) {
 	world.Orgs[0].Secrets = []Secret{{Store: "actions", Name: "CHOSEN", Visibility: "selected", Repositories: all}}
 	s := newServer(t, world)
 	for _, test := range []struct {
-		path, list  string
-		total, want int
-		pages       []int
+		path        string
+		list        string // the property with the list; empty if the body is the list
+		total, want int    // total_count and the number of different names
+		pages       []int  // entries of each page
 	}{
 		{"/orgs/acme/actions/secrets?per_page=100", "secrets", 206, 206, []int{100, 100, 6}},
 		{"/orgs/acme/actions/secrets?per_page=1000", "secrets", 206, 206, []int{100, 100, 6}},
@@ -256,47 +310,55 @@ func TestPages(t *testing.T) {
 		{"/orgs/acme/repos", "", 0, 250, []int{30, 30, 30, 30, 30, 30, 30, 30, 10}},
 		{"/orgs/acme/repos?per_page=100&sort=created&direction=asc", "", 0, 250, []int{100, 100, 50}},
 	} {
-		seen := map[string]bool{}
+		names := map[string]bool{}
 		var pages []int
 		first := ""
 		for path := test.path; path != ""; {
 			resp := call(s, "GET", path, "")
 			if resp.StatusCode != 200 {
-				t.Fatalf("%s: %d", path, resp.StatusCode)
+				t.Fatalf("%s: got status %d, want 200", path, resp.StatusCode)
 			}
 			body := []byte(resp.text)
 			list := body
 			if test.list != "" {
 				var wrapped map[string]json.RawMessage
-				if err := json.Unmarshal(body, &wrapped); err != nil || string(wrapped["total_count"]) != strconv.Itoa(test.total) {
-					t.Fatalf("%s: %v, total_count %s", path, err, wrapped["total_count"])
+				if err := json.Unmarshal(body, &wrapped); err != nil {
+					t.Fatalf("%s: %v", path, err)
+				}
+				if got := string(wrapped["total_count"]); got != strconv.Itoa(test.total) {
+					t.Fatalf("%s: got total_count %s, want %d", path, got, test.total)
 				}
 				list = wrapped[test.list]
 			}
 			var entries []struct{ Name string }
 			if err := json.Unmarshal(list, &entries); err != nil {
-				t.Fatal(err)
+				t.Fatalf("%s: %v", path, err)
 			}
 			pages = append(pages, len(entries))
 			for _, e := range entries {
 				first = cmp.Or(first, e.Name)
-				seen[e.Name] = true
+				names[e.Name] = true
 			}
 			path = ""
 			for _, link := range strings.Split(resp.Header.Get("Link"), ", ") {
 				if at, next := strings.CutSuffix(link, `>; rel="next"`); next {
-					if path = strings.TrimPrefix(at, "<http://api.test"); !strings.HasPrefix(path, "/organizations/9001/") {
-						t.Fatalf("linked as %s", link)
+					const prefix = "/organizations/9001/"
+					if path = strings.TrimPrefix(at, "<http://api.test"); !strings.HasPrefix(path, prefix) {
+						t.Fatalf("%s: got link %s, want a path below %s", test.path, link, prefix)
 					}
 				}
 			}
 		}
-		if len(seen) != test.want || !slices.Equal(pages, test.pages) {
-			t.Errorf("%s: %d entries over pages of %v", test.path, len(seen), pages)
+		if len(names) != test.want {
+			t.Errorf("%s: got %d different names, want %d", test.path, len(names), test.want)
 		}
-		// The newest repository comes first, unless the oldest is asked for.
-		if ascending := strings.HasSuffix(test.path, "direction=asc"); test.list == "" && (first == all[0]) != ascending {
-			t.Errorf("%s: %s comes first", test.path, first)
+		if !slices.Equal(pages, test.pages) {
+			t.Errorf("%s: got pages of %v entries, want %v", test.path, pages, test.pages)
+		}
+		// Repositories are sorted by age, newest first by default.
+		ascending := strings.HasSuffix(test.path, "direction=asc")
+		if test.list == "" && (first == all[0]) != ascending {
+			t.Errorf("%s: the first repository is %s, the oldest is %s; want oldest first: %v", test.path, first, all[0], ascending)
 		}
 	}
 }
@@ -305,7 +367,7 @@ func TestHeaders(t *testing.T) {
 	s := newServer(t, acme())
 	for _, test := range []struct {
 		name, header, value string
-		want                int
+		want                int // status
 	}{
 		{"no token", "Authorization", "", 401},
 		{"no user agent", "User-Agent", "", 403},
@@ -314,13 +376,13 @@ func TestHeaders(t *testing.T) {
 		{"unknown API", "X-GitHub-Api-Version", "1999-01-01", 400},
 	} {
 		if got := call(s, "GET", "/orgs/acme/actions/secrets", "", test.header, test.value).StatusCode; got != test.want {
-			t.Errorf("%s: %d, want %d", test.name, got, test.want)
+			t.Errorf("%s: got status %d, want %d", test.name, got, test.want)
 		}
 	}
 }
 
-// TestGHES has the base path, the stores that are missing there, and key ids as
-// old servers send them.
+// TestGHES checks the base path, the missing stores and the numeric key ids of
+// GitHub Enterprise Server.
 func TestGHES(t *testing.T) {
 	world := acme()
 	world.BasePath, world.GHES, world.NumericKeyIDs = "/api/v3", true, true
@@ -332,47 +394,59 @@ func TestGHES(t *testing.T) {
 		"/orgs/acme/actions/secrets": 404,
 	} {
 		if got := call(s, "GET", path, "").StatusCode; got != want {
-			t.Errorf("%s: %d, want %d", path, got, want)
+			t.Errorf("%s: got status %d, want %d", path, got, want)
 		}
 	}
 	id, _ := s.Key("acme", "actions")
-	if got := call(s, "GET", "/api/v3/orgs/acme/actions/secrets/public-key", "").text; !strings.Contains(got, `"key_id":`+id) {
-		t.Errorf("key %s is sent as %s", id, got)
+	key := call(s, "GET", "/api/v3/orgs/acme/actions/secrets/public-key", "").text
+	if want := `"key_id":` + id; !strings.Contains(key, want) {
+		t.Errorf("public key: got %s, want it to contain %s", key, want)
 	}
-	if link := call(s, "GET", "/api/v3/orgs/acme/repos", "").Header.Get("Link"); !strings.Contains(link, "/api/v3/organizations/9001/repos?") {
-		t.Errorf("linked as %s", link)
+	link := call(s, "GET", "/api/v3/orgs/acme/repos", "").Header.Get("Link")
+	if want := "/api/v3/organizations/9001/repos?"; !strings.Contains(link, want) {
+		t.Errorf("Link: got %s, want it to contain %s", link, want)
 	}
-	if at := call(s, "GET", "/api/v3/repos/acme/homepage", "").Header.Get("Location"); at != "http://api.test/api/v3/repositories/5" {
-		t.Errorf("renamed to %s", at)
+	location := call(s, "GET", "/api/v3/repos/acme/homepage", "").Header.Get("Location")
+	if want := "http://api.test/api/v3/repositories/5"; location != want {
+		t.Errorf("Location: got %s, want %s", location, want)
 	}
 }
 
-// TestTokens holds each kind of token to GitHub's published permissions.
+// TestTokens checks that each kind of token needs the permissions that GitHub
+// documents.
 func TestTokens(t *testing.T) {
 	const key, write = "GET /public-key", "PUT /NEW"
 	in := func(d time.Duration) time.Time { return time.Now().Add(d) }
+	grant := func(level string) map[string]string { return map[string]string{"{permission}": level} }
+	adminOrg := []string{"admin:org"}
 	for _, test := range []struct {
-		name  string
-		token Token
-		do    string
-		want  int
-		text  string
+		name    string
+		token   Token
+		request string
+		want    int    // status
+		text    string // in the body
 	}{
-		{"classic", Token{Kind: "classic", Scopes: []string{"admin:org"}}, write, 201, ""},
+		{"classic", Token{Kind: "classic", Scopes: adminOrg}, write, 201, ""},
 		{"classic without the scope", Token{Kind: "classic", Scopes: []string{"repo"}}, key, 403, "Must have admin rights"},
-		{"classic of no owner", Token{Kind: "classic", Scopes: []string{"admin:org"}, NotOwner: true}, write, 403, "You must be an org admin"},
-		{"fine-grained", Token{Kind: "fine-grained", Permissions: map[string]string{"{permission}": "write"}}, write, 201, ""},
-		{"fine-grained that reads", Token{Kind: "fine-grained", Permissions: map[string]string{"{permission}": "read"}}, key, 200, ""},
-		{"fine-grained that only reads", Token{Kind: "fine-grained", Permissions: map[string]string{"{permission}": "read"}}, write, 403, "by personal access token"},
-		{"fine-grained without", Token{Kind: "fine-grained"}, key, 403, "by personal access token"},
-		{"app", Token{Kind: "app", Permissions: map[string]string{"{permission}": "write"}}, write, 201, ""},
-		{"app that only reads", Token{Kind: "app", Permissions: map[string]string{"{permission}": "read"}}, write, 403, "by integration"},
-		{"app without", Token{Kind: "app"}, key, 403, "by integration"},
-		{"workflow", Token{Kind: "workflow", Permissions: map[string]string{"{permission}": "write"}}, key, 403, "by integration"},
-		{"expired", Token{Kind: "classic", Scopes: []string{"admin:org"}, ExpiresAt: in(-time.Hour)}, key, 401, "Bad credentials"},
-		{"not replicated yet", Token{Kind: "app", Permissions: map[string]string{"{permission}": "write"}, ValidFrom: in(time.Hour)}, key, 401, "Bad credentials"},
-		{"without single sign-on", Token{Kind: "classic", Scopes: []string{"admin:org"}, SSO: "https://github.test/sso"}, key, 403, "SAML"},
-		{"of another organization", Token{Kind: "fine-grained", Outside: true, Permissions: map[string]string{"{permission}": "write"}}, key, 404, "Not Found"},
+		{
+			"classic of a user who is not an owner", Token{Kind: "classic", Scopes: adminOrg, NotOwner: true},
+			write, 403, "You must be an org admin",
+		},
+		{"fine-grained", Token{Kind: "fine-grained", Permissions: grant("write")}, write, 201, ""},
+		{"fine-grained, read", Token{Kind: "fine-grained", Permissions: grant("read")}, key, 200, ""},
+		{"fine-grained, write with permission read", Token{Kind: "fine-grained", Permissions: grant("read")}, write, 403, "by personal access token"},
+		{"fine-grained without permission", Token{Kind: "fine-grained"}, key, 403, "by personal access token"},
+		{"app", Token{Kind: "app", Permissions: grant("write")}, write, 201, ""},
+		{"app, write with permission read", Token{Kind: "app", Permissions: grant("read")}, write, 403, "by integration"},
+		{"app without permission", Token{Kind: "app"}, key, 403, "by integration"},
+		{"workflow", Token{Kind: "workflow", Permissions: grant("write")}, key, 403, "by integration"},
+		{"expired", Token{Kind: "classic", Scopes: adminOrg, ExpiresAt: in(-time.Hour)}, key, 401, "Bad credentials"},
+		{"not replicated yet", Token{Kind: "app", Permissions: grant("write"), ValidFrom: in(time.Hour)}, key, 401, "Bad credentials"},
+		{
+			"not authorized for single sign-on", Token{Kind: "classic", Scopes: adminOrg, SSO: "https://github.test/sso"},
+			key, 403, "SAML",
+		},
+		{"of another organization", Token{Kind: "fine-grained", Outside: true, Permissions: grant("write")}, key, 404, "Not Found"},
 		{"unknown", Token{Value: "other"}, key, 401, "Bad credentials"},
 	} {
 		for _, store := range storeNames {
@@ -388,56 +462,68 @@ func TestTokens(t *testing.T) {
 				world.Tokens = []Token{token}
 				s := newServer(t, world)
 				value, id := sealed(t, s, store, "new")
-				method, path, _ := strings.Cut(test.do, " ")
-				resp := call(s, method, "/orgs/acme/"+store+"/secrets"+path, fmt.Sprintf(`{"encrypted_value":%q,"key_id":%q,"visibility":"all"}`, value, id))
-				if got := resp.text; resp.StatusCode != test.want || !strings.Contains(got, test.text) {
-					t.Errorf("%d %s, want %d %s", resp.StatusCode, got, test.want, test.text)
+				method, path, _ := strings.Cut(test.request, " ")
+				body := fmt.Sprintf(`{"encrypted_value":%q,"key_id":%q,"visibility":"all"}`, value, id)
+				resp := call(s, method, "/orgs/acme/"+store+"/secrets"+path, body)
+				if resp.StatusCode != test.want {
+					t.Errorf("got status %d, want %d", resp.StatusCode, test.want)
 				}
-				if scopes, told := resp.Header["X-Oauth-Scopes"]; told != (token.Kind == "classic" && test.want != 401) {
-					t.Errorf("X-OAuth-Scopes: %v", scopes)
+				if !strings.Contains(resp.text, test.text) {
+					t.Errorf("got body %s, want it to contain %q", resp.text, test.text)
 				}
-				if needs := resp.Header.Get("X-Accepted-Github-Permissions"); needs != "" && !strings.HasPrefix(needs, permission[store]+"=") {
-					t.Errorf("X-Accepted-GitHub-Permissions: %s", needs)
+				scopes, got := resp.Header["X-Oauth-Scopes"]
+				if want := token.Kind == "classic" && test.want != 401; got != want {
+					t.Errorf("X-OAuth-Scopes: got %v %q, want it present: %v", got, scopes, want)
+				}
+				accepted := resp.Header.Get("X-Accepted-Github-Permissions")
+				if want := permission[store] + "="; accepted != "" && !strings.HasPrefix(accepted, want) {
+					t.Errorf("X-Accepted-GitHub-Permissions: got %s, want none or prefix %s", accepted, want)
 				}
 				if sso := resp.Header.Get("X-Github-Sso"); (sso != "") != (token.SSO != "") {
-					t.Errorf("X-GitHub-SSO: %s", sso)
+					t.Errorf("X-GitHub-SSO: got %q, want it present: %v", sso, token.SSO != "")
 				}
 			})
 		}
 	}
 }
 
-// TestSight has what a token sees of repositories, alone and in lists.
-func TestSight(t *testing.T) {
+// TestVisibleRepositories checks which tokens can read a private repository, by
+// name and in lists.
+func TestVisibleRepositories(t *testing.T) {
+	permissions := map[string]string{"organization_secrets": "read"}
 	for _, test := range []struct {
 		name  string
 		token Token
-		want  bool
+		want  bool // readable
 	}{
 		{"classic", Token{Kind: "classic", Scopes: []string{"admin:org"}}, false},
 		{"classic with repo", Token{Kind: "classic", Scopes: []string{"admin:org", "repo"}}, true},
-		{"app of all", Token{Kind: "app", Permissions: map[string]string{"organization_secrets": "read"}}, true},
-		{"app of one other", Token{Kind: "app", Permissions: map[string]string{"organization_secrets": "read"}, Repositories: []string{"web"}}, false},
+		{"app with access to all", Token{Kind: "app", Permissions: permissions}, true},
+		{"app with access to another", Token{Kind: "app", Permissions: permissions, Repositories: []string{"web"}}, false},
 	} {
 		world := acme()
 		test.token.Value = "owner"
 		world.Tokens = []Token{test.token}
 		s := newServer(t, world)
 		if got := call(s, "GET", "/repos/acme/api", "").StatusCode == 200; got != test.want {
-			t.Errorf("%s: sees a private repository: %v", test.name, got)
+			t.Errorf("%s: repository readable: got %v, want %v", test.name, got, test.want)
 		}
 		list := call(s, "GET", "/orgs/acme/actions/secrets/CHOSEN/repositories", "").text
-		if got := strings.Contains(list, "acme/api"); got != test.want || !strings.Contains(list, `"total_count":2`) {
-			t.Errorf("%s: %s", test.name, list)
+		if got := strings.Contains(list, "acme/api"); got != test.want {
+			t.Errorf("%s: in the secret's repositories: got %v, want %v: %s", test.name, got, test.want, list)
+		}
+		if want := `"total_count":2`; !strings.Contains(list, want) {
+			t.Errorf("%s: the secret's repositories: got %s, want it to contain %s", test.name, list, want)
 		}
 		if got := strings.Contains(call(s, "GET", "/orgs/acme/repos", "").text, "acme/api"); got != test.want {
-			t.Errorf("%s: sees it in the organization's list: %v", test.name, got)
+			t.Errorf("%s: in the organization's repositories: got %v, want %v", test.name, got, test.want)
 		}
 	}
 }
 
-// TestPace refuses the 81st write of any rolling 60 s, and reads never.
-func TestPace(t *testing.T) {
+// TestWriteRateLimit checks that only 80 writes are accepted in any 60 seconds, and
+// any number of reads.
+func TestWriteRateLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := acme()
 		world.MaxWritesPerMinute = 80
@@ -448,125 +534,198 @@ func TestPace(t *testing.T) {
 				time.Sleep(30 * time.Second)
 			}
 			if got := write().StatusCode; got != 422 {
-				t.Fatalf("write %d: %d", i, got)
+				t.Fatalf("write %d: got status %d, want 422", i, got)
 			}
 		}
 		time.Sleep(30*time.Second - 1)
-		if resp := write(); resp.StatusCode != 403 || resp.Header.Get("Retry-After") != "60" {
-			t.Errorf("the 81st: %d, Retry-After %q", resp.StatusCode, resp.Header.Get("Retry-After"))
+		resp := write()
+		if resp.StatusCode != 403 {
+			t.Errorf("write 81: got status %d, want 403", resp.StatusCode)
+		}
+		if got := resp.Header.Get("Retry-After"); got != "60" {
+			t.Errorf("write 81: got Retry-After %q, want 60", got)
 		}
 		if got := call(s, "GET", "/orgs/acme/actions/secrets/OPEN", "").StatusCode; got != 200 {
-			t.Errorf("a read: %d", got)
+			t.Errorf("read: got status %d, want 200", got)
 		}
 		time.Sleep(time.Nanosecond)
 		if got := write().StatusCode; got != 422 {
-			t.Errorf("when the first 40 are a minute old: %d", got)
+			t.Errorf("when the first 40 writes are a minute old: got status %d, want 422", got)
 		}
 		world.HideRetryAfter, world.MaxWritesPerMinute = true, 1
 		if err := s.Reset(world); err != nil {
 			t.Fatal(err)
 		}
 		write()
-		if resp := write(); resp.StatusCode != 403 || resp.Header.Get("Retry-After") != "" || !strings.Contains(resp.text, "secondary rate limit") {
-			t.Errorf("without Retry-After: %d %v", resp.StatusCode, resp.Header)
+		resp = write()
+		if resp.StatusCode != 403 {
+			t.Errorf("HideRetryAfter: got status %d, want 403", resp.StatusCode)
+		}
+		if got := resp.Header.Get("Retry-After"); got != "" {
+			t.Errorf("HideRetryAfter: got Retry-After %q, want none", got)
+		}
+		if want := "secondary rate limit"; !strings.Contains(resp.text, want) {
+			t.Errorf("HideRetryAfter: got body %s, want it to contain %q", resp.text, want)
 		}
 	})
 }
 
-// TestFaults plays each fault over a real connection.
-func TestFaults(t *testing.T) {
-	s := newServer(t, acme())
+// faultTest sends requests over real connections to a server with faults.
+type faultTest struct {
+	*testing.T
+	server *Server
+	url    string
+}
+
+// faultPath is the path of the secret that the requests read and write. Its value
+// is "old", and put sets it to "new".
+const faultPath = "/orgs/acme/actions/secrets/OPEN"
+
+func newFaultTest(t *testing.T, faults ...Fault) faultTest {
+	t.Helper()
+	world := acme()
+	world.Faults = faults
+	s := newServer(t, world)
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
-	do := func(method, path, body string) (int, string, error) {
-		req, err := http.NewRequestWithContext(t.Context(), method, server.URL+path, strings.NewReader(body))
+	return faultTest{t, s, server.URL}
+}
+
+func (t faultTest) do(method, body string) (status int, text string, err error) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, t.url+faultPath, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer owner")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0, "", err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(io.LimitReader(resp.Body, 8<<20))
+	return resp.StatusCode, string(b), err
+}
+
+func (t faultTest) put() (status int, text string, err error) {
+	t.Helper()
+	value, id := sealed(t.T, t.server, "actions", "new")
+	return t.do("PUT", fmt.Sprintf(`{"encrypted_value":%q,"key_id":%q,"visibility":"all"}`, value, id))
+}
+
+// wantPut checks the status of a put that gets a response.
+func (t faultTest) wantPut(want int) {
+	t.Helper()
+	status, text, err := t.put()
+	if err != nil {
+		t.Errorf("PUT: %v", err)
+	}
+	if status != want {
+		t.Errorf("PUT: got status %d, want %d: %s", status, want, text)
+	}
+}
+
+// wantDropped checks that a put gets no response.
+func (t faultTest) wantDropped() {
+	t.Helper()
+	if status, _, err := t.put(); err == nil {
+		t.Errorf("PUT: got status %d, want a dropped connection", status)
+	}
+}
+
+func (t faultTest) wantValue(want string) {
+	t.Helper()
+	if got, _ := t.server.Secret("acme", "actions", "OPEN"); got.Value != want {
+		t.Errorf("stored value: got %q, want %q", got.Value, want)
+	}
+}
+
+// TestFaults injects each fault.
+func TestFaults(t *testing.T) {
+	t.Run("status", func(t *testing.T) {
+		f := newFaultTest(t, Fault{
+			Status: 503, Headers: map[string]string{"Retry-After": "7", "Content-Type": "text/html"}, Body: "<h1>Unicorn</h1>",
+		})
+		status, body, err := f.put()
 		if err != nil {
-			t.Fatal(err)
+			t.Errorf("PUT: %v", err)
 		}
-		req.Header.Set("Authorization", "Bearer owner")
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			return 0, "", err
+		if status != 503 {
+			t.Errorf("got status %d, want 503", status)
 		}
-		defer func() { _ = resp.Body.Close() }()
-		b, err := io.ReadAll(io.LimitReader(resp.Body, 8<<20))
-		return resp.StatusCode, string(b), err
-	}
-	const path = "/orgs/acme/actions/secrets/OPEN"
-	put := func() (int, string, error) {
-		value, id := sealed(t, s, "actions", "new")
-		return do("PUT", path, fmt.Sprintf(`{"encrypted_value":%q,"key_id":%q,"visibility":"all"}`, value, id))
-	}
-	stored := func() string {
-		kept, _ := s.Secret("acme", "actions", "OPEN")
-		return kept.Value
-	}
-	reset := func(faults ...Fault) {
-		world := acme()
-		world.Faults = faults
-		if err := s.Reset(world); err != nil {
-			t.Fatal(err)
+		if body != "<h1>Unicorn</h1>" {
+			t.Errorf("got body %q, want that of the fault", body)
 		}
-	}
-
-	reset(Fault{Status: 503, Headers: map[string]string{"Retry-After": "7", "Content-Type": "text/html"}, Body: "<h1>Unicorn</h1>"})
-	if status, body, err := put(); status != 503 || body != "<h1>Unicorn</h1>" || err != nil || stored() != "old" {
-		t.Errorf("status: %d %q %v", status, body, err)
-	}
-	if status, _, _ := put(); status != 204 || stored() != "new" {
-		t.Errorf("a fault happens once: %d", status)
-	}
-
-	reset(Fault{Drop: "before"})
-	if status, _, err := put(); err == nil || stored() != "old" {
-		t.Errorf("dropped before: %d %v, %s", status, err, stored())
-	}
-	reset(Fault{Drop: "after"})
-	if status, _, err := put(); err == nil || stored() != "new" {
-		t.Errorf("dropped after: %d %v, %s", status, err, stored())
-	}
-	if journal := s.RequestLog(); journal != "PUT "+path+" dropped\n" {
-		t.Errorf("journal: %s", journal)
-	}
-
-	reset(Fault{Cut: true})
-	if status, body, err := do("GET", path, ""); status != 200 || !errors.Is(err, io.ErrUnexpectedEOF) || body == "" {
-		t.Errorf("cut: %d %q %v", status, body, err)
-	}
-	reset(Fault{Endless: true})
-	if _, body, _ := do("GET", path, ""); len(body) != 8<<20 {
-		t.Errorf("endless: %d bytes", len(body))
-	}
-
-	reset(Fault{RotateKey: true})
-	before, _ := s.Key("acme", "actions")
-	if status, _, _ := put(); status != 422 || stored() != "old" {
-		t.Errorf("rotated: %d", status)
-	}
-	if after, _ := s.Key("acme", "actions"); after == before {
-		t.Error("the key is the same")
-	}
-
-	reset(Fault{Change: &Secret{Store: "actions", Name: "OPEN", Value: "by hand", Visibility: "private"}})
-	if _, body, _ := do("GET", path, ""); !strings.Contains(body, `"visibility":"private"`) {
-		t.Errorf("changed under the request: %s", body)
-	}
-
-	reset(Fault{Method: "PUT", Path: "/secrets/*", After: 1, Times: 2, Status: 500})
-	var got []int
-	for range 4 {
-		status, _, _ := put()
-		got = append(got, status)
-	}
-	if status, _, _ := do("GET", path, ""); !slices.Equal(got, []int{204, 500, 500, 204}) || status != 200 {
-		t.Errorf("after one, twice: %v; GET %d", got, status)
-	}
-	reset(Fault{Status: 500, Times: -1})
-	for range 3 {
-		if status, _, _ := do("GET", path, ""); status != 500 {
-			t.Errorf("for ever: %d", status)
+		f.wantValue("old")
+		// A fault happens once.
+		f.wantPut(204)
+		f.wantValue("new")
+	})
+	t.Run("connection dropped before the write", func(t *testing.T) {
+		f := newFaultTest(t, Fault{Drop: "before"})
+		f.wantDropped()
+		f.wantValue("old")
+	})
+	t.Run("connection dropped after the write", func(t *testing.T) {
+		f := newFaultTest(t, Fault{Drop: "after"})
+		f.wantDropped()
+		f.wantValue("new")
+		if got, want := f.server.RequestLog(), "PUT "+faultPath+" dropped\n"; got != want {
+			t.Errorf("RequestLog: got %q, want %q", got, want)
 		}
-	}
+	})
+	t.Run("response cut", func(t *testing.T) {
+		status, body, err := newFaultTest(t, Fault{Cut: true}).do("GET", "")
+		if !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("got error %v, want %v", err, io.ErrUnexpectedEOF)
+		}
+		if status != 200 {
+			t.Errorf("got status %d, want 200", status)
+		}
+		if body == "" {
+			t.Error("got no body, want half of it")
+		}
+	})
+	t.Run("endless response", func(t *testing.T) {
+		if _, body, _ := newFaultTest(t, Fault{Endless: true}).do("GET", ""); len(body) != 8<<20 {
+			t.Errorf("read %d bytes, want all %d that the client reads", len(body), 8<<20)
+		}
+	})
+	t.Run("key rotated", func(t *testing.T) {
+		f := newFaultTest(t, Fault{RotateKey: true})
+		before, _ := f.server.Key("acme", "actions")
+		f.wantPut(422)
+		f.wantValue("old")
+		if after, _ := f.server.Key("acme", "actions"); after == before {
+			t.Errorf("the key id is still %s", after)
+		}
+	})
+	t.Run("secret changed", func(t *testing.T) {
+		f := newFaultTest(t, Fault{
+			Change: &Secret{Store: "actions", Name: "OPEN", Value: "by hand", Visibility: "private"},
+		})
+		_, body, _ := f.do("GET", "")
+		if want := `"visibility":"private"`; !strings.Contains(body, want) {
+			t.Errorf("got body %s, want it to contain %s", body, want)
+		}
+	})
+	t.Run("two writes after the first", func(t *testing.T) {
+		f := newFaultTest(t, Fault{Method: "PUT", Path: "/secrets/*", After: 1, Times: 2, Status: 500})
+		for _, want := range []int{204, 500, 500, 204} {
+			f.wantPut(want)
+		}
+		if status, _, _ := f.do("GET", ""); status != 200 {
+			t.Errorf("GET: got status %d, want 200", status)
+		}
+	})
+	t.Run("unlimited", func(t *testing.T) {
+		f := newFaultTest(t, Fault{Status: 500, Times: -1})
+		for range 3 {
+			if status, _, _ := f.do("GET", ""); status != 500 {
+				t.Errorf("got status %d, want 500", status)
+			}
+		}
+	})
 }
 
 func TestDelay(t *testing.T) {
@@ -575,8 +734,12 @@ func TestDelay(t *testing.T) {
 		world.Faults = []Fault{{Delay: Duration(40 * time.Millisecond)}}
 		s := newServer(t, world)
 		start := time.Now()
-		if status := call(s, "GET", "/orgs/acme/repos", "").StatusCode; status != 200 || time.Since(start) != 40*time.Millisecond {
-			t.Errorf("%d after %v", status, time.Since(start))
+		status := call(s, "GET", "/orgs/acme/repos", "").StatusCode
+		if status != 200 {
+			t.Errorf("got status %d, want 200", status)
+		}
+		if took := time.Since(start); took != 40*time.Millisecond {
+			t.Errorf("the request took %v, want 40ms", took)
 		}
 	})
 }
@@ -589,41 +752,57 @@ func TestControl(t *testing.T) {
 		return w.Code, w.Body.String()
 	}
 	var state []Secret
-	if _, body := control("GET", "/state", ""); json.Unmarshal([]byte(body), &state) != nil || len(state) != 2 || state[0].Name != "CHOSEN" {
-		t.Errorf("state: %s", body)
+	_, body := control("GET", "/state", "")
+	if err := json.Unmarshal([]byte(body), &state); err != nil {
+		t.Fatalf("state %s: %v", body, err)
+	}
+	if len(state) != 2 {
+		t.Fatalf("state: got %d secrets, want 2: %s", len(state), body)
+	}
+	if state[0].Name != "CHOSEN" {
+		t.Errorf("state: got %s first, want CHOSEN", state[0].Name)
 	}
 	id, key := s.Key("acme", "agents")
-	if _, body := control("GET", "/key/acme/agents", ""); !strings.Contains(body, id) || !strings.Contains(body, key) {
-		t.Errorf("key: %s", body)
+	_, body = control("GET", "/key/acme/agents", "")
+	if !strings.Contains(body, id) {
+		t.Errorf("key: got %s, want it to contain the id %s", body, id)
+	}
+	if !strings.Contains(body, key) {
+		t.Errorf("key: got %s, want it to contain the key %s", body, key)
 	}
 	if code, body := control("POST", "/faults", `[{"path": "/repos", "status": 502, "delay": "1ns"}]`); code != 200 {
-		t.Errorf("faults: %d %s", code, body)
+		t.Errorf("faults: got status %d, want 200: %s", code, body)
 	}
 	if got := call(s, "GET", "/orgs/acme/repos", "").StatusCode; got != 502 {
-		t.Errorf("the fault does not happen: %d", got)
+		t.Errorf("request with a fault: got status %d, want 502", got)
 	}
-	if _, body := control("GET", "/journal", ""); body != "GET /orgs/acme/repos 502\n" {
-		t.Errorf("journal: %s", body)
+	_, body = control("GET", "/requests", "")
+	if want := "GET /orgs/acme/repos 502\n"; body != want {
+		t.Errorf("requests: got %q, want %q", body, want)
 	}
 	if code, body := control("POST", "/world", `{"orgs": [{"login": "other"}]}`); code != 200 {
-		t.Errorf("world: %d %s", code, body)
+		t.Errorf("world: got status %d, want 200: %s", code, body)
 	}
 	if got := call(s, "GET", "/orgs/acme/repos", "").StatusCode; got != 404 {
-		t.Errorf("the old world stands: %d", got)
+		t.Errorf("request for the previous organization: got status %d, want 404", got)
 	}
 	for path, body := range map[string]string{
 		"/world": `{"orgz": []}`, "/faults": `{}`,
 	} {
 		if code, _ := control("POST", path, body); code != 400 {
-			t.Errorf("%s takes %s: %d", path, body, code)
+			t.Errorf("POST %s to %s: got status %d, want 400", body, path, code)
 		}
 	}
 }
 
-func TestWorldIsStrict(t *testing.T) {
-	for _, text := range []string{`{"orgs": [{"login": "a", "secret": []}]}`, `{"faults": [{"delay": "soon"}]}`, `[`} {
+func TestInvalidWorlds(t *testing.T) {
+	for _, text := range []string{
+		`{"orgs": [{"login": "a", "secret": []}]}`,
+		`{"faults": [{"delay": "soon"}]}`,
+		`[`,
+	} {
 		if _, err := ParseWorld([]byte(text)); err == nil {
-			t.Errorf("%s is taken", text)
+			t.Errorf("ParseWorld(%s): got no error, want one", text)
 		}
 	}
 	for _, w := range []World{
@@ -631,16 +810,22 @@ func TestWorldIsStrict(t *testing.T) {
 		{Orgs: []Org{{Login: "a", Secrets: []Secret{{Store: "actions", Name: "X", Repositories: []string{"none"}}}}}},
 	} {
 		if _, err := New(w); err == nil {
-			t.Errorf("%+v is taken", w)
+			t.Errorf("New(%+v): got no error, want one", w)
 		}
-	}
-	text, err := json.Marshal(World{Faults: []Fault{{Delay: Duration(time.Second)}}})
-	if err != nil || !bytes.Contains(text, []byte(`"delay":"1s"`)) {
-		t.Errorf("%s, %v", text, err)
 	}
 }
 
-// TestMaxConcurrentWrites counts writes that overlap.
+func TestDurationAsJSON(t *testing.T) {
+	text, err := json.Marshal(World{Faults: []Fault{{Delay: Duration(time.Second)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := `"delay":"1s"`; !bytes.Contains(text, []byte(want)) {
+		t.Errorf("got %s, want it to contain %s", text, want)
+	}
+}
+
+// TestMaxConcurrentWrites sends three concurrent writes, and later a single one.
 func TestMaxConcurrentWrites(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		world := acme()
@@ -653,7 +838,7 @@ func TestMaxConcurrentWrites(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		call(s, "PUT", "/orgs/acme/actions/secrets/OPEN", "{}")
 		if got := s.MaxConcurrentWrites(); got != 3 {
-			t.Errorf("%d at once", got)
+			t.Errorf("got %d concurrent writes, want 3", got)
 		}
 	})
 }

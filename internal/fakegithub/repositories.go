@@ -9,6 +9,7 @@ import (
 	"strings"
 )
 
+// repoByID returns a repository that the organization still owns, or nil.
 func (o *org) repoByID(id int64) *Repository {
 	for _, r := range o.repos {
 		if r.ID == id && r.MovedTo == "" {
@@ -18,6 +19,8 @@ func (o *org) repoByID(id int64) *Repository {
 	return nil
 }
 
+// repoByName returns a repository by its current name, or nil. It includes those
+// that were transferred.
 func (o *org) repoByName(name string) *Repository {
 	for _, r := range o.repos {
 		if strings.EqualFold(r.Name, name) {
@@ -27,7 +30,8 @@ func (o *org) repoByName(name string) *Repository {
 	return nil
 }
 
-func (o *org) wire(r *Repository) map[string]any {
+// toJSON returns a repository as the API shows it.
+func (o *org) toJSON(r *Repository) map[string]any {
 	owner := o.login
 	if r.MovedTo != "" {
 		owner = r.MovedTo
@@ -38,8 +42,9 @@ func (o *org) wire(r *Repository) map[string]any {
 	}
 }
 
-// page cuts a list as GitHub does: 30 entries, or per_page up to 100, with links
-// whose later pages go by the organization's number.
+// page returns the requested page of a list and its Link header. A page has
+// per_page entries: 30 by default, at most 100. As on GitHub, the links name the
+// organization by its numeric id.
 func (s *Server) page(r request, list []any) ([]any, http.Header) {
 	query := r.URL.Query()
 	size, err := strconv.Atoi(query.Get("per_page"))
@@ -54,7 +59,8 @@ func (s *Server) page(r request, list []any) ([]any, http.Header) {
 	last := max((len(list)+size-1)/size, 1)
 	var links []string
 	link := func(rel string, n int) {
-		path := s.world.BasePath + fmt.Sprintf("/organizations/%d/", r.org.id) + afterOrg(strings.TrimPrefix(r.URL.Path, s.world.BasePath))
+		rest := afterOrg(strings.TrimPrefix(r.URL.Path, s.world.BasePath))
+		path := fmt.Sprintf("%s/organizations/%d/%s", s.world.BasePath, r.org.id, rest)
 		query.Set("per_page", strconv.Itoa(size))
 		query.Set("page", strconv.Itoa(n))
 		links = append(links, fmt.Sprintf(`<http://%s%s?%s>; rel="%s"`, r.Host, path, query.Encode(), rel))
@@ -77,52 +83,54 @@ func (s *Server) page(r request, list []any) ([]any, http.Header) {
 	return list[from:min(from+size, len(list))], header
 }
 
-// afterOrg is the path behind /orgs/LOGIN/ or /organizations/NUMBER/.
+// afterOrg returns the path after /orgs/LOGIN/ or /organizations/NUMBER/.
 func afterOrg(path string) string {
 	return strings.SplitN(strings.TrimPrefix(path, "/"), "/", 3)[2]
 }
 
-func (s *Server) getRepository(r request) answer {
+// getRepository redirects to the repository's id if it was renamed or transferred.
+func (s *Server) getRepository(r request) response {
 	for _, repo := range r.org.repos {
 		switch {
-		case !r.token.sees(repo):
+		case !r.token.canRead(repo):
 		case strings.EqualFold(repo.Name, r.name) && repo.MovedTo == "":
-			return ok(r.org.wire(repo))
+			return ok(r.org.toJSON(repo))
 		case strings.EqualFold(repo.RenamedFrom, r.name) && r.name != "", strings.EqualFold(repo.Name, r.name):
 			location := fmt.Sprintf("http://%s%s/repositories/%d", r.Host, s.world.BasePath, repo.ID)
-			a := refuse(http.StatusMovedPermanently, "Moved Permanently")
-			a.body.(map[string]any)["url"] = location
-			a.header = http.Header{"Location": {location}}
-			return a
+			resp := errorResponse(http.StatusMovedPermanently, "Moved Permanently")
+			resp.body.(map[string]any)["url"] = location
+			resp.header = http.Header{"Location": {location}}
+			return resp
 		}
 	}
 	return notFound
 }
 
-func (s *Server) getRepositoryByID(r request) answer {
+func (s *Server) getRepositoryByID(r request) response {
 	for _, o := range s.orgs {
 		for _, repo := range o.repos {
-			if repo.ID == r.id && r.token.sees(repo) {
-				return ok(o.wire(repo))
+			if repo.ID == r.id && r.token.canRead(repo) {
+				return ok(o.toJSON(repo))
 			}
 		}
 	}
 	return notFound
 }
 
-// listRepositories gives the newest first, as GitHub does, unless direction is
-// asc; an id tells the age.
-func (s *Server) listRepositories(r request) answer {
+// listRepositories sorts the newest repository first, as GitHub does, unless
+// direction is asc. A higher id is a newer repository.
+func (s *Server) listRepositories(r request) response {
 	list := []any{}
-	repos := slices.SortedFunc(slices.Values(r.org.repos), func(a, b *Repository) int { return cmp.Compare(b.ID, a.ID) })
+	newestFirst := func(a, b *Repository) int { return cmp.Compare(b.ID, a.ID) }
+	repos := slices.SortedFunc(slices.Values(r.org.repos), newestFirst)
 	if r.URL.Query().Get("direction") == "asc" {
 		slices.Reverse(repos)
 	}
 	for _, repo := range repos {
-		if r.token.sees(repo) && repo.MovedTo == "" {
-			list = append(list, r.org.wire(repo))
+		if r.token.canRead(repo) && repo.MovedTo == "" {
+			list = append(list, r.org.toJSON(repo))
 		}
 	}
 	page, header := s.page(r, list)
-	return answer{status: http.StatusOK, header: header, body: page}
+	return response{status: http.StatusOK, header: header, body: page}
 }

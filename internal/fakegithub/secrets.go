@@ -34,14 +34,15 @@ type org struct {
 	stores map[string]*store
 }
 
-// store is one kind of secrets, with a key of its own.
+// store is one kind of secrets of an organization, with its own key pair.
 type store struct {
 	keyID           string
 	public, private *[32]byte
-	secrets         map[string]*stored
+	secrets         map[string]*storedSecret
 }
 
-type stored struct {
+// storedSecret is a secret with the ids of its selected repositories.
+type storedSecret struct {
 	Secret
 	ids map[int64]bool
 }
@@ -55,16 +56,16 @@ func newOrg(id int64, spec Org) (*org, error) {
 		o.repos = append(o.repos, &Repository{ID: int64(10001 + i), Name: fmt.Sprintf("repo-%04d", i+1)})
 	}
 	for _, name := range storeNames {
-		o.stores[name] = &store{secrets: map[string]*stored{}}
+		o.stores[name] = &store{secrets: map[string]*storedSecret{}}
 		o.stores[name].rotate()
 	}
 	for _, s := range spec.Secrets {
 		if o.stores[s.Store] == nil {
-			return nil, fmt.Errorf("no store %q", s.Store)
+			return nil, fmt.Errorf("secret %s: unknown store %q", s.Name, s.Store)
 		}
 		for _, name := range s.Repositories {
 			if o.repoByName(name) == nil {
-				return nil, fmt.Errorf("secret %s: no repository %q", s.Name, name)
+				return nil, fmt.Errorf("secret %s: unknown repository %q", s.Name, name)
 			}
 		}
 		o.put(s)
@@ -75,27 +76,29 @@ func newOrg(id int64, spec Org) (*org, error) {
 	return o, nil
 }
 
-// put sets a secret without a request.
+// put creates or replaces a secret without a request.
 func (o *org) put(s Secret) {
-	kept := &stored{Secret: s, ids: map[int64]bool{}}
-	kept.Name = strings.ToUpper(s.Name)
-	kept.CreatedAt = cmp.Or(s.CreatedAt, time.Now())
-	kept.UpdatedAt = cmp.Or(s.UpdatedAt, kept.CreatedAt)
+	stored := &storedSecret{Secret: s, ids: map[int64]bool{}}
+	stored.Name = strings.ToUpper(s.Name)
+	stored.CreatedAt = cmp.Or(s.CreatedAt, time.Now())
+	stored.UpdatedAt = cmp.Or(s.UpdatedAt, stored.CreatedAt)
 	for _, name := range s.Repositories {
 		if r := o.repoByName(name); r != nil {
-			kept.ids[r.ID] = true
+			stored.ids[r.ID] = true
 		}
 	}
-	o.stores[s.Store].secrets[kept.Name] = kept
+	o.stores[s.Store].secrets[stored.Name] = stored
 }
 
+// rotate generates a new key pair and key id.
 func (st *store) rotate() {
 	st.public, st.private, _ = box.GenerateKey(rand.Reader)
 	n, _ := rand.Int(rand.Reader, big.NewInt(900_000_000_000_000_000))
 	st.keyID = strconv.FormatInt(n.Int64()+100_000_000_000_000_000, 10)
 }
 
-// Secret tells what a store holds, opened.
+// Secret returns one secret with its value decrypted, and whether it exists.
+// Organization and name are case-insensitive.
 func (s *Server) Secret(org, storeName, name string) (Secret, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -103,21 +106,22 @@ func (s *Server) Secret(org, storeName, name string) (Secret, bool) {
 	if o == nil || o.stores[storeName] == nil {
 		return Secret{}, false
 	}
-	kept, ok := o.stores[storeName].secrets[strings.ToUpper(name)]
+	stored, ok := o.stores[storeName].secrets[strings.ToUpper(name)]
 	if !ok {
 		return Secret{}, false
 	}
-	return o.export(storeName, kept), true
+	return o.export(storeName, stored), true
 }
 
-// export fills in what is derived.
-func (o *org) export(storeName string, kept *stored) Secret {
-	out := kept.Secret
+// export returns a copy of a stored secret with its store and, if its visibility
+// is selected, the sorted names of its repositories.
+func (o *org) export(storeName string, stored *storedSecret) Secret {
+	out := stored.Secret
 	out.Store, out.Repositories = storeName, nil
 	if out.Visibility == "selected" {
 		out.Repositories = []string{}
 		for _, r := range o.repos {
-			if kept.ids[r.ID] {
+			if stored.ids[r.ID] {
 				out.Repositories = append(out.Repositories, r.Name)
 			}
 		}
@@ -126,8 +130,8 @@ func (o *org) export(storeName string, kept *stored) Secret {
 	return out
 }
 
-// Secrets tells every secret of every organization, in order of organization,
-// store and name.
+// Secrets returns the secrets of all organizations with their values decrypted,
+// sorted by organization, store and name.
 func (s *Server) Secrets() []Secret {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,14 +147,14 @@ func (s *Server) Secrets() []Secret {
 	return list
 }
 
-// RotateKey gives a store another key.
+// RotateKey replaces the key pair of a store.
 func (s *Server) RotateKey(org, storeName string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.orgs[strings.ToLower(org)].stores[storeName].rotate()
 }
 
-// Key is a store's public key and its id.
+// Key returns the id and the base64 public key of a store.
 func (s *Server) Key(org, storeName string) (id, base64Key string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -158,15 +162,16 @@ func (s *Server) Key(org, storeName string) (id, base64Key string) {
 	return st.keyID, base64.StdEncoding.EncodeToString(st.public[:])
 }
 
+// readBody returns the body of a request, or an error if it is over 1 MiB.
 func readBody(req *http.Request) ([]byte, error) {
 	body, err := io.ReadAll(io.LimitReader(req.Body, maxBodyBytes+1))
 	if err == nil && len(body) > maxBodyBytes {
-		err = errors.New("too large")
+		err = errors.New("request body too large")
 	}
 	return body, err
 }
 
-func (s *Server) publicKey(r request) answer {
+func (s *Server) publicKey(r request) response {
 	var id any = r.store.keyID
 	if s.world.NumericKeyIDs {
 		id = json.Number(r.store.keyID)
@@ -174,45 +179,54 @@ func (s *Server) publicKey(r request) answer {
 	return ok(map[string]any{"key_id": id, "key": base64.StdEncoding.EncodeToString(r.store.public[:])})
 }
 
-func (s *Server) wire(r request, kept *stored) map[string]any {
+// toJSON returns a secret as the API shows it, without the value.
+func (s *Server) toJSON(r request, stored *storedSecret) map[string]any {
 	out := map[string]any{
-		"name": kept.Name, "visibility": kept.Visibility,
-		"created_at": kept.CreatedAt.UTC().Format(time.RFC3339), "updated_at": kept.UpdatedAt.UTC().Format(time.RFC3339),
+		"name": stored.Name, "visibility": stored.Visibility,
+		"created_at": stored.CreatedAt.UTC().Format(time.RFC3339),
+		"updated_at": stored.UpdatedAt.UTC().Format(time.RFC3339),
 	}
-	if kept.Visibility == "selected" {
+	if stored.Visibility == "selected" {
 		secrets, _, _ := strings.Cut(r.URL.Path, "/secrets")
-		out["selected_repositories_url"] = fmt.Sprintf("http://%s%s/secrets/%s/repositories", r.Host, secrets, kept.Name)
+		url := fmt.Sprintf("http://%s%s/secrets/%s/repositories", r.Host, secrets, stored.Name)
+		out["selected_repositories_url"] = url
 	}
 	return out
 }
 
-func (s *Server) listSecrets(r request) answer {
-	list := []any{}
-	for _, key := range slices.Sorted(maps.Keys(r.store.secrets)) {
-		list = append(list, s.wire(r, r.store.secrets[key]))
-	}
-	page, header := s.page(r, list)
-	return answer{status: http.StatusOK, header: header, body: map[string]any{"total_count": len(list), "secrets": page}}
+// listResponse returns one page of a list with the length of the whole list.
+func listResponse(header http.Header, name string, page []any, total int) response {
+	return response{status: http.StatusOK, header: header, body: map[string]any{"total_count": total, name: page}}
 }
 
-func (s *Server) getSecret(r request) answer {
-	kept := r.store.secrets[strings.ToUpper(r.name)]
-	if kept == nil {
+func (s *Server) listSecrets(r request) response {
+	list := []any{}
+	for _, key := range slices.Sorted(maps.Keys(r.store.secrets)) {
+		list = append(list, s.toJSON(r, r.store.secrets[key]))
+	}
+	page, header := s.page(r, list)
+	return listResponse(header, "secrets", page, len(list))
+}
+
+func (s *Server) getSecret(r request) response {
+	stored := r.store.secrets[strings.ToUpper(r.name)]
+	if stored == nil {
 		return notFound
 	}
-	return ok(s.wire(r, kept))
+	return ok(s.toJSON(r, stored))
 }
 
 var (
-	legalName   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	legalBase64 = regexp.MustCompile(`^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$`)
+	validName   = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	validBase64 = regexp.MustCompile(`^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$`)
 )
 
-const badlySealed = "Bad request - validation failed due to an improperly encrypted secret"
+const improperlyEncrypted = "Bad request - validation failed due to an improperly encrypted secret"
 
-// putSecret follows the description's schema; what GitHub answers to a wrong
-// key_id is not documented, and 422 is what a box that can't be opened gets.
-func (s *Server) putSecret(r request) answer {
+// putSecret follows the schema of GitHub's description. The response to a wrong
+// key_id is not documented; it is taken to be the 422 of a box that can't be
+// decrypted.
+func (s *Server) putSecret(r request) response {
 	var in struct {
 		EncryptedValue *string            `json:"encrypted_value"`
 		KeyID          *string            `json:"key_id"`
@@ -220,54 +234,53 @@ func (s *Server) putSecret(r request) answer {
 		IDs            *[]json.RawMessage `json:"selected_repository_ids"`
 	}
 	if json.Unmarshal(r.body, &in) != nil {
-		return refuse(http.StatusBadRequest, "Problems parsing JSON")
+		return errorResponse(http.StatusBadRequest, "Problems parsing JSON")
 	}
-	invalid := func(text string) answer {
-		return refuse(http.StatusUnprocessableEntity, "Invalid request.\n\n"+text)
-	}
+	invalid := func(text string) response { return unprocessable("Invalid request.\n\n" + text) }
 	switch {
 	case in.EncryptedValue == nil || in.KeyID == nil || in.Visibility == nil:
 		return invalid(`"encrypted_value", "key_id", "visibility" weren't supplied.`)
 	case *in.Visibility != "all" && *in.Visibility != "private" && *in.Visibility != "selected":
 		return invalid(*in.Visibility + " is not a member of [\"all\", \"private\", \"selected\"].")
-	case !legalName.MatchString(r.name) || strings.HasPrefix(strings.ToUpper(r.name), "GITHUB_"):
-		return invalid("Secret names can only contain alphanumeric characters ([a-z], [A-Z], [0-9]) or underscores (_).")
-	case !legalBase64.MatchString(*in.EncryptedValue):
-		return invalid(*in.EncryptedValue + " does not match /" + legalBase64.String() + "/.")
+	case !validName.MatchString(r.name) || strings.HasPrefix(strings.ToUpper(r.name), "GITHUB_"):
+		return invalid("Secret names can only contain alphanumeric characters ([a-z], [A-Z], [0-9])" +
+			" or underscores (_).")
+	case !validBase64.MatchString(*in.EncryptedValue):
+		return invalid(*in.EncryptedValue + " does not match /" + validBase64.String() + "/.")
 	case *in.KeyID != r.store.keyID:
-		return refuse(http.StatusUnprocessableEntity, badlySealed)
+		return unprocessable(improperlyEncrypted)
 	}
-	ids, bad := s.ids(r, in.IDs)
-	if bad != nil {
-		return *bad
+	ids, errResp := parseIDs(r, in.IDs)
+	if errResp != nil {
+		return *errResp
 	}
 	raw, _ := base64.StdEncoding.DecodeString(*in.EncryptedValue)
-	plain, opened := box.OpenAnonymous(nil, raw, r.store.public, r.store.private)
-	if !opened {
-		return refuse(http.StatusUnprocessableEntity, badlySealed)
+	plain, ok := box.OpenAnonymous(nil, raw, r.store.public, r.store.private)
+	if !ok {
+		return unprocessable(improperlyEncrypted)
 	}
 	if len(plain) > maxValueBytes {
 		return invalid("Secret value is too large.")
 	}
 	name := strings.ToUpper(r.name)
-	kept, stands := r.store.secrets[name]
-	if !stands {
-		kept = &stored{Secret: Secret{Name: name, CreatedAt: r.at}}
-		r.store.secrets[name] = kept
+	stored, exists := r.store.secrets[name]
+	if !exists {
+		stored = &storedSecret{Secret: Secret{Name: name, CreatedAt: r.at}}
+		r.store.secrets[name] = stored
 	}
-	kept.Value, kept.Visibility, kept.UpdatedAt, kept.KeyID = string(plain), *in.Visibility, r.at, *in.KeyID
-	// A list that is left out is an empty list. With another visibility than
-	// selected the list is passed over, as nobody could read it.
-	kept.ids = ids
-	if stands {
-		return answer{status: http.StatusNoContent}
+	stored.Value, stored.Visibility, stored.UpdatedAt, stored.KeyID = string(plain), *in.Visibility, r.at, *in.KeyID
+	// A missing list counts as an empty one. The list is stored with every
+	// visibility, but only a selected secret returns it.
+	stored.ids = ids
+	if exists {
+		return response{status: http.StatusNoContent}
 	}
-	return answer{status: http.StatusCreated, body: map[string]any{}}
+	return response{status: http.StatusCreated, body: map[string]any{}}
 }
 
-// ids reads a list of repository ids: integers, of repositories of this
-// organization.
-func (s *Server) ids(r request, list *[]json.RawMessage) (map[int64]bool, *answer) {
+// parseIDs parses a list of repository ids. It returns an error response if one
+// is no integer or belongs to no repository of the organization.
+func parseIDs(r request, list *[]json.RawMessage) (map[int64]bool, *response) {
 	ids := map[int64]bool{}
 	if list == nil {
 		return ids, nil
@@ -275,99 +288,101 @@ func (s *Server) ids(r request, list *[]json.RawMessage) (map[int64]bool, *answe
 	for _, raw := range *list {
 		id, err := strconv.ParseInt(string(raw), 10, 64)
 		if err != nil {
-			a := refuse(http.StatusUnprocessableEntity, fmt.Sprintf("Invalid property /selected_repository_ids: %s is not of type integer.", raw))
-			return nil, &a
+			const text = "Invalid property /selected_repository_ids: %s is not of type integer."
+			resp := unprocessable(fmt.Sprintf(text, raw))
+			return nil, &resp
 		}
 		if r.org.repoByID(id) == nil {
-			a := refuse(http.StatusUnprocessableEntity, fmt.Sprintf("Repository %d is not a repository of this organization", id))
-			return nil, &a
+			resp := unprocessable(fmt.Sprintf("Repository %d is not a repository of this organization", id))
+			return nil, &resp
 		}
 		ids[id] = true
 	}
 	return ids, nil
 }
 
-func (s *Server) deleteSecret(r request) answer {
+func (s *Server) deleteSecret(r request) response {
 	name := strings.ToUpper(r.name)
 	if r.store.secrets[name] == nil {
 		return notFound
 	}
 	delete(r.store.secrets, name)
-	return answer{status: http.StatusNoContent}
+	return response{status: http.StatusNoContent}
 }
 
-// selectedSecret finds a secret that has a list.
-func (s *Server) selectedSecret(r request) (*stored, *answer) {
-	kept := r.store.secrets[strings.ToUpper(r.name)]
-	if kept == nil {
+// selectedSecret returns the secret of a request, or an error response if it does
+// not exist or its visibility is not selected.
+func (s *Server) selectedSecret(r request) (*storedSecret, *response) {
+	stored := r.store.secrets[strings.ToUpper(r.name)]
+	if stored == nil {
 		return nil, &notFound
 	}
-	if kept.Visibility != "selected" {
-		a := refuse(http.StatusConflict, "Conflict")
-		a.body.(map[string]any)["errors"] = "Secret visibility is not set to selected repositories"
-		return nil, &a
+	if stored.Visibility != "selected" {
+		resp := errorResponse(http.StatusConflict, "Conflict")
+		resp.body.(map[string]any)["errors"] = "Secret visibility is not set to selected repositories"
+		return nil, &resp
 	}
-	return kept, nil
+	return stored, nil
 }
 
-func (s *Server) listSelected(r request) answer {
-	kept, bad := s.selectedSecret(r)
-	if bad != nil {
-		return *bad
+func (s *Server) listSelected(r request) response {
+	stored, errResp := s.selectedSecret(r)
+	if errResp != nil {
+		return *errResp
 	}
-	seen := []any{}
+	visible := []any{} // to this token; total counts all
 	total := 0
 	for _, repo := range r.org.repos {
-		if kept.ids[repo.ID] {
+		if stored.ids[repo.ID] {
 			total++
-			if r.token.sees(repo) {
-				seen = append(seen, r.org.wire(repo))
+			if r.token.canRead(repo) {
+				visible = append(visible, r.org.toJSON(repo))
 			}
 		}
 	}
-	page, header := s.page(r, seen)
-	return answer{status: http.StatusOK, header: header, body: map[string]any{"total_count": total, "repositories": page}}
+	page, header := s.page(r, visible)
+	return listResponse(header, "repositories", page, total)
 }
 
-func (s *Server) replaceSelected(r request) answer {
-	kept, bad := s.selectedSecret(r)
-	if bad != nil {
-		return *bad
+func (s *Server) replaceSelected(r request) response {
+	stored, errResp := s.selectedSecret(r)
+	if errResp != nil {
+		return *errResp
 	}
 	var in struct {
 		IDs *[]json.RawMessage `json:"selected_repository_ids"`
 	}
 	if json.Unmarshal(r.body, &in) != nil || in.IDs == nil {
-		return refuse(http.StatusUnprocessableEntity, "Invalid request.\n\n\"selected_repository_ids\" wasn't supplied.")
+		return unprocessable("Invalid request.\n\n\"selected_repository_ids\" wasn't supplied.")
 	}
-	ids, bad := s.ids(r, in.IDs)
-	if bad != nil {
-		return *bad
+	ids, errResp := parseIDs(r, in.IDs)
+	if errResp != nil {
+		return *errResp
 	}
-	kept.ids = ids
-	return answer{status: http.StatusNoContent}
+	stored.ids = ids
+	return response{status: http.StatusNoContent}
 }
 
-func (s *Server) addSelected(r request) answer {
-	kept, bad := s.selectedSecret(r)
-	if bad != nil {
-		return *bad
+func (s *Server) addSelected(r request) response {
+	stored, errResp := s.selectedSecret(r)
+	if errResp != nil {
+		return *errResp
 	}
 	if r.org.repoByID(r.id) == nil {
 		return notFound
 	}
-	kept.ids[r.id] = true
-	return answer{status: http.StatusNoContent}
+	stored.ids[r.id] = true
+	return response{status: http.StatusNoContent}
 }
 
-func (s *Server) removeSelected(r request) answer {
-	kept, bad := s.selectedSecret(r)
-	if bad != nil {
-		return *bad
+func (s *Server) removeSelected(r request) response {
+	stored, errResp := s.selectedSecret(r)
+	if errResp != nil {
+		return *errResp
 	}
-	if !kept.ids[r.id] {
+	if !stored.ids[r.id] {
 		return notFound
 	}
-	delete(kept.ids, r.id)
-	return answer{status: http.StatusNoContent}
+	delete(stored.ids, r.id)
+	return response{status: http.StatusNoContent}
 }

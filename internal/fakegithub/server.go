@@ -1,10 +1,10 @@
-// Package fakegithub is GitHub's API of organization secrets as an http.Handler,
-// for tests and the demo.
+// Package fakegithub implements GitHub's organization secrets API as an
+// [http.Handler], for tests and the demo. It is not part of the shipped binary.
 //
-// It keeps its own private keys and opens what it is sent, is as strict as
-// GitHub's own description of the API, and breaks as it is told. It has wire
-// types of its own and imports nothing of the program it judges. It never
-// reaches the shipped binary.
+// It has the private keys and decrypts the values it receives. It validates
+// requests as strictly as GitHub's description of the API, and injects faults. To
+// be an independent test, it has its own JSON types and imports no other package
+// of this module.
 //
 // https://github.com/github/rest-api-description
 package fakegithub
@@ -26,10 +26,10 @@ import (
 type Server struct {
 	mu          sync.Mutex
 	world       World
-	orgs        map[string]*org // by lower-case login
+	orgs        map[string]*org // by lowercase login
 	byID        map[int64]*org
 	tokens      map[string]Token
-	faults      []*scripted
+	faults      []*scriptedFault
 	requests    []Request
 	writes      []time.Time
 	inFlight    int
@@ -37,27 +37,30 @@ type Server struct {
 	serial      int
 }
 
-type scripted struct {
+// scriptedFault is a fault and how many requests it matched and was applied to.
+type scriptedFault struct {
 	Fault
 	matched, used int
 }
 
-// Request is one line of the journal.
+// Request is a request that the server received.
 type Request struct {
 	Method, Path string // with the query
-	Status       int    // 0 where the connection was dropped
+	Status       int    // 0 if the connection was dropped
 	At           time.Time
 	UserAgent    string
 	Body         string
 }
 
-// New returns a Server of a world.
+// New returns a Server with the given state. It returns an error if a secret has
+// an unknown store or repository.
 func New(w World) (*Server, error) {
 	s := &Server{}
 	return s, s.Reset(w)
 }
 
-// Reset starts again with another world.
+// Reset replaces the whole state of the server, faults and requests included. It
+// returns an error if a secret has an unknown store or repository.
 func (s *Server) Reset(w World) error {
 	fresh := &Server{world: w, orgs: map[string]*org{}, byID: map[int64]*org{}, tokens: map[string]Token{}}
 	for i, spec := range w.Orgs {
@@ -75,33 +78,34 @@ func (s *Server) Reset(w World) error {
 	s.world, s.orgs, s.byID, s.tokens = fresh.world, fresh.orgs, fresh.byID, fresh.tokens
 	s.faults, s.requests, s.writes, s.maxInFlight = nil, nil, nil, 0
 	for _, f := range w.Faults {
-		s.faults = append(s.faults, &scripted{Fault: f})
+		s.faults = append(s.faults, &scriptedFault{Fault: f})
 	}
 	return nil
 }
 
-// AddFault scripts one more fault.
+// AddFault appends a fault to the list.
 func (s *Server) AddFault(f Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.faults = append(s.faults, &scripted{Fault: f})
+	s.faults = append(s.faults, &scriptedFault{Fault: f})
 }
 
-// Requests is every request so far, in order of arrival.
+// Requests returns all requests since the last reset, in order of arrival.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.requests)
 }
 
-// ResetRequests starts the journal anew.
+// ResetRequests forgets all requests.
 func (s *Server) ResetRequests() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.requests = nil
 }
 
-// RequestLog has a line for each request: method, path and status.
+// RequestLog returns one line for each request: method, path with query, and
+// status or "dropped".
 func (s *Server) RequestLog() string {
 	var b strings.Builder
 	for _, r := range s.Requests() {
@@ -114,29 +118,36 @@ func (s *Server) RequestLog() string {
 	return b.String()
 }
 
-// MaxConcurrentWrites is the most writes that were under way at once.
+// MaxConcurrentWrites returns the largest number of writes that were in flight at
+// the same time.
 func (s *Server) MaxConcurrentWrites() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.maxInFlight
 }
 
-// answer is what a handler decides on; the zero body is none.
-type answer struct {
+// response is what a handler returns. A nil body is none, a string is sent as it
+// is, and any other is sent as JSON.
+type response struct {
 	status int
 	header http.Header
 	body   any
 }
 
-func ok(body any) answer { return answer{status: http.StatusOK, body: body} }
+func ok(body any) response { return response{status: http.StatusOK, body: body} }
 
-func refuse(status int, message string) answer {
-	return answer{status: status, body: map[string]any{
+// errorResponse returns GitHub's JSON form of an error.
+func errorResponse(status int, message string) response {
+	return response{status: status, body: map[string]any{
 		"message": message, "documentation_url": "https://docs.github.com/rest", "status": strconv.Itoa(status),
 	}}
 }
 
-var notFound = refuse(http.StatusNotFound, "Not Found")
+func unprocessable(message string) response {
+	return errorResponse(http.StatusUnprocessableEntity, message)
+}
+
+var notFound = errorResponse(http.StatusNotFound, "Not Found")
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
@@ -148,7 +159,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	write := req.Method != http.MethodGet && req.Method != http.MethodHead
 	s.mu.Lock()
 	entry := len(s.requests)
-	s.requests = append(s.requests, Request{Method: req.Method, Path: req.URL.RequestURI(), At: at, UserAgent: req.UserAgent(), Body: string(body)})
+	s.requests = append(s.requests, Request{
+		Method: req.Method, Path: req.URL.RequestURI(), At: at, UserAgent: req.UserAgent(), Body: string(body),
+	})
 	if write {
 		s.inFlight++
 		s.maxInFlight = max(s.maxInFlight, s.inFlight)
@@ -164,13 +177,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	s.mu.Lock()
-	a := s.answer(req, body, write, fault, at)
+	resp := s.respond(req, body, write, fault, at)
 	h := w.Header()
 	s.serial++
 	requestID := fmt.Sprintf("8C1E:2F9B:%06X:%06X", s.serial, 0x1A2B3C)
-	left := max(5000-s.serial, 1)
+	remaining := max(5000-s.serial, 1)
 	if fault == nil || fault.Drop == "" {
-		s.requests[entry].Status = a.status
+		s.requests[entry].Status = resp.status
 	}
 	s.mu.Unlock()
 	if fault != nil && fault.Hook != nil {
@@ -184,19 +197,20 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	h.Set("X-GitHub-Request-Id", requestID)
 	h.Set("X-GitHub-Api-Version-Selected", req.Header.Get("X-GitHub-Api-Version"))
 	h.Set("X-RateLimit-Limit", "5000")
-	h.Set("X-RateLimit-Remaining", strconv.Itoa(left))
-	h.Set("X-RateLimit-Used", strconv.Itoa(5000-left))
+	h.Set("X-RateLimit-Remaining", strconv.Itoa(remaining))
+	h.Set("X-RateLimit-Used", strconv.Itoa(5000-remaining))
 	h.Set("X-RateLimit-Reset", strconv.FormatInt(at.Add(time.Hour).Unix(), 10))
 	h.Set("X-RateLimit-Resource", "core")
-	for name, values := range a.header {
+	for name, values := range resp.header {
 		h[name] = values
 	}
-	s.send(w, a, fault)
+	s.send(w, resp, fault)
 }
 
-func (s *Server) send(w http.ResponseWriter, a answer, fault *Fault) {
+// send writes a response, cut or endless if the fault says so.
+func (s *Server) send(w http.ResponseWriter, resp response, fault *Fault) {
 	var text []byte
-	switch body := a.body.(type) {
+	switch body := resp.body.(type) {
 	case nil:
 	case string:
 		text = []byte(body)
@@ -209,24 +223,24 @@ func (s *Server) send(w http.ResponseWriter, a answer, fault *Fault) {
 	switch {
 	case fault != nil && fault.Cut:
 		w.Header().Set("Content-Length", strconv.Itoa(len(text)+2))
-		w.WriteHeader(a.status)
+		w.WriteHeader(resp.status)
 		_, _ = w.Write(text[:len(text)/2])
 		_ = http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	case fault != nil && fault.Endless:
-		w.WriteHeader(a.status)
-		for range 1 << 10 { // 64 MiB, far more than anybody should read
+		w.WriteHeader(resp.status)
+		for range 1 << 10 { // 64 MiB, more than any client should read
 			if _, err := w.Write(make([]byte, 1<<16)); err != nil {
 				return
 			}
 		}
 	default:
-		w.WriteHeader(a.status)
+		w.WriteHeader(resp.status)
 		_, _ = w.Write(text)
 	}
 }
 
-// sleep waits, unless the client goes away first.
+// sleep waits for d. It returns false if the client disconnects first.
 func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -238,10 +252,12 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// nextFault takes the first fault that matches and is not used up.
+// nextFault returns the first fault that matches a request and is not used up, or
+// nil. The caller holds the lock.
 func (s *Server) nextFault(req *http.Request) *Fault {
 	for _, f := range s.faults {
-		if f.Method != "" && f.Method != req.Method || !glob(f.Path, req.URL.Path) || f.used >= max(f.Times, 1) && f.Times >= 0 {
+		usedUp := f.Times >= 0 && f.used >= max(f.Times, 1)
+		if usedUp || f.Method != "" && f.Method != req.Method || !matchesEnd(f.Path, req.URL.Path) {
 			continue
 		}
 		if f.matched++; f.matched <= f.After {
@@ -253,39 +269,44 @@ func (s *Server) nextFault(req *http.Request) *Fault {
 	return nil
 }
 
-// glob matches the end of a path; * stands for any characters.
-func glob(pattern, path string) bool {
+// matchesEnd reports whether a path ends in what the pattern matches; * matches any
+// characters.
+func matchesEnd(pattern, path string) bool {
 	quoted := strings.ReplaceAll(regexp.QuoteMeta(pattern), `\*`, `.*`)
 	return regexp.MustCompile(quoted + `$`).MatchString(path)
 }
 
-// answer decides on a request. The lock is held.
-func (s *Server) answer(req *http.Request, body []byte, write bool, fault *Fault, at time.Time) answer {
+// respond handles a request, or returns the fault's status. The caller holds the
+// lock.
+func (s *Server) respond(req *http.Request, body []byte, write bool, fault *Fault, at time.Time) response {
 	if fault != nil && fault.Status != 0 {
-		a := answer{status: fault.Status, header: http.Header{}}
+		resp := response{status: fault.Status, header: http.Header{}}
 		for name, value := range fault.Headers {
-			a.header.Set(name, value)
+			resp.header.Set(name, value)
 		}
 		if fault.Body != "" {
-			a.body = fault.Body
+			resp.body = fault.Body
 		} else if fault.Status != http.StatusNoContent {
-			a.body = map[string]string{"message": http.StatusText(fault.Status)}
+			resp.body = map[string]string{"message": http.StatusText(fault.Status)}
 		}
-		return a
+		return resp
 	}
 	if req.UserAgent() == "" {
-		return refuse(http.StatusForbidden, "Request forbidden by administrative rules. Please make sure your request has a User-Agent header.")
+		return errorResponse(http.StatusForbidden, "Request forbidden by administrative rules."+
+			" Please make sure your request has a User-Agent header.")
 	}
 	if v := req.Header.Get("X-GitHub-Api-Version"); v != "" && v != "2022-11-28" && v != "2026-03-10" {
-		return refuse(http.StatusBadRequest, "Unsupported API version")
+		return errorResponse(http.StatusBadRequest, "Unsupported API version")
 	}
 	if write && s.exceedsWriteLimit(at) {
-		a := refuse(http.StatusForbidden, "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.")
-		a.body.(map[string]any)["documentation_url"] = "https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits"
+		resp := errorResponse(http.StatusForbidden, "You have exceeded a secondary rate limit."+
+			" Please wait a few minutes before you try again.")
+		resp.body.(map[string]any)["documentation_url"] = "https://docs.github.com/rest/using-the-rest-api/" +
+			"rate-limits-for-the-rest-api#about-secondary-rate-limits"
 		if !s.world.HideRetryAfter {
-			a.header = http.Header{"Retry-After": {"60"}}
+			resp.header = http.Header{"Retry-After": {"60"}}
 		}
-		return a
+		return resp
 	}
 	path, found := strings.CutPrefix(req.URL.Path, s.world.BasePath)
 	if !found || strings.Contains(path, "//") || strings.Contains(path, "/.") {
@@ -294,13 +315,14 @@ func (s *Server) answer(req *http.Request, body []byte, write bool, fault *Fault
 	segments := strings.Split(strings.Trim(path, "/"), "/")
 	for _, e := range endpoints {
 		if vars, ok := e.match(req.Method, segments); ok {
-			return s.serve(e, vars, req, body, fault, at)
+			r := request{Request: req, body: body, name: vars["name"], at: at}
+			return s.serve(e, vars, r, fault)
 		}
 	}
 	return notFound
 }
 
-// exceedsWriteLimit counts a write and reports whether it is one too many.
+// exceedsWriteLimit counts a write and reports whether it is over the limit.
 func (s *Server) exceedsWriteLimit(at time.Time) bool {
 	recent := s.writes[:0]
 	for _, w := range s.writes {
@@ -312,7 +334,7 @@ func (s *Server) exceedsWriteLimit(at time.Time) bool {
 	return s.world.MaxWritesPerMinute > 0 && len(s.writes) > s.world.MaxWritesPerMinute
 }
 
-// request is one that has found its endpoint.
+// request is a request with the variables of its endpoint resolved.
 type request struct {
 	*http.Request
 	body  []byte
@@ -320,12 +342,13 @@ type request struct {
 	store *store
 	name  string // a secret's, or a repository's
 	id    int64
-	token *Token // nil is an owner's
+	token *Token // nil is an organization owner's
 	at    time.Time
 }
 
-func (s *Server) serve(e endpoint, vars map[string]string, req *http.Request, body []byte, fault *Fault, at time.Time) answer {
-	r := request{Request: req, body: body, name: vars["name"], at: at}
+// serve resolves the variables of an endpoint, checks the token and calls the
+// handler.
+func (s *Server) serve(e endpoint, vars map[string]string, r request, fault *Fault) response {
 	if login := vars["org"]; login != "" {
 		r.org = s.orgs[strings.ToLower(login)]
 	}
@@ -336,19 +359,20 @@ func (s *Server) serve(e endpoint, vars map[string]string, req *http.Request, bo
 	r.id, _ = strconv.ParseInt(vars["id"], 10, 64)
 	storeName := vars["store"]
 	if storeName != "" {
-		if !slices.Contains(storeNames, storeName) || s.world.GHES && (storeName == "codespaces" || storeName == "agents") {
+		missing := s.world.GHES && (storeName == "codespaces" || storeName == "agents")
+		if missing || !slices.Contains(storeNames, storeName) {
 			return notFound
 		}
 		if r.org != nil {
 			r.store = r.org.stores[storeName]
 		}
 	}
-	token, denied := s.authorize(e, storeName, &r)
+	tokenHeader, denied := s.authorize(e, storeName, &r)
 	if denied != nil {
 		return *denied
 	}
 	if e.needsOrg && r.org == nil {
-		return withHeader(notFound, token)
+		return withHeader(notFound, tokenHeader)
 	}
 	if fault != nil && r.store != nil {
 		if fault.RotateKey {
@@ -358,17 +382,18 @@ func (s *Server) serve(e endpoint, vars map[string]string, req *http.Request, bo
 			r.org.put(*fault.Change)
 		}
 	}
-	return withHeader(e.handle(s, r), token)
+	return withHeader(e.handle(s, r), tokenHeader)
 }
 
-func withHeader(a answer, extra http.Header) answer {
+// withHeader returns a response with extra headers; its own win.
+func withHeader(resp response, extra http.Header) response {
 	header := http.Header{}
 	for name, values := range extra {
 		header[name] = values
 	}
-	for name, values := range a.header {
+	for name, values := range resp.header {
 		header[name] = values
 	}
-	a.header = header
-	return a
+	resp.header = header
+	return resp
 }

@@ -6,16 +6,18 @@ import (
 	"strings"
 )
 
-// endpoint is one row of the API: what it is, and what a token needs for it.
+// endpoint is one method and path of the API, with the permission level that a
+// token needs for it.
 type endpoint struct {
 	method   string
 	segments []string // {org}, {number}, {store}, {name}, {id} are variables
 	needsOrg bool
-	handle   func(*Server, request) answer
-	level    string // of the permission: read or write
+	handle   func(*Server, request) response
+	level    string // read or write
 }
 
-// permission is what a fine-grained token or an App needs for a store.
+// permission maps a store to the permission that a fine-grained token or an App
+// needs for it; "" is for repositories.
 //
 // https://docs.github.com/en/rest/authentication/permissions-required-for-fine-grained-personal-access-tokens
 // https://docs.github.com/en/rest/authentication/permissions-required-for-github-apps
@@ -27,7 +29,8 @@ var permission = map[string]string{
 	"":           "metadata",
 }
 
-// endpoints lists the API. A classic token needs admin:org for secrets.
+// endpoints are all endpoints of the API. For secrets a classic token needs the
+// scope admin:org instead of a permission.
 //
 // https://docs.github.com/en/rest/actions/secrets
 // https://docs.github.com/en/rest/dependabot/secrets
@@ -35,14 +38,14 @@ var permission = map[string]string{
 // https://docs.github.com/en/rest/repos/repos
 var endpoints = func() []endpoint {
 	list := []endpoint{
-		{method: "GET", segments: split("repos/{org}/{name}"), needsOrg: true, handle: (*Server).getRepository, level: "read"},
-		{method: "GET", segments: split("repositories/{id}"), handle: (*Server).getRepositoryByID, level: "read"},
+		{"GET", split("repos/{org}/{name}"), true, (*Server).getRepository, "read"},
+		{"GET", split("repositories/{id}"), false, (*Server).getRepositoryByID, "read"},
 	}
 	for _, prefix := range []string{"orgs/{org}/", "organizations/{number}/"} {
 		list = append(list, endpoint{"GET", split(prefix + "repos"), true, (*Server).listRepositories, "read"})
 		for _, e := range []struct {
 			method, path, level string
-			handle              func(*Server, request) answer
+			handle              func(*Server, request) response
 		}{
 			{"GET", "public-key", "read", (*Server).publicKey},
 			{"GET", "", "read", (*Server).listSecrets},
@@ -54,7 +57,8 @@ var endpoints = func() []endpoint {
 			{"PUT", "{name}/repositories/{id}", "write", (*Server).addSelected},
 			{"DELETE", "{name}/repositories/{id}", "write", (*Server).removeSelected},
 		} {
-			list = append(list, endpoint{e.method, split(strings.TrimSuffix(prefix+"{store}/secrets/"+e.path, "/")), true, e.handle, e.level})
+			path := strings.TrimSuffix(prefix+"{store}/secrets/"+e.path, "/")
+			list = append(list, endpoint{e.method, split(path), true, e.handle, e.level})
 		}
 	}
 	return list
@@ -62,6 +66,7 @@ var endpoints = func() []endpoint {
 
 func split(path string) []string { return strings.Split(path, "/") }
 
+// match returns the variables of the path, and whether the endpoint handles it.
 func (e endpoint) match(method string, segments []string) (map[string]string, bool) {
 	if method != e.method || len(segments) != len(e.segments) {
 		return nil, false
@@ -77,9 +82,9 @@ func (e endpoint) match(method string, segments []string) (map[string]string, bo
 	return vars, true
 }
 
-// sees reports whether a token may see a repository. A classic token sees
-// private ones only with the scope repo.
-func (t *Token) sees(r *Repository) bool {
+// canRead reports whether a token can read a repository. A nil token can read all.
+// A classic token needs the scope repo for private ones.
+func (t *Token) canRead(r *Repository) bool {
 	switch {
 	case t == nil:
 		return true
@@ -89,13 +94,14 @@ func (t *Token) sees(r *Repository) bool {
 	return !r.Private || t.Repositories == nil || slices.Contains(t.Repositories, r.Name)
 }
 
-// authorize finds the token of a request and says what it lacks. The header is
-// what GitHub tells about a token with every answer.
-func (s *Server) authorize(e endpoint, storeName string, r *request) (http.Header, *answer) {
+// authorize stores the token of a request in it, and returns an error response if
+// the token does not grant access to the endpoint. The header has what GitHub
+// returns about the token in every response.
+func (s *Server) authorize(e endpoint, storeName string, r *request) (http.Header, *response) {
 	header := http.Header{}
-	deny := func(status int, message string) (http.Header, *answer) {
-		a := withHeader(refuse(status, message), header)
-		return header, &a
+	deny := func(status int, message string) (http.Header, *response) {
+		resp := withHeader(errorResponse(status, message), header)
+		return header, &resp
 	}
 	scheme, value, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if value == "" || !strings.EqualFold(scheme, "bearer") && !strings.EqualFold(scheme, "token") {
@@ -104,19 +110,22 @@ func (s *Server) authorize(e endpoint, storeName string, r *request) (http.Heade
 	if len(s.tokens) == 0 {
 		return header, nil
 	}
-	t, known := s.tokens[value]
+	t, found := s.tokens[value]
 	expired := !t.ExpiresAt.IsZero() && !r.at.Before(t.ExpiresAt)
-	if !known || expired || r.at.Before(t.ValidFrom) {
+	if !found || expired || r.at.Before(t.ValidFrom) {
 		return deny(http.StatusUnauthorized, "Bad credentials")
 	}
 	r.token = &t
-	wants := permission[storeName] + "=" + e.level
+	required := permission[storeName] + "=" + e.level
 	switch t.Kind {
 	case "classic":
 		header.Set("X-OAuth-Scopes", strings.Join(t.Scopes, ", "))
-		header.Set("X-Accepted-OAuth-Scopes", map[bool]string{true: "admin:org", false: "repo"}[storeName != ""])
+		header.Set("X-Accepted-OAuth-Scopes", "repo")
+		if storeName != "" {
+			header.Set("X-Accepted-OAuth-Scopes", "admin:org")
+		}
 	default:
-		header.Set("X-Accepted-GitHub-Permissions", wants)
+		header.Set("X-Accepted-GitHub-Permissions", required)
 	}
 	if !t.ExpiresAt.IsZero() && (t.Kind == "classic" || t.Kind == "fine-grained") {
 		header.Set("GitHub-Authentication-Token-Expiration", t.ExpiresAt.UTC().Format("2006-01-02 15:04:05 UTC"))
@@ -124,11 +133,12 @@ func (s *Server) authorize(e endpoint, storeName string, r *request) (http.Heade
 	switch {
 	case t.SSO != "":
 		header.Set("X-GitHub-SSO", "required; url="+t.SSO)
-		return deny(http.StatusForbidden, "Resource protected by organization SAML enforcement. You must grant your Personal Access token access to this organization.")
+		return deny(http.StatusForbidden, "Resource protected by organization SAML enforcement."+
+			" You must grant your Personal Access token access to this organization.")
 	case t.Outside && r.org != nil:
 		return deny(http.StatusNotFound, "Not Found")
 	case storeName == "" && t.Kind != "workflow":
-		return header, nil // what repositories it sees is asked elsewhere
+		return header, nil // canRead decides on each repository
 	}
 	level := t.Permissions[permission[storeName]]
 	granted := level == "write" || level == e.level
@@ -139,7 +149,8 @@ func (s *Server) authorize(e endpoint, storeName string, r *request) (http.Heade
 		return deny(http.StatusForbidden, "Resource not accessible by personal access token")
 	case t.Kind == "classic" && (t.NotOwner || !slices.Contains(t.Scopes, "admin:org")):
 		if t.NotOwner {
-			return deny(http.StatusForbidden, "You must be an org admin or have the actions secrets fine-grained permission.")
+			return deny(http.StatusForbidden, "You must be an org admin"+
+				" or have the actions secrets fine-grained permission.")
 		}
 		return deny(http.StatusForbidden, "Must have admin rights to Repository.")
 	}

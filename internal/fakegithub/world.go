@@ -7,22 +7,22 @@ import (
 	"time"
 )
 
-// World is what a Server starts with. It reads from JSON, so that a scenario or
-// another process can describe one.
+// World is the initial state of a [Server]. It can be read from JSON, for
+// scenarios and other processes.
 type World struct {
 	Orgs   []Org   `json:"orgs"`
-	Tokens []Token `json:"tokens,omitempty"` // none: any token is an owner's
+	Tokens []Token `json:"tokens,omitempty"` // if empty, every token is an organization owner's
 	Faults []Fault `json:"faults,omitempty"`
 
-	BasePath string `json:"base_path,omitempty"` // such as /api/v3
-	// GHES leaves out the stores that a GitHub Enterprise Server lacks.
+	BasePath string `json:"base_path,omitempty"` // for example /api/v3
+	// GHES omits the stores that GitHub Enterprise Server does not have.
 	GHES bool `json:"ghes,omitempty"`
-	// NumericKeyIDs sends key ids as numbers, as old GHES do.
+	// NumericKeyIDs sends key ids as JSON numbers, as old versions of GHES do.
 	NumericKeyIDs bool `json:"numeric_key_ids,omitempty"`
-	// MaxWritesPerMinute refuses the write after that many to arrive in any
-	// rolling 60 seconds; 0 refuses none.
+	// MaxWritesPerMinute is the write rate limit over a sliding window of 60
+	// seconds. A write over it gets 403. 0 is no limit.
 	MaxWritesPerMinute int `json:"max_writes_per_minute,omitempty"`
-	// HideRetryAfter leaves Retry-After out of such a refusal.
+	// HideRetryAfter omits the Retry-After header from that 403.
 	HideRetryAfter bool `json:"hide_retry_after,omitempty"`
 }
 
@@ -44,72 +44,73 @@ type Repository struct {
 	Name        string `json:"name"`
 	Private     bool   `json:"private,omitempty"`
 	RenamedFrom string `json:"renamed_from,omitempty"`
-	// MovedTo is the owner that the repository was transferred to.
+	// MovedTo is the new owner of a repository that was transferred.
 	MovedTo string `json:"moved_to,omitempty"`
 }
 
-// Secret is an organization secret with its value opened.
+// Secret is an organization secret with its value decrypted.
 type Secret struct {
 	Store      string `json:"store"`
 	Name       string `json:"name"`
 	Value      string `json:"value"`
 	Visibility string `json:"visibility"`
-	// Repositories are the selected ones by name; null where there is no list.
+	// Repositories are the names of the selected repositories; null unless
+	// Visibility is selected.
 	Repositories []string  `json:"repositories,omitempty"`
 	CreatedAt    time.Time `json:"created_at,omitzero"`
 	UpdatedAt    time.Time `json:"updated_at,omitzero"`
 	KeyID        string    `json:"key_id,omitempty"`
 }
 
-// Token is a credential and what it may do.
+// Token is a token and what it grants.
 type Token struct {
 	Value string `json:"value"`
 	Kind  string `json:"kind"` // classic, fine-grained, app or workflow
-	// Scopes are a classic token's.
+	// Scopes of a classic token.
 	Scopes []string `json:"scopes,omitempty"`
-	// Permissions are a fine-grained token's or an App's, such as
+	// Permissions of a fine-grained token or an App, for example
 	// organization_secrets: write.
 	Permissions map[string]string `json:"permissions,omitempty"`
-	// NotOwner is a classic token of somebody who owns no organization.
+	// NotOwner marks a classic token whose user is not an organization owner.
 	NotOwner  bool      `json:"not_owner,omitempty"`
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
-	ValidFrom time.Time `json:"valid_from,omitzero"` // 401 before: replication
-	// SSO is the address at which the token has to be authorized first.
+	ValidFrom time.Time `json:"valid_from,omitzero"` // 401 before: not replicated yet
+	// SSO is the URL at which the token must be authorized; if set, the
+	// organization returns 403.
 	SSO string `json:"sso,omitempty"`
-	// Outside is a token that can't see the organization at all.
+	// Outside marks a token without access to the organization: 404.
 	Outside bool `json:"outside,omitempty"`
-	// Repositories that a fine-grained token or an App sees; null is all.
+	// Repositories that a fine-grained token or an App can read; null is all.
 	Repositories []string `json:"repositories,omitempty"`
 }
 
-// Fault is one thing that goes wrong, in the order of the list: the first that
-// matches a request and is not used up takes it.
+// Fault injects a failure or a change. Of a list, each request gets the first
+// fault that matches it and is not used up.
 type Fault struct {
 	Method string `json:"method,omitempty"`
-	// Path is matched against the end of the request's path; * stands for any
-	// characters.
+	// Path matches the end of the request's path; * matches any characters.
 	Path  string `json:"path,omitempty"`
-	After int    `json:"after,omitempty"` // matching requests to let pass first
-	Times int    `json:"times,omitempty"` // 0 is once, -1 for ever
+	After int    `json:"after,omitempty"` // number of matching requests to skip
+	Times int    `json:"times,omitempty"` // 0 is once, -1 is unlimited
 
 	Status  int               `json:"status,omitempty"`
 	Headers map[string]string `json:"headers,omitempty"`
 	Body    string            `json:"body,omitempty"`
 	// Drop closes the connection "before" or "after" the request took effect.
 	Drop string `json:"drop,omitempty"`
-	// Cut sends half of the answer; Endless never stops sending.
+	// Cut sends half of the response body; Endless sends 64 MiB.
 	Cut     bool `json:"cut,omitempty"`
 	Endless bool `json:"endless,omitempty"`
-	// Delay comes before all else, such as "40ms".
+	// Delay is the time to wait first, for example "40ms".
 	Delay Duration `json:"delay,omitempty"`
-	// Then the world may change under the request, which is then served.
+	// RotateKey and Change modify the store before the request is served.
 	RotateKey bool    `json:"rotate_key,omitempty"`
 	Change    *Secret `json:"change,omitempty"`
-	// Hook runs after all that; it is for tests in the same process.
+	// Hook runs before the response is sent. It is for tests in the same process.
 	Hook func() `json:"-"`
 }
 
-// Duration is a time.Duration that reads from JSON as text.
+// Duration is a [time.Duration] that is text in JSON, for example "40ms".
 type Duration time.Duration
 
 // UnmarshalText implements encoding.TextUnmarshaler.
@@ -122,7 +123,7 @@ func (d *Duration) UnmarshalText(text []byte) error {
 // MarshalText implements encoding.TextMarshaler.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
 
-// ParseWorld reads a World from JSON, strictly.
+// ParseWorld parses a World from JSON. It returns an error if a field is unknown.
 func ParseWorld(text []byte) (World, error) {
 	var w World
 	dec := json.NewDecoder(bytes.NewReader(text))
