@@ -62,20 +62,20 @@ func New(w World) (*Server, error) {
 // Reset replaces the whole state of the server, faults and requests included. It
 // returns an error if a secret has an unknown store or repository.
 func (s *Server) Reset(w World) error {
-	fresh := &Server{world: w, orgs: map[string]*org{}, byID: map[int64]*org{}, tokens: map[string]Token{}}
+	next := &Server{world: w, orgs: map[string]*org{}, byID: map[int64]*org{}, tokens: map[string]Token{}}
 	for i, spec := range w.Orgs {
 		o, err := newOrg(int64(9001+i), spec)
 		if err != nil {
 			return err
 		}
-		fresh.orgs[strings.ToLower(spec.Login)], fresh.byID[o.id] = o, o
+		next.orgs[strings.ToLower(spec.Login)], next.byID[o.id] = o, o
 	}
 	for _, t := range w.Tokens {
-		fresh.tokens[t.Value] = t
+		next.tokens[t.Value] = t
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.world, s.orgs, s.byID, s.tokens = fresh.world, fresh.orgs, fresh.byID, fresh.tokens
+	s.world, s.orgs, s.byID, s.tokens = next.world, next.orgs, next.byID, next.tokens
 	s.faults, s.requests, s.writes, s.maxInFlight = nil, nil, nil, 0
 	for _, f := range w.Faults {
 		s.faults = append(s.faults, &scriptedFault{Fault: f})

@@ -5,15 +5,15 @@ import (
 	"unicode"
 )
 
-// command is a parsed workflow command. Its name and its properties' names are
-// in lower case, since case does not count in either.
+// command is a parsed workflow command. Its name and the names of its properties
+// are case-insensitive, and in lowercase here.
 type command struct {
 	name       string
 	properties map[string]string
 	data       string
 }
 
-// Escapes are undone one after the other, %25 last, so that %250A is %0A.
+// Escapes are decoded in the order of each table, %25 last, so %250A becomes %0A.
 // Runner.Common/ActionCommand.cs, three escape tables.
 var (
 	unescapeData     = [][2]string{{"%0D", "\r"}, {"%0A", "\n"}, {"%25", "%"}}
@@ -28,9 +28,9 @@ func unescape(s string, table [][2]string) string {
 	return s
 }
 
-// parseCommand finds the command that a line holds, if its name is known: one
-// that starts the line, else one in brackets anywhere. What stands before the
-// brackets is lost with the line.
+// parseCommand returns the command of a line, and whether there is one whose name
+// is known: one with colons at the start of the line, or else one in brackets
+// anywhere. Text before the brackets is dropped.
 // Runner.Worker/ActionCommandManager.cs, TryProcessCommand.
 func parseCommand(line string, known map[string]bool) (command, bool) {
 	if c, ok := parseColons(line, known); ok {
@@ -39,7 +39,7 @@ func parseCommand(line string, known map[string]bool) (command, bool) {
 	return parseBrackets(line, known)
 }
 
-// parseColons reads "::name key=value,key=value::data" behind white space.
+// parseColons parses "::name key=value,key=value::data" after optional whitespace.
 // Runner.Common/ActionCommand.cs, TryParseV2.
 func parseColons(line string, known map[string]bool) (command, bool) {
 	rest, ok := strings.CutPrefix(strings.TrimLeftFunc(line, unicode.IsSpace), "::")
@@ -61,7 +61,7 @@ func parseColons(line string, known map[string]bool) (command, bool) {
 	}, true
 }
 
-// parseBrackets reads "##[name key=value;key=value]data". Only the first ##[ of
+// parseBrackets parses "##[name key=value;key=value]data". Only the first ##[ of
 // a line counts. Runner.Common/ActionCommand.cs, TryParse.
 func parseBrackets(line string, known map[string]bool) (command, bool) {
 	i := indexLoose(line, "##[")
@@ -83,8 +83,9 @@ func parseBrackets(line string, known map[string]bool) (command, bool) {
 	}, true
 }
 
-// parseProperties reads pairs. Equal signs before a name and before a value are
-// passed over; a pair without either part is dropped; the last of two wins.
+// parseProperties parses pairs of name and value. Equal signs before a name or a
+// value are skipped, a pair with an empty value is dropped, and the last pair of a
+// name wins.
 func parseProperties(s, separator string, table [][2]string) map[string]string {
 	properties := map[string]string{}
 	for pair := range strings.SplitSeq(s, separator) {
@@ -96,10 +97,11 @@ func parseProperties(s, separator string, table [][2]string) map[string]string {
 	return properties
 }
 
-// indexLoose finds the separator in s with any invisible characters between its
-// own: .NET's String.IndexOf(string) compares by culture, which ignores them
-// (https://learn.microsoft.com/dotnet/standard/base-types/string-comparison-net-5-plus),
-// while the runner goes on from the index as if nothing stood between.
+// indexLoose returns the index of the separator in s, or -1. It ignores invisible
+// characters inside the separator, as .NET's culture-sensitive
+// String.IndexOf(string) does
+// (https://learn.microsoft.com/dotnet/standard/base-types/string-comparison-net-5-plus).
+// From that index on, the runner counts characters as if there were none.
 func indexLoose(s, separator string) int {
 next:
 	for i := range s {
@@ -118,8 +120,8 @@ next:
 	return -1
 }
 
-// ignorable reports characters without weight in a comparison: controls that are
-// no white space, and formatting such as U+200B, U+200D, U+00AD.
+// ignorable reports whether a comparison ignores a character: control characters
+// other than whitespace, and format characters such as U+200B, U+200D, U+00AD.
 func ignorable(c rune) bool {
 	return unicode.In(c, unicode.Cc, unicode.Cf) && !unicode.IsSpace(c)
 }

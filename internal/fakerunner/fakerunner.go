@@ -1,26 +1,26 @@
-// Package fakerunner restates how the GitHub Actions runner treats what a step
-// prints and writes: workflow commands and masks in its standard output, the
-// files behind GITHUB_OUTPUT and GITHUB_STEP_SUMMARY, the inputs it hands to a
-// container action, and which job outputs it refuses to pass on. Tests and the
-// demo hold the action against it, so it takes nothing from the rest of this
-// module: a judge that shares code with the judged would share its mistakes.
+// Package fakerunner reimplements how the GitHub Actions runner processes the
+// output of a step: workflow commands and masks in its standard output, the files
+// GITHUB_OUTPUT and GITHUB_STEP_SUMMARY, the inputs of a container action, and the
+// job outputs that the runner skips. Tests and the demo check the action against
+// it. It imports no other package of this module, because shared code would share
+// its mistakes.
 //
-// It restates github.com/actions/runner 2.336.0 (main at 258d6c857db3) on Linux,
-// talking to github.com. Each rule names the upstream file it was read in; paths
-// are relative to that repository's src folder. The runner's own messages are
-// given in other words, except for the few that users search for.
+// It follows github.com/actions/runner 2.336.0 (main at 258d6c857db3) on Linux with
+// github.com. Each rule names its upstream file, relative to the folder src of that
+// repository. The runner's messages are paraphrased, except for the few that users
+// search for.
 //
-// It refuses, because no action here depends on it:
-//   - problem matchers, state, GITHUB_ENV and GITHUB_PATH (the commands of that
-//     kind are recognised and named, without an effect);
+// It does not implement what this action does not use:
+//   - problem matchers, state, GITHUB_ENV and GITHUB_PATH (their commands are
+//     recognized, but have no effect);
 //   - composite actions, which defer outputs and collect annotations, and regular
 //     expression masks, which only the server sends;
 //   - the runner's own debug lines, and text in UTF-16 or UTF-32.
 //
-// The runner looks for "::" and "##[" with .NET's culture-sensitive search. Of
-// that only one effect is restated, see [indexLoose]: it makes the judge find
-// more commands, never fewer. A combining mark right behind a separator, which
-// could hide a command from the runner, is not modelled.
+// The runner searches "::" and "##[" with .NET's culture-sensitive search. Only one
+// effect of that is implemented, see [indexLoose]; it finds more commands, never
+// fewer. A combining mark directly after a separator, which could hide a command
+// from the runner, is not.
 package fakerunner
 
 import (
@@ -33,37 +33,37 @@ import (
 )
 
 const (
-	// AnnotationsPerKind is how many errors, warnings and notices each a step
-	// keeps as annotations. Later ones are only logged.
+	// AnnotationsPerKind is the maximum number of errors, of warnings and of
+	// notices that become annotations of a step. Later ones are only logged.
 	// Runner.Worker/ExecutionContext.cs, _maxCountPerIssueType.
 	AnnotationsPerKind = 10
 
-	// AnnotationLength is where a message is cut, in UTF-16 code units, after
-	// masking. The log shows the cut message too.
+	// AnnotationLength is the maximum length of a message in UTF-16 code units,
+	// after masking. The message is also cut in the log.
 	// Runner.Worker/ExecutionContext.cs, _maxIssueMessageLength.
 	AnnotationLength = 4096
 
-	// SummarySize is the largest summary a step may upload, in bytes of the file.
+	// SummarySize is the maximum size of a step's summary file, in bytes.
 	// Runner.Worker/FileCommandManager.cs, AttachmentSizeLimit.
 	SummarySize = 1 << 20
 
-	// OutputSize is what the outputs of one job may come to. The server holds it,
-	// not the runner; the documentation says 1 MB a job, sized as UTF-16, so the
-	// smaller reading of "MB" is taken.
+	// OutputSize is the maximum total size of the outputs of a job, in bytes of
+	// UTF-16; see [SizeOutputs]. The server enforces it, not the runner. The
+	// documentation says 1 MB, which is taken as 10^6 bytes, the stricter reading.
 	// https://github.com/github/docs/blob/main/data/reusables/actions/output-limitations.md
 	OutputSize = 1_000_000
 )
 
-// Runner is one job on the runner: what is masked in one step stays masked in
-// the next. It is not safe for concurrent use. The zero value is ready, and so
-// is what [New] returns.
+// Runner is the runner during one job: masks of one step apply to the next ones as
+// well. It is not safe for concurrent use. The zero value has no masks and is ready
+// to use.
 type Runner struct {
-	// Debug is step debug logging (ACTIONS_STEP_DEBUG, RUNNER_DEBUG): it shows
-	// debug commands, and echoes other commands from the start of each step.
+	// Debug enables step debug logging (ACTIONS_STEP_DEBUG, RUNNER_DEBUG): debug
+	// commands are logged, and each step starts with echo on.
 	Debug bool
 
-	// Temp and Workspace are the host's folders. Where they are set, Inputs
-	// rewrites paths below them as for a container action.
+	// Temp and Workspace are folders of the host. If they are set, [Runner.Inputs]
+	// maps paths in them to those in the container.
 	Temp, Workspace string
 
 	masks masker
@@ -72,8 +72,8 @@ type Runner struct {
 // New returns a runner without masks.
 func New() *Runner { return &Runner{} }
 
-// Secret registers a secret of the job, as if a workflow referred to it: the
-// trimmed value and each of its lines, before any step runs.
+// Secret masks a secret of the job, as if the workflow referred to it: the trimmed
+// value and each of its lines. Call it before any step runs.
 // Runner.Worker/Worker.cs, InitializeSecretMasker.
 func (r *Runner) Secret(value string) {
 	value = strings.TrimSpace(toUTF8(value))
@@ -83,10 +83,10 @@ func (r *Runner) Secret(value string) {
 	}
 }
 
-// Inputs returns the environment assignments a container action is started
-// with, sorted. Defaults names every declared input, with "" for one without a
-// default; it counts only where with lacks the key, so an empty value stays
-// empty. An undeclared input is passed on as well. Case of keys does not count.
+// Inputs returns the environment variables (NAME=value, sorted) that pass inputs to
+// a container action. defaults has every declared input, with "" for one without a
+// default; it is used only if with does not have the key, so an empty value stays
+// empty. Undeclared inputs are passed as well. Keys are case-insensitive.
 // Runner.Worker/ActionRunner.cs; Runner.Worker/Handlers/Handler.cs, AddInputsToEnvironment.
 func (r *Runner) Inputs(with, defaults map[string]string) []string {
 	env := map[string]string{}
@@ -102,15 +102,15 @@ func (r *Runner) Inputs(with, defaults map[string]string) []string {
 	return out
 }
 
-// containerPath rewrites a value that is one of the mounted host folders, or
-// begins with one and a slash. The folder mapped last is tried first.
+// containerPath maps a value that is a mounted host folder, or a path in one, to
+// the path in the container. The folder mounted last is tried first.
 // Runner.Worker/Handlers/ContainerActionHandler.cs; Runner.Worker/Container/ContainerInfo.cs, TranslateToContainerPath.
 func (r *Runner) containerPath(value string) string {
 	mounts := [][2]string{
 		{r.Workspace, "/github/workspace"},
-		{r.under("_runner_file_commands"), "/github/file_commands"},
-		{r.under("_github_workflow"), "/github/workflow"},
-		{r.under("_github_home"), "/github/home"},
+		{r.inTemp("_runner_file_commands"), "/github/file_commands"},
+		{r.inTemp("_github_workflow"), "/github/workflow"},
+		{r.inTemp("_github_home"), "/github/home"},
 		{r.Temp, "/github/runner_temp"},
 	}
 	for _, mount := range mounts {
@@ -125,61 +125,61 @@ func (r *Runner) containerPath(value string) string {
 	return value
 }
 
-func (r *Runner) under(folder string) string {
+// inTemp returns the path of a folder in Temp, or "" if Temp is not set.
+func (r *Runner) inTemp(folder string) string {
 	if r.Temp == "" {
 		return ""
 	}
 	return r.Temp + "/" + folder
 }
 
-// Mask returns s as the log would show it: everything that a mask matches is ***.
+// Mask returns s with every match of a mask replaced by ***.
 func (r *Runner) Mask(s string) string { return r.masks.mask(toUTF8(s)) }
 
-// Hides reports whether Mask would change s, which is what costs a job output
-// its life.
-func (r *Runner) Hides(s string) bool { s = toUTF8(s); return r.masks.mask(s) != s }
+// MatchesAny reports whether a mask matches in s.
+func (r *Runner) MatchesAny(s string) bool { s = toUTF8(s); return r.masks.mask(s) != s }
 
-// JobOutputs returns the outputs that reach later jobs and, sorted, the names of
-// those the runner skips because they may contain a secret. An empty output is in
-// neither: it is passed over without a word.
+// JobOutputs returns the outputs that later jobs can read and, sorted, the names of
+// those the runner skips because they may contain a secret. Empty outputs are in
+// neither; the runner omits them without a warning.
 // Runner.Worker/JobExtension.cs, FinalizeJob.
-func (r *Runner) JobOutputs(outputs map[string]string) (kept map[string]string, dropped []string) {
-	kept = map[string]string{}
+func (r *Runner) JobOutputs(outputs map[string]string) (passed map[string]string, skipped []string) {
+	passed = map[string]string{}
 	for name, value := range outputs {
 		switch {
 		case value == "":
-		case r.Hides(value):
-			dropped = append(dropped, name)
+		case r.MatchesAny(value):
+			skipped = append(skipped, name)
 		default:
-			kept[name] = value
+			passed[name] = value
 		}
 	}
-	slices.Sort(dropped)
-	return kept, dropped
+	slices.Sort(skipped)
+	return passed, skipped
 }
 
-// SizeOutputs returns what outputs count against [OutputSize]: two bytes for
-// each UTF-16 code unit of the values. Names are counted too, since how the
-// server counts them is not documented.
+// SizeOutputs returns the size of outputs that counts against [OutputSize]: two
+// bytes for each UTF-16 code unit of the values. It is not documented whether names
+// count; here they do.
 func SizeOutputs(outputs map[string]string) int {
 	units := 0
 	for name, value := range outputs {
-		units += units16(name) + units16(value)
+		units += utf16Len(name) + utf16Len(value)
 	}
 	return 2 * units
 }
 
-// ErrSummaryTooLarge says that a summary was not uploaded. The runner shows it
-// as an error; the step does not fail by it.
+// ErrSummaryTooLarge means that a summary is over [SummarySize] and was not
+// uploaded. The runner logs it as an error, but the step does not fail.
 var ErrSummaryTooLarge = errors.New("$GITHUB_STEP_SUMMARY upload aborted")
 
-// Summary returns the job summary as uploaded: masked line by line, so a mask of
-// several lines matches nothing here, with every line end a newline and one after
-// the last line. The file's size is judged before masking.
+// Summary returns the job summary as uploaded. It is masked line by line, so a mask
+// of several lines never matches. Every line ends in a newline, also the last one.
+// It returns [ErrSummaryTooLarge] if the file, before masking, is over SummarySize.
 // Runner.Worker/FileCommandManager.cs, CreateStepSummaryCommand.
 func (r *Runner) Summary(fileContent string) (string, error) {
 	if size := len(fileContent); size > SummarySize {
-		return "", fmt.Errorf("%w: %d bytes of at most %d", ErrSummaryTooLarge, size, SummarySize)
+		return "", fmt.Errorf("%w: got %d bytes, at most %d are allowed", ErrSummaryTooLarge, size, SummarySize)
 	}
 	var b strings.Builder
 	for _, line := range splitLines(decode(fileContent)) {
@@ -188,9 +188,9 @@ func (r *Runner) Summary(fileContent string) (string, error) {
 	return b.String(), nil
 }
 
-// splitLines cuts text as .NET's StreamReader.ReadLine does, which reads both a
-// step's output (Runner.Sdk/ProcessInvoker.cs) and summaries: CR, LF and CRLF end
-// a line, and the end of the text begins no further one.
+// splitLines splits text at CR, LF and CRLF, as .NET's StreamReader.ReadLine does
+// for a step's output (Runner.Sdk/ProcessInvoker.cs) and for summaries. A line end
+// at the end of the text starts no empty line.
 func splitLines(s string) []string {
 	var lines []string
 	for s != "" {
@@ -207,13 +207,13 @@ func splitLines(s string) []string {
 	return lines
 }
 
-// decode reads text as .NET's StreamReader and File.ReadAllText do, without a
+// decode decodes text as .NET's StreamReader and File.ReadAllText do. It drops a
 // byte order mark.
 func decode(s string) string { return strings.TrimPrefix(toUTF8(s), "\ufeff") }
 
-// toUTF8 puts U+FFFD for what is not UTF-8: one for each bad byte, where .NET at
-// times puts one for several.
+// toUTF8 replaces each byte that is not UTF-8 with U+FFFD. .NET sometimes replaces
+// several bytes with one.
 func toUTF8(s string) string { return string([]rune(s)) }
 
-// units16 is a string's length as .NET counts it.
-func units16(s string) int { return len(utf16.Encode([]rune(s))) }
+// utf16Len returns the length of s in UTF-16 code units, as .NET counts it.
+func utf16Len(s string) int { return len(utf16.Encode([]rune(s))) }

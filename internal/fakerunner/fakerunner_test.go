@@ -12,7 +12,7 @@ import (
 func equal[T comparable](t *testing.T, what string, got, want T) {
 	t.Helper()
 	if got != want {
-		t.Errorf("%s: got %q, want %q", what, any(got), any(want))
+		t.Errorf("%s: got %#v, want %#v", what, got, want)
 	}
 }
 
@@ -34,12 +34,12 @@ func TestLinesEndAtLFCRLFAndBareCR(t *testing.T) {
 	} {
 		equalLines(t, in, New().Process(in).Lines, want...)
 	}
-	// What a bare CR reveals is a command.
+	// A command is found after a bare CR too.
 	equalLines(t, "bare CR", New().Process("text\r::add-mask::hush\nhush").Lines, "text", "***")
 }
 
 // Runner.Common/ActionCommand.cs, TryParseV2 and TryParse.
-func TestFindsCommands(t *testing.T) {
+func TestCommands(t *testing.T) {
 	for in, want := range map[string]Annotation{
 		"::error::boom":                               {Error, "", "boom"},
 		"\t \u00a0::Warning::w":                       {Warning, "", "w"},
@@ -57,18 +57,17 @@ func TestFindsCommands(t *testing.T) {
 		"::error::" + strings.Repeat("x", 5000):       {Error, "", strings.Repeat("x", AnnotationLength)},
 		"::error::" + strings.Repeat("\U0001F511", 9): {Error, "", strings.Repeat("\U0001F511", 9)},
 	} {
-		got := New().Process(in).Annotations
-		if len(got) != 1 || got[0] != want {
-			t.Errorf("%q:\n got %q\nwant %q", in, got, want)
+		if got := New().Process(in).Annotations; !slices.Equal(got, []Annotation{want}) {
+			t.Errorf("annotations of %q:\n got %q\nwant %q", in, got, []Annotation{want})
 		}
 	}
 }
 
-func TestLeavesOtherLinesAlone(t *testing.T) {
+func TestLinesWithoutCommand(t *testing.T) {
 	for _, in := range []string{
 		"a ::error::boom", ": :error::boom", "::error:boom", "::error boom", "::nonsense::boom", "::::",
 		"##[error boom", "# #[error]boom", "##[ error]boom", "##[nonsense]a ##[error]boom",
-		"#\u200d#[error]boom", // found, but cut one character too early
+		"#\u200d#[error]boom", // the runner finds the command, but reads its name from one character too early
 		"::internal-set-repo-path repoFullName=a/b,workspaceRepo=true::/",
 		"::error :", "", "  indented",
 	} {
@@ -80,8 +79,8 @@ func TestLeavesOtherLinesAlone(t *testing.T) {
 	equalLines(t, "markers", New().Process("a ##[start-action id=1]").Lines, `a ##[\start-action id=1]`)
 }
 
-// The order of the tables in Runner.Common/ActionCommand.cs: %25 comes last.
-func TestUnescapesOnce(t *testing.T) {
+// Runner.Common/ActionCommand.cs decodes %25 last.
+func TestUnescape(t *testing.T) {
 	log := New().Process("::add-mask::100%2525%250A")
 	equalLines(t, "masks", log.Masks, "100%25%0A")
 }
@@ -92,63 +91,65 @@ func TestAddMask(t *testing.T) {
 	log := r.Process("hush\n::add-mask::hush\nhush now\n  ::ADD-MASK::  one %0D%0A}%0A%0A two\n" +
 		"one two { }\n::add-mask::hush\n::add-mask:: \n")
 	equalLines(t, "lines", log.Lines, "hush", "*** now", "*** *** { ***",
-		"Warning: add-mask was given nothing to mask")
+		"Warning: add-mask has no value to mask")
 	equalLines(t, "masks", log.Masks, "hush", "  one \r\n}\n\n two", "one", "}", "two")
 	equalLines(t, "commands", log.Commands, "add-mask", "add-mask", "add-mask", "add-mask")
-	// The next step knows them.
+	// The masks apply to the next step.
 	equalLines(t, "next step", r.Process("HUSH hush").Lines, "HUSH ***")
 }
 
-// Runner.Worker/ExecutionContext.cs, AddIssue: the message alone is masked.
+// Runner.Worker/ExecutionContext.cs, AddIssue masks only the message.
 func TestTitlesAreNotMasked(t *testing.T) {
 	log := New().Process("::add-mask::hush\n::error title=hush::hush")
-	if want := (Annotation{Error, "hush", "***"}); len(log.Annotations) != 1 || log.Annotations[0] != want {
-		t.Errorf("got %q", log.Annotations)
+	if want := []Annotation{{Error, "hush", "***"}}; !slices.Equal(log.Annotations, want) {
+		t.Errorf("annotations: got %q, want %q", log.Annotations, want)
 	}
 	equalLines(t, "lines", log.Lines, "Error: ***")
 }
 
 // Runner.Worker/ExecutionContext.cs, _maxCountPerIssueType.
-func TestKeepsTenAnnotationsOfAKind(t *testing.T) {
+func TestAnnotationLimit(t *testing.T) {
 	log := New().Process(strings.Repeat("::error::e\n", 12) + "::warning::w\n")
 	equal(t, "annotations", len(log.Annotations), 11)
 	equal(t, "lines", len(log.Lines), 13)
 }
 
-func TestMessagesOfSeveralLines(t *testing.T) {
+func TestMultilineMessages(t *testing.T) {
 	equalLines(t, "error", New().Process("::error::a%0Ab%0D%0Ac").Lines, "Error: a", "b", "c")
 	equalLines(t, "group", New().Process("::group::G\nin\n::endgroup::ignored\nout").Lines, "▸ G", "in", "out")
 }
 
-// Runner.Worker/ActionCommandManager.cs, the stop token.
+// Runner.Worker/ActionCommandManager.cs, TryProcessCommand.
 func TestStopCommands(t *testing.T) {
 	r := New()
-	log := r.Process("::stop-commands::Pa%75se-token\n::error::a\n##[warning]b\n::PA%75SE-TOKEN::\n::error::c\n::pa%75se-token::\n")
-	equalLines(t, "lines", log.Lines, "::stop-commands::***", "::error::a", "Warning: b", "::PA%75SE-TOKEN::", "Error: c", "::pa%75se-token::")
+	log := r.Process("::stop-commands::Pa%75se-token\n::error::a\n##[warning]b\n" +
+		"::PA%75SE-TOKEN::\n::error::c\n::pa%75se-token::\n")
+	equalLines(t, "lines", log.Lines, "::stop-commands::***", "::error::a", "Warning: b",
+		"::PA%75SE-TOKEN::", "Error: c", "::pa%75se-token::")
 	equalLines(t, "commands", log.Commands, "stop-commands", "error")
 	equalLines(t, "mask", log.Masks, "Pa%75se-token")
-	// A short token is not masked, and the step's end ends the stop.
+	// A short token is not masked. Commands work again in the next step.
 	equalLines(t, "short", r.Process("::stop-commands::sixsix\n::error::a").Lines, "::stop-commands::sixsix", "::error::a")
 	equalLines(t, "next", r.Process("::error::a").Lines, "Error: a")
 	for _, token := range []string{"", "Pause-Logging", "ERROR", "stop-commands"} {
 		log := r.Process("::stop-commands::" + token + "\n::error::unread\nunread\n")
-		if !log.Failed || len(log.Lines) != 1 || len(log.Commands) != 1 {
-			t.Errorf("token %q: %+v", token, log)
-		}
+		equal(t, "failed with token "+token, log.Failed, true)
+		equal(t, "number of lines with token "+token, len(log.Lines), 1)
+		equal(t, "number of commands with token "+token, len(log.Commands), 1)
 	}
 }
 
 // Runner.Worker/ActionCommandManager.cs; Runner.Worker/ExecutionContext.cs, Debug.
 func TestDebugAndEcho(t *testing.T) {
 	const out = "::debug::a%0Ab\n::add-mask::hush\n::group::hush\n"
-	equalLines(t, "without", New().Process(out).Lines, "▸ ***")
+	equalLines(t, "without debug", New().Process(out).Lines, "▸ ***")
 	debug := New()
 	debug.Debug = true
-	equalLines(t, "with", debug.Process(out).Lines, "##[debug]a", "##[debug]b", "::add-mask::***", "::group::***", "▸ ***")
+	equalLines(t, "with debug", debug.Process(out).Lines, "##[debug]a", "##[debug]b", "::add-mask::***", "::group::***", "▸ ***")
 	equalLines(t, "echo", New().Process("::echo:: On \n::endgroup::\n::echo::off\n::endgroup::\n").Lines, "::endgroup::", "::echo::off")
-	if log := New().Process("::echo::maybe"); !log.Failed || len(log.Annotations) != 2 {
-		t.Errorf("%+v", log)
-	}
+	log := New().Process("::echo::maybe")
+	equal(t, "failed with echo maybe", log.Failed, true)
+	equal(t, "number of annotations with echo maybe", len(log.Annotations), 2)
 }
 
 func TestDisabledAndDeprecatedCommands(t *testing.T) {
@@ -157,12 +158,12 @@ func TestDisabledAndDeprecatedCommands(t *testing.T) {
 		"::save-state name=a::v": false, "::add-matcher::m.json": false,
 	} {
 		log := New().Process(in)
-		equal(t, in, log.Failed, failed)
-		equal(t, in, len(log.Commands), 1)
+		equal(t, "failed with "+in, log.Failed, failed)
+		equal(t, "number of commands in "+in, len(log.Commands), 1)
 	}
 }
 
-// Runner.Common/HostContext.cs names the encoders, Sdk/DTLogging/Logging/ValueEncoders.cs states them.
+// Runner.Common/HostContext.cs registers the encoders of Sdk/DTLogging/Logging/ValueEncoders.cs.
 func TestEncoders(t *testing.T) {
 	b64 := base64.StdEncoding.EncodeToString
 	for _, test := range []struct {
@@ -179,28 +180,29 @@ func TestEncoders(t *testing.T) {
 		{"first&second&third3", []string{"first&second&", "third3"}, []string{"first&second", "hird3"}},
 		{"first&+second&third", []string{"first&+", "econd&third"}, []string{"first&", "third"}},
 		{"abcd&efghi", nil, []string{"abcd&", "efghi"}},
-		{"}", []string{"}"}, nil}, // no smallest length
+		{"}", []string{"}"}, nil}, // there is no minimum length
 	} {
 		r := New()
 		r.Secret(test.value)
 		for _, s := range test.hidden {
-			equal(t, test.value+" as "+s, r.Mask("<"+s+">"), "<***>")
+			equal(t, "mask of "+test.value+" in "+s, r.Mask("<"+s+">"), "<***>")
 		}
 		for _, s := range test.shown {
-			equal(t, test.value+" as "+s, r.Hides(s), false)
+			equal(t, "match of "+test.value+" in "+s, r.MatchesAny(s), false)
 		}
 	}
-	// A secret inside a longer encoded text, at each of the three shifts.
+	// A secret inside a longer base64 text, at each offset modulo 3.
 	r := New()
 	r.Secret("secretsecret")
 	for _, before := range []string{"", "u", "us", "use"} {
-		equal(t, before, r.Hides(b64([]byte(before+"secretsecretsec"))), before == "" || before == "use")
-		equal(t, before, r.Hides(b64([]byte(before+"secretsecret"))), true)
+		middle, end := before+"secretsecretsec", before+"secretsecret"
+		equal(t, "match in the base64 of "+middle, r.MatchesAny(b64([]byte(middle))), before == "" || before == "use")
+		equal(t, "match in the base64 of "+end, r.MatchesAny(b64([]byte(end))), true)
 	}
 }
 
-// Sdk/DTLogging/Logging/SecretMasker.cs: positions merge where they overlap or touch.
-func TestMerging(t *testing.T) {
+// Sdk/DTLogging/Logging/SecretMasker.cs merges matches that overlap or touch.
+func TestAdjacentMatches(t *testing.T) {
 	r := New()
 	for _, v := range []string{"abc", "cde", "fgh", "aa"} {
 		r.Secret(v)
@@ -225,11 +227,11 @@ func TestSecret(t *testing.T) {
 func TestJobOutputs(t *testing.T) {
 	r := New()
 	r.Process("::add-mask::hush\n::add-mask::}")
-	kept, dropped := r.JobOutputs(map[string]string{"a": "fine", "b": "a hush b", "c": "", "d": `{"x":1}`, "e": "***"})
-	if want := map[string]string{"a": "fine", "e": "***"}; !maps.Equal(kept, want) {
-		t.Errorf("kept %q, want %q", kept, want)
+	passed, skipped := r.JobOutputs(map[string]string{"a": "fine", "b": "a hush b", "c": "", "d": `{"x":1}`, "e": "***"})
+	if want := map[string]string{"a": "fine", "e": "***"}; !maps.Equal(passed, want) {
+		t.Errorf("passed: got %q, want %q", passed, want)
 	}
-	equalLines(t, "dropped", dropped, "b", "d")
+	equalLines(t, "skipped", skipped, "b", "d")
 	equal(t, "size", SizeOutputs(map[string]string{"ab": "é", "c": "\U0001F511"}), 12)
 }
 
@@ -241,21 +243,25 @@ func TestSummary(t *testing.T) {
 	equal(t, "masked", got, "a ***\n***\nend\n")
 	equal(t, "error", err, nil)
 	if _, err = r.Summary(strings.Repeat("x", SummarySize)); err != nil {
-		t.Error(err)
+		t.Errorf("largest summary: got error %v, want none", err)
 	}
 	if _, err = r.Summary(strings.Repeat("x", SummarySize+1)); !errors.Is(err, ErrSummaryTooLarge) {
-		t.Error(err)
+		t.Errorf("too large a summary: got error %v, want %v", err, ErrSummaryTooLarge)
 	}
 	got, _ = r.Summary("")
 	equal(t, "empty", got, "")
 }
 
-// Runner.Worker/ActionRunner.cs merges, Runner.Worker/Handlers/Handler.cs names; paths by
-// Runner.Worker/Handlers/ContainerActionHandler.cs and Runner.Worker/Container/ContainerInfo.cs.
+// Runner.Worker/ActionRunner.cs merges inputs, Runner.Worker/Handlers/Handler.cs names them.
+// Runner.Worker/Handlers/ContainerActionHandler.cs and Runner.Worker/Container/ContainerInfo.cs
+// map paths.
 func TestInputs(t *testing.T) {
 	r := &Runner{Temp: "/tmp/t", Workspace: "/home/w"}
 	got := r.Inputs(
-		map[string]string{"Org": "acme", "mode": "", "extra one": " x ", "f": "/home/w/a", "g": "/home/w", "h": "/home/wx", "i": "/tmp/t/_github_home/k", "j": "x /tmp/t"},
+		map[string]string{
+			"Org": "acme", "mode": "", "extra one": " x ", "f": "/home/w/a", "g": "/home/w", "h": "/home/wx",
+			"i": "/tmp/t/_github_home/k", "j": "x /tmp/t",
+		},
 		map[string]string{"org": "default", "mode": "set", "stores": "actions", "token": "", "path": "/tmp/t/p"})
 	equalLines(t, "inputs", got,
 		"INPUT_EXTRA_ONE= x ", "INPUT_F=/github/workspace/a", "INPUT_G=/github/workspace", "INPUT_H=/home/wx",

@@ -7,15 +7,16 @@ import (
 	"strings"
 )
 
-// masker replaces registered values and their encoded forms. It has no smallest
+// masker replaces registered values and their encoded forms. There is no minimum
 // length: a mask of one letter masks that letter everywhere.
 // Sdk/DTLogging/Logging/SecretMasker.cs.
 type masker struct {
-	originals []string // as registered, in order
-	forms     []string // originals and what the encoders make of them
+	originals []string // in the order of registration
+	forms     []string // originals and their encoded forms
 }
 
-// add registers a value, and reports whether it was new and not empty.
+// add registers a value. It returns false if the value is empty or registered
+// already.
 func (m *masker) add(value string) bool {
 	if value == "" || slices.Contains(m.originals, value) {
 		return false
@@ -30,8 +31,7 @@ func (m *masker) add(value string) bool {
 	return true
 }
 
-// mask puts *** in the place of every match. Matches that overlap or touch
-// become one ***.
+// mask replaces every match with ***. Matches that overlap or touch become one ***.
 func (m *masker) mask(s string) string {
 	type span struct{ start, end int }
 	var spans []span
@@ -47,21 +47,21 @@ func (m *masker) mask(s string) string {
 	}
 	slices.SortFunc(spans, func(a, b span) int { return a.start - b.start })
 	var b strings.Builder
-	done := 0 // s up to here is written
+	written := 0 // bytes of s
 	for i := 0; i < len(spans); {
 		start, end := spans[i].start, spans[i].end
 		for i++; i < len(spans) && spans[i].start <= end; i++ {
 			end = max(end, spans[i].end)
 		}
-		b.WriteString(s[done:start] + "***")
-		done = end
+		b.WriteString(s[written:start] + "***")
+		written = end
 	}
-	b.WriteString(s[done:])
+	b.WriteString(s[written:])
 	return b.String()
 }
 
-// maskLines are the lines that are masked beside a whole value: cut at CR and
-// LF, trimmed, none of them empty, however short.
+// maskLines returns the lines that are masked in addition to the whole value: split
+// at CR and LF, trimmed, without empty ones. There is no minimum length.
 // Runner.Worker/ActionCommandManager.cs, AddMaskCommandExtension; Runner.Worker/Worker.cs.
 func maskLines(value string) []string {
 	var lines []string
@@ -73,7 +73,7 @@ func maskLines(value string) []string {
 	return lines
 }
 
-// encoders are those of Runner.Common/HostContext.cs, stated in
+// encoders are those registered in Runner.Common/HostContext.cs and implemented in
 // Sdk/DTLogging/Logging/ValueEncoders.cs. Hex and base64url are not among them.
 var encoders = []func(string) string{
 	func(v string) string { return base64Shift(v, 0) },
@@ -89,10 +89,10 @@ var encoders = []func(string) string{
 	func(v string) string { _, tail := splitAmpersand(v); return atLeastSix(tail) },
 }
 
-// base64Shift encodes the value without its first bytes, for a secret that stands
-// inside a longer encoded text. The padding stays, so the end of a value whose
-// rest is no multiple of three bytes is found only at the end of that text. A
-// value no longer than the shift is encoded whole.
+// base64Shift encodes the value without its first shift bytes, to match a secret
+// inside a longer encoded text. The padding is included: if the length is not a
+// multiple of three, the form matches only at the end of that text. A value not
+// longer than shift is encoded as a whole.
 func base64Shift(v string, shift int) string {
 	if len(v) > shift {
 		v = v[shift:]
@@ -100,9 +100,9 @@ func base64Shift(v string, shift int) string {
 	return base64.StdEncoding.EncodeToString([]byte(v))
 }
 
-// jsonEscape is Newtonsoft's JsonConvert.ToString without the quotes around it:
-// the short escapes, \u00xx in lower case for other controls below a space and
-// for U+0085, U+2028, U+2029. Neither / nor < nor DEL is escaped.
+// jsonEscape is Newtonsoft's JsonConvert.ToString without the surrounding quotes:
+// short escapes, and \uxxxx in lowercase for other control characters below U+0020
+// and for U+0085, U+2028, U+2029. It does not escape /, < or DEL.
 func jsonEscape(v string) string {
 	short := map[rune]string{'\t': `\t`, '\n': `\n`, '\r': `\r`, '\f': `\f`, '\b': `\b`, '\\': `\\`, '"': `\"`}
 	var b strings.Builder
@@ -119,8 +119,8 @@ func jsonEscape(v string) string {
 	return b.String()
 }
 
-// uriEscape is .NET's Uri.EscapeDataString: all but RFC 3986's unreserved
-// characters, each byte in upper case.
+// uriEscape is .NET's Uri.EscapeDataString: it escapes each byte, in uppercase,
+// except for RFC 3986's unreserved characters.
 func uriEscape(v string) string {
 	const unreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 	var b strings.Builder
@@ -134,17 +134,18 @@ func uriEscape(v string) string {
 	return b.String()
 }
 
-// trimDoubleQuotes takes the quotes from a quoted value of nine characters or more.
+// trimDoubleQuotes removes the quotes from a quoted value of at least nine
+// characters. It returns "" for other values.
 func trimDoubleQuotes(v string) string {
-	if units16(v) > 8 && strings.HasPrefix(v, `"`) && strings.HasSuffix(v, `"`) {
+	if utf16Len(v) > 8 && strings.HasPrefix(v, `"`) && strings.HasSuffix(v, `"`) {
 		return v[1 : len(v)-1]
 	}
 	return ""
 }
 
-// splitAmpersand parts a value as PowerShell does when it prints one in pieces:
-// behind the first "&+", and then less the character that it colours, or else
-// behind the last "&". A coloured character outside the BMP counts as one here.
+// splitAmpersand splits a value where PowerShell does when it prints it in parts:
+// after the first "&+", without the next character, which PowerShell colors; or
+// else after the last "&". A colored character outside the BMP counts as one here.
 func splitAmpersand(v string) (head, tail string) {
 	if i := strings.Index(v, "&+"); i >= 0 {
 		head, tail = v[:i+2], v[i+2:]
@@ -159,8 +160,9 @@ func splitAmpersand(v string) (head, tail string) {
 	return "", ""
 }
 
+// atLeastSix returns v, or "" if it has fewer than six characters.
 func atLeastSix(v string) string {
-	if units16(v) >= 6 {
+	if utf16Len(v) >= 6 {
 		return v
 	}
 	return ""

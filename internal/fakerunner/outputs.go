@@ -5,19 +5,21 @@ import (
 	"strings"
 )
 
-// ParseOutputs reads the file behind GITHUB_OUTPUT, and returns its outputs and
-// their names in order of first appearance. Where the file is at fault it returns
-// what came before the fault as well: the runner has set those outputs by then,
-// and fails the step. Case of names does not count; the first spelling and the
-// last value stay.
+// ParseOutputs parses the file GITHUB_OUTPUT. It returns the outputs and their names
+// in order of first appearance. If the file has an error, which fails the step, it
+// returns the outputs before the error as well, because the runner has set them.
+// Names are case-insensitive: the first spelling and the last value are used.
 //
-// Only LF ends a line on Linux: the CR of a CRLF stays in the value, and in the
-// delimiter. A delimiter line must match exactly, and may be the last without a
-// newline. Empty lines between outputs are passed over.
+// On Linux only LF ends a line: the CR of a CRLF is part of the value or the
+// delimiter. The line of a delimiter must match exactly; at the end of the file it
+// needs no newline. Empty lines between outputs are skipped.
 // Runner.Worker/FileCommandManager.cs, EnvFileKeyValuePairs; Runner.Worker/ExecutionContext.cs,
 // SetOutput; Sdk/DTPipelines/Pipelines/ContextData/DictionaryContextData.cs.
 func ParseOutputs(fileContent string) (outputs map[string]string, order []string, err error) {
 	outputs = map[string]string{}
+	fail := func(format string, args ...any) (map[string]string, []string, error) {
+		return outputs, order, fmt.Errorf("file command output: "+format, args...)
+	}
 	for text := decode(fileContent); text != ""; {
 		var line string
 		line, text, _ = strings.Cut(text, "\n")
@@ -33,36 +35,35 @@ func ParseOutputs(fileContent string) (outputs map[string]string, order []string
 			name = line[:heredoc]
 			delimiter := line[heredoc+2:]
 			if name == "" || delimiter == "" {
-				return outputs, order, fmt.Errorf("file command output: Invalid format %q: name and delimiter must not be empty", line)
+				return fail("Invalid format %q: name and delimiter must not be empty", line)
 			}
 			if value, text, err = heredocValue(text, delimiter); err != nil {
-				return outputs, order, fmt.Errorf("file command output: %w, for %q", err, name)
+				return fail("%w, for %q", err, name)
 			}
 		default:
-			return outputs, order, fmt.Errorf("file command output: Invalid format %q", line)
+			return fail("Invalid format %q", line)
 		}
-		// The file's parser lets "=value" pass; setting the output does not.
+		// The parser of the file accepts "=value", but setting the output fails.
 		if name == "" {
-			return outputs, order, fmt.Errorf("file command output: Value cannot be null: the output in %q has no name", line)
+			return fail("Value cannot be null: the output in %q has no name", line)
 		}
-		spelled := name
-		for _, seen := range order {
-			if strings.EqualFold(seen, name) {
-				spelled = seen
+		for _, earlier := range order {
+			if strings.EqualFold(earlier, name) {
+				name = earlier
 			}
 		}
-		if _, seen := outputs[spelled]; !seen {
-			order = append(order, spelled)
+		if _, exists := outputs[name]; !exists {
+			order = append(order, name)
 		}
-		outputs[spelled] = value
+		outputs[name] = value
 	}
 	return outputs, order, nil
 }
 
-// heredocValue returns the text up to the delimiter's line, without the newline
-// before it, and what follows that line.
+// heredocValue returns the text before the delimiter's line, without the newline
+// before that line, and the text after it.
 func heredocValue(text, delimiter string) (value, rest string, err error) {
-	end := 0 // of the value, its last newline included
+	end := 0 // of the value, including its last newline
 	for {
 		line, after, newline := strings.Cut(text[end:], "\n")
 		switch {
@@ -71,7 +72,7 @@ func heredocValue(text, delimiter string) (value, rest string, err error) {
 		case line == delimiter:
 			return strings.TrimSuffix(text[:end], "\n"), after, nil
 		case !newline:
-			return "", "", fmt.Errorf("invalid value: EOF marker missing new line, %q stands where %q should", line, delimiter)
+			return "", "", fmt.Errorf("invalid value: EOF marker missing new line: got %q, want %q", line, delimiter)
 		}
 		end += len(line) + 1
 	}

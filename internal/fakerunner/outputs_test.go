@@ -7,13 +7,13 @@ import (
 	"testing"
 )
 
-// Runner.Worker/FileCommandManager.cs, EnvFileKeyValuePairs. The Linux build has
-// no branch for CRLF.
+// Runner.Worker/FileCommandManager.cs, EnvFileKeyValuePairs. On Linux it does not
+// treat CRLF as a line end.
 func TestParseOutputs(t *testing.T) {
 	for _, test := range []struct {
 		in   string
 		want []string // name, value, name, value, …
-		err  string
+		err  string   // in the error; empty for none
 	}{
 		{in: ""},
 		{in: "\n\n"},
@@ -48,19 +48,28 @@ func TestParseOutputs(t *testing.T) {
 		for _, name := range order {
 			got = append(got, name, outputs[name])
 		}
-		if !slices.Equal(got, test.want) || len(outputs) != len(order) {
-			t.Errorf("%q:\n got %q\nwant %q", test.in, got, test.want)
+		if !slices.Equal(got, test.want) {
+			t.Errorf("outputs of %q:\n got %q\nwant %q", test.in, got, test.want)
 		}
-		if (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
-			t.Errorf("%q: error %v, want %q", test.in, err, test.err)
+		if len(outputs) != len(order) {
+			t.Errorf("outputs of %q: got %d outputs, want one for each of the %d names", test.in, len(outputs), len(order))
+		}
+		if (err != nil) != (test.err != "") {
+			t.Errorf("outputs of %q: got error %v, want %q", test.in, err, test.err)
+		}
+		if err != nil && !strings.Contains(err.Error(), test.err) {
+			t.Errorf("outputs of %q: got error %q, want it to contain %q", test.in, err, test.err)
 		}
 	}
 }
 
-// Whatever is read can be written again and reads the same. Values of one line go
-// by "=", since a name that ends in "<" can come no other way.
+// FuzzParseOutputs writes the parsed outputs again and checks that they parse to the
+// same. Values of one line are written with "=", because that is the only way to
+// write a name that ends in "<".
 func FuzzParseOutputs(f *testing.F) {
-	for _, seed := range []string{"a=1\n", "a<<E\none\ntwo\nE\n", "a<<E\nx", "=\n", "a=1\nA=2\r\n", "\ufeff<<", "a<<E\n\n\nE"} {
+	for _, seed := range []string{
+		"a=1\n", "a<<E\none\ntwo\nE\n", "a<<E\nx", "=\n", "a=1\nA=2\r\n", "\ufeff<<", "a<<E\n\n\nE",
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, in string) {
@@ -69,7 +78,7 @@ func FuzzParseOutputs(f *testing.F) {
 		for _, name := range order {
 			value := outputs[name]
 			if strings.HasPrefix(name, "\ufeff") {
-				b.WriteString("\n") // else it could be taken for a byte order mark
+				b.WriteString("\n") // or it would be read as a byte order mark
 			}
 			if !strings.Contains(value, "\n") {
 				b.WriteString(name + "=" + value + "\n")
@@ -81,16 +90,27 @@ func FuzzParseOutputs(f *testing.F) {
 			}
 			b.WriteString(name + "<<" + delimiter + "\n" + value + "\n" + delimiter + "\n")
 		}
-		again, orderAgain, err := ParseOutputs(b.String())
-		if err != nil || !slices.Equal(order, orderAgain) || !maps.Equal(outputs, again) {
-			t.Errorf("%q: read %q, wrote %q, read %q (%v)", in, outputs, b.String(), again, err)
+		written := b.String()
+		again, orderAgain, err := ParseOutputs(written)
+		if err != nil {
+			t.Errorf("%q was written as %q, which does not parse: %v", in, written, err)
+		}
+		if !slices.Equal(orderAgain, order) {
+			t.Errorf("%q was written as %q: got names %q, want %q", in, written, orderAgain, order)
+		}
+		if !maps.Equal(again, outputs) {
+			t.Errorf("%q was written as %q: got outputs %q, want %q", in, written, again, outputs)
 		}
 	})
 }
 
-// Whatever a step prints, no line after a mask shows it, and nothing panics.
+// FuzzProcess checks that no line after a mask contains the masked value, and that
+// nothing panics.
 func FuzzProcess(f *testing.F) {
-	for _, seed := range []string{"::error title=a::b", "x ##[warning t=1;2]y", "::stop-commands::hush\nhush", "::error:\u200d:", "##\u200d[e]", "::group::a%0Ahush"} {
+	for _, seed := range []string{
+		"::error title=a::b", "x ##[warning t=1;2]y", "::stop-commands::hush\nhush", "::error:\u200d:",
+		"##\u200d[e]", "::group::a%0Ahush",
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, in string) {
@@ -98,7 +118,7 @@ func FuzzProcess(f *testing.F) {
 		log := r.Process("::add-mask::hush\n" + in)
 		for _, line := range log.Lines {
 			if strings.Contains(line, "hush") {
-				t.Errorf("%q shows %q", in, line)
+				t.Errorf("output %q: got line %q, want the value masked", in, line)
 			}
 		}
 	})

@@ -6,7 +6,7 @@ import (
 	"unicode/utf16"
 )
 
-// Kind is the kind of an annotation.
+// Kind is the severity of an annotation.
 type Kind string
 
 // The kinds of annotations.
@@ -16,42 +16,41 @@ const (
 	Notice  Kind = "notice"
 )
 
-// Annotation is an error, warning or notice of a step. Only its message is
-// masked: the title is uploaded as it came.
+// Annotation is an error, warning or notice of a step. Its message is masked, its
+// title is not.
 type Annotation struct {
 	Kind           Kind
 	Title, Message string
 }
 
-// Log is what became of a step's standard output.
+// Log is the result of processing the standard output of a step.
 type Log struct {
-	// Lines are the log's as the website shows them, masked.
+	// Lines are the lines of the log as the website shows them, masked.
 	Lines []string
-	// Annotations are those kept, at most AnnotationsPerKind of each kind.
+	// Annotations has at most AnnotationsPerKind annotations of each kind.
 	Annotations []Annotation
-	// Masks are the values registered, in order, in plaintext and without their
-	// encoded forms.
+	// Masks are the values that the step masked: in plaintext, in order, without
+	// their encoded forms.
 	Masks []string
-	// Commands are the names, in lower case, of every command that was acted on.
-	// The token that ends stop-commands is not among them.
+	// Commands are the lowercase names of the commands that were executed, without
+	// the token that ends stop-commands.
 	Commands []string
-	// Failed says that a command failed the step, whatever its exit code.
+	// Failed is true if a command failed the step, regardless of its exit code.
 	Failed bool
 }
 
-// step is the state that a step's output is read with.
+// step is the state while the output of a step is processed.
 type step struct {
 	*Runner
 	Log
 	echo  bool
-	stop  string // the token that ends stop-commands, in lower case
+	stop  string // the token that ends stop-commands, in lowercase; empty while commands are enabled
 	known map[string]bool
 	count map[Kind]int
 }
 
-// Process reads all that one step printed, and returns its log. A mask covers
-// what comes after it, and nothing before. Stopped commands and echo end with the
-// step, masks do not.
+// Process processes the standard output of one step. A mask applies to later lines
+// and later steps. stop-commands and echo apply until the end of the step.
 func (r *Runner) Process(stdout string) Log {
 	s := &step{Runner: r, echo: r.Debug, count: map[Kind]int{}, known: map[string]bool{}}
 	// Runner.Common/ExtensionManager.cs. A plugin's internal-set-repo-path is
@@ -65,21 +64,24 @@ func (r *Runner) Process(stdout string) Log {
 	for _, line := range splitLines(decode(stdout)) {
 		handled, fatal := s.tryCommand(line)
 		if fatal != nil {
-			// It escapes the output's reader and ends the step, so that nothing
-			// printed later is read.
+			// The runner's exception ends the step; later output is not read.
 			s.issue(Error, "", fatal.Error())
 			s.Failed = true
 			break
 		}
 		if !handled {
-			// Runner.Worker/Handlers/OutputManager.cs: the runner's own markers can't be forged.
-			s.print(strings.NewReplacer("##[start-action", `##[\start-action`, "##[end-action", `##[\end-action`).Replace(line))
+			s.print(escapeMarkers.Replace(line))
 		}
 	}
 	return s.Log
 }
 
-// tryCommand reports whether a line was a command and is done with.
+// escapeMarkers prevents a step from forging the runner's own markers.
+// Runner.Worker/Handlers/OutputManager.cs.
+var escapeMarkers = strings.NewReplacer("##[start-action", `##[\start-action`, "##[end-action", `##[\end-action`)
+
+// tryCommand executes the command of a line. It returns false if the line must be
+// logged as text, and an error if the command ends the step.
 // Runner.Worker/ActionCommandManager.cs, TryProcessCommand.
 func (s *step) tryCommand(line string) (handled bool, fatal error) {
 	c, ok := parseCommand(line, s.known)
@@ -99,16 +101,16 @@ func (s *step) tryCommand(line string) (handled bool, fatal error) {
 	if c.name == "stop-commands" {
 		token := strings.ToLower(c.data)
 		if token == "" || token == "pause-logging" || s.known[token] {
-			return true, fmt.Errorf("the token for stop-commands must be neither empty, pause-logging nor a command")
+			return true, fmt.Errorf("the token for stop-commands must not be empty, pause-logging or a command name")
 		}
 		s.stop, s.known[token] = token, true
-		if units16(c.data) > 6 {
+		if utf16Len(c.data) > 6 {
 			s.addMask(c.data)
 		}
 		s.print(line)
 		return true, nil
 	}
-	// Those that say something on their own are never echoed.
+	// Commands that mask or log a message are never echoed.
 	quiet := c.name == "add-mask" || c.name == "debug" || Kind(c.name).valid()
 	if s.echo && !quiet {
 		s.print(line)
@@ -126,14 +128,14 @@ func (s *step) tryCommand(line string) (handled bool, fatal error) {
 
 func (k Kind) valid() bool { return k == Error || k == Warning || k == Notice }
 
-// run acts on a command. Runner.Worker/ActionCommandManager.cs, one class each.
+// run executes a command. Runner.Worker/ActionCommandManager.cs, one class each.
 func (s *step) run(c command) error {
 	switch c.name {
 	case "error", "warning", "notice":
 		s.issue(Kind(c.name), c.properties["title"], c.data)
 	case "add-mask":
 		if strings.TrimSpace(c.data) == "" {
-			s.issue(Warning, "", "add-mask was given nothing to mask")
+			s.issue(Warning, "", "add-mask has no value to mask")
 			break
 		}
 		if s.echo {
@@ -160,7 +162,7 @@ func (s *step) run(c command) error {
 		case "off":
 			s.echo = false
 		default:
-			return fmt.Errorf("echo takes on or off, not %q", c.data)
+			return fmt.Errorf("echo must be on or off, not %q", c.data)
 		}
 	case "set-env", "add-path":
 		return fmt.Errorf("the %q command is disabled: use an environment file", c.name)
@@ -179,8 +181,8 @@ func (s *step) addMask(value string) {
 	}
 }
 
-// issue annotates and logs a message: masked, then cut, then, in the log, masked
-// again with its tag. Runner.Worker/ExecutionContext.cs, AddIssue.
+// issue adds an annotation and logs its message. The message is masked and cut; the
+// log then masks it again, with its tag. Runner.Worker/ExecutionContext.cs, AddIssue.
 func (s *step) issue(kind Kind, title, message string) {
 	message = s.masks.mask(message)
 	if units := utf16.Encode([]rune(message)); len(units) > AnnotationLength {
@@ -195,14 +197,14 @@ func (s *step) issue(kind Kind, title, message string) {
 	}
 }
 
-// print logs a message, masked as a whole, and renders each of its lines as the
-// website does: that is no part of the runner, and was seen there.
+// print logs a message, masked as a whole. Each line is shown as on the website,
+// which is not part of the runner and was observed.
 // Runner.Worker/ExecutionContext.cs, Write.
 func (s *step) print(message string) {
 	message = strings.ReplaceAll(s.masks.mask(message), "\r\n", "\n")
 	for line := range strings.SplitSeq(message, "\n") {
 		if line == "##[endgroup]" {
-			continue // closes a fold
+			continue // ends a group
 		}
 		for _, tag := range [][2]string{
 			{"##[error]", "Error: "}, {"##[warning]", "Warning: "}, {"##[notice]", "Notice: "}, {"##[group]", "▸ "},
