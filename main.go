@@ -1,5 +1,5 @@
-// Command set-org-secret creates or updates a GitHub organization secret. It is
-// the entrypoint of a Docker-based GitHub Action; README.md tells how it is used.
+// Command set-org-secret creates or updates GitHub organization secrets. It is the
+// entrypoint of a Docker container action; see README.md for its use.
 package main
 
 import (
@@ -12,10 +12,10 @@ import (
 )
 
 func main() {
-	// A log that nobody reads any more is no reason to leave a secret unstored:
-	// without this, writing to it would end the process.
+	// Writing to a closed log must not end the process before the secrets are
+	// stored.
 	signal.Ignore(syscall.SIGPIPE)
-	// The runner cancels with SIGINT, then with SIGTERM.
+	// To cancel a step the runner sends SIGINT, then SIGTERM.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := action.Main(ctx, action.System())
 	stop()

@@ -1,13 +1,14 @@
-// Command demo shows the action at work against a fake GitHub on loopback: no
-// token, no network, no Docker. A nightly rotation finds secrets that stand
-// already, and GitHub on a bad night.
+// Command demo runs the action against a fake GitHub on a loopback address. It needs
+// no token, no network and no Docker. It rotates existing secrets while GitHub
+// returns an error and rotates its public key.
 //
 //	go run ./internal/demo
 //	go run ./internal/demo -serve 127.0.0.1:8080 [-world world.json]
 //
-// With -serve the fake stays up, for trying the image or curl by hand; beside
-// the API it answers at /_fake/state, /_fake/requests, /_fake/key/ORG/STORE,
-// /_fake/faults and /_fake/world.
+// With -serve it only serves the fake GitHub, for use with the image or curl. In
+// addition to the API it serves /_fake/state, /_fake/requests,
+// /_fake/key/ORG/STORE, /_fake/faults and /_fake/world; see
+// [fakegithub.Server.Control].
 package main
 
 import (
@@ -32,8 +33,8 @@ import (
 )
 
 func main() {
-	addr := flag.String("serve", "", "keep the fake GitHub up at this loopback `address`")
-	worldFile := flag.String("world", "", "what the fake GitHub holds, as a JSON `file`")
+	addr := flag.String("serve", "", "only serve the fake GitHub, at this loopback `address`")
+	worldFile := flag.String("world", "", "initial state of the fake GitHub, a JSON `file`")
 	flag.Parse()
 	if err := run(*addr, *worldFile); err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
@@ -42,7 +43,7 @@ func main() {
 }
 
 func run(addr, worldFile string) error {
-	world := night()
+	world := rotationWorld()
 	if worldFile != "" {
 		text, err := os.ReadFile(worldFile)
 		if err != nil {
@@ -62,21 +63,30 @@ func run(addr, worldFile string) error {
 	return show(os.Stdout, github)
 }
 
-// forgotten is a value that nobody has rotated for long.
-const forgotten = "last spring's"
+// oldValue is the value of a secret that the demo does not rotate.
+const oldValue = "120 days old"
 
-// night is an organization whose secrets stand, on a night on which the first
-// write meets a bad gateway and the key is rotated before the second.
-func night() fakegithub.World {
+// rotationWorld returns an organization with existing secrets. The first write of
+// DB_PASSWORD gets status 502, and before the second the public key is rotated.
+func rotationWorld() fakegithub.World {
 	return fakegithub.World{
 		Orgs: []fakegithub.Org{{
 			Login: "acme",
 			Repositories: []fakegithub.Repository{
-				{ID: 101, Name: "web"}, {ID: 102, Name: "api", Private: true}, {ID: 103, Name: "worker", Private: true}, {ID: 104, Name: "docs"},
+				{ID: 101, Name: "web"},
+				{ID: 102, Name: "api", Private: true},
+				{ID: 103, Name: "worker", Private: true},
+				{ID: 104, Name: "docs"},
 			},
 			Secrets: []fakegithub.Secret{
-				{Store: "actions", Name: "DB_PASSWORD", Value: "last night's", Visibility: "selected", Repositories: []string{"web", "api", "worker"}},
-				{Store: "actions", Name: "LEGACY_TOKEN", Value: forgotten, Visibility: "private", UpdatedAt: time.Now().AddDate(0, 0, -120)},
+				{
+					Store: "actions", Name: "DB_PASSWORD", Value: "the previous password",
+					Visibility: "selected", Repositories: []string{"web", "api", "worker"},
+				},
+				{
+					Store: "actions", Name: "LEGACY_TOKEN", Value: oldValue,
+					Visibility: "private", UpdatedAt: time.Now().AddDate(0, 0, -120),
+				},
 			},
 		}},
 		MaxWritesPerMinute: 80,
@@ -87,13 +97,14 @@ func night() fakegithub.World {
 	}
 }
 
+// serve serves the fake GitHub until the process is interrupted.
 func serve(addr string, github *fakegithub.Server) error {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
 		return err
 	}
 	if ip := net.ParseIP(host); host != "localhost" && !ip.IsLoopback() {
-		return fmt.Errorf("%s is no loopback address, and a fake that takes any token belongs on no other", host)
+		return fmt.Errorf("%s is not a loopback address; the fake GitHub accepts any token", host)
 	}
 	listener, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -113,13 +124,14 @@ func serve(addr string, github *fakegithub.Server) error {
 	return nil
 }
 
-// step is one run of the action, as a workflow would have it.
+// step is one step of a workflow that runs the action.
 type step struct {
 	title string
-	with  map[string]string
+	with  map[string]string // inputs
 }
 
-// show runs the steps and prints what a person would see of each.
+// show runs the steps and prints the log, the outputs and the job summary of each.
+// It returns an error if a step fails or GitHub does not have the expected secrets.
 func show(w io.Writer, github *fakegithub.Server) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -134,18 +146,26 @@ func show(w io.Writer, github *fakegithub.Server) error {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 
-	// As a rotation makes it: new every time, with bytes that shells and
-	// parsers like to spoil.
+	// New values in each run, with characters that shells and parsers treat
+	// specially.
 	password := fmt.Sprintf("new-%d %%$'\\\" ::error::not a command", time.Now().UnixNano())
 	key := fmt.Sprintf("-----BEGIN DEMO KEY-----\n%d\n-----END DEMO KEY-----\n", time.Now().UnixNano())
-	if err := os.WriteFile(filepath.Join(dir, "rotated.env"), []byte("DEPLOY_KEY<<EOF\n"+key+"\nEOF\nREGISTRY_TOKEN="+password+"\n"), 0o600); err != nil {
+	batch := "DEPLOY_KEY<<EOF\n" + key + "\nEOF\nREGISTRY_TOKEN=" + password + "\n"
+	batchFile := filepath.Join(dir, "rotated.env")
+	if err := os.WriteFile(batchFile, []byte(batch), 0o600); err != nil {
 		return err
 	}
 	base := map[string]string{"org": "acme", "token": "ghp_demo", "api_url": "http://" + listener.Addr().String()}
 	steps := []step{
-		{"One secret: DB_PASSWORD, whatever the night brings", map[string]string{"secret_name": "DB_PASSWORD", "secret_value": password}},
-		{"A batch: two secrets into three stores", map[string]string{"secrets_file": filepath.Join(dir, "rotated.env"), "stores": "actions, dependabot, codespaces"}},
-		{"A check: is a rotation due?", map[string]string{"mode": "check", "secret_name": "*", "max_age": "30d"}},
+		{"Rotate a secret while GitHub returns an error and rotates its key", map[string]string{
+			"secret_name": "DB_PASSWORD", "secret_value": password,
+		}},
+		{"Store a batch of two secrets in three stores", map[string]string{
+			"secrets_file": batchFile, "stores": "actions, dependabot, codespaces",
+		}},
+		{"Check which secrets are due for rotation", map[string]string{
+			"mode": "check", "secret_name": "*", "max_age": "30d",
+		}},
 	}
 	for i, s := range steps {
 		heading(w, "", fmt.Sprintf("step %d · %s", i+1, s.title))
@@ -154,22 +174,35 @@ func show(w io.Writer, github *fakegithub.Server) error {
 		}
 	}
 
-	heading(w, "", "What GitHub can decrypt now")
-	want := map[string]string{"DB_PASSWORD": password, "DEPLOY_KEY": key, "REGISTRY_TOKEN": password, "LEGACY_TOKEN": forgotten}
-	for _, s := range github.Secrets() {
-		if s.Value != want[s.Name] {
-			return fmt.Errorf("%s in %s holds other bytes than were handed over", s.Name, s.Store)
-		}
-		fmt.Fprintf(w, "  %-14s  %-10s  %3d bytes, the same   %s %s\n", s.Name, s.Store, len(s.Value), s.Visibility, strings.Join(s.Repositories, ", "))
+	heading(w, "", "the secrets that GitHub decrypted")
+	if err := showSecrets(w, github, map[string]string{
+		"DB_PASSWORD": password, "DEPLOY_KEY": key, "REGISTRY_TOKEN": password, "LEGACY_TOKEN": oldValue,
+	}); err != nil {
+		return err
 	}
-	if s, _ := github.Secret("acme", "actions", "DB_PASSWORD"); !slices.Equal(s.Repositories, []string{"api", "web", "worker"}) {
-		return errors.New("access to DB_PASSWORD has changed")
-	}
-	heading(w, "", "What GitHub was asked")
+	heading(w, "", "the requests that GitHub received")
 	fmt.Fprint(w, indent(github.RequestLog()))
 	return nil
 }
 
+// showSecrets prints the secrets that GitHub has. It returns an error if a value is
+// not the wanted one or the access to DB_PASSWORD has changed.
+func showSecrets(w io.Writer, github *fakegithub.Server, want map[string]string) error {
+	for _, s := range github.Secrets() {
+		if s.Value != want[s.Name] {
+			return fmt.Errorf("the value of %s in %s is not the one that was passed", s.Name, s.Store)
+		}
+		fmt.Fprintf(w, "  %-14s  %-10s  %3d bytes as passed   %s %s\n",
+			s.Name, s.Store, len(s.Value), s.Visibility, strings.Join(s.Repositories, ", "))
+	}
+	s, _ := github.Secret("acme", "actions", "DB_PASSWORD")
+	if !slices.Equal(s.Repositories, []string{"api", "web", "worker"}) {
+		return fmt.Errorf("access to DB_PASSWORD has changed to %q", s.Repositories)
+	}
+	return nil
+}
+
+// runStep runs the action with the inputs of base and of the step.
 func runStep(w io.Writer, dir string, s step, base map[string]string) error {
 	env := map[string]string{
 		"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": dir,
@@ -190,10 +223,10 @@ func runStep(w io.Writer, dir string, s step, base map[string]string) error {
 	code := action.Main(context.Background(), system)
 
 	runner := fakerunner.New()
-	heading(w, "  ", "the log, as a workflow shows it")
+	heading(w, "  ", "the log as GitHub shows it")
 	fmt.Fprint(w, indent(strings.Join(runner.Process(stdout.String()).Lines, "\n")))
 	if code != 0 {
-		return fmt.Errorf("the action ended with %d", code)
+		return fmt.Errorf("the action exited with code %d", code)
 	}
 	text, err := os.ReadFile(env["GITHUB_OUTPUT"])
 	if err != nil {
@@ -219,8 +252,9 @@ func runStep(w io.Writer, dir string, s step, base map[string]string) error {
 	return nil
 }
 
-func heading(w io.Writer, in, text string) {
-	fmt.Fprintf(w, "\n%s── %s %s\n", in, text, strings.Repeat("─", max(0, 74-len(in)-len([]rune(text)))))
+func heading(w io.Writer, indentation, text string) {
+	width := 74 - len(indentation) - len([]rune(text))
+	fmt.Fprintf(w, "\n%s── %s %s\n", indentation, text, strings.Repeat("─", max(0, width)))
 }
 
 func indent(text string) string {

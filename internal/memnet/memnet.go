@@ -1,6 +1,5 @@
-// Package memnet is an in-memory network, so that HTTP runs inside a
-// testing/synctest bubble, where a socket would keep time from passing. It is
-// for tests only.
+// Package memnet is an in-memory network for HTTP tests in a testing/synctest
+// bubble. A real socket would stop the bubble's clock from advancing.
 package memnet
 
 import (
@@ -10,14 +9,14 @@ import (
 	"sync"
 )
 
-// Network is a server that is reached through Dial alone.
+// Network is an HTTP server that only [Network.Dial] can connect to.
 type Network struct {
 	listener *listener
 	server   *http.Server
 	done     chan struct{}
 }
 
-// Serve starts a server for h. Close stops it.
+// Serve starts a server for h. Call [Network.Close] to stop it.
 func Serve(h http.Handler) *Network {
 	n := &Network{
 		listener: &listener{conns: make(chan net.Conn), closed: make(chan struct{})},
@@ -31,7 +30,8 @@ func Serve(h http.Handler) *Network {
 	return n
 }
 
-// Dial connects to the server. It ignores the network and the address.
+// Dial connects to the server, regardless of network and address. It returns
+// [net.ErrClosed] if the server is closed.
 func (n *Network) Dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	client, server := net.Pipe()
 	select {
