@@ -19,8 +19,8 @@ import (
 
 var makeBoxes = flag.Bool("make-boxes", false, "write testdata/boxes.json")
 
-// TestLibsodium has each binding of libsodium open what we seal, and seal for
-// us, up to the largest value that GitHub stores.
+// TestLibsodium checks that each binding of libsodium opens boxes of [Seal], and that
+// its own boxes open here, up to the largest value that GitHub stores.
 func TestLibsodium(t *testing.T) {
 	exe := filepath.Join(t.TempDir(), "libsodium.exe")
 	if out, err := exec.Command("mcs", "-out:"+exe, "testdata/libsodium.cs").CombinedOutput(); err != nil {
@@ -47,13 +47,15 @@ func TestLibsodium(t *testing.T) {
 				}
 				clear, sealed = append(clear, encoded(plain)), append(sealed, s.EncryptedValue)
 			}
-			if opened := call(t, commands[i], "open", private[:], sealed); strings.Join(opened, "\n") != strings.Join(clear, "\n") {
-				t.Error("libsodium opens other bytes than were sealed here")
+			for j, opened := range call(t, commands[i], "open", private[:], sealed) {
+				if opened != clear[j] {
+					t.Errorf("libsodium opens box %d: got %.100s, want %.100s", j, opened, clear[j])
+				}
 			}
 			theirs := call(t, commands[i], "seal", public[:], clear)
 			for j, plain := range plains {
-				if !bytes.Equal(open(t, theirs[j]), plain) {
-					t.Errorf("box %d of libsodium's opens to other bytes here", j)
+				if got := open(t, theirs[j]); !bytes.Equal(got, plain) {
+					t.Errorf("box %d of libsodium: got %.100q, want %.100q", j, got, plain)
 				}
 			}
 			boxes[binding] = theirs[:len(plaintexts())]
@@ -70,6 +72,7 @@ func TestLibsodium(t *testing.T) {
 	}
 }
 
+// call runs a program with one line of input for each value, and returns its lines.
 func call(t *testing.T, command []string, verb string, key []byte, lines []string) []string {
 	t.Helper()
 	cmd := exec.Command(command[0], append(command[1:], verb, base64.StdEncoding.EncodeToString(key))...)
@@ -82,7 +85,7 @@ func call(t *testing.T, command []string, verb string, key []byte, lines []strin
 	}
 	got := strings.Fields(string(out))
 	if len(got) != len(lines) {
-		t.Fatalf("%s: %d lines for %d", command[0], len(got), len(lines))
+		t.Fatalf("%s: got %d lines, want %d", command[0], len(got), len(lines))
 	}
 	return got
 }

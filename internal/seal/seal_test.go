@@ -19,7 +19,7 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// testKey is a key pair that is no secret.
+// testKey returns a key pair that is not secret.
 func testKey(tb testing.TB) (public, private *[32]byte) {
 	tb.Helper()
 	private = new([32]byte)
@@ -55,7 +55,8 @@ func open(tb testing.TB, encryptedValue string) []byte {
 	return plain
 }
 
-// plaintexts are bytes that tools like to spoil.
+// plaintexts are values that tools often change, such as line ends and non-ASCII
+// bytes.
 func plaintexts() [][]byte {
 	every := make([]byte, 256)
 	for i := range every {
@@ -81,62 +82,72 @@ func TestSealOpens(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := open(t, sealed.EncryptedValue); !bytes.Equal(got, plain) {
-			t.Errorf("%d bytes come back as %d others", len(plain), len(got))
+			t.Errorf("opened: got %.100q (%d bytes), want %.100q (%d bytes)", got, len(got), plain, len(plain))
 		}
-		if sealed.KeyID != key.ID() || sealed.PublicKey != key.Base64() {
-			t.Errorf("sealed to %s, %s", sealed.KeyID, sealed.PublicKey)
+		if sealed.KeyID != key.ID() {
+			t.Errorf("KeyID: got %s, want %s", sealed.KeyID, key.ID())
 		}
-		if n := base64.StdEncoding.DecodedLen(len(sealed.EncryptedValue)); n < len(plain)+Overhead {
-			t.Errorf("a box of %d bytes is %d bytes long", len(plain), n)
+		if sealed.PublicKey != key.Base64() {
+			t.Errorf("PublicKey: got %s, want %s", sealed.PublicKey, key.Base64())
 		}
-		if again, err := Seal(rand.Reader, key, secret.NewValue(plain)); err != nil || again.EncryptedValue == sealed.EncryptedValue {
-			t.Errorf("two boxes of one value are the same, %v", err)
+		if n, want := base64.StdEncoding.DecodedLen(len(sealed.EncryptedValue)), len(plain)+Overhead; n < want {
+			t.Errorf("size of the box: got %d bytes, want at least %d", n, want)
+		}
+		again, err := Seal(rand.Reader, key, secret.NewValue(plain))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again.EncryptedValue == sealed.EncryptedValue {
+			t.Errorf("two boxes of one value: got %.100s twice, want different ones", again.EncryptedValue)
 		}
 	}
 }
 
-func TestSealRefuses(t *testing.T) {
-	if _, err := Seal(rand.Reader, PublicKey{}, secret.NewValue([]byte("x"))); err == nil {
-		t.Error("sealed to no key")
+func TestSealErrors(t *testing.T) {
+	value := secret.NewValue([]byte("x"))
+	if _, err := Seal(rand.Reader, PublicKey{}, value); err == nil {
+		t.Error("zero key: got no error, want one")
 	}
-	if _, err := Seal(io.LimitReader(rand.Reader, 31), parsedKey(t), secret.NewValue([]byte("x"))); !errors.Is(err, io.ErrUnexpectedEOF) {
-		t.Errorf("without enough randomness: %v", err)
+	_, err := Seal(io.LimitReader(rand.Reader, 31), parsedKey(t), value)
+	if !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("31 random bytes: got error %v, want %v", err, io.ErrUnexpectedEOF)
 	}
 }
 
 func TestParsePublicKey(t *testing.T) {
 	public, _ := testKey(t)
 	good := base64.StdEncoding.EncodeToString(public[:])
-	// One that ends in bits that are not zero: strict decoding minds.
+	// Only strict decoding refuses unused bits that are not zero.
 	loose := good[:len(good)-2] + string(good[len(good)-2]+1) + "="
 	if _, err := base64.StdEncoding.DecodeString(loose); err != nil {
-		t.Fatal("the loose key is no loose key")
+		t.Fatalf("lenient decoding of %s: got error %v, want none", loose, err)
 	}
+	const invalidID = "key_id: has characters other than letters, digits, _ and -"
 	for _, test := range []struct{ name, id, key, want string }{
-		{"good", "568250167242549744", good, ""},
-		{"id of letters", "key_A-1", good, ""},
+		{"valid", "568250167242549744", good, ""},
+		{"id with letters", "key_A-1", good, ""},
 		{"no id", "", good, "key_id: empty"},
-		{"id with a space", "5 6", good, "key_id: has characters that no key id has"},
-		{"id with a newline", "56\n", good, "key_id: has characters that no key id has"},
-		{"id without end", strings.Repeat("1", 129), good, "key_id: has characters that no key id has"},
+		{"id with a space", "5 6", good, invalidID},
+		{"id with a newline", "56\n", good, invalidID},
+		{"id of 129 characters", strings.Repeat("1", 129), good, "key_id: longer than 128 characters"},
 		{"no key", "1", "", "public_key: 0 bytes, not 32"},
 		{"31 bytes", "1", encoded(public[:31]), "public_key: 31 bytes, not 32"},
-		// As GitHub's documentation has it in its example.
+		// As in the example of GitHub's documentation.
 		{"33 bytes", "1", encoded(append([]byte{1}, public[:]...)), "public_key: 33 bytes, not 32"},
-		{"no base64", "1", "%%%", "public_key: not base64"},
-		{"base64 of URLs", "1", strings.Repeat("_", 43) + "=", "public_key: not base64"},
+		{"not base64", "1", "%%%", "public_key: not base64"},
+		{"base64url", "1", strings.Repeat("_", 43) + "=", "public_key: not base64"},
 		{"no padding", "1", strings.TrimRight(good, "="), "public_key: not base64"},
-		{"loose bits", "1", loose, "public_key: not base64"},
-		{"a line break inside", "1", good[:20] + "\n" + good[20:], "public_key: not base64"},
-		{"a line break behind", "1", good + "\n", "public_key: not base64"},
+		{"unused bits not zero", "1", loose, "public_key: not base64"},
+		{"line break inside", "1", good[:20] + "\n" + good[20:], "public_key: not base64"},
+		{"line break at the end", "1", good + "\n", "public_key: not base64"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			key, err := ParsePublicKey(test.id, test.key)
 			if errorText(err) != test.want {
 				t.Errorf("got %q, want %q", errorText(err), test.want)
 			}
-			if key.IsZero() != (err != nil) {
-				t.Errorf("a key and an error at once, or neither: %v", err)
+			if got, want := key.IsZero(), err != nil; got != want {
+				t.Errorf("IsZero: got %v, want %v with error %v", got, want, err)
 			}
 		})
 	}
@@ -151,8 +162,8 @@ func errorText(err error) string {
 	return err.Error()
 }
 
-// TestLowOrderPoints has every point on which a key exchange gives zero, in each
-// way to write it: with the top bit, which X25519 passes over, and unreduced.
+// TestLowOrderPoints refuses every point with which a key exchange gives zero, in
+// each encoding: with the top bit, which X25519 ignores, and unreduced.
 //
 // https://cr.yp.to/ecdh.html#validate
 func TestLowOrderPoints(t *testing.T) {
@@ -172,37 +183,41 @@ func TestLowOrderPoints(t *testing.T) {
 			}
 			point[31] |= top
 			key, err := ParsePublicKey("1", encoded(point))
-			if err == nil || !strings.Contains(err.Error(), "low-order") || !key.IsZero() {
-				t.Errorf("%x is taken: %v", point, err)
+			if got := errorText(err); !strings.Contains(got, "low-order") {
+				t.Errorf("%x: got error %q, want it to contain low-order", point, got)
+			}
+			if !key.IsZero() {
+				t.Errorf("%x: got key %s, want the zero key", point, key.Base64())
 			}
 		}
 	}
 	if _, err := ParsePublicKey("1", encoded(curve25519.Basepoint)); err != nil {
-		t.Errorf("the base point is refused: %v", err)
+		t.Errorf("base point: got error %v, want none", err)
 	}
 }
 
 func TestParseSealed(t *testing.T) {
+	const invalidID = "key_id: has characters other than letters, digits, _ and -"
 	sized := func(n int) string { return encoded(make([]byte, n)) }
 	for _, test := range []struct{ name, value, id, want string }{
 		{"smallest", sized(49), "1", ""},
 		{"largest", sized(48<<10 + 48), "1", ""},
-		{"nothing", "", "1", "encrypted_value: 0 bytes; a sealed box has at least 48"},
+		{"empty", "", "1", "encrypted_value: 0 bytes; a sealed box has at least 48"},
 		{"47 bytes", sized(47), "1", "encrypted_value: 47 bytes; a sealed box has at least 48"},
-		{"an empty box", sized(48), "1", "encrypted_value: an empty value was sealed"},
+		{"box of an empty value", sized(48), "1", "encrypted_value: an empty value was sealed"},
 		{"too large", sized(48<<10 + 49), "1", "encrypted_value: holds 49153 bytes of plaintext, GitHub stores at most 49152"},
-		{"no base64", "a plaintext, pasted by mistake", "1", "encrypted_value: not base64"},
-		{"a line break", sized(60)[:40] + "\r\n" + sized(60)[40:], "1", "encrypted_value: not base64"},
+		{"not base64", "a plaintext, pasted by mistake", "1", "encrypted_value: not base64"},
+		{"line break", sized(60)[:40] + "\r\n" + sized(60)[40:], "1", "encrypted_value: not base64"},
 		{"no key id", sized(60), "", "key_id: empty"},
-		{"a key id that forges a line", sized(60), "1\n::error::x", "key_id: has characters that no key id has"},
+		{"key id with a workflow command", sized(60), "1\n::error::x", invalidID},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			sealed, err := ParseSealed(test.value, test.id)
 			if errorText(err) != test.want {
 				t.Errorf("got %q, want %q", errorText(err), test.want)
 			}
-			if err == nil && (sealed.EncryptedValue != test.value || sealed.KeyID != test.id) {
-				t.Errorf("comes back as %+v", sealed)
+			if want := (Sealed{EncryptedValue: test.value, KeyID: test.id}); err == nil && sealed != want {
+				t.Errorf("got %+v, want %+v", sealed, want)
 			}
 		})
 	}
@@ -211,7 +226,7 @@ func TestParseSealed(t *testing.T) {
 // bindings are the programs of testdata, in the order of boxes.json.
 var bindings = []string{"python3-nacl", "libsodium-wrappers", "ruby-rbnacl", "libsodium.so.23 by mono"}
 
-// TestFixedBoxes opens what libsodium sealed; testdata/README.md tells how.
+// TestFixedBoxes opens boxes of libsodium; see testdata/README.md.
 func TestFixedBoxes(t *testing.T) {
 	text, err := os.ReadFile("testdata/boxes.json")
 	if err != nil {
@@ -222,22 +237,22 @@ func TestFixedBoxes(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(boxes) != len(bindings) {
-		t.Errorf("boxes of %d bindings, want %d", len(boxes), len(bindings))
+		t.Errorf("got boxes of %d bindings, want %d", len(boxes), len(bindings))
 	}
 	for _, binding := range bindings {
 		if len(boxes[binding]) != len(plaintexts()) {
-			t.Fatalf("%s: %d boxes, want %d", binding, len(boxes[binding]), len(plaintexts()))
+			t.Fatalf("%s: got %d boxes, want %d", binding, len(boxes[binding]), len(plaintexts()))
 		}
 		for i, plain := range plaintexts() {
 			if got := open(t, boxes[binding][i]); !bytes.Equal(got, plain) {
-				t.Errorf("%s: box %d holds %q, want %q", binding, i, got, plain)
+				t.Errorf("%s: box %d: got %q, want %q", binding, i, got, plain)
 			}
 		}
 	}
 }
 
-// FuzzSeal holds that every value comes back byte for byte, and only to whom it
-// was sealed.
+// FuzzSeal checks that every value opens to the same bytes, and that [ParseSealed]
+// accepts the box if the value is neither empty nor too large.
 func FuzzSeal(f *testing.F) {
 	for _, plain := range plaintexts() {
 		f.Add(plain)
@@ -247,18 +262,18 @@ func FuzzSeal(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !bytes.Equal(open(t, sealed.EncryptedValue), plain) {
-			t.Fatal("other bytes come back")
+		if got := open(t, sealed.EncryptedValue); !bytes.Equal(got, plain) {
+			t.Fatalf("opened: got %.100q, want %.100q", got, plain)
 		}
 		_, err = ParseSealed(sealed.EncryptedValue, sealed.KeyID)
-		if wanted := len(plain) > 0 && len(plain) <= secret.MaxValueBytes; (err == nil) != wanted {
-			t.Fatalf("%d bytes, sealed and read back: %v", len(plain), err)
+		if valid := len(plain) > 0 && len(plain) <= secret.MaxValueBytes; (err == nil) != valid {
+			t.Fatalf("ParseSealed of %d bytes: got error %v, want success: %v", len(plain), err, valid)
 		}
 	})
 }
 
-// FuzzParse holds that what is taken as a key or as a sealed value is one, and
-// that a refusal does not quote it: a plaintext may have been pasted there.
+// FuzzParse checks that only valid keys and sealed values are accepted, and that
+// errors do not quote them: somebody may have pasted a plaintext.
 func FuzzParse(f *testing.F) {
 	public, _ := testKey(f)
 	f.Add("568250167242549744", encoded(public[:]))
@@ -267,26 +282,46 @@ func FuzzParse(f *testing.F) {
 	f.Add("1\n", "AAAA\nAAAA")
 	f.Fuzz(func(t *testing.T, id, text string) {
 		key, err := ParsePublicKey(id, text)
-		if err == nil && (len(key.point) != 32 || lowOrder(key.point[:]) || encoded(key.point[:]) != text || key.ID() != id) {
-			t.Fatalf("%q is taken as a key", text)
-		}
-		if err != nil && len(text) > 12 && strings.Contains(err.Error(), text) {
-			t.Fatalf("%v quotes what was given", err)
+		checkNotQuoted(t, err, text)
+		if err == nil {
+			if lowOrder(key.point[:]) {
+				t.Errorf("the low-order point %q is accepted as a key", text)
+			}
+			if got := encoded(key.point[:]); got != text {
+				t.Errorf("key: got %s, want %q", got, text)
+			}
+			if key.ID() != id {
+				t.Errorf("id of the key: got %q, want %q", key.ID(), id)
+			}
 		}
 		sealed, err := ParseSealed(text, id)
+		checkNotQuoted(t, err, text)
 		if err == nil {
-			raw, decodeErr := base64.StdEncoding.Strict().DecodeString(sealed.EncryptedValue)
-			if decodeErr != nil || len(raw) <= Overhead || strings.ContainsAny(id+text, "\r\n") {
-				t.Fatalf("%q of %q is taken", text, id)
+			raw, err := base64.StdEncoding.Strict().DecodeString(sealed.EncryptedValue)
+			if err != nil {
+				t.Errorf("%q is accepted as a sealed value: %v", text, err)
 			}
-		} else if len(text) > 12 && strings.Contains(err.Error(), text) {
-			t.Fatalf("%v quotes what was given", err)
+			if len(raw) <= Overhead {
+				t.Errorf("size of the accepted box: got %d bytes, want over %d", len(raw), Overhead)
+			}
+			if strings.ContainsAny(id+text, "\r\n") {
+				t.Errorf("key id %q and value %q are accepted with a line break", id, text)
+			}
 		}
 	})
 }
 
-// BenchmarkSeal measures sealing beside its floor: the two scalar
-// multiplications that every sealed box takes.
+// checkNotQuoted checks that an error does not contain the invalid text. A short
+// text may be part of the message by chance.
+func checkNotQuoted(t *testing.T, err error, text string) {
+	t.Helper()
+	if len(text) > 12 && strings.Contains(errorText(err), text) {
+		t.Errorf("got error %v, want one that does not quote %q", err, text)
+	}
+}
+
+// BenchmarkSeal measures sealing, and its lower bound: the two scalar multiplications
+// that every sealed box needs.
 func BenchmarkSeal(b *testing.B) {
 	key := parsedKey(b)
 	for _, size := range []struct {

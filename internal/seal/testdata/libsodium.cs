@@ -1,4 +1,4 @@
-// Seals and opens with libsodium itself, as .NET's bindings do. See README.md here.
+// Seals and opens boxes with libsodium by P/Invoke, as .NET bindings do. See README.md in this folder.
 using System;
 using System.Runtime.InteropServices;
 

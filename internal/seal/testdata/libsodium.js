@@ -1,4 +1,4 @@
-// Seals and opens with libsodium-wrappers. See README.md here.
+// Seals and opens boxes with libsodium-wrappers. See README.md in this folder.
 const sodium = require('libsodium-wrappers')
 const lines = require('fs').readFileSync(0, 'utf8').split('\n').filter(Boolean)
 

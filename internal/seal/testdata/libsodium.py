@@ -1,4 +1,4 @@
-"""Seals and opens with python3-nacl. See README.md here."""
+"""Seals and opens boxes with PyNaCl. See README.md in this folder."""
 import base64
 import sys
 

@@ -1,4 +1,4 @@
-# Seals and opens with rbnacl. See README.md here.
+# Seals and opens boxes with rbnacl. See README.md in this folder.
 require 'base64'
 require 'rbnacl'
 
