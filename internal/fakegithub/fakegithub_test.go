@@ -429,7 +429,8 @@ func TestTokens(t *testing.T) {
 		{"classic", Token{Kind: "classic", Scopes: adminOrg}, write, 201, ""},
 		{"classic without the scope", Token{Kind: "classic", Scopes: []string{"repo"}}, key, 403, "Must have admin rights"},
 		{
-			"classic of a user who is not an owner", Token{Kind: "classic", Scopes: adminOrg, NotOwner: true},
+			"classic of a user who is not an owner",
+			Token{Kind: "classic", Scopes: adminOrg, NotOwner: true},
 			write, 403, "You must be an org admin",
 		},
 		{"fine-grained", Token{Kind: "fine-grained", Permissions: grant("write")}, write, 201, ""},
@@ -443,7 +444,8 @@ func TestTokens(t *testing.T) {
 		{"expired", Token{Kind: "classic", Scopes: adminOrg, ExpiresAt: in(-time.Hour)}, key, 401, "Bad credentials"},
 		{"not replicated yet", Token{Kind: "app", Permissions: grant("write"), ValidFrom: in(time.Hour)}, key, 401, "Bad credentials"},
 		{
-			"not authorized for single sign-on", Token{Kind: "classic", Scopes: adminOrg, SSO: "https://github.test/sso"},
+			"not authorized for single sign-on",
+			Token{Kind: "classic", Scopes: adminOrg, SSO: "https://github.test/sso"},
 			key, 403, "SAML",
 		},
 		{"of another organization", Token{Kind: "fine-grained", Outside: true, Permissions: grant("write")}, key, 404, "Not Found"},

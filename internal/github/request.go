@@ -105,7 +105,7 @@ func (c *Client) attempt(ctx context.Context, state *retryState, body any, echoe
 		if failed.err.RequestID == "" {
 			failed.err.RequestID = resp.requestID
 		}
-		state.finish(failed.err)
+		failed.err = state.finish(failed.err)
 	}
 	return resp, failed, sent
 }

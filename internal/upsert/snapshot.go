@@ -2,6 +2,7 @@ package upsert
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -66,9 +67,9 @@ type snapshotCache struct {
 	store  secret.Store
 	// writesPerMinute is how many writes one list can serve.
 	writesPerMinute int
+	pending         atomic.Int64 // items that are not written yet
 
 	lock       lock
-	pending    int // items that are not written yet
 	byName     map[secret.Name]snapshot
 	listedAt   time.Time // when the whole list was read; zero if it was not
 	incomplete bool      // the list has more pages than items, or lacks secrets
@@ -94,13 +95,6 @@ func newSnapshotCache(github GitHub, store secret.Store, writesPerMinute int) *s
 		github: github, store: store, writesPerMinute: writesPerMinute, lock: newLock(),
 		byName: map[secret.Name]snapshot{}, lists: map[secret.Name]repositoryList{},
 	}
-}
-
-// markDone counts an item as written.
-func (c *snapshotCache) markDone() {
-	_ = c.lock.acquire(context.Background())
-	defer c.lock.release()
-	c.pending--
 }
 
 // get returns an existing secret with its list of repositories, and when the
@@ -173,7 +167,7 @@ func (c *snapshotCache) cachedOrListed(ctx context.Context, name secret.Name) (_
 	if found, ok := c.cached(name); ok {
 		return found, true, nil
 	}
-	soon := min(c.pending, c.writesPerMinute)
+	soon := min(int(c.pending.Load()), c.writesPerMinute)
 	if soon < 2 || c.incomplete {
 		return snapshot{}, false, nil
 	}

@@ -114,7 +114,7 @@ func (j Job) Run(ctx context.Context) []secret.Result {
 			e.keys[item.Store] = &publicKeyCache{github: j.GitHub, store: item.Store, lock: newLock()}
 			e.snapshots[item.Store] = newSnapshotCache(j.GitHub, item.Store, j.WritesPerMinute)
 		}
-		e.snapshots[item.Store].pending++
+		e.snapshots[item.Store].pending.Add(1)
 	}
 	resolveErr := e.prefetch(ctx, budgets)
 	sealErrs := e.sealAll()
@@ -135,7 +135,7 @@ func (j Job) Run(ctx context.Context) []secret.Result {
 		case err != nil:
 			e.finish(i, func(r *secret.Result) { r.Err = err })
 		default:
-			group.Go(func() error {
+			group.Go(func() error { //nolint:contextcheck // the context is ctx with the item's retry budget
 				e.store(budgets[i], i)
 				return nil
 			})
@@ -172,7 +172,7 @@ func (e *executor) prefetch(ctx context.Context, budgets []context.Context) (res
 			})
 		}
 		if needsExisting {
-			group.Go(func() error {
+			group.Go(func() error { //nolint:contextcheck // as above
 				i := slices.IndexFunc(e.Items, func(it Item) bool { return it.Store == store && it.Stored == nil })
 				// The result stays in the cache; an error comes up again with the item.
 				_, _, _ = e.snapshots[store].get(budgets[i], e.Items[i].Name)
@@ -247,7 +247,7 @@ func (e *executor) store(ctx context.Context, i int) {
 		plan, op, err = e.dryRun(ctx, i)
 	default:
 		plan, op, err = e.write(ctx, i)
-		e.snapshots[e.Items[i].Store].markDone()
+		e.snapshots[e.Items[i].Store].pending.Add(-1)
 	}
 	e.finish(i, func(r *secret.Result) {
 		r.Operation, r.Change, r.Err = op, plan.change, err

@@ -410,8 +410,10 @@ func (f finder) Repositories(context.Context) ([]secret.Repository, error) { ret
 
 func TestResolve(t *testing.T) {
 	org := finder{
-		{ID: 1, FullName: "acme/web"}, {ID: 2, FullName: "acme/Api"},
-		{ID: 3, FullName: "acme/svc-one"}, {ID: 4, FullName: "acme/svc-two"},
+		{ID: 1, FullName: "acme/web"},
+		{ID: 2, FullName: "acme/Api"},
+		{ID: 3, FullName: "acme/svc-one"},
+		{ID: 4, FullName: "acme/svc-two"},
 	}
 	patterns := func(texts ...string) (list []secret.Pattern) {
 		for _, text := range texts {
@@ -432,31 +434,42 @@ func TestResolve(t *testing.T) {
 		{
 			"a name and a pattern that matches it",
 			secret.Selection{Names: []string{"svc-two"}, Patterns: patterns("svc-*")},
-			[]int64{4, 3}, "", "",
+			[]int64{4, 3},
+			"", "",
 		},
 		{
-			"all but some", secret.Selection{Patterns: patterns("*"), Excluded: patterns("!svc-*")},
-			[]int64{1, 2}, "", "",
+			"all but some",
+			secret.Selection{Patterns: patterns("*"), Excluded: patterns("!svc-*")},
+			[]int64{1, 2},
+			"", "",
 		},
 		{
-			"an id that is excluded by name", secret.Selection{IDs: []int64{1, 2}, Excluded: patterns("!api")},
-			[]int64{1}, "", "",
+			"an id that is excluded by name",
+			secret.Selection{IDs: []int64{1, 2}, Excluded: patterns("!api")},
+			[]int64{1},
+			"", "",
 		},
 		{
-			"an id that is excluded by pattern", secret.Selection{IDs: []int64{1, 3}, Excluded: patterns("!svc-*")},
-			[]int64{1}, "", "",
+			"an id that is excluded by pattern",
+			secret.Selection{IDs: []int64{1, 3}, Excluded: patterns("!svc-*")},
+			[]int64{1},
+			"", "",
 		},
 		{
-			"an exclusion without a match", secret.Selection{Names: []string{"web"}, Excluded: patterns("!nosuch")},
-			[]int64{1}, "!nosuch matches no repository", "",
+			"an exclusion without a match",
+			secret.Selection{Names: []string{"web"}, Excluded: patterns("!nosuch")},
+			[]int64{1},
+			"!nosuch matches no repository", "",
 		},
 		{"a name that is missing", secret.Selection{Names: []string{"web", "typo", "other"}}, nil, "", "typo"},
 		{
-			"a pattern without a match", secret.Selection{Patterns: patterns("svc-*", "no-*")},
+			"a pattern without a match",
+			secret.Selection{Patterns: patterns("svc-*", "no-*")},
 			nil, "", "no-* matches none of the 4 repositories",
 		},
 		{
-			"everything is excluded", secret.Selection{Names: []string{"web"}, Excluded: patterns("!web")},
+			"everything is excluded",
+			secret.Selection{Names: []string{"web"}, Excluded: patterns("!web")},
 			nil, "", "the exclusions remove every selected repository",
 		},
 	} {
