@@ -8,13 +8,13 @@ import (
 )
 
 // access replaces the lists of selected repositories, without the values.
-func (r *session) access(ctx context.Context) []secret.Result {
-	c := r.config
+func (s *session) access(ctx context.Context) []secret.Result {
+	c := s.config
 	var items []upsert.Item
 	for _, name := range c.Names {
 		for _, store := range c.Stores {
 			items = append(items, upsert.Item{Store: store, Name: name})
 		}
 	}
-	return r.upsert(ctx, upsert.Job{Items: items, ListOnly: true})
+	return s.upsert(ctx, upsert.Job{Items: items, ListOnly: true})
 }

@@ -1,21 +1,20 @@
-// Package action is the whole program behind an environment that is handed in,
-// so that tests and the demo run it in-process.
+// Package action is the whole program. Its environment is passed in, so that
+// tests and the demo run it in-process.
 //
-// It decides which stations a mode visits, and the exit code: 0 only where all
-// that was asked for has been done. A file for each mode says what the mode does.
+// It decides what a mode does, in a file for each, and the exit code: 0 only if
+// all that was asked for has been done and reported.
 package action
 
 import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
-	"math"
 	mathrand "math/rand/v2"
 	"net"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/sethvargo/go-githubactions"
@@ -26,8 +25,8 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// Version stands here and nowhere else: the runner gives an image that it builds
-// no build arguments, and the action it downloads has no .git.
+// Version is a constant because neither build arguments nor .git are available
+// when the runner builds the image.
 const Version = "v0.1.0"
 
 // Env is the world around a run.
@@ -36,7 +35,7 @@ type Env struct {
 	Stdout io.Writer
 	Open   func(string) (fs.File, error)
 	Rand   io.Reader
-	// Jitter returns numbers in [0, 1) that spread the waits between tries.
+	// Jitter returns numbers in [0, 1) that spread the waits between attempts.
 	Jitter func() float64
 	// Dial is nil for the system's network.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -47,7 +46,7 @@ func System() Env {
 	return Env{Getenv: os.Getenv, Stdout: os.Stdout, Open: open, Rand: rand.Reader, Jitter: mathrand.Float64}
 }
 
-// open does not wait for the writer of a pipe, which may never come.
+// open refuses pipes: opening one blocks until it has a writer.
 func open(name string) (fs.File, error) {
 	info, err := os.Stat(name)
 	if err != nil {
@@ -59,141 +58,86 @@ func open(name string) (fs.File, error) {
 	return os.Open(name)
 }
 
-// session is one session under way.
+// session is one run of the action.
 type session struct {
 	Env
 	config input.Config
 	report *report.Reporter
-	github *github.Client
+	github *github.Client // nil if no request is needed
 	start  time.Time
 }
 
-// Main runs the action and returns the exit code. It ends soon after ctx does,
-// with outputs written.
+// Main runs the action and returns the exit code. After ctx is done it returns
+// within seconds, with all outputs written.
 func Main(ctx context.Context, env Env) int {
-	// Anything that panics would print its arguments to stderr, past the masks.
-	result := input.Read(input.Source{
+	in := input.Read(input.Source{
 		Getenv: env.Getenv, Open: env.Open,
 		GetInput: githubactions.New(githubactions.WithGetenv(env.Getenv)).GetInput,
 	})
-	delimiter := make([]byte, 16)
-	_, randErr := io.ReadFull(env.Rand, delimiter)
-	r := &session{Env: env, config: result.Config, start: time.Now()}
-	r.report = report.New(report.Options{
-		Stdout: env.Stdout, Getenv: env.Getenv, Masks: &result.Masks,
-		Delimiter: fmt.Sprintf("set_org_secret_%x", delimiter),
-	})
-	r.report.PrintMasks()
-	if randErr != nil {
-		r.report.Failure("no random numbers: " + randErr.Error())
+	s := &session{Env: env, config: in.Config, start: time.Now()}
+	s.report = report.New(report.Options{Stdout: env.Stdout, Getenv: env.Getenv, Masks: &in.Masks, Rand: env.Rand})
+	s.report.PrintMasks()
+	for _, text := range in.Warnings {
+		s.report.Warn(text)
+	}
+	if len(in.Problems) > 0 {
+		var problems []string
+		for _, problem := range in.Problems {
+			problems = append(problems, problem.Error())
+		}
+		s.report.RefuseInputs(s.config.Mode, problems)
 		return 1
 	}
-	for _, text := range result.Warnings {
-		r.report.Warn(text)
+	if err := s.report.CheckFiles(); err != nil {
+		s.report.Refuse(s.config.Mode, err.Error(), "No request was sent, because results could not be saved.")
+		return 1
 	}
-	if len(result.Problems) > 0 {
-		return r.refuse(faults(result.Problems)...)
-	}
-	if err := r.report.CheckFiles(); err != nil {
-		return r.refuse(err.Error(), "The runner sets these files; nothing was sent to GitHub, since sealed values could not be handed on.")
-	}
-	return r.main(ctx)
+	return s.run(ctx)
 }
 
-// faults tells all that is wrong with the input at once.
-func faults(list []input.Problem) []string {
-	needs := "inputs need"
-	if len(list) == 1 {
-		needs = "input needs"
-	}
-	lines := []string{fmt.Sprintf("%d %s attention; nothing was sent to GitHub", len(list), needs)}
-	for _, fault := range list {
-		lines = append(lines, fault.Error())
-	}
-	return lines
-}
-
-// refuse ends a run before any request.
-func (r *session) refuse(lines ...string) int {
-	r.report.Failure(lines[0], lines[1:]...)
-	told := lines
-	if len(lines) > 1 {
-		told = lines[1:] // the heading says the first
-	}
-	r.report.Finish(report.Run{Mode: string(r.config.Mode), Refused: told})
-	return 1
-}
-
-func (r *session) main(ctx context.Context) int {
-	c := r.config
-	where := " · offline"
-	if r.needsGitHub() {
-		where = fmt.Sprintf(" · %s at %s", c.Org, c.APIURL.Host)
+func (s *session) run(ctx context.Context) int {
+	c := s.config
+	host := ""
+	if s.needsGitHub() {
+		host = c.APIURL.Host
 		var err error
-		r.github, err = github.New(github.Options{
+		s.github, err = github.New(github.Options{
 			Org: c.Org, BaseURL: c.APIURL, Token: c.Token, UserAgent: "set-org-secret/" + Version,
 			Writes:  c.Mode.Writes(),
-			Timeout: c.Timeout, Jitter: r.Jitter, Log: r.report.Line,
-			Network: github.Network{Getenv: r.Getenv, CACertificates: c.CACertificates, Dial: r.Dial},
+			Timeout: c.Timeout, Jitter: s.Jitter, Log: s.report.Line,
+			Network: github.Network{Getenv: s.Getenv, CACertificates: c.CACertificates, Dial: s.Dial},
 		})
 		if err != nil {
-			return r.refuse(err.Error())
+			s.report.Refuse(c.Mode, err.Error())
+			return 1
 		}
-		defer r.github.Close()
+		defer s.github.Close()
 	}
-	note := ""
-	if c.DryRun {
-		note = " · dry run, nothing is written"
-	}
-	r.report.Line(fmt.Sprintf("set-org-secret %s%s · mode %s%s", Version, where, c.Mode, note))
+	s.report.Header(Version, c.Mode, c.Org, host, c.DryRun)
 
-	var outcomes []secret.Result
+	end := report.Run{Mode: c.Mode, Org: c.Org, MaxAge: c.MaxAge, DryRun: c.DryRun}
 	switch c.Mode {
 	case secret.ModeSet:
-		outcomes = r.set(ctx)
+		end.Results = s.set(ctx)
 	case secret.ModeSeal:
-		outcomes = r.seal(ctx)
+		end.Results = s.seal(ctx)
 	case secret.ModeCheck:
-		outcomes = r.check(ctx)
+		end.Results = s.check(ctx)
 	case secret.ModeAccess:
-		outcomes = r.access(ctx)
+		end.Results = s.access(ctx)
 	}
-	end := report.Run{
-		Mode: string(c.Mode), Org: c.Org, Outcomes: outcomes,
-		MaxAge: c.MaxAge, Took: time.Since(r.start), DryRun: c.DryRun,
+	end.Took = time.Since(s.start)
+	if s.github != nil {
+		end.APIURL, end.Requests = c.APIURL.String(), s.github.Requests()
+		s.report.WarnExpiry(s.github.TokenExpires(), s.github.Now())
 	}
-	if r.github != nil {
-		end.APIURL, end.Requests = c.APIURL.String(), r.github.Requests()
-		r.warnExpiry()
-	}
-	if !r.report.Finish(end) {
+	if s.report.Finish(end) != nil || slices.ContainsFunc(end.Results, secret.Result.Failed) {
 		return 1
 	}
 	return 0
 }
 
-// needsGitHub is false only where mode seal was given the key.
-func (r *session) needsGitHub() bool {
-	return r.config.Mode != secret.ModeSeal || r.config.PublicKey.IsZero()
-}
-
-// warnExpiry tells of a personal token that is about to expire, so that a
-// schedule does not die by surprise. An App's token lives an hour by nature, and
-// GitHub tells no date for it.
-func (r *session) warnExpiry() {
-	const soon = 7 * 24 * time.Hour
-	at := r.github.TokenExpires()
-	if left := at.Sub(r.github.Now()); !at.IsZero() && left < soon {
-		days := int(math.Ceil(left.Hours() / 24))
-		r.report.Warn(fmt.Sprintf("the token expires on %s, in %d days or less: make a new one before this schedule fails", at.UTC().Format("2 January 2006, 15:04 UTC"), max(days, 1)))
-	}
-}
-
-// width is that of the longest name, for columns.
-func width[T any](items []T, name func(T) secret.Name) int {
-	longest := 0
-	for _, item := range items {
-		longest = max(longest, len(name(item)))
-	}
-	return longest
+// needsGitHub is false only if mode seal was given the key.
+func (s *session) needsGitHub() bool {
+	return s.config.Mode != secret.ModeSeal || s.config.PublicKey.IsZero()
 }

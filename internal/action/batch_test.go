@@ -13,11 +13,10 @@ import (
 	"time"
 
 	"set-org-secret/internal/fakegithub"
-	"set-org-secret/internal/fakerunner"
 	"set-org-secret/internal/memnet"
 )
 
-// batch is n secrets of size bytes each, as a JSON object.
+// batch returns n secrets of size bytes each, as a JSON object and as a map.
 func batch(t testing.TB, n, size int) (text string, values map[string]string) {
 	t.Helper()
 	values = map[string]string{}
@@ -32,7 +31,7 @@ func batch(t testing.TB, n, size int) (text string, values map[string]string) {
 	return string(b), values
 }
 
-// runBatch stores a batch in simulated time.
+// runBatch runs a batch from a file in simulated time.
 func runBatch(t *testing.T, server *fakegithub.Server, text string, with map[string]string) result {
 	t.Helper()
 	dir := t.TempDir()
@@ -44,170 +43,160 @@ func runBatch(t *testing.T, server *fakegithub.Server, text string, with map[str
 	return stepRun{with: all, dir: dir}.simulate(t, server)
 }
 
-// TestThousandSecrets stores 1,000 secrets of 1 KB against a fake that refuses
-// the 81st write of any 60 seconds, in simulated time.
+// wantStored checks that GitHub has exactly these values.
+func wantStored(t *testing.T, server *fakegithub.Server, values map[string]string) {
+	t.Helper()
+	stored := server.Secrets()
+	wantEqual(t, "secrets stored", len(stored), len(values))
+	for _, s := range stored {
+		if s.Value != values[s.Name] {
+			t.Fatalf("%s: got %q, want %q", s.Name, s.Value, values[s.Name])
+		}
+	}
+}
+
+// TestThousandSecrets stores 1,000 secrets of 1 KB on a fake that refuses the
+// 81st write of any 60 seconds.
 func TestThousandSecrets(t *testing.T) {
 	text, values := batch(t, 1000, 1000)
 	server := newGitHub(t, fakegithub.World{MaxWritesPerMinute: 80})
 	r := runBatch(t, server, text, map[string]string{"visibility": "private"})
-	if r.code != 0 {
-		t.Fatalf("exit code %d:\n%s", r.code, r.stdout[max(0, len(r.stdout)-2000):])
-	}
+	r.wantCode(t, 0)
 	t.Run("stored", func(t *testing.T) {
-		stored := server.Secrets()
-		if len(stored) != len(values) {
-			t.Fatalf("%d secrets are stored", len(stored))
-		}
-		for _, s := range stored {
-			if s.Value != values[s.Name] {
-				t.Fatalf("%s holds other bytes", s.Name)
-			}
-		}
-		journal := server.Requests()
-		if len(journal) != 1+len(values) {
-			t.Errorf("%d requests, want one key fetch and %d writes", len(journal), len(values))
-		}
-		for _, request := range journal {
+		wantStored(t, server, values)
+		requests := server.Requests()
+		wantEqual(t, "requests: one for the key, and one write each", len(requests), 1+len(values))
+		for _, request := range requests {
 			if request.Status > 204 {
-				t.Fatalf("%s %s: %d", request.Method, request.Path, request.Status)
+				t.Fatalf("%s %s: got status %d, want at most 204", request.Method, request.Path, request.Status)
 			}
 		}
-		if n := server.MaxConcurrentWrites(); n > 4 {
-			t.Errorf("%d writes at once", n)
-		}
+		wantAtMost(t, "concurrent writes", server.MaxConcurrentWrites(), 4)
 		// 1,000 writes at 80 a minute: twelve full minutes, and the 40 of the last.
-		if r.took < 12*time.Minute || r.took > 12*time.Minute+5*time.Second {
-			t.Errorf("took %v", r.took)
+		const least = 12 * time.Minute
+		if r.took < least {
+			t.Errorf("took %v, want at least %v", r.took, least)
 		}
+		wantAtMost(t, "took", r.took, least+5*time.Second)
 	})
-	t.Run("told", func(t *testing.T) {
-		counts, waits := 0, 0
+	t.Run("logged", func(t *testing.T) {
+		progress, waits := 0, 0
 		for _, line := range r.log().Lines {
-			if strings.Contains(line, "of 1,000 done, pace 80 a minute, about ") {
-				counts++
+			if strings.Contains(line, "of 1,000 stored, 80 a minute, about ") {
+				progress++
 			}
 			if line == "rate limiter: 80 writes sent in the last minute; next write in 1m0s" {
 				waits++
 			}
 		}
-		// Nothing may look as if it hung: each of the twelve waits is told, once.
-		if waits != 12 {
-			t.Errorf("%d lines about waiting for the pace", waits)
-		}
-		if counts < 10 || counts > 60 {
-			t.Errorf("%d lines of progress in 12 minutes", counts)
+		wantEqual(t, "lines about the write rate limit, one for each of the twelve waits", waits, 12)
+		if progress < 10 || progress > 60 {
+			t.Errorf("%d lines of progress in 12 minutes, want 10 to 60", progress)
 		}
 		rows := r.rows(t)
-		if len(rows) != 1000 || rows[0]["secret_name"] != "ROTATED_0001" || rows[999]["secret_name"] != "ROTATED_1000" {
-			t.Errorf("%d rows, in another order than the input's", len(rows))
-		}
-		if _, err := fakerunner.New().Summary(r.summary); err != nil {
-			t.Errorf("the summary has %d bytes: %v", len(r.summary), err)
-		}
+		wantEqual(t, "rows", len(rows), 1000)
+		wantEqual[any](t, "the first row", rows[0]["secret_name"], "ROTATED_0001")
+		wantEqual[any](t, "the last row", rows[len(rows)-1]["secret_name"], "ROTATED_1000")
+		r.wantWithinLimits(t)
 	})
 }
 
-// TestSixtySecrets holds how much is done side by side: 60 secrets at 40 ms a
-// reply take one key fetch and 15 rounds of four writes.
-func TestSixtySecrets(t *testing.T) {
+// TestConcurrentWrites checks that 60 secrets at 40 ms a response take little
+// longer than one key fetch and 15 rounds of four writes.
+func TestConcurrentWrites(t *testing.T) {
 	text, _ := batch(t, 60, 64)
 	server := newGitHub(t, fakegithub.World{
-		MaxWritesPerMinute: 80, Faults: []fakegithub.Fault{{Times: -1, Delay: fakegithub.Duration(40 * time.Millisecond)}},
+		MaxWritesPerMinute: 80,
+		Faults:             []fakegithub.Fault{{Times: -1, Delay: fakegithub.Duration(40 * time.Millisecond)}},
 	})
 	r := runBatch(t, server, text, map[string]string{"visibility": "private"})
 	const ideal = 16 * 40 * time.Millisecond
-	if r.dials > 4 {
-		t.Errorf("%d connections for four writes at once", r.dials)
-	}
-	if r.code != 0 || len(server.Requests()) != 61 || r.took > ideal*3/2 {
-		t.Errorf("exit code %d, %d requests, %v; ideal is %v", r.code, len(server.Requests()), r.took, ideal)
-	}
+	r.wantCode(t, 0)
+	wantAtMost(t, "connections for four concurrent writes", r.dials, 4)
+	wantEqual(t, "requests", len(server.Requests()), 61)
+	wantAtMost(t, "took", r.took, ideal*3/2)
 }
 
-// TestHugeFailure has 1,000 rows that all fail, each with a sealed value: the
-// outputs and the summary stay within GitHub's limits, rows keep their sealed
-// value in input order as long as they fit, and the rest are named.
+// TestHugeFailure has 1,000 rows that all fail, each with a sealed value. The
+// outputs and the summary stay within GitHub's limits, rows have their sealed
+// value in input order as long as it fits, and the others are named.
 func TestHugeFailure(t *testing.T) {
 	text, _ := batch(t, 1000, 1000)
 	server := newGitHub(t, fakegithub.World{Faults: []fakegithub.Fault{{Method: "PUT", Status: 403, Times: -1}}})
 	r := runBatch(t, server, text, map[string]string{"visibility": "private"})
-	if r.code != 1 {
-		t.Errorf("exit code %d", r.code)
-	}
-	if n := fakerunner.SizeOutputs(r.outputs); n > fakerunner.OutputSize {
-		t.Errorf("outputs of %d units", n)
-	}
-	if _, err := fakerunner.New().Summary(r.summary); err != nil {
-		t.Errorf("the summary has %d bytes: %v", len(r.summary), err)
-	}
-	kept := 0
+	r.wantCode(t, 1)
+	r.wantWithinLimits(t)
+	inOutputs := 0
 	rows := r.rows(t)
+	wantEqual(t, "rows", len(rows), 1000)
 	for i, row := range rows {
-		if row["encrypted_value"] != nil {
-			if kept++; kept != i+1 {
-				t.Fatalf("row %d is kept, and one before it is not", i+1)
-			}
-		}
-	}
-	if len(rows) != 1000 || kept < 200 || kept == 1000 {
-		t.Fatalf("%d of %d rows keep their value", kept, len(rows))
-	}
-	log := strings.Join(r.log().Lines, "\n")
-	lost := 0
-	for i, row := range rows {
-		name := row["secret_name"].(string)
-		inSummary := strings.Contains(r.summary, "/secrets/"+name+" --input")
-		if i < kept {
+		if row["encrypted_value"] == nil {
 			continue
 		}
-		where := "in the job summary alone"
-		if !inSummary {
-			where = "nowhere"
+		if inOutputs++; inOutputs != i+1 {
+			t.Fatalf("row %d has its value, and one before it does not", i+1)
+		}
+	}
+	if inOutputs < 200 || inOutputs == 1000 {
+		t.Fatalf("%d of %d rows have their value, want 200 or more but not all", inOutputs, len(rows))
+	}
+	lost := 0
+	for _, row := range rows[inOutputs:] {
+		name := row["secret_name"].(string)
+		want := name + " in actions: sealed value is only in the job summary"
+		if !strings.Contains(r.summary, "/secrets/"+name+" --input") {
+			want = name + " in actions: sealed value was not saved anywhere"
 			lost++
 		}
-		if want := name + " in actions: its sealed value is kept " + where; !strings.Contains(log, want) {
-			t.Fatalf("the log does not say %q", want)
+		if !strings.Contains(r.stdout, want) {
+			t.Fatalf("the log lacks %q", want)
 		}
 	}
-	// What fits is kept: the outputs take what they can, and the summary the rest
-	// before what the outputs have already.
-	if lost == 0 || lost > 300 || !strings.Contains(log, fmt.Sprintf("The job summary has no room for %d of them either", lost)) {
-		t.Errorf("%d sealed values are kept nowhere", lost)
+	// The summary has what the outputs lack before what they have already.
+	if lost == 0 || lost > 300 {
+		t.Errorf("%d sealed values are not saved anywhere, want 1 to 300", lost)
 	}
-	// One refusal, told once for each place where sealed values are, beside what
-	// does not fit.
-	if n := len(r.log().Annotations); n != 4 {
-		t.Errorf("%d annotations", n)
+	wantContains(t, "the log", r.logText(), fmt.Sprintf("The job summary has no room for %d of them.", lost))
+	// One refusal for each place where sealed values are, and what does not fit.
+	wantEqual(t, "annotations", len(r.log().Annotations), 4)
+	wantContains(t, "the summary", r.summary, "more entries omitted (summary size limit)")
+	if got := strings.Count(r.summary, "Store manually"); got < 100 {
+		t.Errorf("the summary has %d commands, want 100 or more", got)
 	}
-	if !strings.Contains(r.summary, "would not fit here") || strings.Count(r.summary, "Finish by hand") < 100 {
-		t.Errorf("the summary has %d commands, and does not say what it lacks", strings.Count(r.summary, "Finish by hand"))
-	}
-	if strings.Count(r.summary, "| `ROTATED_") != 1000 {
-		t.Error("the table of the summary is cut")
-	}
+	wantEqual(t, "rows of the summary's table", strings.Count(r.summary, "| `ROTATED_"), 1000)
 }
 
-// TestTwoHundredRows has a table that stays readable: folded, whole, and with
-// what failed before it.
+// TestTwoHundredRows checks that a long table is folded, complete, and comes
+// after the failures.
 func TestTwoHundredRows(t *testing.T) {
 	text, _ := batch(t, 100, 64)
-	server := newGitHub(t, fakegithub.World{Faults: []fakegithub.Fault{{Method: "PUT", Path: "/dependabot/secrets/ROTATED_0050", Status: 422, Times: -1}}})
+	server := newGitHub(t, fakegithub.World{
+		Faults: []fakegithub.Fault{{Method: "PUT", Path: "/dependabot/secrets/ROTATED_0050", Status: 422, Times: -1}},
+	})
 	r := runBatch(t, server, text, map[string]string{"visibility": "private", "stores": "actions, dependabot"})
-	if r.code != 1 || r.outputs["operation"] != "failed" {
-		t.Errorf("exit code %d, operation %s", r.code, r.outputs["operation"])
+	r.wantCode(t, 1)
+	wantEqual(t, "operation", r.outputs["operation"], "failed")
+	rest := r.summary
+	for _, want := range []string{
+		"### 100 organization secrets stored in 2 stores, 1 failed in acme",
+		"**ROTATED\\_0050 in dependabot: failed**",
+		"<details><summary>All 200 rows</summary>",
+		"| `ROTATED_0001` | actions |",
+	} {
+		_, after, ok := strings.Cut(rest, want)
+		if !ok {
+			t.Fatalf("the summary lacks %q, or has it too early:\n%.2000s", want, r.summary)
+		}
+		rest = after
 	}
-	heading, failure, fold, row := strings.Index(r.summary, "### 100 organization secrets stored in 2 stores, 1 failed in acme"),
-		strings.Index(r.summary, "**ROTATED\\_0050 in dependabot: failed**"), strings.Index(r.summary, "<details><summary>All 200 rows</summary>"), strings.Index(r.summary, "| `ROTATED_0001` | actions |")
-	if heading != 0 || failure < heading || fold < failure || row < fold {
-		t.Errorf("heading at %d, failure at %d, fold at %d, first row at %d:\n%.2000s", heading, failure, fold, row, r.summary)
+	if !strings.HasPrefix(r.summary, "### ") {
+		t.Errorf("the summary begins with %.20q, want a heading", r.summary)
 	}
-	if n := strings.Count(r.summary, "\n| `"); n != 200 {
-		t.Errorf("%d rows", n)
-	}
+	wantEqual(t, "rows of the summary's table", strings.Count(r.summary, "\n| `"), 200)
 }
 
-// TestCheckThousand looks at every secret of a full store: one page, then the
-// others side by side, beside one key.
+// TestCheckThousand checks every secret of a store of 1,000: the first page, then
+// the others concurrently.
 func TestCheckThousand(t *testing.T) {
 	var server *fakegithub.Server
 	var r result
@@ -218,54 +207,43 @@ func TestCheckThousand(t *testing.T) {
 		})
 		network := memnet.Serve(server)
 		defer network.Close()
-		time.Sleep(2 * time.Second) // the secrets were made before
-		r = stepRun{with: map[string]string{"mode": "check", "secret_name": "*", "max_age": "1s"}, dir: t.TempDir(), dial: network.Dial}.run(t.Context(), t)
+		time.Sleep(2 * time.Second) // so that the secrets are older than max_age
+		with := map[string]string{"mode": "check", "secret_name": "*", "max_age": "1s"}
+		r = stepRun{with: with, dir: t.TempDir(), dial: network.Dial}.run(t.Context(), t)
 	})
-	if r.code != 0 || r.outputs["due"] != "true" || r.outputs["exists"] != "true" || len(r.rows(t)) != 1000 {
-		t.Fatalf("exit code %d, due %s, %d rows", r.code, r.outputs["due"], len(r.rows(t)))
-	}
-	if n := len(server.Requests()); n != 11 {
-		t.Errorf("%d requests, want 10 pages and a key:\n%s", n, server.RequestLog())
-	}
-	if r.took > 4*40*time.Millisecond {
-		t.Errorf("took %v: pages are not fetched side by side", r.took)
-	}
+	r.wantCode(t, 0)
+	wantEqual(t, "due", r.outputs["due"], "true")
+	wantEqual(t, "exists", r.outputs["exists"], "true")
+	wantEqual(t, "rows", len(r.rows(t)), 1000)
+	wantEqual(t, "requests: 10 pages and a key", len(server.Requests()), 11)
+	wantAtMost(t, "took", r.took, 4*40*time.Millisecond)
 	annotations := r.log().Annotations
-	if len(annotations) != 10 || annotations[9].Message != "and 991 more secrets are due; the job summary has all of them" {
-		t.Errorf("%d annotations, the last %q", len(annotations), annotations[len(annotations)-1].Message)
-	}
-	if _, err := fakerunner.New().Summary(r.summary); err != nil || strings.Count(r.summary, "| `S") != 1000 {
-		t.Errorf("the summary has %d rows: %v", strings.Count(r.summary, "| `S"), err)
-	}
+	wantEqual(t, "annotations", len(annotations), 10)
+	wantEqual(t, "the last annotation", annotations[len(annotations)-1].Message,
+		"991 more secrets are due; see the job summary")
+	wantEqual(t, "rows of the summary's table", strings.Count(r.summary, "| `S"), 1000)
 	chart, _, _ := strings.Cut(r.summary, "y-axis")
-	if n := strings.Count(chart, `"S`); n != 30 {
-		t.Errorf("%d bars in the chart", n)
-	}
-	if n := fakerunner.SizeOutputs(r.outputs); n > fakerunner.OutputSize {
-		t.Errorf("outputs of %d units", n)
-	}
+	wantEqual(t, "bars of the chart", strings.Count(chart, `"S`), 30)
+	r.wantWithinLimits(t)
 }
 
-// TestSealTooMany fails where the outputs have no room for what was sealed, and
-// names it: nothing else would carry those values on.
+// TestSealTooMany checks that a run fails if not all sealed values fit in the
+// outputs, and names those that do not: they are saved nowhere else.
 func TestSealTooMany(t *testing.T) {
 	text, _ := batch(t, 400, 1000)
-	server := newGitHub(t, fakegithub.World{})
-	r := runBatch(t, server, text, map[string]string{"mode": "seal"})
-	kept := strings.Count(r.outputs["results"], `"encrypted_value"`)
-	if r.code != 1 || kept < 200 || kept == 400 {
-		t.Fatalf("exit code %d, %d values kept", r.code, kept)
+	r := runBatch(t, newGitHub(t, fakegithub.World{}), text, map[string]string{"mode": "seal"})
+	r.wantCode(t, 1)
+	inOutputs := r.countRows(`"encrypted_value"`)
+	if inOutputs < 200 || inOutputs == 400 {
+		t.Fatalf("%d values are in the outputs, want 200 to 399", inOutputs)
 	}
-	log := strings.Join(r.log().Lines, "\n")
-	if n := strings.Count(log, "its sealed value is kept nowhere"); n != 400-kept {
-		t.Errorf("%d values are named, %d are not kept", n, 400-kept)
-	}
-	if want := fmt.Sprintf("the outputs hold at most 1 MB: %d sealed values are not among them", 400-kept); !strings.Contains(log, want) || !strings.Contains(log, "Seal in several steps") {
-		t.Errorf("the log does not say %q", want)
-	}
+	log := r.logText()
+	wantEqual(t, "values named in the log", strings.Count(log, "sealed value was not saved anywhere"), 400-inOutputs)
+	wantContains(t, "the log", log, "Seal fewer secrets in one run.",
+		fmt.Sprintf("outputs are limited to 1 MB: %d sealed values are not in them", 400-inOutputs))
 }
 
-// TestDelimiter holds that nobody can know what ends a value in GITHUB_OUTPUT.
+// TestDelimiter checks that what ends a value in GITHUB_OUTPUT cannot be guessed.
 func TestDelimiter(t *testing.T) {
 	server := newGitHub(t, fakegithub.World{})
 	id, key := server.Key("acme", "actions")
@@ -275,73 +253,76 @@ func TestDelimiter(t *testing.T) {
 		r := stepRun{with: with}.run(t.Context(), t)
 		first, _, _ := strings.Cut(r.raw, "\n")
 		_, delimiter, _ := strings.Cut(first, "<<")
-		if len(delimiter) < 32 || seen[delimiter] {
-			t.Errorf("the delimiter %q is short, or was there before", delimiter)
+		if len(delimiter) < 32 {
+			t.Errorf("the delimiter %q has %d bytes, want 32 or more", delimiter, len(delimiter))
+		}
+		if seen[delimiter] {
+			t.Errorf("the delimiter %q is used again, want a new one", delimiter)
 		}
 		seen[delimiter] = true
 	}
 }
 
-// TestRateLimitMidBatch meets the hour's limit at the 140th write: what is stored
-// stays stored, the rest ends at once with when to try again, and its results
-// finish the work without the plaintext.
+// TestRateLimitMidBatch meets the hourly limit at the 140th write. What is stored
+// stays stored, the rest fails at once with the time to run again, and the
+// results of the run finish the batch without the plaintext.
 func TestRateLimitMidBatch(t *testing.T) {
 	text, values := batch(t, 200, 64)
 	var server *fakegithub.Server
 	var first, second result
 	synctest.Test(t, func(t *testing.T) {
 		// The refusal comes at once and everything else takes time, so that no
-		// write can begin between the refusal and its being read.
+		// write can begin before the refusal is read.
 		server = newGitHub(t, fakegithub.World{MaxWritesPerMinute: 80, Faults: []fakegithub.Fault{{
-			Method: "PUT", After: 139, Times: 1, Status: 403, Body: `{"message": "API rate limit exceeded for installation ID 1."}`,
-			Headers: map[string]string{"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": fmt.Sprint(time.Now().Add(40 * time.Minute).Unix())},
+			Method: "PUT", After: 139, Times: 1, Status: 403,
+			Body: `{"message": "API rate limit exceeded for installation ID 1."}`,
+			Headers: map[string]string{
+				"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": fmt.Sprint(time.Now().Add(40 * time.Minute).Unix()),
+			},
 		}, {
 			Times: -1, Delay: fakegithub.Duration(40 * time.Millisecond),
 		}}})
 		network := memnet.Serve(server)
 		defer network.Close()
-		first = stepRun{with: map[string]string{"secrets": text, "visibility": "private"}, dir: t.TempDir(), dial: network.Dial}.run(t.Context(), t)
+		run := func(with map[string]string) result {
+			with["visibility"] = "private"
+			return stepRun{with: with, dir: t.TempDir(), dial: network.Dial}.run(t.Context(), t)
+		}
+		first = run(map[string]string{"secrets": text})
 		names := ""
 		for name := range values {
 			names += name + ","
 		}
 		time.Sleep(40 * time.Minute)
-		second = stepRun{with: map[string]string{"sealed": first.outputs["results"], "secret_name": names, "visibility": "private"}, dir: t.TempDir(), dial: network.Dial}.run(t.Context(), t)
+		second = run(map[string]string{"sealed": first.outputs["results"], "secret_name": names})
 	})
-	log := strings.Join(first.log().Lines, "\n")
-	if first.code != 1 || first.took > 2*time.Minute || !strings.Contains(log, "GitHub requires a wait until 2000-01-01 00:40:01 UTC, which is longer than timeout allows.") {
-		t.Errorf("exit code %d after %v:\n%.3000s", first.code, first.took, log)
+	first.wantCode(t, 1)
+	wantAtMost(t, "the first run took", first.took, 2*time.Minute)
+	wantContains(t, "the log", first.logText(),
+		"GitHub requires a wait until 2000-01-01 00:40:01 UTC, which is longer than timeout allows.")
+	// The 139 before the refused write, and the three that were under way with it.
+	if stored := first.countRows(`"operation":"created"`); stored < 139 || stored > 142 {
+		t.Errorf("%d rows are stored, want 139 to 142", stored)
 	}
-	stored := strings.Count(first.outputs["results"], `"operation":"created"`)
-	// Writes that were under way beside the one that was refused took place.
-	if stored < 139 || stored > 142 {
-		t.Errorf("%d rows are stored", stored)
-	}
-	if second.code != 0 || strings.Count(second.outputs["results"], `"operation":"created"`) != 200 {
-		t.Errorf("finished with exit code %d:\n%.3000s", second.code, second.stdout)
-	}
-	writes := 0
-	for _, r := range server.Requests() {
-		if r.Method == "PUT" {
-			writes++
-		}
-	}
-	if writes != 201 {
-		t.Errorf("%d writes for 200 secrets and one refusal", writes)
-	}
-	for _, s := range server.Secrets() {
-		if s.Value != values[s.Name] {
-			t.Fatalf("%s holds other bytes", s.Name)
-		}
-	}
-	if strings.Contains(second.stdout+second.raw+second.summary, "value-0001") {
-		t.Error("the plaintext is in the second run")
-	}
+	second.wantCode(t, 0)
+	wantEqual(t, "rows stored by both runs", second.countRows(`"operation":"created"`), 200)
+	wantEqual(t, "writes: 200 and one refusal", countWrites(server), 201)
+	wantStored(t, server, values)
+	wantLacks(t, "the second run", second.stdout+second.raw+second.summary, "value-0001")
 }
 
-// TestSignalWhilePaced ends a run that waits for its own pace, with rows that are
-// true.
-func TestSignalWhilePaced(t *testing.T) {
+func countWrites(server *fakegithub.Server) (n int) {
+	for _, r := range server.Requests() {
+		if r.Method == "PUT" {
+			n++
+		}
+	}
+	return n
+}
+
+// TestSignalInRateLimit ends a run while it waits for the write rate limit, with
+// correct rows.
+func TestSignalInRateLimit(t *testing.T) {
 	text, _ := batch(t, 100, 64)
 	server := newGitHub(t, fakegithub.World{MaxWritesPerMinute: 80})
 	var r result
@@ -350,13 +331,12 @@ func TestSignalWhilePaced(t *testing.T) {
 		defer network.Close()
 		ctx, cancel := context.WithCancel(t.Context())
 		defer time.AfterFunc(10*time.Second, cancel).Stop()
-		r = stepRun{with: map[string]string{"secrets": text, "visibility": "private"}, dir: t.TempDir(), dial: network.Dial}.run(ctx, t)
+		with := map[string]string{"secrets": text, "visibility": "private"}
+		r = stepRun{with: with, dir: t.TempDir(), dial: network.Dial}.run(ctx, t)
 	})
-	if r.code != 1 || r.took > 15*time.Second {
-		t.Errorf("exit code %d after %v", r.code, r.took)
-	}
-	stored, kept := strings.Count(r.outputs["results"], `"operation":"created"`), strings.Count(r.outputs["results"], `"encrypted_value"`)
-	if stored != 80 || kept != 20 || len(server.Secrets()) != 80 {
-		t.Errorf("%d rows say stored, %d keep their value, GitHub holds %d", stored, kept, len(server.Secrets()))
-	}
+	r.wantCode(t, 1)
+	wantAtMost(t, "took", r.took, 15*time.Second)
+	wantEqual(t, "rows that are stored", r.countRows(`"operation":"created"`), 80)
+	wantEqual(t, "rows with a sealed value", r.countRows(`"encrypted_value"`), 20)
+	wantEqual(t, "secrets stored", len(server.Secrets()), 80)
 }

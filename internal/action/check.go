@@ -4,155 +4,143 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"set-org-secret/internal/github"
-	"set-org-secret/internal/report"
 	"set-org-secret/internal/seal"
 	"set-org-secret/internal/secret"
 )
 
-// check reads only: which secrets exist, how old they are by GitHub's clock, and
-// which are due. Due is an answer, not a failure.
-func (r *session) check(ctx context.Context) []secret.Result {
-	c := r.config
+// check only reads: which secrets exist, how old they are by GitHub's clock, and
+// which are due for rotation. A secret that is due is not a failure.
+func (s *session) check(ctx context.Context) []secret.Result {
+	stores := s.config.Stores
 	var (
 		group errgroup.Group
 		keys  []seal.PublicKey
 		errs  []error
-		found = make([][]secret.Result, len(c.Stores))
+		found = make([][]secret.Result, len(stores)) // by store
 	)
 	group.Go(func() error {
-		keys, errs = r.keys(ctx)
+		keys, errs = s.publicKeys(ctx)
 		return nil
 	})
-	for i, store := range c.Stores {
+	for i, store := range stores {
 		group.Go(func() error {
-			found[i] = r.look(ctx, store)
+			found[i] = s.readStore(ctx, store)
 			return nil
 		})
 	}
 	_ = group.Wait()
-
-	now := r.github.Now()
+	now := s.github.Now()
 	for i := range found {
 		if len(found[i]) == 0 && errs[i] != nil {
-			// An empty store has no row to tell that its key can't be had.
-			found[i] = []secret.Result{{Store: c.Stores[i]}}
+			found[i] = []secret.Result{{Store: stores[i]}} // a row that reports the error
 		}
 		for j := range found[i] {
-			o := &found[i][j]
-			if o.Err == nil {
-				o.Err = errs[i]
-			}
-			if o.Err != nil {
-				o.Operation, o.Check = secret.Failed, nil
-				continue
-			}
-			o.Operation, o.KeyID, o.PublicKey = secret.Checked, keys[i].ID(), keys[i].Base64()
-			if o.Check.Exists {
-				o.Check.Age = max(now.Sub(o.Check.UpdatedAt), 0)
-			}
-			o.Check.Due = !o.Check.Exists || c.MaxAge > 0 && o.Check.Age > c.MaxAge
+			s.finishCheck(&found[i][j], now, keys[i], errs[i])
 		}
 	}
-	outcomes := r.inOrder(found)
-	columns := width(outcomes, func(o secret.Result) secret.Name { return o.Name })
-	for _, o := range outcomes {
-		r.report.Row(o, columns)
-	}
-	r.warnDue(outcomes)
-	return outcomes
+	results := s.inputOrder(found)
+	s.report.Rows(results)
+	return results
 }
 
-// inOrder has a row for each secret, and within it for each store. Of every
-// secret the stores have lists of their own, which follow each other.
-func (r *session) inOrder(found [][]secret.Result) (outcomes []secret.Result) {
-	if r.config.EverySecret {
+// finishCheck completes the result of a lookup with the key of its store and the
+// age of the secret.
+func (s *session) finishCheck(result *secret.Result, now time.Time, key seal.PublicKey, keyErr error) {
+	if result.Err == nil {
+		result.Err = keyErr
+	}
+	if result.Err != nil {
+		result.Operation, result.Check = secret.Failed, nil
+		return
+	}
+	result.Operation, result.KeyID, result.PublicKey = secret.Checked, key.ID(), key.Base64()
+	c := result.Check
+	if c.Exists {
+		c.Age = max(now.Sub(c.UpdatedAt), 0)
+	}
+	c.Due = !c.Exists || s.config.MaxAge > 0 && c.Age > s.config.MaxAge
+}
+
+// inputOrder orders results by name and then store, as configured, or if every
+// secret is checked, by store and then as listed.
+func (s *session) inputOrder(found [][]secret.Result) (results []secret.Result) {
+	if s.config.EverySecret {
 		for _, list := range found {
-			outcomes = append(outcomes, list...)
+			results = append(results, list...)
 		}
-		return outcomes
+		return results
 	}
-	for j := range r.config.Names {
+	for j := range s.config.Names {
 		for i := range found {
-			outcomes = append(outcomes, found[i][j])
+			results = append(results, found[i][j])
 		}
 	}
-	return outcomes
+	return results
 }
 
-// look tells of each secret that was named, or of every secret of a store. The
-// list is asked for where that costs fewer requests than the names.
-func (r *session) look(ctx context.Context, store secret.Store) []secret.Result {
-	c := r.config
-	outcome := func(s secret.Existing, name secret.Name, err error) secret.Result {
-		return secret.Result{
-			Store: store, Name: name, Err: err, Access: s.Access,
-			Check: &secret.Check{Exists: s.Exists, UpdatedAt: s.UpdatedAt},
-		}
+func lookupResult(store secret.Store, name secret.Name, s secret.Existing, err error) secret.Result {
+	return secret.Result{
+		Store: store, Name: name, Err: err, Access: s.Access,
+		Check: &secret.Check{Exists: s.Exists, UpdatedAt: s.UpdatedAt},
 	}
+}
+
+// readStore looks up each configured secret, or every secret of a store. It reads
+// the list if that takes fewer requests than the names.
+func (s *session) readStore(ctx context.Context, store secret.Store) []secret.Result {
+	c := s.config
 	if c.EverySecret || len(c.Names) > 1 {
-		maxPages := len(c.Names)
-		if c.EverySecret {
-			maxPages = math.MaxInt
-		}
-		list, complete, err := r.github.Secrets(ctx, store, maxPages)
-		var outcomes []secret.Result
-		switch {
-		case c.EverySecret && err != nil:
-			return []secret.Result{outcome(secret.Existing{}, "", err)}
-		case c.EverySecret:
-			if !complete {
-				r.report.Warn(fmt.Sprintf("GitHub counts other %s secrets than it lists: some may be missing here", store))
-			}
-			for _, s := range list {
-				outcomes = append(outcomes, outcome(s, s.Name, nil))
-			}
-			return outcomes
-		case err != nil || complete:
-			standing := map[secret.Name]secret.Existing{}
-			for _, s := range list {
-				standing[s.Name] = s
-			}
-			for _, name := range c.Names {
-				outcomes = append(outcomes, outcome(standing[name], name, err))
-			}
-			return outcomes
+		if results, ok := s.readList(ctx, store); ok {
+			return results
 		}
 	}
-	outcomes := make([]secret.Result, len(c.Names))
+	results := make([]secret.Result, len(c.Names))
 	var group errgroup.Group
 	group.SetLimit(github.MaxConcurrentReads)
 	for i, name := range c.Names {
 		group.Go(func() error {
-			standing, err := r.github.Secret(ctx, store, name)
-			outcomes[i] = outcome(standing, name, err)
+			existing, err := s.github.Secret(ctx, store, name)
+			results[i] = lookupResult(store, name, existing, err)
 			return nil
 		})
 	}
 	_ = group.Wait()
-	return outcomes
+	return results
 }
 
-// warnDue annotates what is overdue, the oldest first.
-func (r *session) warnDue(outcomes []secret.Result) {
-	var due []secret.Result
-	for _, o := range report.ByAge(outcomes) {
-		if o.Check != nil && o.Check.Due {
-			due = append(due, o)
-		}
+// readList looks secrets up in the list of a store. ok is false if the list is
+// incomplete, so that each name has to be read.
+func (s *session) readList(ctx context.Context, store secret.Store) (results []secret.Result, ok bool) {
+	c := s.config
+	maxPages := len(c.Names)
+	if c.EverySecret {
+		maxPages = math.MaxInt
 	}
-	for i, o := range due {
-		if len(due) > report.MaxAnnotations && i == report.MaxAnnotations-1 {
-			r.report.Warn(fmt.Sprintf("and %d more secrets are due; the job summary has all of them", len(due)-i))
-			return
+	list, complete, err := s.github.Secrets(ctx, store, maxPages)
+	if c.EverySecret {
+		if err != nil {
+			return []secret.Result{lookupResult(store, "", secret.Existing{}, err)}, true
 		}
-		if !o.Check.Exists {
-			r.report.Warn(fmt.Sprintf("%s in %s is missing", o.Name, o.Store))
-			continue
+		if !complete {
+			s.report.Warn(fmt.Sprintf("GitHub's total of %s secrets does not match the list; "+
+				"some may be missing from this report", store))
 		}
-		r.report.Warn(fmt.Sprintf("%s in %s is due: %d days old, of %s", o.Name, o.Store, report.Days(o.Check.Age), o.Check.UpdatedAt.UTC().Format("2 January 2006")))
+		for _, existing := range list {
+			results = append(results, lookupResult(store, existing.Name, existing, nil))
+		}
+		return results, true
 	}
+	byName := map[secret.Name]secret.Existing{}
+	for _, existing := range list {
+		byName[existing.Name] = existing
+	}
+	for _, name := range c.Names {
+		results = append(results, lookupResult(store, name, byName[name], err))
+	}
+	return results, complete || err != nil
 }

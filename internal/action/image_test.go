@@ -176,7 +176,7 @@ func TestImage(t *testing.T) {
 	t.Run("is refused", func(t *testing.T) {
 		c := newContainer(t, fakegithub.World{Faults: []fakegithub.Fault{{Method: "PUT", Status: 403, Times: -1}}})
 		r := c.run(map[string]string{"secret_name": "DB_PASSWORD", "secret_value": plain}, nil)
-		if r.code != 1 || r.outputs["operation"] != "failed" || r.outputs["encrypted_value"] == "" || !strings.Contains(r.summary, "Finish by hand") {
+		if r.code != 1 || r.outputs["operation"] != "failed" || r.outputs["encrypted_value"] == "" || !strings.Contains(r.summary, "Store manually") {
 			t.Errorf("exit code %d, outputs %v, summary\n%s", r.code, r.outputs, r.summary)
 		}
 		c.stored("old")
@@ -187,7 +187,7 @@ func TestImage(t *testing.T) {
 		if r.code != 1 || r.outputs["operation"] != "failed" || r.outputs["results"] != "[]" || len(c.github.Requests()) != 0 {
 			t.Errorf("exit code %d, outputs %v", r.code, r.outputs)
 		}
-		if len(r.log.Annotations) != 1 || !strings.HasPrefix(r.log.Annotations[0].Message, "3 inputs need attention") {
+		if len(r.log.Annotations) != 1 || !strings.HasPrefix(r.log.Annotations[0].Message, "3 problems in the inputs") {
 			t.Errorf("annotations: %v", r.log.Annotations)
 		}
 	})

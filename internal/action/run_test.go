@@ -22,25 +22,25 @@ import (
 	"set-org-secret/internal/memnet"
 )
 
-// stepRun is one run of the action in a workflow, told from outside.
+// stepRun is one step of a workflow that runs the action.
 type stepRun struct {
 	with map[string]string
 	dir  string
-	dial func(context.Context, string, string) (net.Conn, error)
+	dial func(context.Context, string, string) (net.Conn, error) // nil for the system's network
 }
 
-// result is what came of a step.
+// result is what a step did.
 type result struct {
 	code    int
 	stdout  string
-	raw     string // what GITHUB_OUTPUT holds
+	raw     string // content of GITHUB_OUTPUT
 	outputs map[string]string
 	summary string
 	took    time.Duration
-	dials   int // connections, in simulated time
+	dials   int // connections, counted by simulate only
 }
 
-// run runs a step to its end. A step without a dial goes to the network.
+// run runs a step to its end.
 func (s stepRun) run(ctx context.Context, t testing.TB) result {
 	t.Helper()
 	if s.dir == "" {
@@ -80,12 +80,11 @@ func (s stepRun) run(ctx context.Context, t testing.TB) result {
 	return r
 }
 
-// simulate runs a step against a server in simulated time, and counts the
-// connections.
+// simulate runs a step against a server in simulated time.
 func (s stepRun) simulate(t *testing.T, server *fakegithub.Server) (r result) {
 	t.Helper()
 	if s.dir == "" {
-		s.dir = t.TempDir() // a bubble's own would be gone with it
+		s.dir = t.TempDir() // that of a bubble would be removed at its end
 	}
 	synctest.Test(t, func(t *testing.T) {
 		network := memnet.Serve(server)
@@ -101,8 +100,11 @@ func (s stepRun) simulate(t *testing.T, server *fakegithub.Server) (r result) {
 	return r
 }
 
-// log is what a log viewer shows.
+// log returns what a log viewer shows.
 func (r result) log() fakerunner.Log { return fakerunner.New().Process(r.stdout) }
+
+// logText returns the lines that a log viewer shows.
+func (r result) logText() string { return strings.Join(r.log().Lines, "\n") }
 
 // rows reads the output results.
 func (r result) rows(t testing.TB) (rows []map[string]any) {
@@ -111,6 +113,58 @@ func (r result) rows(t testing.TB) (rows []map[string]any) {
 		t.Fatalf("results: %v", err)
 	}
 	return rows
+}
+
+// countRows counts the rows of the output results that contain a text.
+func (r result) countRows(text string) int { return strings.Count(r.outputs["results"], text) }
+
+// wantCode checks the exit code.
+func (r result) wantCode(t testing.TB, want int) {
+	t.Helper()
+	if r.code != want {
+		t.Errorf("got exit code %d, want %d; the log ends in:\n%s", r.code, want, r.stdout[max(0, len(r.stdout)-3000):])
+	}
+}
+
+// wantWithinLimits checks that GitHub would take the outputs and the summary.
+func (r result) wantWithinLimits(t testing.TB) {
+	t.Helper()
+	if got := fakerunner.SizeOutputs(r.outputs); got > fakerunner.OutputSize {
+		t.Errorf("the outputs have %d bytes, want at most %d", got, fakerunner.OutputSize)
+	}
+	if _, err := fakerunner.New().Summary(r.summary); err != nil {
+		t.Errorf("a summary of %d bytes: got error %v, want none", len(r.summary), err)
+	}
+}
+
+func wantEqual[T comparable](t testing.TB, what string, got, want T) {
+	t.Helper()
+	if got != want {
+		t.Errorf("%s: got %v, want %v", what, got, want)
+	}
+}
+
+func wantAtMost[T int | time.Duration](t testing.TB, what string, got, want T) {
+	t.Helper()
+	if got > want {
+		t.Errorf("%s: got %v, want at most %v", what, got, want)
+	}
+}
+
+func wantContains(t testing.TB, what, text string, wants ...string) {
+	t.Helper()
+	for _, want := range wants {
+		if !strings.Contains(text, want) {
+			t.Errorf("%s lacks %q:\n%.5000s", what, want, text)
+		}
+	}
+}
+
+func wantLacks(t testing.TB, what, text, unwanted string) {
+	t.Helper()
+	if strings.Contains(text, unwanted) {
+		t.Errorf("%s contains %q, which it must not:\n%.5000s", what, unwanted, text)
+	}
 }
 
 func newGitHub(t testing.TB, w fakegithub.World) *fakegithub.Server {

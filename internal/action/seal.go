@@ -5,46 +5,45 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"set-org-secret/internal/input"
 	"set-org-secret/internal/seal"
 	"set-org-secret/internal/secret"
 )
 
-// seal only seals: to the key of each store, or offline to the one that was
+// seal seals every value with the key of each store, or with the key that was
 // given.
-func (r *session) seal(ctx context.Context) []secret.Result {
-	c := r.config
-	keys, errs := r.keys(ctx)
-	columns := width(c.Entries, func(e input.Entry) secret.Name { return e.Name })
-	var outcomes []secret.Result
-	for _, e := range c.Entries {
-		for i, store := range c.Stores {
-			o := secret.Result{Store: store, Name: e.Name, Operation: secret.Failed, Err: errs[i]}
-			if o.Err == nil {
+func (s *session) seal(ctx context.Context) []secret.Result {
+	keys, errs := s.publicKeys(ctx)
+	var results []secret.Result
+	for _, e := range s.config.Entries {
+		for i, store := range s.config.Stores {
+			result := secret.Result{Store: store, Name: e.Name, Operation: secret.Failed, Err: errs[i]}
+			if result.Err == nil {
 				var sealed seal.Sealed
-				if sealed, o.Err = seal.Seal(r.Rand, keys[i], e.Value); o.Err == nil {
-					o.Operation = secret.SealedOnly
-					o.KeyID, o.PublicKey, o.EncryptedValue = sealed.KeyID, sealed.PublicKey, sealed.EncryptedValue
+				if sealed, result.Err = seal.Seal(s.Rand, keys[i], e.Value); result.Err == nil {
+					result.Operation = secret.SealedOnly
+					result.KeyID, result.PublicKey = sealed.KeyID, sealed.PublicKey
+					result.EncryptedValue = sealed.EncryptedValue
 				}
 			}
-			r.report.Row(o, columns)
-			outcomes = append(outcomes, o)
+			results = append(results, result)
 		}
 	}
-	return outcomes
+	s.report.Rows(results)
+	return results
 }
 
-// keys fetches the key of every store, side by side.
-func (r *session) keys(ctx context.Context) ([]seal.PublicKey, []error) {
-	keys, errs := make([]seal.PublicKey, len(r.config.Stores)), make([]error, len(r.config.Stores))
+// publicKeys fetches the keys of all stores concurrently, in the order of the
+// configured stores. A key is valid if its error is nil.
+func (s *session) publicKeys(ctx context.Context) ([]seal.PublicKey, []error) {
+	keys, errs := make([]seal.PublicKey, len(s.config.Stores)), make([]error, len(s.config.Stores))
 	var group errgroup.Group
-	for i, store := range r.config.Stores {
-		if r.github == nil {
-			keys[i] = r.config.PublicKey
+	for i, store := range s.config.Stores {
+		if s.github == nil {
+			keys[i] = s.config.PublicKey
 			continue
 		}
 		group.Go(func() error {
-			keys[i], errs[i] = r.github.PublicKey(ctx, store)
+			keys[i], errs[i] = s.github.PublicKey(ctx, store)
 			return nil
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,8 +15,8 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// maxOutputUnits keeps below the 1 MB of outputs that GitHub takes of a job,
-// counted as UTF-16, with room for the outputs of other steps.
+// maxOutputUnits is how long the outputs may be, in UTF-16 code units: GitHub
+// limits the outputs of a job to 1 MB of UTF-16, and other steps have some too.
 //
 // https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#jobsjob_idoutputs
 const maxOutputUnits = 500_000
@@ -42,135 +43,122 @@ type row struct {
 	UpdatedAt      string `json:"updated_at,omitempty"`
 	AgeDays        *int   `json:"age_days,omitempty"`
 	Due            *bool  `json:"due,omitempty"`
+
+	publicKey string // an output of its own, left out of results
 }
 
-func (r *Reporter) row(o secret.Result) row {
+// newRow returns the row of a result, with its error as one printable line.
+func (r *Reporter) newRow(result secret.Result) row {
 	out := row{
-		Store: string(o.Store), SecretName: string(o.Name), Operation: string(o.Operation),
-		KeyID: o.KeyID, EncryptedValue: o.EncryptedValue,
+		Store: string(result.Store), SecretName: string(result.Name), Operation: string(result.Operation),
+		KeyID: result.KeyID, EncryptedValue: result.EncryptedValue, publicKey: result.PublicKey,
 	}
-	if o.Operation != secret.Failed && o.Operation != secret.Unknown {
-		out.Visibility = string(o.Access.Visibility)
+	if result.Operation != secret.Failed && result.Operation != secret.Unknown {
+		out.Visibility = string(result.Access.Visibility)
 	}
-	if o.Err != nil {
-		out.Error = r.line(full(o.Err))
+	if result.Err != nil {
+		err := asError(result.Err)
+		text := err.Error()
+		if err.RequestID != "" {
+			text += " (request id " + err.RequestID + ")"
+		}
+		out.Error = r.sanitizeLine(text)
 	}
-	if a := o.Check; a != nil {
-		out.Exists, out.Due = &a.Exists, &a.Due
-		if a.Exists {
-			days := Days(a.Age)
-			out.AgeDays, out.UpdatedAt = &days, a.UpdatedAt.UTC().Format(time.RFC3339)
+	if c := result.Check; c != nil {
+		out.Exists, out.Due = &c.Exists, &c.Due
+		if c.Exists {
+			age := days(c.Age)
+			out.AgeDays, out.UpdatedAt = &age, c.UpdatedAt.UTC().Format(time.RFC3339)
 		}
 	}
 	return out
 }
 
-// Days is a duration in whole days of 24 hours.
-func Days(d time.Duration) int { return int(d / (24 * time.Hour)) }
-
-// outputs makes the step's outputs. Sealed values are kept in input order as
-// long as they fit; left are the outcomes whose value did not.
-func (r *Reporter) outputs(run Run) (outputs []Output, left []secret.Result) {
-	outcomes, failed := run.Outcomes, len(run.Refused) > 0
-	rows := make([]row, len(outcomes))
-	for i, o := range outcomes {
-		rows[i] = r.row(o)
+// outputs returns the step's outputs: results, and each value that all rows
+// share. It sets where the sealed value of each entry is saved.
+func (r *Reporter) outputs(run Run, entries []*entry) (outputs []Output) {
+	failed, anyDue := len(run.Refused) > 0, false
+	rows := make([]row, len(entries))
+	for i, e := range entries {
+		rows[i] = r.newRow(e.Result)
+		failed = failed || e.Operation == secret.Failed
+		anyDue = anyDue || e.Check != nil && e.Check.Due
 	}
 	set := func(name, value string) {
 		if value != "" {
 			outputs = append(outputs, Output{name, value})
 		}
 	}
-	agree := func(name string, of func(row) string) {
-		if len(rows) == 0 {
-			return
+	setShared := func(name string, value func(row) string) {
+		if len(rows) > 0 && !slices.ContainsFunc(rows, func(row row) bool { return value(row) != value(rows[0]) }) {
+			set(name, value(rows[0]))
 		}
-		first := of(rows[0])
-		for _, row := range rows[1:] {
-			if of(row) != first {
-				return
-			}
-		}
-		set(name, first)
-	}
-
-	anyDue := false
-	for _, row := range rows {
-		failed = failed || row.Operation == string(secret.Failed)
-		anyDue = anyDue || row.Due != nil && *row.Due
 	}
 	if failed {
 		set("operation", string(secret.Failed))
 	} else {
-		agree("operation", func(row row) string { return row.Operation })
+		setShared("operation", func(row row) string { return row.Operation })
 	}
-	agree("secret_name", func(row row) string { return row.SecretName })
-	agree("visibility", func(row row) string { return row.Visibility })
-	agree("key_id", func(row row) string { return row.KeyID })
-	i := 0
-	agree("public_key", func(row) string { i++; return outcomes[i-1].PublicKey })
-	agree("encrypted_value", func(row row) string { return row.EncryptedValue })
-	agree("exists", func(row row) string { return boolText(row.Exists) })
-	agree("updated_at", func(row row) string { return row.UpdatedAt })
-	agree("age_days", func(row row) string {
-		if row.AgeDays == nil {
-			return ""
-		}
-		return strconv.Itoa(*row.AgeDays)
-	})
+	setShared("secret_name", func(row row) string { return row.SecretName })
+	setShared("visibility", func(row row) string { return row.Visibility })
+	setShared("key_id", func(row row) string { return row.KeyID })
+	setShared("public_key", func(row row) string { return row.publicKey })
+	setShared("encrypted_value", func(row row) string { return row.EncryptedValue })
+	setShared("exists", func(row row) string { return formatOptional(row.Exists) })
+	setShared("updated_at", func(row row) string { return row.UpdatedAt })
+	setShared("age_days", func(row row) string { return formatOptional(row.AgeDays) })
 
-	// A look that failed does not say that nothing is due.
-	if run.Mode == "check" && (anyDue || !failed) {
+	// After a lookup failed it is not known that nothing is due.
+	if run.Mode == secret.ModeCheck && (anyDue || !failed) {
 		set("due", strconv.FormatBool(anyDue))
 	}
-
 	used := 0
 	for _, o := range outputs {
-		used += units(o.Name) + units(o.Value)
+		used += utf16Len(o.Name) + utf16Len(o.Value)
 	}
-	results, left := fit(rows, outcomes, maxOutputUnits-used)
-	set("results", results)
-	return outputs, left
+	set("results", fitToBudget(rows, entries, maxOutputUnits-used))
+	return outputs
 }
 
-func boolText(b *bool) string {
-	if b == nil {
+func formatOptional[T any](value *T) string {
+	if value == nil {
 		return ""
 	}
-	return strconv.FormatBool(*b)
+	return fmt.Sprint(*value)
 }
 
-// fit writes rows as JSON in at most budget UTF-16 units.
-func fit(rows []row, outcomes []secret.Result, budget int) (results string, left []secret.Result) {
-	full := encode(rows)
-	if units(full) <= budget {
-		return full, nil
-	}
-	bare := append([]row(nil), rows...)
+// fitToBudget returns rows as JSON of at most budget UTF-16 code units. Sealed
+// values are included in input order as long as they fit, and each entry notes
+// whether its value is.
+func fitToBudget(rows []row, entries []*entry, budget int) string {
+	bare := slices.Clone(rows)
 	for i := range bare {
 		bare[i].EncryptedValue = ""
 	}
-	if used := units(encode(bare)); used > budget {
-		// Thousands of rows with an error each: the summary has the long text.
+	size := utf16Len(encode(bare))
+	if size > budget {
+		// Thousands of rows with an error each: the summary has the whole text.
 		for i := range bare {
 			if text := []rune(bare[i].Error); len(text) > 40 {
 				bare[i].Error = string(text[:40]) + "…"
 			}
 		}
+		size = utf16Len(encode(bare))
 	}
-	budget -= units(encode(bare))
+	budget -= size
 	for i, row := range rows {
 		if row.EncryptedValue == "" {
 			continue
 		}
-		budget -= len(row.EncryptedValue) + len(`,"encrypted_value":""`)
-		if budget < 0 {
-			left = append(left, outcomes[i])
-			continue
+		place := nowhere
+		if budget -= len(row.EncryptedValue) + len(`,"encrypted_value":""`); budget >= 0 {
+			bare[i].EncryptedValue, place = row.EncryptedValue, inOutputs
 		}
-		bare[i].EncryptedValue = row.EncryptedValue
+		if entries[i].storableLater() {
+			entries[i].saved = place
+		}
 	}
-	return encode(bare), left
+	return encode(bare)
 }
 
 func encode(rows []row) string {
@@ -184,8 +172,8 @@ func encode(rows []row) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// units counts as GitHub does.
-func units(s string) int {
+// utf16Len returns how many UTF-16 code units s has, the unit of GitHub's limit.
+func utf16Len(s string) int {
 	n := 0
 	for _, r := range s {
 		n += utf16.RuneLen(r)
@@ -193,16 +181,16 @@ func units(s string) int {
 	return n
 }
 
-// write appends the outputs to GITHUB_OUTPUT, and prints them where no workflow
-// would read them.
+// write appends the outputs to GITHUB_OUTPUT. Outside Actions it logs them.
 func (r *Reporter) write(outputs []Output) error {
 	var b strings.Builder
 	for _, o := range outputs {
 		if r.actions && r.masks.MatchesAny(o.Value) {
-			r.Warn(fmt.Sprintf("the output %s holds text that is masked as a secret: the runner leaves it out of job outputs", o.Name))
+			r.Warn(fmt.Sprintf("the output %s contains text that is masked as a secret; "+
+				"the runner does not pass it to other jobs", o.Name))
 		}
-		// githubactions.SetOutput has a fixed delimiter, which a value could hold.
-		fmt.Fprintf(&b, "%s<<%s\n%s\n%s\n", o.Name, r.delim, o.Value, r.delim)
+		// githubactions.SetOutput has a fixed delimiter, which a value could contain.
+		fmt.Fprintf(&b, "%s<<%s\n%s\n%s\n", o.Name, r.delimiter, o.Value, r.delimiter)
 		if !r.actions {
 			r.Line(o.Name + "=" + o.Value)
 		}
@@ -210,16 +198,16 @@ func (r *Reporter) write(outputs []Output) error {
 	if r.getenv("GITHUB_OUTPUT") == "" {
 		return nil
 	}
-	return r.file("output", strings.TrimSuffix(b.String(), "\n"))
+	return r.appendTo("output", strings.TrimSuffix(b.String(), "\n"))
 }
 
-// file appends to a command file. githubactions panics where it can't.
-func (r *Reporter) file(name, text string) (err error) {
+// appendTo appends text to a command file of the runner.
+func (r *Reporter) appendTo(file, text string) (err error) {
 	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("the %s file can't be written: %v", name, p)
+		if p := recover(); p != nil { // githubactions panics if it cannot write
+			err = fmt.Errorf("the %s file is not writable: %v", file, p)
 		}
 	}()
-	r.gha.IssueFileCommand(&githubactions.Command{Name: name, Message: text})
+	r.gha.IssueFileCommand(&githubactions.Command{Name: file, Message: text})
 	return nil
 }

@@ -1,10 +1,10 @@
-// Package report tells what became of a run: the log, annotations, outputs and
-// the job summary.
+// Package report shows what a run did: in the log, annotations, outputs and the
+// job summary.
 //
-// It knows no Value. Text from outside (GitHub's messages, inputs) passes
-// through plain before it is printed, so that it can't forge a workflow command,
-// an output or a second line. All goes to stdout: the runner drains stderr
-// first, which would print before the masks.
+// Its types carry no plaintext. All text from outside, such as messages from
+// GitHub, is sanitized before it is printed, so that it cannot add a workflow
+// command, an output or a line. Everything is printed to stdout, because the
+// runner reads stderr first, which would print it before the masks.
 package report
 
 import (
@@ -12,10 +12,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
-	"strings"
 	"sync"
-	"unicode/utf8"
+	"time"
 
 	"github.com/sethvargo/go-githubactions"
 
@@ -23,20 +21,19 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// MaxAnnotations is how many of a kind GitHub keeps of one step.
-const MaxAnnotations = 10
-
-// Reporter writes in the forms that GitHub Actions reads, and as plain text
-// where GITHUB_ACTIONS is unset. Line and Warn are safe for concurrent use.
+// Reporter writes in the formats of GitHub Actions, or plain text if
+// GITHUB_ACTIONS is not set. Line and Warn are safe for concurrent use.
 type Reporter struct {
-	mu      sync.Mutex
-	gha     *githubactions.Action
-	getenv  func(string) string
-	masks   *mask.Set
-	actions bool
-	delim   string
-	annoted map[string]int
-	reasons map[string]string // of failures, to the first that had it
+	mu        sync.Mutex
+	gha       *githubactions.Action
+	getenv    func(string) string
+	masks     *mask.Set
+	actions   bool
+	delimiter string // ends each value in GITHUB_OUTPUT
+	randErr   error
+	annotated map[string]int // by kind
+
+	nameWidth, operationWidth int // of the rows' columns
 }
 
 // Options of a Reporter.
@@ -44,30 +41,34 @@ type Options struct {
 	Stdout io.Writer
 	Getenv func(string) string
 	Masks  *mask.Set
-	// Delimiter ends values in GITHUB_OUTPUT; it must be a random one, since a
-	// value that holds it could add outputs of its own.
-	Delimiter string
+	// Rand is the source of the delimiter in GITHUB_OUTPUT, which no value may
+	// contain: it could add outputs.
+	Rand io.Reader
 }
 
 // New returns a Reporter.
 func New(o Options) *Reporter {
+	delimiter := make([]byte, 16)
+	_, err := io.ReadFull(o.Rand, delimiter)
+	stdout := bestEffortWriter{o.Stdout}
 	return &Reporter{
-		gha:    githubactions.New(githubactions.WithWriter(deaf{o.Stdout}), githubactions.WithGetenv(o.Getenv)),
-		getenv: o.Getenv, masks: o.Masks, actions: o.Getenv("GITHUB_ACTIONS") != "", delim: o.Delimiter,
-		annoted: map[string]int{}, reasons: map[string]string{},
+		gha:    githubactions.New(githubactions.WithWriter(stdout), githubactions.WithGetenv(o.Getenv)),
+		getenv: o.Getenv, masks: o.Masks, actions: o.Getenv("GITHUB_ACTIONS") != "",
+		delimiter: fmt.Sprintf("set_org_secret_%x", delimiter), randErr: err,
+		annotated: map[string]int{}, operationWidth: len(secret.Updated),
 	}
 }
 
-// deaf hides write errors: githubactions panics on them, and a log that nobody
-// reads any more is no reason to leave a secret unstored.
-type deaf struct{ w io.Writer }
+// bestEffortWriter ignores write errors: githubactions panics on them, and a
+// closed log must not stop a write.
+type bestEffortWriter struct{ w io.Writer }
 
-func (d deaf) Write(p []byte) (int, error) {
-	_, _ = d.w.Write(p)
+func (b bestEffortWriter) Write(p []byte) (int, error) {
+	_, _ = b.w.Write(p)
 	return len(p), nil
 }
 
-// PrintMasks tells the runner what to hide. Outside Actions nothing reads masks,
+// PrintMasks tells the runner what to mask. Outside Actions nothing reads masks,
 // and a terminal would show them.
 func (r *Reporter) PrintMasks() {
 	if !r.actions {
@@ -78,10 +79,13 @@ func (r *Reporter) PrintMasks() {
 	}
 }
 
-// CheckFiles makes sure that outputs and summary can be written at the end,
-// since a sealed value that can't be handed on may be lost.
+// CheckFiles returns an error if outputs or summary could not be written at the
+// end of the run, when a sealed value could be lost by that.
 func (r *Reporter) CheckFiles() error {
 	var errs []error
+	if r.randErr != nil {
+		errs = append(errs, fmt.Errorf("cannot read random bytes: %w", r.randErr))
+	}
 	for _, name := range []string{"GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"} {
 		path := r.getenv(name)
 		if path == "" {
@@ -93,7 +97,7 @@ func (r *Reporter) CheckFiles() error {
 		}
 		f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 		if err != nil {
-			errs = append(errs, fmt.Errorf("%s can't be written: %w", name, err))
+			errs = append(errs, fmt.Errorf("%s is not writable: %w", name, err))
 			continue
 		}
 		_ = f.Close()
@@ -101,94 +105,47 @@ func (r *Reporter) CheckFiles() error {
 	return secret.Join(errs...)
 }
 
-// Line writes one line of the log.
-func (r *Reporter) Line(text string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.gha.Infof("%s", r.line(text))
+// Run is what there is to report at the end of a run.
+type Run struct {
+	Mode    secret.Mode
+	Org     string
+	APIURL  string          // for the command that stores a sealed value
+	Results []secret.Result // in input order
+	// Refused lists why the run ended before any request, or is empty.
+	Refused  []string
+	MaxAge   time.Duration
+	Requests int
+	Took     time.Duration
+	DryRun   bool
 }
 
-// Warn annotates the step.
-func (r *Reporter) Warn(text string) { r.annotate("warning", text) }
-
-// annotate writes an annotation of several lines; past the ten that GitHub keeps
-// of a kind, and outside Actions, the same as plain lines.
-func (r *Reporter) annotate(kind string, lines ...string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for i, line := range lines {
-		lines[i] = r.line(line)
-		if i > 0 {
-			lines[i] = "  " + lines[i]
+// Finish writes outputs, summary, annotations and the last line of the log. It
+// returns an error if it could not write all of that, or save a sealed value.
+func (r *Reporter) Finish(run Run) error {
+	entries := entriesOf(run.Results)
+	if run.Mode == secret.ModeCheck {
+		r.warnDue(run.Results)
+	}
+	errs := []error{r.write(r.outputs(run, entries)), r.writeSummary(run, entries)}
+	for _, err := range errs {
+		if err != nil {
+			r.annotate("error", err.Error())
 		}
 	}
-	r.annoted[kind]++
-	if !r.actions || r.annoted[kind] > MaxAnnotations {
-		r.gha.Infof("%s", strings.ToUpper(kind[:1])+kind[1:]+": "+strings.Join(lines, "\n"))
-		return
-	}
-	text := strings.Join(lines, "\n")
-	if len(text) > 4000 { // GitHub keeps 4,096 characters
-		text = strings.ToValidUTF8(text[:4000], "") + "…"
-	}
-	if kind == "error" {
-		r.gha.Errorf("%s", text)
-	} else {
-		r.gha.Warningf("%s", text)
-	}
+	errs = append(errs, r.reportUnsaved(run, entries))
+	r.annotateFailures(run, entries)
+	r.Line(footer(run))
+	return secret.Join(errs...)
 }
 
-// line makes text from outside harmless as one line of the log.
-func (r *Reporter) line(text string) string {
-	text = plain(r.masks.Redact(text))
-	if trimmed := strings.TrimLeft(text, " "); strings.HasPrefix(trimmed, "::") {
-		text = text[:len(text)-len(trimmed)] + ": " + trimmed[1:]
-	}
-	return text
+// Refuse reports that the run ended before any request.
+func (r *Reporter) Refuse(mode secret.Mode, problem string, details ...string) {
+	r.annotate("error", problem, details...)
+	_ = r.Finish(Run{Mode: mode, Refused: append([]string{problem}, details...)})
 }
 
-// plain shows what is not printable as an escape, a line break above all, and
-// breaks up the older form of a workflow command, which the runner finds
-// anywhere in a line.
-func plain(s string) string {
-	var b strings.Builder
-	for i, n := 0, 0; i < len(s); i += n {
-		var c rune
-		c, n = utf8.DecodeRuneInString(s[i:])
-		switch {
-		case c == utf8.RuneError && n == 1:
-			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case c == ' ' || strconv.IsPrint(c):
-			b.WriteString(s[i : i+n])
-		default:
-			q := strconv.QuoteRuneToASCII(c)
-			b.WriteString(q[1 : len(q)-1])
-		}
-	}
-	return strings.ReplaceAll(b.String(), "##[", "# #[")
-}
-
-// Failure stops a run before it began.
-func (r *Reporter) Failure(fact string, more ...string) {
-	r.annotate("error", append([]string{fact}, more...)...)
-}
-
-// count writes a number with the noun that goes with it: "1 secret", "1,000
-// secrets", "2 repositories".
-func count(n int, noun string) string {
-	if n != 1 {
-		if stem, ok := strings.CutSuffix(noun, "ry"); ok {
-			noun = stem + "rie"
-		}
-		noun += "s"
-	}
-	return number(n) + " " + noun
-}
-
-func number(n int) string {
-	s := strconv.Itoa(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
+// RefuseInputs reports every problem of the inputs.
+func (r *Reporter) RefuseInputs(mode secret.Mode, problems []string) {
+	r.annotate("error", count(len(problems), "problem")+" in the inputs; nothing was sent to GitHub", problems...)
+	_ = r.Finish(Run{Mode: mode, Refused: problems})
 }

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
+	"testing/synctest"
 	"time"
 
 	"set-org-secret/internal/fakerunner"
@@ -16,18 +19,21 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-func newReporter(t *testing.T) (r *Reporter, stdout *bytes.Buffer, files map[string]string) {
+// newReporter returns a Reporter with what it printed and the environment that it
+// reads, which a test may change.
+func newReporter(t *testing.T) (r *Reporter, stdout *bytes.Buffer, env map[string]string) {
 	t.Helper()
 	stdout = &bytes.Buffer{}
-	files = map[string]string{
-		"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": filepath.Join(t.TempDir(), "output"), "GITHUB_STEP_SUMMARY": filepath.Join(t.TempDir(), "summary"),
+	env = map[string]string{
+		"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": filepath.Join(t.TempDir(), "output"),
+		"GITHUB_STEP_SUMMARY": filepath.Join(t.TempDir(), "summary"),
 	}
-	r = New(Options{Stdout: stdout, Getenv: func(name string) string { return files[name] }, Masks: &mask.Set{}, Delimiter: "delimiter_x"})
-	return r, stdout, files
+	getenv := func(name string) string { return env[name] }
+	return New(Options{Stdout: stdout, Getenv: getenv, Masks: &mask.Set{}, Rand: rand.Reader}), stdout, env
 }
 
-// TestLine holds that no text from outside makes a command or a second line.
-func TestLine(t *testing.T) {
+// TestSanitizeLine checks that no text can add a workflow command or a line.
+func TestSanitizeLine(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
 		{"plain", "plain"},
 		{"Grüße, 世界", "Grüße, 世界"},
@@ -47,33 +53,44 @@ func TestLine(t *testing.T) {
 		if got := strings.TrimSuffix(stdout.String(), "\n"); got != test.want {
 			t.Errorf("%q prints as %q, want %q", test.text, got, test.want)
 		}
-		if log := fakerunner.New().Process(stdout.String()); len(log.Commands) > 0 || len(log.Lines) != 1 {
-			t.Errorf("%q: commands %q, lines %q", test.text, log.Commands, log.Lines)
+		log := fakerunner.New().Process(stdout.String())
+		if len(log.Commands) > 0 {
+			t.Errorf("%q runs the commands %q, want none", test.text, log.Commands)
+		}
+		if len(log.Lines) != 1 {
+			t.Errorf("%q prints the lines %q, want one", test.text, log.Lines)
 		}
 	}
 }
 
-// FuzzLine is TestLine for any text, in a line and in an annotation.
-func FuzzLine(f *testing.F) {
-	for _, seed := range []string{"::error::x", "a\r\n##[error]y", "\u2028::add-mask::a", "%0A::x::", "##\u200b[error]z", ":\u00ad:error::x"} {
+// FuzzSanitizeLine is TestSanitizeLine for any text, in a line and an annotation.
+func FuzzSanitizeLine(f *testing.F) {
+	for _, seed := range []string{
+		"::error::x", "a\r\n##[error]y", "\u2028::add-mask::a", "%0A::x::", "##\u200b[error]z", ":\u00ad:error::x",
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		if strings.TrimSpace(text) == "" {
-			return // nothing to tell makes no annotation
+			return // an empty message makes no annotation
 		}
-		var stdout bytes.Buffer
-		r := New(Options{Stdout: &stdout, Getenv: func(name string) string { return map[string]string{"GITHUB_ACTIONS": "true"}[name] }, Masks: &mask.Set{}})
+		r, stdout, _ := newReporter(t)
 		r.Line(text)
 		r.Warn(text)
 		log := fakerunner.New().Process(stdout.String())
-		if !slices.Equal(log.Commands, []string{"warning"}) || len(log.Annotations) != 1 || len(log.Lines) != 2 {
-			t.Fatalf("commands %q, %d annotations, lines %q", log.Commands, len(log.Annotations), log.Lines)
+		if want := []string{"warning"}; !slices.Equal(log.Commands, want) {
+			t.Fatalf("commands %q, want %q", log.Commands, want)
+		}
+		if len(log.Annotations) != 1 {
+			t.Fatalf("%d annotations, want 1", len(log.Annotations))
+		}
+		if len(log.Lines) != 2 {
+			t.Fatalf("lines %q, want 2", log.Lines)
 		}
 	})
 }
 
-func TestMarkdown(t *testing.T) {
+func TestEscapeMarkdown(t *testing.T) {
 	r, _, _ := newReporter(t)
 	for text, want := range map[string]string{
 		"a | b":                  `a \| b`,
@@ -83,42 +100,50 @@ func TestMarkdown(t *testing.T) {
 		"a\n# heading":           `a\\n\# heading`,
 		"@everyone":              `\@everyone`,
 	} {
-		if got := r.md(text); got != want {
+		if got := r.escapeMarkdown(text); got != want {
 			t.Errorf("%q becomes %q, want %q", text, got, want)
 		}
 	}
 }
 
-// TestAnnotations keeps to GitHub's limits, and says the rest as plain lines.
-func TestAnnotations(t *testing.T) {
+// TestAnnotationLimits checks that annotations stay within GitHub's limits of
+// count and length, and that the others are logged as plain lines.
+func TestAnnotationLimits(t *testing.T) {
 	r, stdout, _ := newReporter(t)
 	for i := range 12 {
 		r.Warn(fmt.Sprintf("warning %d", i+1))
 	}
 	r.annotate("error", strings.Repeat("ü", 3000), "second")
 	log := fakerunner.New().Process(stdout.String())
-	if len(log.Annotations) != 11 || !slices.Contains(log.Lines, "Warning: warning 12") {
-		t.Errorf("%d annotations, lines %q", len(log.Annotations), log.Lines)
+	if len(log.Annotations) != 11 {
+		t.Fatalf("%d annotations, want 10 warnings and an error", len(log.Annotations))
+	}
+	if want := "Warning: warning 12"; !slices.Contains(log.Lines, want) {
+		t.Errorf("lines %q, want %q among them", log.Lines, want)
 	}
 	last := log.Annotations[10].Message
-	if len(last) > 4096 || !strings.HasSuffix(last, "ü…") {
-		t.Errorf("%d bytes, ending in %q", len(last), last[max(0, len(last)-8):])
+	if len(last) > 4096 {
+		t.Errorf("the long annotation has %d bytes, want at most 4,096", len(last))
+	}
+	if !strings.HasSuffix(last, "ü…") {
+		t.Errorf("the long annotation ends in %q, want ü…", last[max(0, len(last)-8):])
 	}
 }
 
-// FuzzOutputs holds that the runner reads back what was written, and nothing
-// else, whatever the values.
+// FuzzOutputs checks that the runner reads back exactly what was written.
 func FuzzOutputs(f *testing.F) {
 	f.Add("created", "[{}]", "568")
 	f.Add("a\nb", "results<<delimiter_x\nforged\ndelimiter_x", "")
 	f.Add("delimiter_y\n", "EOF", "\r\n")
 	f.Fuzz(func(t *testing.T, a, b, c string) {
-		r, _, files := newReporter(t)
+		r, _, env := newReporter(t)
+		r.delimiter = "delimiter_x"
 		var want []Output
 		for i, value := range []string{a, b, c} {
-			// The delimiter is random, so no value holds it; the runner reads UTF-8
-			// and takes lines as they end.
-			if strings.Contains(value, "delimiter_x") || strings.ContainsAny(value, "\r\x00\ufeff") || strings.ToValidUTF8(value, "") != value {
+			// The delimiter is random, so no value contains it. The runner reads
+			// UTF-8 and normalizes line ends.
+			if strings.Contains(value, r.delimiter) || strings.ContainsAny(value, "\r\x00\ufeff") ||
+				strings.ToValidUTF8(value, "") != value {
 				return
 			}
 			want = append(want, Output{OutputNames[i], value})
@@ -126,13 +151,16 @@ func FuzzOutputs(f *testing.F) {
 		if err := r.write(want); err != nil {
 			t.Fatal(err)
 		}
-		text, err := os.ReadFile(files["GITHUB_OUTPUT"])
+		text, err := os.ReadFile(env["GITHUB_OUTPUT"])
 		if err != nil {
 			t.Fatal(err)
 		}
 		got, order, err := fakerunner.ParseOutputs(string(text))
-		if err != nil || len(order) != len(want) {
-			t.Fatalf("%d outputs: %v", len(order), err)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(order) != len(want) {
+			t.Fatalf("%d outputs, want %d", len(order), len(want))
 		}
 		for _, o := range want {
 			if got[o.Name] != o.Value {
@@ -142,160 +170,345 @@ func FuzzOutputs(f *testing.F) {
 	})
 }
 
-// TestManyFailures annotates as many as GitHub keeps, and counts the others.
+// TestManyFailures checks that there are never more annotations than GitHub
+// keeps, and that the last one counts the remaining failures.
 func TestManyFailures(t *testing.T) {
 	for _, test := range []struct {
 		reasons int
 		last    string
 	}{
 		{10, "S09, S19 in actions: reason 9"},
-		{11, "and 4 more, each named in the log and in the job summary"},
+		{11, "4 more failures; see the log and the job summary"},
 	} {
 		r, stdout, _ := newReporter(t)
-		var outcomes []secret.Result
+		var results []secret.Result
 		for i := range 2 * test.reasons {
-			outcomes = append(outcomes, secret.Result{
+			results = append(results, secret.Result{
 				Store: secret.Actions, Name: secret.Name(fmt.Sprintf("S%02d", i)), Operation: secret.Failed,
 				Err: fmt.Errorf("reason %d", i%test.reasons),
 			})
 		}
-		if r.Finish(Run{Mode: "check", Outcomes: outcomes}) {
-			t.Error("a run that failed is a good one")
+		if err := r.Finish(Run{Mode: secret.ModeCheck, Results: results}); err != nil {
+			t.Errorf("%d reasons: got error %v, want none: all could be written", test.reasons, err)
 		}
 		annotations := fakerunner.New().Process(stdout.String()).Annotations
-		if len(annotations) != MaxAnnotations || annotations[MaxAnnotations-1].Message != test.last {
-			t.Errorf("%d annotations, the last %q", len(annotations), annotations[len(annotations)-1].Message)
+		if len(annotations) != maxAnnotations {
+			t.Fatalf("%d reasons: %d annotations, want %d", test.reasons, len(annotations), maxAnnotations)
+		}
+		if got := annotations[maxAnnotations-1].Message; got != test.last {
+			t.Errorf("%d reasons: the last annotation is %q, want %q", test.reasons, got, test.last)
 		}
 	}
 }
 
-// TestAlike tells together what says the same, in the summary too, and nothing
-// else.
-func TestAlike(t *testing.T) {
-	r, _, _ := newReporter(t)
-	var outcomes []secret.Result
-	for i, told := range []string{"failed a", "unknown a", "failed b", "failed a"} {
-		op, reason, _ := strings.Cut(told, " ")
-		outcomes = append(outcomes, secret.Result{
-			Store: secret.Actions, Name: secret.Name('A' + rune(i)), Operation: secret.Operation(op), Err: errors.New(reason),
-		})
+func failure(name secret.Name, op secret.Operation, err error) secret.Result {
+	return secret.Result{Store: secret.Actions, Name: name, Operation: op, Err: err}
+}
+
+// TestGroupedFailures checks which failures are reported together, and what is
+// said of them, in the annotations and in the summary.
+func TestGroupedFailures(t *testing.T) {
+	refused := func(id string, attempts int) error {
+		return &secret.Error{
+			Op: "put secret", Problem: "403 no", Cause: "Cause.", Hint: "Hint.",
+			RequestID: id, Attempts: attempts, Elapsed: 10 * time.Second,
+		}
 	}
-	text, _ := r.markdown(Run{Mode: "set", Outcomes: outcomes}, nil)
+	sealed := func(result secret.Result) secret.Result {
+		result.EncryptedValue, result.KeyID = "c2VhbGVk", "568"
+		return result
+	}
+	const (
+		saved     = "The sealed value is saved in this step's outputs and the job summary; you do not need to rotate again."
+		bothSaved = "The sealed values are saved in this step's outputs and the job summary; you do not need to rotate again."
+		notSealed = "The value could not be sealed and is not saved. " +
+			"Keep the old credential active until a later run has stored the new one."
+	)
+	for _, test := range []struct {
+		name    string
+		mode    secret.Mode
+		results []secret.Result
+		want    []string // annotations
+	}{
+		{
+			"one failure has its attempts and its request id", secret.ModeSet,
+			[]secret.Result{sealed(failure("A", secret.Failed, refused("1", 5)))},
+			[]string{"A in actions: put secret: 403 no, 5 attempts in 10s|Cause.|Hint.|" + saved + "|Request id: 1"},
+		},
+		{
+			"request ids and attempts that differ are left out", secret.ModeSet,
+			[]secret.Result{
+				sealed(failure("A", secret.Failed, refused("1", 5))), sealed(failure("B", secret.Failed, refused("2", 4))),
+			},
+			[]string{"A, B in actions: put secret: 403 no|Cause.|Hint.|" + bothSaved +
+				"|Request ids: see the output results"},
+		},
+		{
+			"another operation is another group", secret.ModeSet,
+			[]secret.Result{
+				sealed(failure("A", secret.Failed, refused("1", 1))), sealed(failure("B", secret.Unknown, refused("1", 1))),
+			},
+			[]string{
+				"A in actions: put secret: 403 no|Cause.|Hint.|" + saved + "|Request id: 1",
+				"B in actions: put secret: 403 no|Cause.|Hint.|" + saved +
+					"|The value may or may not have been stored. It is safe to store it again.|Request id: 1",
+			},
+		},
+		{
+			"nothing sealed is another group", secret.ModeSet,
+			[]secret.Result{failure("A", secret.Failed, errors.New("x")), sealed(failure("B", secret.Failed, errors.New("x")))},
+			[]string{"A in actions: x|" + notSealed, "B in actions: x|" + saved},
+		},
+		{
+			"an unknown result in mode access", secret.ModeAccess,
+			[]secret.Result{failure("A", secret.Unknown, errors.New("x"))},
+			[]string{"A in actions: x|The access may or may not have been replaced. It is safe to replace it again."},
+		},
+		{
+			"joined errors keep their text and explain the first", secret.ModeCheck,
+			[]secret.Result{failure("A", secret.Failed, secret.Join(errors.New("x"), refused("1", 1), refused("2", 1)))},
+			[]string{"A in actions: x; put secret: 403 no; put secret: 403 no|Cause.|Hint.|Request id: 1"},
+		},
+		{
+			"a sealed value that GitHub cannot open is not worth saving", secret.ModeSet,
+			[]secret.Result{sealed(failure("A", secret.Failed, secret.ErrKeyRotated))},
+			[]string{"A in actions: sealed to an earlier key"},
+		},
+	} {
+		r, stdout, env := newReporter(t)
+		if err := r.Finish(Run{Mode: test.mode, Org: "acme", Results: test.results}); err != nil {
+			t.Errorf("%s: got error %v, want none", test.name, err)
+		}
+		summary, err := os.ReadFile(env["GITHUB_STEP_SUMMARY"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, annotation := range fakerunner.New().Process(stdout.String()).Annotations {
+			got = append(got, strings.ReplaceAll(annotation.Message, "\n  ", "|"))
+			heading, details, _ := strings.Cut(strings.ReplaceAll(annotation.Message, "\n  ", "\n\n"), ": ")
+			if want := "**" + heading + ": "; !strings.Contains(string(summary), want) {
+				t.Errorf("%s: no %q in the summary:\n%s", test.name, want, summary)
+			}
+			if !strings.Contains(string(summary), details) {
+				t.Errorf("%s: no %q in the summary:\n%s", test.name, details, summary)
+			}
+		}
+		if !slices.Equal(got, test.want) {
+			t.Errorf("%s:\ngot  %q\nwant %q", test.name, got, test.want)
+		}
+	}
+}
+
+// TestSummaryGroups checks the order of the groups in the summary, and that only
+// failures that agree share one.
+func TestSummaryGroups(t *testing.T) {
+	r, _, _ := newReporter(t)
+	var results []secret.Result
+	for i, text := range []string{"failed a", "unknown a", "failed b", "failed a"} {
+		op, reason, _ := strings.Cut(text, " ")
+		results = append(results, failure(secret.Name('A'+rune(i)), secret.Operation(op), errors.New(reason)))
+	}
+	text := r.markdown(Run{Mode: secret.ModeSet, Results: results}, entriesOf(results))
 	var got []string
 	for line := range strings.SplitSeq(text, "\n") {
 		if strings.HasPrefix(line, "**") {
 			got = append(got, strings.Trim(line, "*"))
 		}
 	}
-	if want := []string{"A, D in actions: failed", "B in actions: unknown", "C in actions: failed"}; !slices.Equal(got, want) {
+	want := []string{"A, D in actions: failed", "B in actions: unknown", "C in actions: failed"}
+	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
-func TestWriteFails(t *testing.T) {
-	r, _, files := newReporter(t)
-	files["GITHUB_OUTPUT"] = t.TempDir() // a folder
-	if err := r.write([]Output{{"results", "[]"}}); err == nil || !strings.Contains(err.Error(), "output file can't be written") {
-		t.Errorf("got %v", err)
+// TestRowReason checks that a row has the problem alone, and the output results
+// all of the error in one line.
+func TestRowReason(t *testing.T) {
+	err := &secret.Error{
+		Op: "put secret", Problem: "403 no", Cause: "Cause.", Hint: "Hint.",
+		RequestID: "8C1E", Attempts: 2, Elapsed: time.Second,
 	}
-	if err := r.CheckFiles(); err == nil {
-		t.Error("a folder is taken for a file")
+	r, stdout, _ := newReporter(t)
+	r.Rows([]secret.Result{failure("A_LONGER_NAME", secret.Failed, err), failure("B", secret.Failed, secret.Join(err, err))})
+	const want = "A_LONGER_NAME   actions      failed    403 no\n" +
+		"B               actions      failed    put secret: 403 no, 2 attempts in 1s; put secret: 403 no, 2 attempts in 1s\n"
+	if got := stdout.String(); got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
-	summary := files["GITHUB_STEP_SUMMARY"]
-	files["GITHUB_STEP_SUMMARY"] = t.TempDir()
-	if err := r.CheckFiles(); err == nil || !strings.Contains(err.Error(), "; GITHUB_STEP_SUMMARY can't be written: ") || strings.Contains(err.Error(), "\n") {
-		t.Errorf("two folders, got %v", err)
-	}
-	files["GITHUB_STEP_SUMMARY"] = summary
-	if r.Finish(Run{Mode: "check"}) {
-		t.Error("a run whose outputs are lost is a good one")
+	row := r.newRow(failure("A", secret.Failed, err))
+	if want := "put secret: 403 no, 2 attempts in 1s (request id 8C1E)"; row.Error != want {
+		t.Errorf("results have the error %q, want %q", row.Error, want)
 	}
 }
 
-// TestSingleValues sets an output where all rows agree.
-func TestSingleValues(t *testing.T) {
-	row := func(name secret.Name, op secret.Operation) secret.Result {
-		return secret.Result{Store: secret.Actions, Name: name, Operation: op, KeyID: "1", Access: secret.Access{Visibility: secret.All}}
+func TestUnwritableFiles(t *testing.T) {
+	r, _, env := newReporter(t)
+	env["GITHUB_OUTPUT"] = t.TempDir() // a directory
+	err := r.write([]Output{{"results", "[]"}})
+	wantError(t, "write", err, "the output file is not writable")
+	wantError(t, "CheckFiles with one directory", r.CheckFiles(), "GITHUB_OUTPUT is not writable: ")
+	summary := env["GITHUB_STEP_SUMMARY"]
+	env["GITHUB_STEP_SUMMARY"] = t.TempDir()
+	err = r.CheckFiles()
+	wantError(t, "CheckFiles with two directories", err, "; GITHUB_STEP_SUMMARY is not writable: ")
+	if err != nil && strings.Contains(err.Error(), "\n") {
+		t.Errorf("CheckFiles: got %q, want one line", err)
 	}
+	env["GITHUB_STEP_SUMMARY"] = summary
+	wantError(t, "Finish", r.Finish(Run{Mode: secret.ModeCheck}), "the output file is not writable")
+}
+
+// TestNoRandomBytes checks that a run does not begin without a delimiter that
+// nobody can know.
+func TestNoRandomBytes(t *testing.T) {
+	r := New(Options{
+		Stdout: &bytes.Buffer{}, Getenv: func(string) string { return "" }, Masks: &mask.Set{},
+		Rand: iotest.ErrReader(errors.New("no entropy")),
+	})
+	wantError(t, "CheckFiles", r.CheckFiles(), "cannot read random bytes: no entropy")
+}
+
+func wantError(t *testing.T, what string, err error, want string) {
+	t.Helper()
+	if err == nil {
+		t.Errorf("%s: got no error, want %q", what, want)
+	} else if !strings.Contains(err.Error(), want) {
+		t.Errorf("%s: got error %q, want %q in it", what, err, want)
+	}
+}
+
+// TestSharedOutputs checks that a single value is an output only if all rows
+// agree on it.
+func TestSharedOutputs(t *testing.T) {
+	result := func(name secret.Name, op secret.Operation) secret.Result {
+		return secret.Result{
+			Store: secret.Actions, Name: name, Operation: op, KeyID: "1", PublicKey: "k",
+			Access: secret.Access{Visibility: secret.All},
+		}
+	}
+	otherKey := result("B", secret.Created)
+	otherKey.KeyID, otherKey.PublicKey = "2", "l"
 	for _, test := range []struct {
-		name     string
-		run      Run
-		want     string
-		unwanted []string
+		name string
+		run  Run
+		want string // but for results, unless it is empty
 	}{
-		{"one", Run{Mode: "set", Outcomes: []secret.Result{row("A", secret.Created)}}, "operation=created secret_name=A visibility=all key_id=1", nil},
-		{"two alike", Run{Mode: "set", Outcomes: []secret.Result{row("A", secret.Created), row("B", secret.Created)}}, "operation=created visibility=all key_id=1", []string{"secret_name"}},
-		{"two ways", Run{Mode: "set", Outcomes: []secret.Result{row("A", secret.Created), row("B", secret.Updated)}}, "visibility=all key_id=1", []string{"operation", "secret_name"}},
-		{"one failed", Run{Mode: "set", Outcomes: []secret.Result{row("A", secret.Created), row("B", secret.Failed)}}, "operation=failed key_id=1", []string{"secret_name", "visibility"}},
-		{"refused", Run{Mode: "set", Refused: []string{"org: missing"}}, "operation=failed results=[]", []string{"due"}},
-		{"none to check", Run{Mode: "check"}, "due=false results=[]", []string{"operation", "exists"}},
+		{
+			"one result", Run{Mode: secret.ModeSet, Results: []secret.Result{result("A", secret.Created)}},
+			"operation=created secret_name=A visibility=all key_id=1 public_key=k",
+		},
+		{
+			"another name",
+			Run{Mode: secret.ModeSet, Results: []secret.Result{result("A", secret.Created), result("B", secret.Created)}},
+			"operation=created visibility=all key_id=1 public_key=k",
+		},
+		{
+			"another operation",
+			Run{Mode: secret.ModeSet, Results: []secret.Result{result("A", secret.Created), result("B", secret.Updated)}},
+			"visibility=all key_id=1 public_key=k",
+		},
+		{
+			"another key",
+			Run{Mode: secret.ModeSet, Results: []secret.Result{result("A", secret.Created), otherKey}},
+			"operation=created visibility=all",
+		},
+		{
+			"one failed",
+			Run{Mode: secret.ModeSet, Results: []secret.Result{result("A", secret.Created), result("B", secret.Failed)}},
+			"operation=failed key_id=1 public_key=k",
+		},
+		{"refused", Run{Mode: secret.ModeSet, Refused: []string{"org: missing"}}, "operation=failed results=[]"},
+		{"refused check", Run{Mode: secret.ModeCheck, Refused: []string{"org: missing"}}, "operation=failed results=[]"},
+		{"nothing to check", Run{Mode: secret.ModeCheck}, "due=false results=[]"},
 	} {
 		r, _, _ := newReporter(t)
-		outputs, left := r.outputs(test.run)
+		entries := entriesOf(test.run.Results)
 		var got []string
-		names := map[string]bool{}
-		for _, o := range outputs {
-			names[o.Name] = true
+		hasResults := false
+		for _, o := range r.outputs(test.run, entries) {
+			hasResults = hasResults || o.Name == "results"
 			if o.Name != "results" || o.Value == "[]" {
 				got = append(got, o.Name+"="+o.Value)
 			}
 		}
-		if strings.Join(got, " ") != test.want || len(left) > 0 || !names["results"] {
-			t.Errorf("%s: %q, want %q", test.name, strings.Join(got, " "), test.want)
+		if text := strings.Join(got, " "); text != test.want {
+			t.Errorf("%s: got %q, want %q", test.name, text, test.want)
 		}
-		for _, name := range test.unwanted {
-			if names[name] {
-				t.Errorf("%s: %s is set", test.name, name)
+		if !hasResults {
+			t.Errorf("%s: there is no output results", test.name)
+		}
+		for _, e := range entries {
+			if e.saved != notNeeded {
+				t.Errorf("%s: saved is %d, want %d: nothing is sealed", test.name, e.saved, notNeeded)
 			}
 		}
 	}
 }
 
-// TestFit keeps sealed values in input order as long as they fit, counted as
-// GitHub counts.
-func TestFit(t *testing.T) {
+// TestFitToBudget checks that sealed values are included in input order as long
+// as they fit, counted as GitHub counts.
+func TestFitToBudget(t *testing.T) {
 	var rows []row
-	var outcomes []secret.Result
+	var results []secret.Result
 	for i := range 10 {
-		name := fmt.Sprintf("S%d", i)
-		rows = append(rows, row{SecretName: name, EncryptedValue: strings.Repeat("A", 100), Error: strings.Repeat("ü", 60)})
-		outcomes = append(outcomes, secret.Result{Name: secret.Name(name)})
+		name, value := fmt.Sprintf("S%d", i), strings.Repeat("A", 100)
+		rows = append(rows, row{SecretName: name, EncryptedValue: value, Error: strings.Repeat("ü", 60)})
+		results = append(results, secret.Result{Name: secret.Name(name), EncryptedValue: value})
 	}
-	whole := units(encode(rows))
-	for _, budget := range []int{whole, whole - 1, whole / 2, 1500} {
-		text, left := fit(slices.Clone(rows), outcomes, budget)
-		if units(text) > budget {
-			t.Errorf("%d units in %d", units(text), budget)
+	const value = 100 + len(`,"encrypted_value":""`)
+	all := utf16Len(encode(rows))
+	bare := all - 10*value
+	for _, test := range []struct{ budget, fits int }{
+		{all, 10}, {all - 1, 9}, {bare + 2*value, 2}, {bare + 2*value - 1, 1}, {bare, 0},
+		{bare - 1, 1}, // the errors are cut to 40 characters
+	} {
+		entries := entriesOf(results)
+		text := fitToBudget(slices.Clone(rows), entries, test.budget)
+		if got := utf16Len(text); got > test.budget {
+			t.Errorf("budget %d: %d code units", test.budget, got)
 		}
-		if n := strings.Count(text, `"encrypted_value"`); n+len(left) != 10 || (budget == whole) != (n == 10) {
-			t.Errorf("budget %d: %d kept, %d left", budget, n, len(left))
+		if got := strings.Count(text, `"encrypted_value"`); got != test.fits {
+			t.Errorf("budget %d: %d values, want %d", test.budget, got, test.fits)
 		}
-		for i, o := range left {
-			if want := secret.Name(fmt.Sprintf("S%d", 10-len(left)+i)); o.Name != want {
-				t.Errorf("budget %d: %s is left out before %s", budget, o.Name, want)
+		for i, e := range entries {
+			want := inOutputs
+			if i >= test.fits {
+				want = nowhere
+			}
+			if e.saved != want {
+				t.Errorf("budget %d: saved of S%d is %d, want %d", test.budget, i, e.saved, want)
 			}
 		}
 	}
-	if got := units("aü世🔑"); got != 5 {
-		t.Errorf("%d units", got)
+	if got := utf16Len("aü世🔑"); got != 5 {
+		t.Errorf("utf16Len is %d, want 5", got)
 	}
 }
 
 func TestChart(t *testing.T) {
-	var outcomes []secret.Result
+	var results []secret.Result
 	for i := range 40 {
-		outcomes = append(outcomes, secret.Result{Name: secret.Name(fmt.Sprintf("S%02d", i)), Check: &secret.Check{Exists: true, Age: time.Duration(i) * 24 * time.Hour}})
+		results = append(results, secret.Result{
+			Name:  secret.Name(fmt.Sprintf("S%02d", i)),
+			Check: &secret.Check{Exists: true, Age: time.Duration(i) * 24 * time.Hour},
+		})
 	}
-	outcomes = append(outcomes, secret.Result{Name: "MISSING", Check: &secret.Check{Due: true}}, secret.Result{Name: "FAILED", Err: errors.New("x")})
-	text := chart(Run{Outcomes: outcomes, MaxAge: 30 * 24 * time.Hour})
-	if !strings.Contains(text, `x-axis ["S39", "S38", `) || !strings.Contains(text, "bar [39, 38, ") || strings.Contains(text, "S09") || !strings.Contains(text, "line [30, 30, ") {
-		t.Error(text)
+	results = append(results,
+		secret.Result{Name: "MISSING", Check: &secret.Check{Due: true}}, secret.Result{Name: "FAILED", Err: errors.New("x")})
+	text := chart(Run{Results: results, MaxAge: 30 * 24 * time.Hour})
+	for _, want := range []string{`x-axis ["S39", "S38", `, "bar [39, 38, ", "line [30, 30, "} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in:\n%s", want, text)
+		}
 	}
-	if strings.Contains(text, "MISSING") || strings.Contains(text, "FAILED") {
-		t.Error("what has no age has a bar")
+	for _, unwanted := range []string{"S09", "MISSING", "FAILED"} {
+		if strings.Contains(text, unwanted) {
+			t.Errorf("%s is charted, want only the 30 oldest:\n%s", unwanted, text)
+		}
 	}
-	if got := chart(Run{Outcomes: outcomes[:1]}); got != "" {
-		t.Errorf("a chart of one: %s", got)
+	if got := chart(Run{Results: results[:1]}); got != "" {
+		t.Errorf("got a chart of one secret, want none:\n%s", got)
 	}
 }
 
@@ -305,29 +518,71 @@ func TestCount(t *testing.T) {
 		"1 repository": count(1, "repository"), "1,234,567 repositories": count(1234567, "repository"),
 	} {
 		if got != want {
-			t.Errorf("%q, want %q", got, want)
+			t.Errorf("got %q, want %q", got, want)
 		}
 	}
 }
 
-// TestByHand is the command that a person runs: the right address, and a body
-// that asks where nobody knows who may read the secret.
-func TestByHand(t *testing.T) {
-	o := secret.Result{Store: secret.Dependabot, Name: "A", KeyID: "568", EncryptedValue: "c2VhbGVk", Access: secret.Access{Visibility: secret.Selected, Repositories: []secret.Repository{{ID: 7}, {ID: 3}}}}
-	text := byHand(Run{Org: "acme", APIURL: "https://api.github.com/"}, o)
-	for _, want := range []string{"gh api --method PUT /orgs/acme/dependabot/secrets/A --input - <<'JSON'", `"selected_repository_ids": [`, "    3,\n    7\n", `"visibility": "selected"`, `"key_id": "568"`} {
-		if !strings.Contains(text, want) {
-			t.Errorf("no %q in:\n%s", want, text)
+// TestProgress checks when a batch logs progress, and what.
+func TestProgress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, stdout, _ := newReporter(t)
+		p := r.NewProgress(200, 80)
+		for i := range 200 {
+			result := secret.Result{Operation: secret.Created}
+			if i == 9 {
+				result.Operation = secret.Failed
+			}
+			p.Add(result)
+			time.Sleep(500 * time.Millisecond)
 		}
-	}
-	o.Access = secret.Access{}
-	text = byHand(Run{Org: "acme", APIURL: "https://ghe.example/api/v3/"}, o)
-	for _, want := range []string{"PUT --hostname ghe.example /orgs/", "Who may read the secret was not known", `"visibility": "all, private or selected"`} {
-		if !strings.Contains(text, want) {
-			t.Errorf("no %q in:\n%s", want, text)
+		const want = "40 of 200 stored, 1 failed, 80 a minute, about 2 minutes left\n"
+		first, _, _ := strings.Cut(stdout.String(), "\n")
+		if first+"\n" != want {
+			t.Errorf("the first line is %q, want %q", first+"\n", want)
 		}
-	}
-	if text = byHand(Run{Org: "acme", APIURL: "https://api.octo.ghe.com/"}, o); !strings.Contains(text, "--hostname octo.ghe.com ") {
-		t.Errorf("GHE.com:\n%s", text)
+		if got := strings.Count(stdout.String(), "\n"); got != 4 {
+			t.Errorf("%d lines in 100 seconds, want 4:\n%s", got, stdout)
+		}
+
+		stdout.Reset()
+		p = r.NewProgress(80, 80)
+		for range 80 {
+			p.Add(secret.Result{})
+			time.Sleep(time.Minute)
+		}
+		if stdout.Len() > 0 {
+			t.Errorf("got %q for a batch within a minute's rate, want nothing", stdout)
+		}
+	})
+}
+
+// TestManualCommand checks the address and the body of the command that stores a
+// sealed value, also if the access is unknown.
+func TestManualCommand(t *testing.T) {
+	selected := secret.Access{Visibility: secret.Selected, Repositories: []secret.Repository{{ID: 7}, {ID: 3}}}
+	for _, test := range []struct {
+		name, apiURL string
+		access       secret.Access
+		want         []string
+	}{
+		{"selected", "https://api.github.com/", selected, []string{
+			"gh api --method PUT /orgs/acme/dependabot/secrets/A --input - <<'JSON'", `"selected_repository_ids": [`,
+			"    3,\n    7\n", `"visibility": "selected"`, `"key_id": "568"`,
+		}},
+		{"unknown access on GHES", "https://ghe.example/api/v3/", secret.Access{}, []string{
+			"PUT --hostname ghe.example /orgs/", "The current access is unknown. Set `visibility`",
+			`"visibility": "all, private or selected"`,
+		}},
+		{"GHE.com", "https://api.octo.ghe.com/", secret.Access{}, []string{"--hostname octo.ghe.com "}},
+	} {
+		text := manualCommand(Run{Org: "acme", APIURL: test.apiURL}, secret.Result{
+			Store: secret.Dependabot, Name: "A", KeyID: "568", EncryptedValue: "c2VhbGVk", Access: test.access,
+		})
+		for _, want := range test.want {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s: no %q in:\n%s", test.name, want, text)
+			}
+		}
 	}
 }

@@ -3,7 +3,6 @@ package report
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -12,169 +11,138 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// maxSummaryBytes keeps below the 1 MiB that GitHub takes of one step.
+// maxSummaryBytes is below the 1 MiB to which GitHub limits the summary of a step.
 //
 // https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#adding-a-job-summary
 const maxSummaryBytes = 1_000_000
 
-// foldRows is how long a table may be before it is folded away.
+// foldRows is the number of rows above which a table is folded.
 const foldRows = 25
 
-// summary writes the job summary, where the runner takes one. left are the
-// outcomes whose sealed value the outputs have no room for, lost those of them
-// that end up nowhere.
-func (r *Reporter) summary(run Run, left []secret.Result) (lost []secret.Result, err error) {
+// writeSummary appends the job summary, if the runner has one.
+func (r *Reporter) writeSummary(run Run, entries []*entry) error {
 	if r.getenv("GITHUB_STEP_SUMMARY") == "" {
-		return left, nil
+		return nil
 	}
-	text, lost := r.markdown(run, left)
-	if err := r.file("step-summary", text); err != nil {
-		return left, err
+	err := r.appendTo("step-summary", r.markdown(run, entries))
+	for _, e := range entries {
+		if err != nil && e.saved == inSummary {
+			e.saved = nowhere
+		}
 	}
-	return lost, nil
+	return err
 }
 
-// markdown is the job summary: failures first with what finishes them, then
-// changes of access, then a row for each secret. Where not all of it fits, the
-// table stays whole, and the sealed values that the outputs have no room for
-// (left) come before the others; lost are those that find no place here either.
-func (r *Reporter) markdown(run Run, left []secret.Result) (text string, lost []secret.Result) {
+// markdown returns the job summary: failures with the commands that store their
+// sealed values, changes of access, and a row for each secret. If not all of it
+// fits, the table stays whole, and sealed values that are not in the outputs come
+// before the others. Each entry notes that its value is in the summary only.
+func (r *Reporter) markdown(run Run, entries []*entry) string {
 	var b strings.Builder
-	title := done(run)
-	if run.Org != "" && len(run.Outcomes) > 0 {
-		title += " in " + run.Org
+	noun := "secret"
+	if run.Mode.Writes() {
+		noun = "organization secret"
 	}
-	if run.Mode == "set" || run.Mode == "access" {
-		title = strings.Replace(title, "secret", "organization secret", 1)
+	heading := headline(run, noun)
+	if run.Org != "" && len(entries) > 0 {
+		heading += " in " + run.Org
 	}
-	fmt.Fprintf(&b, "### %s\n\n", r.md(strings.ToUpper(title[:1])+title[1:]))
+	fmt.Fprintf(&b, "### %s\n\n", r.escapeMarkdown(heading))
 	for _, text := range run.Refused {
-		fmt.Fprintf(&b, "- %s\n", r.md(text))
+		fmt.Fprintf(&b, "- %s\n", r.escapeMarkdown(text))
 	}
-	if run.Mode == "check" {
+	if run.Mode == secret.ModeCheck {
 		b.WriteString(chart(run))
 	}
 	table := r.table(run)
-	const note = 200 // for the line about what does not fit
-	budget := maxSummaryBytes - b.Len() - len(table) - note
-
-	var urgent, failed []secret.Result
-	var changes []section
-	for _, o := range run.Outcomes {
-		switch {
-		case has(left, o) && run.Mode == "seal":
-			lost = append(lost, o) // nothing failed, so there is nothing to finish by hand
-		case has(left, o):
-			urgent = append(urgent, o)
-		case o.Err != nil:
-			failed = append(failed, o)
-		default:
-			if lines := changeLines(o.Change); len(lines) > 0 {
-				changes = append(changes, section{o, r.change(run, o, lines)})
+	const omissionNote = 200 // bytes
+	budget, omitted := maxSummaryBytes-b.Len()-len(table)-omissionNote, 0
+	add := func(text string) bool {
+		if len(text) > budget {
+			omitted++
+			return false
+		}
+		budget -= len(text)
+		b.WriteString(text)
+		return true
+	}
+	groups := groupFailures(run, entries)
+	slices.SortStableFunc(groups, func(a, b *group) int {
+		switch aFirst, bFirst := a.entries[0].saved == nowhere, b.entries[0].saved == nowhere; {
+		case aFirst == bFirst:
+			return 0
+		case aFirst:
+			return -1
+		}
+		return 1
+	})
+	for _, g := range groups {
+		heading := r.failureText(g)
+		for _, e := range g.entries {
+			command := ""
+			if e.storableLater() {
+				command = manualCommand(run, e.Result)
+			}
+			if !add(heading + command) {
+				continue
+			}
+			heading = ""
+			if e.saved == nowhere {
+				e.saved = inSummary
 			}
 		}
 	}
-	cut := 0
-	for _, s := range slices.Concat(r.failed(run, urgent), r.failed(run, failed), changes) {
-		if budget -= len(s.text); budget < 0 {
-			budget += len(s.text)
-			cut++
-			if has(left, s.outcome) {
-				lost = append(lost, s.outcome)
-			}
-			continue
+	for _, e := range entries {
+		if lines := changeLines(e.Change); e.Err == nil && len(lines) > 0 {
+			add(r.changeText(run, e.Result, lines))
 		}
-		b.WriteString(s.text)
 	}
-	if cut > 0 {
-		fmt.Fprintf(&b, "%s more to tell would not fit here: see the log and the output `results`.\n\n", count(cut, "matter"))
+	if omitted > 0 {
+		fmt.Fprintf(&b, "%s omitted (summary size limit); see the log and the output `results`.\n\n",
+			count(omitted, "more entry"))
 	}
-	b.WriteString(table)
-	return b.String(), lost
+	return b.String() + table
 }
 
-// section is what the summary tells of one secret beside its row.
-type section struct {
-	outcome secret.Result
-	text    string
+// failureText explains what all entries of a group have in common.
+func (r *Reporter) failureText(g *group) string {
+	text := fmt.Sprintf("**%s: %s**\n\n", r.escapeMarkdown(g.title), g.entries[0].Operation)
+	for _, line := range append([]string{g.problem}, g.details()...) {
+		text += r.escapeMarkdown(line) + "\n\n"
+	}
+	return text
 }
 
-// change tells who gains and who loses access to one secret.
-func (r *Reporter) change(run Run, o secret.Result, lines []string) string {
-	text := fmt.Sprintf("Access to `%s` in %s%s:\n\n", o.Name, o.Store, map[bool]string{true: ", if it were written"}[run.DryRun])
+// changeText lists who gains and who loses access to one secret.
+func (r *Reporter) changeText(run Run, result secret.Result, lines []string) string {
+	dryRun := ""
+	if run.DryRun {
+		dryRun = " (dry run)"
+	}
+	text := fmt.Sprintf("Access changes for `%s` in %s%s:\n\n", result.Name, result.Store, dryRun)
 	for _, line := range lines {
-		text += "- " + r.md(line) + "\n"
+		text += "- " + r.escapeMarkdown(line) + "\n"
 	}
 	return text + "\n"
 }
 
-// md makes text from outside harmless in Markdown and its tables.
-func (r *Reporter) md(text string) string {
-	text = r.line(text)
-	var b strings.Builder
-	for _, c := range text {
-		switch c {
-		case '<':
-			b.WriteString("&lt;")
-		case '>':
-			b.WriteString("&gt;")
-		case '&':
-			b.WriteString("&amp;")
-		case '\\', '`', '*', '_', '[', ']', '|', '#', '!', '~', '@':
-			b.WriteByte('\\')
-			b.WriteRune(c)
-		default:
-			b.WriteRune(c)
-		}
-	}
-	return b.String()
-}
-
-// failed tells what went wrong, once for all that say the same, and how to finish
-// each.
-func (r *Reporter) failed(run Run, outcomes []secret.Result) (sections []section) {
-	for _, group := range alike(outcomes, func(o secret.Result) string {
-		return strings.Join([]string{string(o.Operation), fact(o.Err), causeOf(o.Err), adviceOf(o.Err)}, "\n")
-	}) {
-		first := group[0]
-		text := fmt.Sprintf("**%s: %s**\n\n", r.md(headings(group)), first.Operation)
-		for _, line := range []string{full(first.Err), causeOf(first.Err), adviceOf(first.Err)} {
-			if line != "" {
-				text += r.md(line) + "\n\n"
-			}
-		}
-		for _, o := range group {
-			if usable(run, o) {
-				text += byHand(run, o)
-			}
-			sections = append(sections, section{o, text})
-			text = ""
-		}
-	}
-	return sections
-}
-
-// usable reports whether there is a sealed value that somebody can still store.
-func usable(run Run, o secret.Result) bool {
-	return run.Mode == "set" && o.EncryptedValue != "" && !errors.Is(o.Err, secret.ErrKeyRotated)
-}
-
-// byHand is the folded command that stores what is sealed already.
-func byHand(run Run, o secret.Result) string {
+// manualCommand returns the folded command that stores a sealed value.
+func manualCommand(run Run, result secret.Result) string {
 	body := struct {
 		EncryptedValue string            `json:"encrypted_value"`
 		KeyID          string            `json:"key_id"`
 		Visibility     secret.Visibility `json:"visibility"`
 		IDs            *[]int64          `json:"selected_repository_ids,omitempty"`
-	}{EncryptedValue: o.EncryptedValue, KeyID: o.KeyID, Visibility: o.Access.Visibility}
-	note := "The value is sealed: only GitHub can open it. Access is as this run would have written it."
+	}{EncryptedValue: result.EncryptedValue, KeyID: result.KeyID, Visibility: result.Access.Visibility}
+	note := "The access is what this run would have written."
 	if body.Visibility == "" {
-		// Any guess would change who may read a secret that stands.
+		// Any guess could change who may read an existing secret.
 		body.Visibility = "all, private or selected"
-		note = "The value is sealed: only GitHub can open it. Who may read the secret was not known, and GitHub refuses the command until you set `visibility` (for `selected` also `selected_repository_ids`) to what stands."
+		note = "The current access is unknown. Set `visibility` (and `selected_repository_ids` for `selected`) " +
+			"before running the command; GitHub rejects it otherwise."
 	}
 	if body.Visibility == secret.Selected {
-		ids := o.Access.IDs()
+		ids := result.Access.IDs()
 		body.IDs = &ids
 	}
 	text, _ := json.MarshalIndent(body, "", "  ")
@@ -182,99 +150,125 @@ func byHand(run Run, o secret.Result) string {
 	if u, err := url.Parse(run.APIURL); err == nil && u.Hostname() != "api.github.com" {
 		host = " --hostname " + strings.TrimPrefix(u.Host, "api.")
 	}
-	return fmt.Sprintf("<details><summary>Finish by hand: %s</summary>\n\n%s\n\n```sh\ngh api --method PUT%s /orgs/%s/%s/secrets/%s --input - <<'JSON'\n%s\nJSON\n```\n\n</details>\n\n",
-		heading(o), note, host, run.Org, o.Store, o.Name, text)
+	return fmt.Sprintf("<details><summary>Store manually: %s</summary>\n\n"+
+		"The value is sealed: only GitHub can open it. %s\n\n"+
+		"```sh\ngh api --method PUT%s /orgs/%s/%s/secrets/%s --input - <<'JSON'\n%s\nJSON\n```\n\n</details>\n\n",
+		title(result), note, host, run.Org, result.Store, result.Name, text)
 }
 
-// table has a row for each secret, or says that there is none.
+// table returns a table with a row for each result, or "" if there is none.
 func (r *Reporter) table(run Run) string {
-	if len(run.Outcomes) == 0 {
+	if len(run.Results) == 0 {
 		return ""
 	}
-	var b strings.Builder
-	outcomes := run.Outcomes
+	var text string
 	switch run.Mode {
-	case "check":
-		outcomes = ByAge(outcomes)
-		b.WriteString("| Secret | Store | Last updated | Age | |\n| --- | --- | --- | ---: | --- |\n")
-	case "seal":
-		b.WriteString("| Secret | Store | What happened | Key |\n| --- | --- | --- | --- |\n")
+	case secret.ModeCheck:
+		text = checkTable(run.Results)
+	case secret.ModeSeal:
+		text = sealTable(run.Results)
 	default:
-		b.WriteString("| Secret | Store | What happened | Access | Key |\n| --- | --- | --- | --- | --- |\n")
+		text = r.storeTable(run.Results)
 	}
-	for _, o := range outcomes {
-		name := string(o.Name)
-		if name != "" {
-			name = "`" + name + "`"
-		}
-		if run.Mode == "check" {
-			updated, age, note := "", "", ""
-			if a := o.Check; a != nil {
-				note = "missing"
-				if a.Exists {
-					updated, age, note = a.UpdatedAt.UTC().Format("2006-01-02 15:04 UTC"), count(Days(a.Age), "day"), ""
-				}
-				if a.Due {
-					note = strings.TrimPrefix(note+", **due**", ", ")
-				}
-			} else {
-				note = string(o.Operation)
-			}
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", name, o.Store, updated, age, note)
-			continue
-		}
-		if run.Mode == "seal" {
-			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", name, o.Store, o.Operation, o.KeyID)
-			continue
-		}
-		access := ""
-		if o.Access.Visibility != "" && o.Err == nil {
-			access = r.md(accessText(o))
-		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", name, o.Store, o.Operation, access, o.KeyID)
+	if len(run.Results) <= foldRows {
+		return text
 	}
-	if len(outcomes) <= foldRows {
-		return b.String()
-	}
-	return fmt.Sprintf("<details><summary>All %s</summary>\n\n%s\n</details>\n", count(len(outcomes), "row"), b.String())
+	return fmt.Sprintf("<details><summary>All %s</summary>\n\n%s\n</details>\n", count(len(run.Results), "row"), text)
 }
 
-// ByAge sorts what is missing first, then the oldest.
-func ByAge(outcomes []secret.Result) []secret.Result {
-	rank := func(o secret.Result) (int, float64) {
-		switch {
-		case o.Check == nil:
-			return 0, 0
-		case !o.Check.Exists:
-			return 1, 0
+func checkTable(results []secret.Result) string {
+	var b strings.Builder
+	b.WriteString("| Secret | Store | Last updated | Age | |\n| --- | --- | --- | ---: | --- |\n")
+	for _, result := range byAge(results) {
+		var updated, age string
+		var notes []string
+		if c := result.Check; c == nil {
+			notes = append(notes, string(result.Operation))
+		} else {
+			if c.Exists {
+				updated, age = c.UpdatedAt.UTC().Format("2006-01-02 15:04 UTC"), count(days(c.Age), "day")
+			} else {
+				notes = append(notes, "missing")
+			}
+			if c.Due {
+				notes = append(notes, "**due**")
+			}
 		}
-		return 2, -o.Check.Age.Seconds()
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", codeSpan(result.Name), result.Store, updated, age,
+			strings.Join(notes, ", "))
 	}
-	sorted := slices.Clone(outcomes)
+	return b.String()
+}
+
+func sealTable(results []secret.Result) string {
+	var b strings.Builder
+	b.WriteString("| Secret | Store | Result | Key |\n| --- | --- | --- | --- |\n")
+	for _, result := range results {
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", codeSpan(result.Name), result.Store, result.Operation, result.KeyID)
+	}
+	return b.String()
+}
+
+func (r *Reporter) storeTable(results []secret.Result) string {
+	var b strings.Builder
+	b.WriteString("| Secret | Store | Result | Access | Key |\n| --- | --- | --- | --- | --- |\n")
+	for _, result := range results {
+		access := ""
+		if result.Access.Visibility != "" && result.Err == nil {
+			access = r.escapeMarkdown(accessText(result))
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", codeSpan(result.Name), result.Store, result.Operation, access,
+			result.KeyID)
+	}
+	return b.String()
+}
+
+func codeSpan(name secret.Name) string {
+	if name == "" {
+		return ""
+	}
+	return "`" + string(name) + "`"
+}
+
+// byAge sorts failed lookups first, then missing secrets, then the oldest.
+func byAge(results []secret.Result) []secret.Result {
+	rank := func(result secret.Result) int {
+		switch {
+		case result.Check == nil:
+			return 0
+		case !result.Check.Exists:
+			return 1
+		}
+		return 2
+	}
+	sorted := slices.Clone(results)
 	slices.SortStableFunc(sorted, func(a, b secret.Result) int {
-		ka, ageA := rank(a)
-		kb, ageB := rank(b)
-		return cmp.Or(cmp.Compare(ka, kb), cmp.Compare(ageA, ageB))
+		if order := cmp.Compare(rank(a), rank(b)); order != 0 || rank(a) < 2 {
+			return order
+		}
+		return cmp.Compare(b.Check.Age, a.Check.Age)
 	})
 	return sorted
 }
 
-// chart draws ages against max_age for two secrets or more, the 30 oldest.
+// chart draws the ages of the 30 oldest secrets against max_age, or "" if there
+// are fewer than two.
 func chart(run Run) string {
 	const most = 30
-	var names, days, limit []string
-	for _, o := range ByAge(run.Outcomes) {
-		if o.Check == nil || !o.Check.Exists || len(names) == most {
+	var names, ages, limit []string
+	for _, result := range byAge(run.Results) {
+		if result.Check == nil || !result.Check.Exists || len(names) == most {
 			continue
 		}
-		names = append(names, fmt.Sprintf("%q", o.Name))
-		days = append(days, fmt.Sprint(Days(o.Check.Age)))
-		limit = append(limit, fmt.Sprint(Days(run.MaxAge)))
+		names = append(names, fmt.Sprintf("%q", result.Name))
+		ages = append(ages, fmt.Sprint(days(result.Check.Age)))
+		limit = append(limit, fmt.Sprint(days(run.MaxAge)))
 	}
 	if len(names) < 2 {
 		return ""
 	}
-	text := fmt.Sprintf("```mermaid\nxychart-beta horizontal\n  title \"Days since the last update\"\n  x-axis [%s]\n  y-axis \"days\"\n  bar [%s]\n", strings.Join(names, ", "), strings.Join(days, ", "))
+	text := fmt.Sprintf("```mermaid\nxychart-beta horizontal\n  title \"Days since the last update\"\n"+
+		"  x-axis [%s]\n  y-axis \"days\"\n  bar [%s]\n", strings.Join(names, ", "), strings.Join(ages, ", "))
 	if run.MaxAge > 0 {
 		text += fmt.Sprintf("  line [%s]\n", strings.Join(limit, ", "))
 	}

@@ -1,0 +1,222 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"set-org-secret/internal/secret"
+)
+
+// Line logs one line.
+func (r *Reporter) Line(text string) { r.lines(text) }
+
+// lines logs lines that no other line comes between.
+func (r *Reporter) lines(lines ...string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, line := range lines {
+		r.gha.Infof("%s", r.sanitizeLine(line))
+	}
+}
+
+// Header logs the first line of a run. host is that of the API, or empty if no
+// request will be sent.
+func (r *Reporter) Header(version string, mode secret.Mode, org, host string, dryRun bool) {
+	text := "set-org-secret " + version + " · offline"
+	if host != "" {
+		text = fmt.Sprintf("set-org-secret %s · %s at %s", version, org, host)
+	}
+	text += " · mode " + string(mode)
+	if dryRun {
+		text += " · dry run, nothing is written"
+		r.operationWidth = len(secret.WouldUpdate)
+	}
+	r.Line(text)
+}
+
+// FitColumn widens the first column of the rows that follow to a name.
+func (r *Reporter) FitColumn(name secret.Name) { r.nameWidth = max(r.nameWidth, len(name)) }
+
+// Rows logs a row for each result.
+func (r *Reporter) Rows(results []secret.Result) {
+	for _, result := range results {
+		r.FitColumn(result.Name)
+	}
+	for _, result := range results {
+		r.Row(result)
+	}
+}
+
+// Row logs one result: name, store, operation, and the short reason of a failure
+// or the access.
+func (r *Reporter) Row(result secret.Result) {
+	text := fmt.Sprintf("%-*s   %-*s   %-*s   ", r.nameWidth, result.Name,
+		len(secret.Dependabot), result.Store, r.operationWidth, result.Operation)
+	switch {
+	case result.Err != nil:
+		text += asError(result.Err).Problem
+	case result.Check != nil:
+		text += ageText(*result.Check)
+		if result.Check.Due {
+			text += ", due"
+		}
+	case result.Operation == secret.SealedOnly:
+		text += "with key " + result.KeyID
+	default:
+		text += accessText(result)
+	}
+	lines := []string{strings.TrimRight(text, " ")}
+	if result.Err == nil {
+		for _, line := range changeLines(result.Change) {
+			lines = append(lines, "  "+line)
+		}
+	}
+	r.lines(lines...)
+}
+
+func ageText(c secret.Check) string {
+	if !c.Exists {
+		return "missing"
+	}
+	age := "less than a day"
+	if n := days(c.Age); n > 0 {
+		age = count(n, "day")
+	}
+	return age + " old, last updated " + c.UpdatedAt.UTC().Format(time.DateOnly)
+}
+
+// accessText returns who may read a secret and whether that changed.
+func accessText(result secret.Result) string {
+	text := string(result.Access.Visibility)
+	if result.Access.Visibility == secret.Selected {
+		text += ", " + count(len(result.Access.IDs()), "repository")
+	}
+	c := result.Change
+	switch {
+	case c.From == "":
+	case c.From != c.To:
+		text += fmt.Sprintf(" (was %s)", c.From)
+	case !c.Any():
+		text += " (unchanged)"
+	}
+	return text
+}
+
+// changeLines lists the repositories that gain and lose access to an existing
+// secret, at most 100 of each.
+func changeLines(c secret.Change) []string {
+	if c.From == "" {
+		return nil
+	}
+	const most = 100
+	var lines []string
+	list := func(sign string, repositories []secret.Repository) {
+		for i, repo := range repositories {
+			if i == most {
+				lines = append(lines, fmt.Sprintf("%s and %s more", sign, secret.FormatCount(len(repositories)-i)))
+				return
+			}
+			lines = append(lines, sign+" "+cmp.Or(repo.FullName, fmt.Sprintf("repository %d", repo.ID)))
+		}
+	}
+	list("+", c.Added)
+	list("−", c.Removed)
+	if c.Hidden > 0 {
+		lines = append(lines, "− "+count(c.Hidden, "repository")+" that this token cannot see")
+	}
+	return lines
+}
+
+// tally counts the results.
+type tally struct {
+	succeeded, failed, unknown, due int
+	secrets                         int            // distinct names among those that succeeded
+	stores                          []secret.Store // of those that succeeded
+}
+
+func tallyOf(results []secret.Result) tally {
+	var t tally
+	names := map[secret.Name]bool{}
+	for _, result := range results {
+		switch result.Operation {
+		case secret.Failed:
+			t.failed++
+		case secret.Unknown:
+			t.unknown++
+		default:
+			t.succeeded++
+			names[result.Name] = true
+			if !slices.Contains(t.stores, result.Store) {
+				t.stores = append(t.stores, result.Store)
+			}
+		}
+		if result.Check != nil && result.Check.Due {
+			t.due++
+		}
+	}
+	t.secrets = len(names)
+	return t
+}
+
+// headline says in a few words what the run did: "2 secrets stored, 1 failed".
+// noun is what it calls a secret.
+func headline(run Run, noun string) string {
+	if len(run.Refused) > 0 {
+		return "Nothing was sent to GitHub"
+	}
+	t := tallyOf(run.Results)
+	var text, in, forStores, wouldBe string
+	if len(t.stores) > 1 {
+		stores := count(len(t.stores), "store")
+		in, forStores = " in "+stores, " for "+stores
+	}
+	if run.DryRun {
+		wouldBe = "would be "
+	}
+	switch run.Mode {
+	case secret.ModeCheck:
+		text = count(t.succeeded, noun) + " checked" + in
+	case secret.ModeSeal:
+		text = count(t.secrets, "value") + " sealed" + forStores
+	case secret.ModeAccess:
+		text = "Access to " + count(t.secrets, noun) + " " + wouldBe + "replaced" + in
+	case secret.ModeSet:
+		text = count(t.secrets, noun) + " " + wouldBe + "stored" + in
+	}
+	for _, part := range []struct {
+		n    int
+		what string
+	}{{t.due, "due"}, {t.failed, "failed"}, {t.unknown, "unknown"}} {
+		if part.n > 0 {
+			text += fmt.Sprintf(", %s %s", secret.FormatCount(part.n), part.what)
+		}
+	}
+	return text
+}
+
+// footer is the last line of the log.
+func footer(run Run) string {
+	text := headline(run, "secret")
+	if len(run.Refused) > 0 {
+		return text
+	}
+	return fmt.Sprintf("%s: %s, %.1f s", text, count(run.Requests, "request"), run.Took.Seconds())
+}
+
+// days returns d in whole days of 24 hours.
+func days(d time.Duration) int { return int(d / (24 * time.Hour)) }
+
+// count returns a number with its noun: "1 secret", "1,000 secrets", "2
+// repositories".
+func count(n int, noun string) string {
+	if n != 1 {
+		if stem, ok := strings.CutSuffix(noun, "ry"); ok {
+			noun = stem + "rie"
+		}
+		noun += "s"
+	}
+	return secret.FormatCount(n) + " " + noun
+}
