@@ -3,12 +3,14 @@ package action
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -247,7 +249,9 @@ func TestSealTooMany(t *testing.T) {
 func TestDelimiter(t *testing.T) {
 	server := newGitHub(t, fakegithub.World{})
 	id, key := server.Key("acme", "actions")
-	with := map[string]string{"mode": "seal", "token": "", "key_id": id, "public_key": key, "secret_value": "Correct-Horse"}
+	with := map[string]string{
+		"mode": "seal", "token": "", "key_id": id, "public_key": key, "secret_value": "Correct-Horse",
+	}
 	seen := map[string]bool{}
 	for range 3 {
 		r := stepRun{with: with}.run(t.Context(), t)
@@ -261,6 +265,19 @@ func TestDelimiter(t *testing.T) {
 		}
 		seen[delimiter] = true
 	}
+}
+
+// TestNoRandomBytes checks that a run without random bytes sends nothing, and
+// reports that in its outputs too.
+func TestNoRandomBytes(t *testing.T) {
+	server := newGitHub(t, fakegithub.World{})
+	with := map[string]string{"secret_name": "DB_PASSWORD", "secret_value": "Correct-Horse"}
+	r := stepRun{with: with, rand: iotest.ErrReader(errors.New("no entropy"))}.simulate(t, server)
+	r.wantCode(t, 1)
+	wantEqual(t, "requests", len(server.Requests()), 0)
+	wantEqual(t, "operation", r.outputs["operation"], "failed")
+	wantEqual(t, "results", r.outputs["results"], "[]")
+	wantContains(t, "the log", r.logText(), "Error: cannot read random bytes: no entropy")
 }
 
 // TestRateLimitMidBatch meets the hourly limit at the 140th write. What is stored

@@ -16,8 +16,8 @@ import (
 	"set-org-secret/internal/fakegithub"
 )
 
-// BenchmarkRun is one secret through the whole program, in this process, against
-// the fake GitHub on loopback.
+// BenchmarkRun stores one secret with the whole program, in this process, on the
+// fake GitHub on loopback.
 func BenchmarkRun(b *testing.B) {
 	server := httptest.NewServer(newGitHub(b, fakegithub.World{}))
 	defer server.Close()
@@ -27,21 +27,22 @@ func BenchmarkRun(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		if r := s.run(b.Context(), b); r.code != 0 {
-			b.Fatal(r.stdout)
+			b.Fatalf("got exit code %d, want 0:\n%s", r.code, r.stdout)
 		}
 	}
 }
 
-// BenchmarkProcess is the whole process for one secret, against testdata/floor:
-// built alike, run in turn, median of 50. Promised are 1.5 times the floor's wall
-// time and twice its peak memory.
+// BenchmarkProcess compares the whole process for one secret with testdata/floor,
+// built in the same way and run in turn, median of 50. The limits are 1.5 times
+// the floor's wall time and twice its peak memory.
 func BenchmarkProcess(b *testing.B) {
 	peak, floor, action := build(b, "./testdata/peak"), build(b, "./testdata/floor"), build(b, root)
 	server := httptest.NewServer(newGitHub(b, fakegithub.World{}))
 	defer server.Close()
 	dir := b.TempDir()
 	env := []string{
-		"GITHUB_ACTIONS=true", "GITHUB_OUTPUT=" + filepath.Join(dir, "output"), "GITHUB_STEP_SUMMARY=" + filepath.Join(dir, "summary"),
+		"GITHUB_ACTIONS=true",
+		"GITHUB_OUTPUT=" + filepath.Join(dir, "output"), "GITHUB_STEP_SUMMARY=" + filepath.Join(dir, "summary"),
 		"INPUT_API_URL=" + server.URL, "INPUT_ORG=acme", "INPUT_TOKEN=ghp_bench",
 		"INPUT_SECRET_NAME=DB_PASSWORD", "INPUT_SECRET_VALUE=Correct-Horse", "INPUT_VISIBILITY=private",
 	}
@@ -89,7 +90,7 @@ func BenchmarkProcess(b *testing.B) {
 
 func median(list []float64) float64 { return slices.Sorted(slices.Values(list))[len(list)/2] }
 
-// peakMB reads what testdata/peak says, in 10^6 bytes.
+// peakMB reads the peak memory that testdata/peak prints, in 10^6 bytes.
 func peakMB(b *testing.B, stderr string) float64 {
 	b.Helper()
 	lines := strings.Fields(stderr)
@@ -100,29 +101,31 @@ func peakMB(b *testing.B, stderr string) float64 {
 	return kib * 1024 / 1e6
 }
 
-// BenchmarkSixtySecrets is a batch of 60 at 40 ms a reply, against the ideal: a
-// key fetch, then 15 rounds of four writes. Promised is 1.5 times that.
+// BenchmarkSixtySecrets compares a batch of 60 at 40 ms a response with the ideal:
+// a key fetch, then 15 rounds of four writes. The limit is 1.5 times that.
 func BenchmarkSixtySecrets(b *testing.B) {
 	text, _ := batch(b, 60, 64)
 	const ideal = 16 * 40 * time.Millisecond
 	var sum time.Duration
 	n := 0
 	for b.Loop() {
-		server := httptest.NewServer(newGitHub(b, fakegithub.World{Faults: []fakegithub.Fault{{Times: -1, Delay: fakegithub.Duration(40 * time.Millisecond)}}}))
-		r := stepRun{with: map[string]string{"api_url": server.URL, "secrets": text, "visibility": "private"}}.run(b.Context(), b)
+		slow := fakegithub.Fault{Times: -1, Delay: fakegithub.Duration(40 * time.Millisecond)}
+		server := httptest.NewServer(newGitHub(b, fakegithub.World{Faults: []fakegithub.Fault{slow}}))
+		with := map[string]string{"api_url": server.URL, "secrets": text, "visibility": "private"}
+		r := stepRun{with: with}.run(b.Context(), b)
 		server.Close()
 		if r.code != 0 {
-			b.Fatal(r.stdout)
+			b.Fatalf("got exit code %d, want 0:\n%s", r.code, r.stdout)
 		}
 		sum, n = sum+r.took, n+1
 	}
 	b.ReportMetric(float64(sum)/float64(n)/float64(ideal), "x-ideal")
 }
 
-// BenchmarkThousandSecrets is the peak memory of TestThousandSecrets, the fake
-// and its thousand secrets included, in a process of its own, median of five.
-// Promised are 40 MB. Two processors, since what Go's heap keeps aside grows
-// with their number.
+// BenchmarkThousandSecrets measures the peak memory of TestThousandSecrets, with
+// the fake and its thousand secrets, in a process of its own, median of five. The
+// limit is 40 MB. It uses two processors, because Go's heap reserve grows with
+// their number.
 func BenchmarkThousandSecrets(b *testing.B) {
 	wrapper := build(b, "./testdata/peak")
 	peak := 0.0
@@ -133,21 +136,22 @@ func BenchmarkThousandSecrets(b *testing.B) {
 			cmd.Env = append(os.Environ(), "GOMAXPROCS=2")
 			var stdout, stderr strings.Builder
 			cmd.Stdout, cmd.Stderr = &stdout, &stderr
-			if err := cmd.Run(); err != nil || !strings.Contains(stdout.String(), "--- PASS: TestThousandSecrets/stored") {
+			if err := cmd.Run(); err != nil {
 				b.Fatalf("%v\n%s", err, stdout.String())
 			}
+			wantContains(b, "the test's log", stdout.String(), "--- PASS: TestThousandSecrets/stored")
 			peaks = append(peaks, peakMB(b, stderr.String()))
 		}
 		peak = median(peaks)
 	}
 	b.ReportMetric(peak, "peak-MB")
 	if peak > 40 {
-		b.Errorf("%.1f MB", peak)
+		b.Errorf("peak memory is %.1f MB, want at most 40", peak)
 	}
 }
 
-// BenchmarkOutputs is the search for masks in the outputs of a batch, which holds
-// a megabyte of sealed values against a thousand masks.
+// BenchmarkOutputs measures the search for masks in the outputs of a batch: a
+// megabyte of sealed values and a thousand masks.
 func BenchmarkOutputs(b *testing.B) {
 	for _, n := range []int{1, 100, 1000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
@@ -160,10 +164,12 @@ func BenchmarkOutputs(b *testing.B) {
 			if err := os.WriteFile(filepath.Join(dir, "rotated.json"), []byte(text), 0o600); err != nil {
 				b.Fatal(err)
 			}
-			with := map[string]string{"mode": "seal", "token": "", "key_id": id, "public_key": key, "secrets_file": "rotated.json"}
+			with := map[string]string{
+				"mode": "seal", "token": "", "key_id": id, "public_key": key, "secrets_file": "rotated.json",
+			}
 			for b.Loop() {
 				s := stepRun{with: maps.Clone(with), dir: dir}
-				s.run(b.Context(), b) // past the limit of outputs it fails, and says so
+				s.run(b.Context(), b) // fails if the outputs are too large
 			}
 			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*n), "µs/secret")
 		})

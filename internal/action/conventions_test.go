@@ -18,8 +18,8 @@ import (
 
 const root = "../.."
 
-// TestImports holds the direction in which a secret travels: what a later
-// station must not know, its imports can't reach.
+// TestImports checks the direction in which data flows: a package cannot reach
+// what it must not know.
 func TestImports(t *testing.T) {
 	out, err := exec.Command("go", "list", "-deps", "-json=ImportPath,Deps", root+"/...").Output()
 	if err != nil {
@@ -42,25 +42,25 @@ func TestImports(t *testing.T) {
 		{module, module + "/internal/fakegithub", "the fake must never be in the shipped binary"},
 		{module, module + "/internal/fakerunner", "the fake must never be in the shipped binary"},
 		{module, module + "/internal/memnet", "it is for tests"},
-		{module, "testing", "it registers flags and weighs"},
-		{module + "/internal/secret", "net/http", "nouns do no I/O"},
-		{module + "/internal/secret", "os/exec", "nouns do no I/O"},
-		{module + "/internal/input", "net/http", "faults of the input are told before any request"},
-		{module + "/internal/input", module + "/internal/report", "input says what is wrong, report says it to people"},
+		{module, "testing", "it registers flags and enlarges the binary"},
+		{module + "/internal/secret", "net/http", "the shared types do no I/O"},
+		{module + "/internal/secret", "os/exec", "the shared types do no I/O"},
+		{module + "/internal/input", "net/http", "problems of the inputs are reported before any request"},
+		{module + "/internal/input", module + "/internal/report", "input returns problems, report prints them"},
 		{module + "/internal/seal", "net/http", "sealing must work without a network"},
-		{module + "/internal/report", module + "/internal/input", "a Config holds plaintexts, and report must have none to leak"},
+		{module + "/internal/report", module + "/internal/input", "a Config contains plaintexts, which report must not have"},
 		{module + "/internal/report", module + "/internal/seal", "report only shows what is sealed"},
-		{module + "/internal/report", module + "/internal/upsert", "outcomes are nouns; how they came about is not report's business"},
+		{module + "/internal/report", module + "/internal/upsert", "report needs the results only, not how they came about"},
 		{module + "/internal/report", module + "/internal/github", "report sends nothing"},
-		{module + "/internal/upsert", module + "/internal/input", "upsert knows what is wanted, not how it was said"},
-		{module + "/internal/upsert", module + "/internal/github", "upsert names the calls it needs as an interface of its own"},
-		{module + "/internal/upsert", goGitHub, "go-github's types stay behind package github"},
-		{module + "/internal/upsert", module + "/internal/report", "telling is the caller's"},
-		{module + "/internal/github", module + "/internal/input", "a Config holds plaintexts, and what goes out must be sealed"},
-		{module + "/internal/github", module + "/internal/report", "github tells errors, report prints them"},
-		{module + "/internal/fakegithub", module + "/internal/seal", "the fake judges by wire types of its own"},
-		{module + "/internal/fakegithub", module + "/internal/secret", "the fake judges by wire types of its own"},
-		{module + "/internal/fakerunner", module + "/internal/input", "the judge must not share the masks that it judges"},
+		{module + "/internal/upsert", module + "/internal/input", "upsert does not depend on how a run is configured"},
+		{module + "/internal/upsert", module + "/internal/github", "upsert declares the calls it needs as an interface"},
+		{module + "/internal/upsert", goGitHub, "go-github's types stay in package github"},
+		{module + "/internal/upsert", module + "/internal/report", "upsert returns results, its caller reports them"},
+		{module + "/internal/github", module + "/internal/input", "a Config contains plaintexts, and github sends sealed values"},
+		{module + "/internal/github", module + "/internal/report", "github returns errors, report prints them"},
+		{module + "/internal/fakegithub", module + "/internal/seal", "the fake has wire types of its own"},
+		{module + "/internal/fakegithub", module + "/internal/secret", "the fake has wire types of its own"},
+		{module + "/internal/fakerunner", module + "/internal/input", "the fake must not share the masks that it checks"},
 	}
 	for _, f := range forbidden {
 		if deps[f.from] == nil {
@@ -71,8 +71,11 @@ func TestImports(t *testing.T) {
 		}
 	}
 	for from := range deps {
-		if strings.HasPrefix(from, module) && slices.Contains(directImports(t, from), goGitHub) && from != module+"/internal/github" {
-			t.Errorf("%s imports go-github: its types stay behind package github", from)
+		if !strings.HasPrefix(from, module) || from == module+"/internal/github" {
+			continue
+		}
+		if slices.Contains(directImports(t, from), goGitHub) {
+			t.Errorf("%s imports go-github: its types stay in package github", from)
 		}
 	}
 }
@@ -86,12 +89,13 @@ func directImports(t *testing.T, pkg string) []string {
 	return strings.Fields(string(out))
 }
 
-// sources are the program's own files, tests aside.
+// sources returns the Go files of the module by path, without tests.
 func sources(t *testing.T) map[string]string {
 	t.Helper()
 	files := map[string]string{}
 	err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || strings.Contains(path, "testdata") {
+		isSource := strings.HasSuffix(path, ".go") && !strings.HasSuffix(path, "_test.go")
+		if err != nil || d.IsDir() || !isSource || strings.Contains(path, "testdata") {
 			return err
 		}
 		text, err := os.ReadFile(path)
@@ -99,41 +103,45 @@ func sources(t *testing.T) map[string]string {
 		files[filepath.ToSlash(rel)] = string(text)
 		return err
 	})
-	if err != nil || len(files) < 20 {
-		t.Fatal("sources not found", err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) < 20 {
+		t.Fatalf("found %d source files, want 20 or more", len(files))
 	}
 	return files
 }
 
-// TestRevealCallers lists who may see a plaintext again once it is a Value.
+// TestRevealCallers lists the files that may read the plaintext of a Value.
 func TestRevealCallers(t *testing.T) {
 	allowed := []string{"internal/secret/value.go", "internal/seal/seal.go"}
 	for path, text := range sources(t) {
 		if strings.Contains(text, ".Reveal(") && !slices.Contains(allowed, path) {
-			t.Errorf("%s calls Value.Reveal; a Value ends in package seal", path)
+			t.Errorf("%s calls Value.Reveal, which only package seal needs", path)
 		}
 	}
 }
 
-// TestNoGlobalIO holds what the house says of code below main.
+// TestNoGlobalIO checks that only main exits, prints to the process's own stdout,
+// or reads its environment.
 func TestNoGlobalIO(t *testing.T) {
 	for path, text := range sources(t) {
-		if path == "main.go" || strings.HasPrefix(path, "internal/demo/") || strings.HasPrefix(path, "internal/action/testdata/") {
+		if path == "main.go" || strings.HasPrefix(path, "internal/demo/") {
 			continue
 		}
 		for _, word := range []string{"os.Exit(", "os.Stderr", "fmt.Print("} {
 			if strings.Contains(text, word) {
-				t.Errorf("%s has %s: only main ends the process, and all goes to the stdout that is handed in", path, word)
+				t.Errorf("%s has %s: only main exits, and all output goes to the stdout that is passed in", path, word)
 			}
 		}
 		if strings.Contains(text, "os.Getenv") && path != "internal/action/action.go" {
-			t.Errorf("%s reads the environment, which is handed in", path)
+			t.Errorf("%s reads the environment, which is passed in", path)
 		}
 	}
 }
 
-// TestInterface holds action.yml, the README's tables and the program to one
-// list of inputs and one of outputs.
+// TestInterface checks that action.yml, the README's tables and the program have
+// the same inputs and outputs.
 func TestInterface(t *testing.T) {
 	text, err := os.ReadFile(root + "/action.yml")
 	if err != nil {
@@ -175,9 +183,9 @@ func TestInterface(t *testing.T) {
 	if rows, _ := table(t, readme, "## Outputs"); !slices.Equal(rows, report.OutputNames) {
 		t.Errorf("the README has the outputs %v, the program writes %v", rows, report.OutputNames)
 	}
-	if action.Runs["using"] != "docker" || action.Runs["image"] != "Dockerfile" || len(action.Runs) != 3 {
-		t.Errorf("runs: %v", action.Runs)
-	}
+	wantEqual(t, "runs.using", action.Runs["using"], "docker")
+	wantEqual(t, "runs.image", action.Runs["image"], "Dockerfile")
+	wantEqual(t, "keys of runs", len(action.Runs), 3)
 }
 
 func readFile(t testing.TB, path string) []byte {
@@ -189,7 +197,7 @@ func readFile(t testing.TB, path string) []byte {
 	return text
 }
 
-// keys are the keys of a mapping in order, and what default each has.
+// keys returns the keys of a mapping in order, and the default of each.
 func keys(t *testing.T, node *yaml.Node) (names []string, defaults map[string]string) {
 	t.Helper()
 	defaults = map[string]string{}
@@ -200,7 +208,7 @@ func keys(t *testing.T, node *yaml.Node) (names []string, defaults map[string]st
 		}
 		name := node.Content[i].Value
 		if entry.Description == "" {
-			t.Errorf("%s has no description", name)
+			t.Errorf("%s in action.yml has no description", name)
 		}
 		names, defaults[name] = append(names, name), entry.Default
 	}
@@ -209,8 +217,8 @@ func keys(t *testing.T, node *yaml.Node) (names []string, defaults map[string]st
 
 var code = regexp.MustCompile("^`([^`]+)`$")
 
-// table reads the first table below a heading: the code in its first column, and
-// the cells of each row.
+// table reads the first table below a heading: the name, in code, in the first
+// column of each row, and its cells.
 func table(t *testing.T, markdown, heading string) (names []string, rows [][]string) {
 	t.Helper()
 	_, below, ok := strings.Cut(markdown, "\n"+heading+"\n")
@@ -233,32 +241,36 @@ func table(t *testing.T, markdown, heading string) (names []string, rows [][]str
 			m = []string{"", ""}
 		}
 		if m[1] == "" && !strings.HasPrefix(cells[0], "`") {
-			continue // the head, and the line below it
+			continue // the header, and the line below it
 		}
 		names, rows = append(names, m[1]), append(rows, cells)
 	}
 	return names, rows
 }
 
-// TestVersions holds each version to the one place in which it stands: the
-// action's to Version, Go's to go.mod.
+// TestVersions checks that the action's version agrees with Version, and Go's with
+// go.mod, wherever they are written.
 func TestVersions(t *testing.T) {
 	readme := string(readFile(t, root+"/README.md"))
 	uses := regexp.MustCompile(`OWNER/set-org-secret@(\S+)`).FindAllStringSubmatch(readme, -1)
 	if len(uses) < 6 {
-		t.Errorf("the README uses the action %d times", len(uses))
+		t.Errorf("the README uses the action %d times, want 6 or more", len(uses))
 	}
 	for _, use := range uses {
 		if use[1] != Version {
-			t.Errorf("the README uses %s, this is %s", use[1], Version)
+			t.Errorf("the README uses %s, want %s", use[1], Version)
 		}
 	}
 	if !strings.Contains(string(readFile(t, root+"/CHANGELOG.md")), "\n## "+Version+"\n") {
 		t.Errorf("the changelog has nothing about %s", Version)
 	}
-	toolchain := regexp.MustCompile(`(?m)^toolchain go(\S+)$`).FindSubmatch(readFile(t, root+"/go.mod"))
-	base := regexp.MustCompile(`(?m)^FROM golang:([0-9.]+)-alpine@sha256:[0-9a-f]{64} AS build$`).FindSubmatch(readFile(t, root+"/Dockerfile"))
-	if toolchain == nil || base == nil || string(toolchain[1]) != string(base[1]) {
-		t.Errorf("go.mod wants Go %q, the Dockerfile has %q", toolchain, base)
+	goVersion := func(file, pattern string) string {
+		m := regexp.MustCompile(pattern).FindSubmatch(readFile(t, root+"/"+file))
+		if m == nil {
+			t.Fatalf("no Go version in %s", file)
+		}
+		return string(m[1])
 	}
+	const image = `(?m)^FROM golang:([0-9.]+)-alpine@sha256:[0-9a-f]{64} AS build$`
+	wantEqual(t, "Go in the Dockerfile", goVersion("Dockerfile", image), goVersion("go.mod", `(?m)^toolchain go(\S+)$`))
 }

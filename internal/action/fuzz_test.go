@@ -11,9 +11,9 @@ import (
 	"set-org-secret/internal/report"
 )
 
-// FuzzRun holds, for any plaintext and whatever GitHub says, that the plaintext
-// shows nowhere but in masks, and that no text from outside forges a command, an
-// output or an annotation.
+// FuzzRun checks, for any plaintext and any message from GitHub, that the
+// plaintext appears in masks only, and that no text from outside adds a command,
+// an output or an annotation.
 func FuzzRun(f *testing.F) {
 	for _, seed := range [][3]string{
 		{"Correct-Horse", "Validation Failed", "DB_PASSWORD"},
@@ -25,7 +25,7 @@ func FuzzRun(f *testing.F) {
 	} {
 		f.Add([]byte(seed[0]), seed[1], seed[2])
 	}
-	// Every line of the plaintext holds it, and nothing else does.
+	// Every line of the plaintext contains the mark, and nothing else does.
 	const mark = "Zq9x8Kw2"
 	f.Fuzz(func(t *testing.T, plain []byte, message, name string) {
 		if len(plain) > 4096 || len(message) > 4096 {
@@ -36,41 +36,40 @@ func FuzzRun(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		server := newGitHub(t, fakegithub.World{Faults: []fakegithub.Fault{{Method: "PUT", Status: 403, Body: string(body), Times: -1}}})
+		refuse := fakegithub.Fault{Method: "PUT", Status: 403, Body: string(body), Times: -1}
+		server := newGitHub(t, fakegithub.World{Faults: []fakegithub.Fault{refuse}})
 		r := stepRun{with: map[string]string{"secret_name": name, "secret_value": marked}}.simulate(t, server)
-		if r.code != 1 {
-			t.Fatalf("exit code %d", r.code)
-		}
-		for place, text := range map[string]string{"log": withoutMasks(r.stdout), "outputs": r.raw, "summary": r.summary, "journal": server.RequestLog()} {
-			if strings.Contains(text, mark) {
-				t.Fatalf("the plaintext is in the %s:\n%s", place, text)
-			}
+		r.wantCode(t, 1)
+		for place, text := range map[string]string{
+			"the log": withoutMasks(r.stdout), "an output": r.raw, "the summary": r.summary,
+			"a request": server.RequestLog(),
+		} {
+			wantLacks(t, place, text, mark)
 		}
 		for output := range r.outputs {
 			if !slices.Contains(report.OutputNames, output) {
-				t.Fatalf("the output %q is forged", output)
+				t.Fatalf("there is an output %q, want only %q", output, report.OutputNames)
 			}
 		}
-		if r.outputs["operation"] != "failed" {
-			t.Fatalf("operation is %q", r.outputs["operation"])
-		}
+		wantEqual(t, "operation", r.outputs["operation"], "failed")
+		log := r.log()
 		errors := 0
-		for _, a := range r.log().Annotations {
+		for _, a := range log.Annotations {
 			if a.Kind == fakerunner.Error {
 				errors++
 			}
 		}
-		if errors != 1 || r.log().Failed {
-			t.Fatalf("%d errors:\n%s", errors, r.stdout)
-		}
-		for _, command := range r.log().Commands {
-			if !slices.Contains([]string{"add-mask", "error", "warning"}, command) {
-				t.Fatalf("the command %q is forged:\n%s", command, r.stdout)
+		wantEqual(t, "error annotations", errors, 1)
+		wantEqual(t, "a command failed", log.Failed, false)
+		commands := []string{"add-mask", "error", "warning"}
+		for _, command := range log.Commands {
+			if !slices.Contains(commands, command) {
+				t.Fatalf("there is a command %q, want only %q:\n%s", command, commands, r.stdout)
 			}
 		}
-		for _, mask := range r.log().Masks {
+		for _, mask := range log.Masks {
 			if mask != "ghp_scenario" && !strings.Contains(mask, mark) {
-				t.Fatalf("a mask of %q is forged", mask)
+				t.Fatalf("%q is masked, want only the token and what contains %q", mask, mark)
 			}
 		}
 	})

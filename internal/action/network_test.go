@@ -29,12 +29,12 @@ import (
 	"set-org-secret/internal/fakegithub"
 )
 
-// corp is a company's network: a GitHub Enterprise Server with a certificate of
-// the company's own authority, and a proxy that alone can resolve its name.
+// corp is a company network: a GitHub Enterprise Server with a certificate of the
+// company's own authority, and a proxy, the only one that can resolve its name.
 type corp struct {
 	github   *fakegithub.Server
 	proxy    string // address
-	password string // the proxy's, empty for none
+	password string // of the proxy, or empty
 	tunnels  atomic.Int32
 	ca       string // PEM
 }
@@ -83,8 +83,8 @@ func tunnel(w http.ResponseWriter, addr string) {
 		return
 	}
 	defer func() { _ = to.Close() }()
-	// The connection is taken over before the answer, since the server would go on
-	// reading what the client sends next.
+	// The connection is hijacked before the response, because the server would read
+	// what the client sends next.
 	from, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return
@@ -95,7 +95,7 @@ func tunnel(w http.ResponseWriter, addr string) {
 	_, _ = io.Copy(from, to)
 }
 
-// certificate makes an authority and a certificate of it for corpHost.
+// certificate returns a certificate for corpHost, of an authority that it creates.
 func (c *corp) certificate(t *testing.T) tls.Certificate {
 	t.Helper()
 	sign := func(template, parent *x509.Certificate, key *ecdsa.PrivateKey, by *ecdsa.PrivateKey) []byte {
@@ -127,9 +127,9 @@ func (c *corp) certificate(t *testing.T) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{leaf}, PrivateKey: key}
 }
 
-// run runs the action inside the company. Only loopback can be dialled: a name
-// that the proxy alone resolves can't be reached past it.
-func (c *corp) run(t *testing.T, told *transcript, extra map[string]string) (code int, stdout string) {
+// run runs the action in the company network. Only loopback can be dialled, so
+// that corpHost is reachable through the proxy only.
+func (c *corp) run(t *testing.T, printed *transcript, extra map[string]string) result {
 	t.Helper()
 	dir := t.TempDir()
 	env := map[string]string{
@@ -144,7 +144,7 @@ func (c *corp) run(t *testing.T, told *transcript, extra map[string]string) (cod
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	code = Main(t.Context(), Env{
+	r := result{code: Main(t.Context(), Env{
 		Getenv: func(name string) string { return env[name] }, Stdout: &out, Rand: rand.Reader,
 		Open: func(name string) (fs.File, error) { return os.Open(name) },
 		Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -153,75 +153,67 @@ func (c *corp) run(t *testing.T, told *transcript, extra map[string]string) (cod
 			}
 			return (&net.Dialer{}).DialContext(ctx, network, addr)
 		},
-	})
-	told.add(out.String())
-	if c.password != "" && strings.Contains(out.String(), c.password) {
-		t.Errorf("the proxy's password is shown:\n%s", out.String())
+	})}
+	r.stdout = out.String()
+	printed.add(r.stdout)
+	if c.password != "" {
+		wantLacks(t, "the log", r.stdout, c.password)
 	}
-	return code, out.String()
+	return r
 }
 
-// testNetwork goes the way that companies go: real handshakes, a real CONNECT.
-func testNetwork(t *testing.T, told *transcript) {
-	contains := func(t *testing.T, stdout string, texts ...string) {
+// testNetwork runs the action through a company network, with real handshakes and
+// a real CONNECT.
+func testNetwork(t *testing.T, printed *transcript) {
+	// wantFailure checks a failure without retries.
+	wantFailure := func(t *testing.T, r result, texts ...string) {
 		t.Helper()
-		for _, text := range texts {
-			if !strings.Contains(stdout, text) {
-				t.Errorf("no %q in:\n%s", text, stdout)
-			}
-		}
+		r.wantCode(t, 1)
+		wantLacks(t, "the log", r.stdout, "retrying")
+		wantContains(t, "the log", r.stdout, texts...)
 	}
 	t.Run("an unknown authority fails at once", func(t *testing.T) {
 		c := newCorp(t, tls.VersionTLS13)
-		code, stdout := c.run(t, told, map[string]string{"HTTPS_PROXY": "http://" + c.proxy})
-		// The key and what stands are asked for side by side.
-		if code != 1 || c.tunnels.Load() > 2 || strings.Contains(stdout, "retrying") {
-			t.Errorf("exit code %d after %d tunnels", code, c.tunnels.Load())
-		}
-		contains(t, stdout, `the server's certificate is issued by "CN=Corp Root", which is not trusted here`, "Add that authority's certificate in ca_certificate")
+		r := c.run(t, printed, map[string]string{"HTTPS_PROXY": "http://" + c.proxy})
+		wantFailure(t, r, `the server's certificate is issued by "CN=Corp Root", which is not trusted here`,
+			"Add that authority's certificate in ca_certificate")
+		// The key and the existing secret are read concurrently.
+		wantAtMost(t, "tunnels", int(c.tunnels.Load()), 2)
 	})
-	t.Run("ca_certificate as text and as a path, by either case of the variable", func(t *testing.T) {
+	t.Run("ca_certificate as text and as a path, with either case of the variable", func(t *testing.T) {
 		c := newCorp(t, tls.VersionTLS13)
 		for variable, ca := range map[string]string{"HTTPS_PROXY": c.ca, "https_proxy": "ca.pem"} {
-			if code, stdout := c.run(t, told, map[string]string{variable: "http://" + c.proxy, "INPUT_CA_CERTIFICATE": ca}); code != 0 {
-				t.Errorf("%s:\n%s", variable, stdout)
-			}
+			r := c.run(t, printed, map[string]string{variable: "http://" + c.proxy, "INPUT_CA_CERTIFICATE": ca})
+			r.wantCode(t, 0)
 		}
-		if s, ok := c.github.Secret("acme", "actions", "DB_PASSWORD"); !ok || s.Value != "Correct-Horse" {
-			t.Errorf("stored: %+v", s)
-		}
+		s, ok := c.github.Secret("acme", "actions", "DB_PASSWORD")
+		wantEqual(t, "the secret exists", ok, true)
+		wantEqual(t, "its value", s.Value, "Correct-Horse")
 	})
 	t.Run("a proxy with a password", func(t *testing.T) {
 		c := newCorp(t, tls.VersionTLS13)
 		c.password = "Sesame-Open"
-		code, stdout := c.run(t, told, map[string]string{"HTTPS_PROXY": "http://bot:wrong-" + c.password + "@" + c.proxy, "INPUT_CA_CERTIFICATE": c.ca})
-		if code != 1 || strings.Contains(stdout, "retrying") {
-			t.Errorf("exit code %d", code)
+		proxied := func(proxy string) result {
+			return c.run(t, printed, map[string]string{"HTTPS_PROXY": proxy, "INPUT_CA_CERTIFICATE": c.ca})
 		}
-		contains(t, stdout, "the proxy returned 407 Proxy Authentication Required", "Check HTTPS_PROXY and NO_PROXY")
-		if code, stdout := c.run(t, told, map[string]string{"HTTPS_PROXY": "http://bot:" + c.password + "@" + c.proxy, "INPUT_CA_CERTIFICATE": c.ca}); code != 0 {
-			t.Errorf("exit code %d:\n%s", code, stdout)
-		}
-		code, stdout = c.run(t, told, map[string]string{"HTTPS_PROXY": "http://bot:" + c.password + "@%zz"})
-		if code != 1 {
-			t.Errorf("exit code %d", code)
-		}
-		contains(t, stdout, "environment variable HTTPS_PROXY: not a proxy URL")
+		wantFailure(t, proxied("http://bot:wrong-"+c.password+"@"+c.proxy),
+			"the proxy returned 407 Proxy Authentication Required", "Check HTTPS_PROXY and NO_PROXY")
+		r := proxied("http://bot:" + c.password + "@" + c.proxy)
+		r.wantCode(t, 0)
+		wantFailure(t, proxied("http://bot:"+c.password+"@%zz"), "environment variable HTTPS_PROXY: not a proxy URL")
 	})
-	t.Run("NO_PROXY goes past the proxy", func(t *testing.T) {
+	t.Run("NO_PROXY bypasses the proxy", func(t *testing.T) {
 		c := newCorp(t, tls.VersionTLS13)
-		code, stdout := c.run(t, told, map[string]string{"HTTPS_PROXY": "http://" + c.proxy, "no_proxy": ".corp.test", "INPUT_CA_CERTIFICATE": c.ca})
-		if code != 1 || c.tunnels.Load() != 0 {
-			t.Errorf("exit code %d after %d tunnels", code, c.tunnels.Load())
-		}
-		contains(t, stdout, "no such host")
+		r := c.run(t, printed, map[string]string{
+			"HTTPS_PROXY": "http://" + c.proxy, "no_proxy": ".corp.test", "INPUT_CA_CERTIFICATE": c.ca,
+		})
+		r.wantCode(t, 1)
+		wantEqual(t, "tunnels", c.tunnels.Load(), 0)
+		wantContains(t, "the log", r.stdout, "no such host")
 	})
 	t.Run("TLS 1.1 is too old", func(t *testing.T) {
 		c := newCorp(t, tls.VersionTLS11)
-		code, stdout := c.run(t, told, map[string]string{"HTTPS_PROXY": "http://" + c.proxy, "INPUT_CA_CERTIFICATE": c.ca})
-		if code != 1 || strings.Contains(stdout, "retrying") {
-			t.Errorf("exit code %d", code)
-		}
-		contains(t, stdout, "protocol version", "does not support TLS 1.2")
+		r := c.run(t, printed, map[string]string{"HTTPS_PROXY": "http://" + c.proxy, "INPUT_CA_CERTIFICATE": c.ca})
+		wantFailure(t, r, "protocol version", "does not support TLS 1.2")
 	})
 }

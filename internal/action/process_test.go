@@ -1,6 +1,7 @@
 package action
 
 import (
+	"fmt"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -14,7 +15,7 @@ import (
 	"set-org-secret/internal/fakerunner"
 )
 
-// build makes a program as the Dockerfile does.
+// build builds a program as the Dockerfile does.
 func build(t testing.TB, pkg string) string {
 	t.Helper()
 	exe := filepath.Join(t.TempDir(), "program")
@@ -26,7 +27,8 @@ func build(t testing.TB, pkg string) string {
 	return exe
 }
 
-// process is the program itself, ready to be started against a fake GitHub.
+// process returns the program, ready to be started against a fake GitHub, and a
+// function that reads its outputs.
 func process(t *testing.T, github *fakegithub.Server) (cmd *exec.Cmd, outputs func() map[string]string) {
 	t.Helper()
 	server := httptest.NewServer(github)
@@ -34,7 +36,8 @@ func process(t *testing.T, github *fakegithub.Server) (cmd *exec.Cmd, outputs fu
 	dir := t.TempDir()
 	cmd = exec.Command(build(t, root))
 	cmd.Env = []string{
-		"GITHUB_ACTIONS=true", "GITHUB_OUTPUT=" + filepath.Join(dir, "output"), "GITHUB_STEP_SUMMARY=" + filepath.Join(dir, "summary"),
+		"GITHUB_ACTIONS=true",
+		"GITHUB_OUTPUT=" + filepath.Join(dir, "output"), "GITHUB_STEP_SUMMARY=" + filepath.Join(dir, "summary"),
 		"INPUT_API_URL=" + server.URL, "INPUT_ORG=acme", "INPUT_TOKEN=ghp_process",
 		"INPUT_SECRET_NAME=DB_PASSWORD", "INPUT_SECRET_VALUE=Correct-Horse",
 	}
@@ -47,9 +50,9 @@ func process(t *testing.T, github *fakegithub.Server) (cmd *exec.Cmd, outputs fu
 	}
 }
 
-// TestLogIsGone has nobody at the other end of standard output: the secret is
-// stored all the same.
-func TestLogIsGone(t *testing.T) {
+// TestClosedStdout checks that a secret is stored although standard output is
+// closed.
+func TestClosedStdout(t *testing.T) {
 	github := newGitHub(t, fakegithub.World{})
 	cmd, outputs := process(t, github)
 	reader, writer, err := os.Pipe()
@@ -59,24 +62,22 @@ func TestLogIsGone(t *testing.T) {
 	_ = reader.Close()
 	cmd.Stdout = writer
 	if err := cmd.Run(); err != nil {
-		t.Errorf("ended with %v", err)
+		t.Errorf("got error %v, want none", err)
 	}
 	_ = writer.Close()
-	if s, _ := github.Secret("acme", "actions", "DB_PASSWORD"); s.Value != "Correct-Horse" {
-		t.Errorf("GitHub holds %q", s.Value)
-	}
-	if got := outputs()["operation"]; got != "created" {
-		t.Errorf("operation is %q", got)
-	}
+	s, _ := github.Secret("acme", "actions", "DB_PASSWORD")
+	wantEqual(t, "stored value", s.Value, "Correct-Horse")
+	wantEqual(t, "operation", outputs()["operation"], "created")
 }
 
-// TestSignals sends the program the signals that the runner sends, and a second
-// one before it has ended, while it backs off.
+// TestSignals sends the signals that the runner sends while the program waits for
+// a retry, each twice.
 func TestSignals(t *testing.T) {
 	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
 		waiting := make(chan struct{}, 1)
 		github := newGitHub(t, fakegithub.World{Faults: []fakegithub.Fault{{
-			Method: "PUT", Status: 503, Headers: map[string]string{"Retry-After": "60"}, Hook: func() { waiting <- struct{}{} },
+			Method: "PUT", Status: 503, Headers: map[string]string{"Retry-After": "60"},
+			Hook: func() { waiting <- struct{}{} },
 		}}})
 		cmd, outputs := process(t, github)
 		var stdout strings.Builder
@@ -89,11 +90,12 @@ func TestSignals(t *testing.T) {
 		_ = cmd.Process.Signal(signal)
 		_ = cmd.Process.Signal(signal)
 		_ = cmd.Wait()
-		if code := cmd.ProcessState.ExitCode(); code != 1 || time.Since(start) > 5*time.Second {
-			t.Errorf("%v: exit code %d after %v", signal, code, time.Since(start))
-		}
-		if got := outputs(); got["operation"] != "failed" || got["encrypted_value"] == "" {
-			t.Errorf("%v: outputs %v\n%s", signal, got, stdout.String())
+		wantAtMost(t, fmt.Sprintf("%v: took", signal), time.Since(start), 5*time.Second)
+		wantEqual(t, fmt.Sprintf("%v: exit code", signal), cmd.ProcessState.ExitCode(), 1)
+		got := outputs()
+		wantEqual(t, fmt.Sprintf("%v: operation", signal), got["operation"], "failed")
+		if got["encrypted_value"] == "" {
+			t.Errorf("%v: there is no output encrypted_value:\n%s", signal, stdout.String())
 		}
 	}
 }

@@ -41,7 +41,7 @@ var update = flag.Bool("update", false, "rewrite the want/ sections of testdata/
 //	out/NAME       each output
 //	summary.md     the job summary
 //	requests       method, path and status of each request, sorted
-//	state          what GitHub holds: STORE NAME VISIBILITY [REPOSITORIES] VALUE
+//	state          what GitHub has stored: STORE NAME VISIBILITY [REPOSITORIES] VALUE
 //	took           how long the run took
 //
 // and, to be compared with golden text, so normalized (see [normalizer]):
@@ -56,16 +56,19 @@ var update = flag.Bool("update", false, "rewrite the want/ sections of testdata/
 // for those that DROPPED lists.
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no scenarios", err)
+	if err != nil {
+		t.Fatal(err)
 	}
-	var told transcript
-	t.Run("scripts", func(t *testing.T) { runScripts(t, files, &told) })
-	t.Run("network", func(t *testing.T) { testNetwork(t, &told) })
-	t.Run("troubleshooting", func(t *testing.T) { told.check(t) })
+	if len(files) == 0 {
+		t.Fatal("there are no scenarios in testdata")
+	}
+	var printed transcript
+	t.Run("scripts", func(t *testing.T) { runScripts(t, files, &printed) })
+	t.Run("network", func(t *testing.T) { testNetwork(t, &printed) })
+	t.Run("troubleshooting", func(t *testing.T) { printed.check(t) })
 }
 
-// transcript is what all scenarios printed, to hold the README's texts to.
+// transcript collects what all scenarios print.
 type transcript struct {
 	mu  sync.Mutex
 	log strings.Builder
@@ -77,12 +80,12 @@ func (tr *transcript) add(log string) {
 	tr.log.WriteString(log)
 }
 
-// check holds that each error text of the README's troubleshooting is one that a
-// scenario produced, and each output one that is declared.
+// check checks that a scenario printed each error text of the README's
+// troubleshooting.
 func (tr *transcript) check(t *testing.T) {
 	texts, _ := table(t, string(readFile(t, root+"/README.md")), "## Troubleshooting")
 	if len(texts) < 10 {
-		t.Fatalf("found %d texts", len(texts))
+		t.Fatalf("the README has %d texts, want 10 or more", len(texts))
 	}
 	for _, text := range texts {
 		if !strings.Contains(tr.log.String(), text) {
@@ -91,8 +94,8 @@ func (tr *transcript) check(t *testing.T) {
 	}
 }
 
-func runScripts(t *testing.T, files []string, told *transcript) {
-	testscript.RunT(bubbleT{t}, testscript.Params{
+func runScripts(t *testing.T, files []string, printed *transcript) {
+	testscript.RunT(scriptT{t}, testscript.Params{
 		Files:               files,
 		RequireExplicitExec: true,
 		UpdateScripts:       *update,
@@ -109,7 +112,9 @@ func runScripts(t *testing.T, files []string, told *transcript) {
 				}
 				env.Setenv("INPUT_"+strings.ToUpper(in.Name), value)
 			}
-			env.Values[sceneKey] = &scriptState{t: env.T().(bubbleT).T, told: told, normalizer: newNormalizer(env.WorkDir)}
+			env.Values[stateKey] = &scriptState{
+				t: env.T().(scriptT).T, printed: printed, normalizer: newNormalizer(env.WorkDir),
+			}
 			env.Setenv("GITHUB_ACTIONS", "true")
 			env.Setenv("GITHUB_WORKSPACE", env.WorkDir)
 			env.Setenv("GITHUB_OUTPUT", filepath.Join(env.WorkDir, "github_output"))
@@ -124,24 +129,24 @@ func runScripts(t *testing.T, files []string, told *transcript) {
 
 // scriptState is what a script's commands share.
 type scriptState struct {
-	t      *testing.T // a bubble needs one
-	told   *transcript
-	server *fakegithub.Server
+	t       *testing.T
+	printed *transcript
+	server  *fakegithub.Server // of the last run
 	normalizer
 }
 
-const sceneKey = "scene"
+const stateKey = "state"
 
-// bubbleT hands the *testing.T of a script through testscript.
-type bubbleT struct{ *testing.T }
+// scriptT passes the *testing.T of a script through testscript; synctest needs it.
+type scriptT struct{ *testing.T }
 
-func (b bubbleT) Verbose() bool { return testing.Verbose() }
-func (b bubbleT) Run(name string, f func(testscript.T)) {
-	b.T.Run(name, func(t *testing.T) { f(bubbleT{t}) })
+func (s scriptT) Verbose() bool { return testing.Verbose() }
+func (s scriptT) Run(name string, f func(testscript.T)) {
+	s.T.Run(name, func(t *testing.T) { f(scriptT{t}) })
 }
 
-// writeBytes writes a file from a Go string literal, for bytes that no script
-// can hold.
+// writeBytes writes a file from a JSON string, for bytes that a script cannot
+// contain.
 func writeBytes(ts *testscript.TestScript, _ bool, args []string) {
 	var text string
 	ts.Check(json.Unmarshal([]byte(`"`+args[1]+`"`), &text))
@@ -156,11 +161,12 @@ func setenvFrom(ts *testscript.TestScript, _ bool, args []string) {
 
 const defaultWorld = `{"orgs": [{"login": "acme", "repositories": [
 	{"id": 1, "name": "web"}, {"id": 2, "name": "api", "private": true}, {"id": 3, "name": "svc-one"},
-	{"id": 4, "name": "svc-two"}, {"id": 5, "name": "site", "renamed_from": "homepage"}, {"id": 6, "name": "gone", "moved_to": "other"}
+	{"id": 4, "name": "svc-two"}, {"id": 5, "name": "site", "renamed_from": "homepage"},
+	{"id": 6, "name": "gone", "moved_to": "other"}
 ]}]}`
 
-// runScenario is the command run [-signal DURATION | -same]; "! run" wants exit
-// code 1. With -same GitHub is as the run before left it.
+// runScenario is the command run [-signal DURATION | -same]; "! run" expects exit
+// code 1. With -same, GitHub is in the state that the last run left.
 func runScenario(ts *testscript.TestScript, neg bool, args []string) {
 	text := []byte(defaultWorld)
 	if b, err := os.ReadFile(ts.MkAbs("world.json")); err == nil {
@@ -180,16 +186,16 @@ func runScenario(ts *testscript.TestScript, neg bool, args []string) {
 	var stdout bytes.Buffer
 	var code int
 	var took time.Duration
-	scene := ts.Value(sceneKey).(*scriptState)
-	server := scene.server
+	state := ts.Value(stateKey).(*scriptState)
+	server := state.server
 	if len(args) == 1 && args[0] == "-same" {
 		server.ResetRequests()
 	} else {
 		server, err = fakegithub.New(world)
 		ts.Check(err)
-		scene.server = server
+		state.server = server
 	}
-	synctest.Test(scene.t, func(t *testing.T) {
+	synctest.Test(state.t, func(t *testing.T) {
 		network := memnet.Serve(server)
 		defer network.Close()
 		ctx, cancel := context.WithCancel(t.Context())
@@ -205,15 +211,19 @@ func runScenario(ts *testscript.TestScript, neg bool, args []string) {
 		took = time.Since(start)
 	})
 	_, _ = ts.Stdout().Write(stdout.Bytes())
-	scene.told.add(stdout.String())
-	if (code != 0) != neg {
-		ts.Fatalf("exit code %d", code)
+	state.printed.add(stdout.String())
+	want := 0
+	if neg {
+		want = 1
+	}
+	if code != want {
+		ts.Fatalf("got exit code %d, want %d", code, want)
 	}
 	writeResults(ts, server, stdout.String(), took)
 }
 
-// writeResults writes what came of a run to the script's files, and looks for the
-// plaintext in it.
+// writeResults writes the files that a script reads after a run, and checks that
+// the plaintext is in none of them.
 func writeResults(ts *testscript.TestScript, server *fakegithub.Server, stdout string, took time.Duration) {
 	write := func(name, text string) { ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o600)) }
 	runner := fakerunner.New()
@@ -233,7 +243,7 @@ func writeResults(ts *testscript.TestScript, server *fakegithub.Server, stdout s
 	}
 	_, dropped := runner.JobOutputs(outputs)
 	if got := strings.Join(dropped, ","); got != ts.Getenv("DROPPED") {
-		ts.Fatalf("the runner leaves these outputs out of job outputs: %q", got)
+		ts.Fatalf("the runner drops the outputs %q, want %q", got, ts.Getenv("DROPPED"))
 	}
 
 	requests := strings.Split(strings.TrimSuffix(server.RequestLog(), "\n"), "\n")
@@ -256,7 +266,7 @@ func writeResults(ts *testscript.TestScript, server *fakegithub.Server, stdout s
 	secretTexts = append(secretTexts, strings.Split(ts.Getenv("SECRETS"), ",")...)
 
 	summary, _ := os.ReadFile(ts.MkAbs("summary.md"))
-	normalize := ts.Value(sceneKey).(*scriptState).normalizer
+	normalize := ts.Value(stateKey).(*scriptState).normalizer
 	write("results", normalize.text(rowsByLine(outputs["results"])))
 	write("log", normalize.text(strings.Join(sortRows(log.Lines), "\n")+"\n"))
 	write("summary", normalize.text(string(summary)))
@@ -327,11 +337,12 @@ func rowsByLine(results string) string {
 	return "[\n" + strings.Join(lines, ",\n") + "\n]\n"
 }
 
-var rowLine = regexp.MustCompile(`^[A-Z0-9_]* +(actions|dependabot|codespaces|agents) +(created|updated|failed|unknown|would-create|would-update|sealed|checked)( |$)`)
+var rowLine = regexp.MustCompile(`^[A-Z0-9_]* +(actions|dependabot|codespaces|agents) +` +
+	`(created|updated|failed|unknown|would-create|would-update|sealed|checked)( |$)`)
 
 // sortRows sorts each block of consecutive result rows by name and store, since
 // concurrent writes end in any order. The indented lines after a row belong to
-// it; every other line keeps its place.
+// it; every other line stays in its place.
 func sortRows(lines []string) []string {
 	var sorted, block []string
 	flush := func() {
@@ -356,7 +367,7 @@ func sortRows(lines []string) []string {
 
 var maskCommand = regexp.MustCompile(`(?m)^::add-mask::.*\n`)
 
-// withoutMasks drops the masks at the start, and only there: a mask must come
+// withoutMasks removes the masks at the start only, because a mask must come
 // before what it hides.
 func withoutMasks(stdout string) string {
 	for maskCommand.MatchString(stdout) && strings.HasPrefix(stdout, "::add-mask::") {
@@ -365,7 +376,8 @@ func withoutMasks(stdout string) string {
 	return stdout
 }
 
-// plaintextLines are the lines of plaintexts that no output holds by chance.
+// plaintextLines returns the lines of plaintexts that are too long to be in an
+// output by chance.
 func plaintextLines(texts []string) []string {
 	var lines []string
 	for _, text := range texts {

@@ -71,9 +71,8 @@ type group struct {
 // each group.
 func groupFailures(run Run, entries []*entry) []*group {
 	type key struct {
-		operation         secret.Operation
-		fact, cause, hint string
-		saved             string
+		operation                secret.Operation
+		fact, cause, hint, saved string
 	}
 	var groups []*group
 	index := map[key]*group{}

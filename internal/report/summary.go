@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"set-org-secret/internal/secret"
 )
@@ -33,49 +35,74 @@ func (r *Reporter) writeSummary(run Run, entries []*entry) error {
 	return err
 }
 
+// limitedText is text that does not grow beyond a budget of bytes.
+type limitedText struct {
+	strings.Builder
+	budget, omitted int
+}
+
+// add reports whether the text fitted.
+func (l *limitedText) add(text string) bool {
+	if len(text) > l.budget {
+		l.omitted++
+		return false
+	}
+	l.budget -= len(text)
+	l.WriteString(text)
+	return true
+}
+
 // markdown returns the job summary: failures with the commands that store their
 // sealed values, changes of access, and a row for each secret. If not all of it
-// fits, the table stays whole, and sealed values that are not in the outputs come
-// before the others. Each entry notes that its value is in the summary only.
+// fits, the table is still complete, and sealed values that are not in the outputs
+// come before the others. Each entry notes if its value is in the summary only.
 func (r *Reporter) markdown(run Run, entries []*entry) string {
-	var b strings.Builder
+	head, table := r.summaryHead(run), r.table(run)
+	const omissionNote = 200 // bytes
+	body := &limitedText{budget: maxSummaryBytes - len(head) - len(table) - omissionNote}
+	r.addFailures(body, run, entries)
+	for _, e := range entries {
+		if lines := changeLines(e.Change); e.Err == nil && len(lines) > 0 {
+			body.add(r.changeText(run, e.Result, lines))
+		}
+	}
+	if body.omitted > 0 {
+		fmt.Fprintf(body, "%s omitted (summary size limit); see the log and the output `results`.\n\n",
+			count(body.omitted, "more entry"))
+	}
+	return head + body.String() + table
+}
+
+// summaryHead returns the heading, why a run was refused, and the chart.
+func (r *Reporter) summaryHead(run Run) string {
 	noun := "secret"
 	if run.Mode.Writes() {
 		noun = "organization secret"
 	}
 	heading := headline(run, noun)
-	if run.Org != "" && len(entries) > 0 {
+	if run.Org != "" && len(run.Results) > 0 {
 		heading += " in " + run.Org
 	}
-	fmt.Fprintf(&b, "### %s\n\n", r.escapeMarkdown(heading))
-	for _, text := range run.Refused {
-		fmt.Fprintf(&b, "- %s\n", r.escapeMarkdown(text))
+	text := fmt.Sprintf("### %s\n\n", r.escapeMarkdown(heading))
+	for _, reason := range run.Refused {
+		text += fmt.Sprintf("- %s\n", r.escapeMarkdown(reason))
 	}
 	if run.Mode == secret.ModeCheck {
-		b.WriteString(chart(run))
+		text += chart(run)
 	}
-	table := r.table(run)
-	const omissionNote = 200 // bytes
-	budget, omitted := maxSummaryBytes-b.Len()-len(table)-omissionNote, 0
-	add := func(text string) bool {
-		if len(text) > budget {
-			omitted++
-			return false
-		}
-		budget -= len(text)
-		b.WriteString(text)
-		return true
-	}
+	return text
+}
+
+// addFailures adds each group of failures, those that are saved nowhere first.
+func (r *Reporter) addFailures(body *limitedText, run Run, entries []*entry) {
 	groups := groupFailures(run, entries)
-	slices.SortStableFunc(groups, func(a, b *group) int {
-		switch aFirst, bFirst := a.entries[0].saved == nowhere, b.entries[0].saved == nowhere; {
-		case aFirst == bFirst:
+	rank := func(g *group) int {
+		if g.entries[0].saved == nowhere {
 			return 0
-		case aFirst:
-			return -1
 		}
 		return 1
-	})
+	}
+	slices.SortStableFunc(groups, func(a, b *group) int { return cmp.Compare(rank(a), rank(b)) })
 	for _, g := range groups {
 		heading := r.failureText(g)
 		for _, e := range g.entries {
@@ -83,7 +110,7 @@ func (r *Reporter) markdown(run Run, entries []*entry) string {
 			if e.storableLater() {
 				command = manualCommand(run, e.Result)
 			}
-			if !add(heading + command) {
+			if !body.add(heading + command) {
 				continue
 			}
 			heading = ""
@@ -92,16 +119,6 @@ func (r *Reporter) markdown(run Run, entries []*entry) string {
 			}
 		}
 	}
-	for _, e := range entries {
-		if lines := changeLines(e.Change); e.Err == nil && len(lines) > 0 {
-			add(r.changeText(run, e.Result, lines))
-		}
-	}
-	if omitted > 0 {
-		fmt.Fprintf(&b, "%s omitted (summary size limit); see the log and the output `results`.\n\n",
-			count(omitted, "more entry"))
-	}
-	return b.String() + table
 }
 
 // failureText explains what all entries of a group have in common.
@@ -182,17 +199,17 @@ func checkTable(results []secret.Result) string {
 	for _, result := range byAge(results) {
 		var updated, age string
 		var notes []string
-		if c := result.Check; c == nil {
+		c := result.Check
+		switch {
+		case c == nil:
 			notes = append(notes, string(result.Operation))
-		} else {
-			if c.Exists {
-				updated, age = c.UpdatedAt.UTC().Format("2006-01-02 15:04 UTC"), count(days(c.Age), "day")
-			} else {
-				notes = append(notes, "missing")
-			}
-			if c.Due {
-				notes = append(notes, "**due**")
-			}
+		case !c.Exists:
+			notes = append(notes, "missing")
+		default:
+			updated, age = c.UpdatedAt.UTC().Format("2006-01-02 15:04 UTC"), count(days(c.Age), "day")
+		}
+		if c != nil && c.Due {
+			notes = append(notes, "**due**")
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", codeSpan(result.Name), result.Store, updated, age,
 			strings.Join(notes, ", "))
@@ -232,22 +249,17 @@ func codeSpan(name secret.Name) string {
 
 // byAge sorts failed lookups first, then missing secrets, then the oldest.
 func byAge(results []secret.Result) []secret.Result {
-	rank := func(result secret.Result) int {
+	age := func(result secret.Result) time.Duration {
 		switch {
 		case result.Check == nil:
-			return 0
+			return math.MaxInt64
 		case !result.Check.Exists:
-			return 1
+			return math.MaxInt64 - 1
 		}
-		return 2
+		return result.Check.Age
 	}
 	sorted := slices.Clone(results)
-	slices.SortStableFunc(sorted, func(a, b secret.Result) int {
-		if order := cmp.Compare(rank(a), rank(b)); order != 0 || rank(a) < 2 {
-			return order
-		}
-		return cmp.Compare(b.Check.Age, a.Check.Age)
-	})
+	slices.SortStableFunc(sorted, func(a, b secret.Result) int { return cmp.Compare(age(b), age(a)) })
 	return sorted
 }
 

@@ -1,6 +1,6 @@
 // Command floor is the least that stores an organization secret: the standard
-// library and nacl/box, one GET, one seal, one PUT. It retries nothing, keeps
-// nothing and tells nothing; BenchmarkProcess measures the action against it.
+// library and nacl/box, one GET, one seal, one PUT. It retries nothing, preserves
+// no access and logs one line; BenchmarkProcess compares the action with it.
 package main
 
 import (

@@ -1,7 +1,7 @@
-// Command peak runs a command and says, in a last line on stderr, how many KiB
-// of memory it held at most. Linux counts a process's memory from before it
-// became another program, so whoever measures must be smaller than what is
-// measured: this is, and a test binary is not.
+// Command peak runs a command and prints its peak memory in KiB, as the last line
+// on stderr. Linux counts memory from before the process executed the command, so
+// the program that measures must be smaller than the one that is measured: this is,
+// and a test binary is not.
 package main
 
 import (
