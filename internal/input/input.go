@@ -302,7 +302,8 @@ func (r *reader) access(c *Config) {
 	r.names(c)
 	c.Selection = r.selection(c.Org)
 	if c.Selection == nil && !r.hasProblem("selected_repositories") && !r.hasProblem("selected_repository_ids") {
-		r.problemf("selected_repositories", "required in mode access (or selected_repository_ids); none is the empty list")
+		r.problemf("selected_repositories",
+			"required in mode access, or selected_repository_ids; use none for an empty list")
 	}
 }
 

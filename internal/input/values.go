@@ -166,7 +166,7 @@ func (r *reader) readFile(path string, limit int64) ([]byte, error) {
 	if strings.ContainsAny(path, "\r\n") {
 		// Content was given in place of a path: it may be secret.
 		r.result.Masks.Add([]byte(path))
-		return nil, errors.New("must be a path, not multi-line text; pass the content itself in secret_value or secrets")
+		return nil, errors.New("must be a path, not multi-line text; pass the content in secret_value or secrets")
 	}
 	full := path
 	if workspace := r.Getenv("GITHUB_WORKSPACE"); workspace != "" && !filepath.IsAbs(full) {
