@@ -49,7 +49,7 @@ func newRetrier(timeout time.Duration, jitter func() float64, log func(string)) 
 // shares it.
 type budget struct {
 	mu         sync.Mutex
-	firstError time.Time // moved on by each wait for the write limiter
+	firstError time.Time
 }
 
 type budgetKey struct{}
@@ -68,7 +68,7 @@ func budgetOf(ctx context.Context) *budget {
 	return &budget{}
 }
 
-// start records the first error and returns when it was.
+// start returns when the first error was, which is now if there was none.
 func (b *budget) start(now time.Time) time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -78,23 +78,16 @@ func (b *budget) start(now time.Time) time.Time {
 	return b.firstError
 }
 
-// left returns what is left of the timeout, all of it before the first error.
-func (b *budget) left(timeout time.Duration, now time.Time) time.Duration {
+// spent returns how long ago the first error was. exempt, the time that was spent
+// in the write limiter since the last call, does not count.
+func (b *budget) spent(now time.Time, exempt time.Duration) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.firstError.IsZero() {
-		return timeout
+		return 0
 	}
-	return b.firstError.Add(timeout).Sub(now)
-}
-
-// extend leaves time spent in the write limiter out of the budget.
-func (b *budget) extend(d time.Duration) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if !b.firstError.IsZero() {
-		b.firstError = b.firstError.Add(d)
-	}
+	b.firstError = b.firstError.Add(exempt)
+	return now.Sub(b.firstError)
 }
 
 // retryState is the retry state of one request.
@@ -140,18 +133,17 @@ func (c *Client) attempts(ctx context.Context, call *call) iter.Seq2[sendFunc, e
 				return
 			}
 			var failed *failure
-			attempted := false
 			more := yield(func(body any, echoed string) (response, error) {
 				resp, f, sent := c.attempt(ctx, state, body, echoed)
 				release(sent)
-				if failed, attempted = f, true; f != nil {
+				if failed = f; f != nil {
 					return resp, f.err
 				}
 				return resp, nil
 			}, nil)
 			release(false)
 			switch {
-			case !more, !attempted, failed == nil:
+			case !more, failed == nil:
 				return
 			case failed.retryable:
 				if err := c.retry.wait(ctx, state, failed); err != nil {
@@ -174,7 +166,7 @@ func (c *Client) waitForTurn(ctx context.Context, state *retryState) (func(bool)
 		if err != nil {
 			return nil, interrupted(state, nil)
 		}
-		state.budget.extend(waited)
+		state.budget.spent(time.Now(), waited)
 		release = done
 	}
 	if err := c.retry.waitForRateLimit(ctx, state); err != nil {
@@ -206,7 +198,7 @@ func (r *retrier) waitForRateLimit(ctx context.Context, state *retryState) *secr
 			return interrupted(state, nil)
 		case !until.After(now):
 			return nil
-		case until.Sub(now) > state.budget.left(r.timeout, now):
+		case until.Sub(now) > r.timeout-state.budget.spent(now, 0):
 			return waitTooLong(state, limit, until)
 		}
 		if err := r.sleep(ctx, state, until.Sub(now), nil); err != nil {
@@ -219,7 +211,8 @@ func (r *retrier) waitForRateLimit(ctx context.Context, state *retryState) *secr
 // left.
 func (r *retrier) wait(ctx context.Context, state *retryState, failed *failure) *secret.Error {
 	now := time.Now()
-	firstError, left := state.budget.start(now), state.budget.left(r.timeout, now)
+	firstError := state.budget.start(now)
+	left := firstError.Add(r.timeout).Sub(now)
 	if left <= 0 {
 		failed.err.Hint = runAgain
 		r.trip(firstError, failed.err)
