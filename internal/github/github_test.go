@@ -24,39 +24,51 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// world is a client and a server in one bubble of simulated time.
-type world struct {
+const requestIDHeader = "X-GitHub-Request-Id"
+
+// testClient is a client and its server in one bubble of simulated time.
+type testClient struct {
 	*Client
-	mu    sync.Mutex
-	log   []string
-	seen  []string // "GET /path" of each request
-	start time.Time
-	gone  atomic.Bool // nothing answers a dial any more
+	start       time.Time
+	refuseDials atomic.Bool // new connections are refused
+
+	mu       sync.Mutex
+	logged   []string
+	received []string // "GET /path" of each request
 }
 
-// with runs f in a bubble, with h as GitHub.
-func with(t *testing.T, timeout time.Duration, token string, h http.HandlerFunc, f func(ctx context.Context, w *world)) {
+// withClient runs f in a bubble of simulated time, with a client whose requests h
+// serves.
+func withClient(
+	t *testing.T, timeout time.Duration, token string, h http.HandlerFunc, f func(t *testing.T, c *testClient),
+) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{start: time.Now()}
+		c := &testClient{start: time.Now()}
 		network := memnet.Serve(http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
-			w.mu.Lock()
-			w.seen = append(w.seen, req.Method+" "+req.URL.Path)
-			w.mu.Unlock()
-			if got := req.Header.Get("Authorization"); got != "Bearer "+token {
-				t.Errorf("Authorization: %q", got)
+			c.mu.Lock()
+			c.received = append(c.received, req.Method+" "+req.URL.Path)
+			c.mu.Unlock()
+			if got, want := req.Header.Get("Authorization"), "Bearer "+token; got != want {
+				t.Errorf("got the header Authorization %q, want %q", got, want)
 			}
 			_, _ = io.Copy(io.Discard, req.Body)
 			h(rw, req)
 		}))
 		defer network.Close()
-		base, _ := url.Parse("http://127.0.0.1/api/v3/")
-		var err error
-		w.Client, err = New(Options{
+		base, err := url.Parse("http://127.0.0.1/api/v3/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Client, err = New(Options{
 			Org: "acme", BaseURL: base, Token: token, UserAgent: "test", Timeout: timeout,
-			Log: func(s string) { w.mu.Lock(); w.log = append(w.log, s); w.mu.Unlock() },
+			Log: func(line string) {
+				c.mu.Lock()
+				defer c.mu.Unlock()
+				c.logged = append(c.logged, line)
+			},
 			Network: Network{Dial: func(ctx context.Context, kind, addr string) (net.Conn, error) {
-				if w.gone.Load() {
+				if c.refuseDials.Load() {
 					return nil, syscall.ECONNREFUSED
 				}
 				return network.Dial(ctx, kind, addr)
@@ -65,22 +77,45 @@ func with(t *testing.T, timeout time.Duration, token string, h http.HandlerFunc,
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer w.Close()
-		f(t.Context(), w)
+		defer c.Close()
+		f(t, c)
 	})
 }
 
-func (w *world) passed() time.Duration { return time.Since(w.start) }
+func (c *testClient) elapsed() time.Duration { return time.Since(c.start) }
 
-// put makes attempts at a write as package upsert does, without sealing again.
-func (w *world) put(ctx context.Context, name secret.Name) (created bool, err error) {
-	return w.write(w.Client.Put(ctx, secret.Actions, name))
+func (c *testClient) wantElapsed(t *testing.T, want time.Duration) {
+	t.Helper()
+	if got := c.elapsed(); got != want {
+		t.Errorf("%v have passed, want %v", got, want)
+	}
 }
 
-func (w *world) write(attempts Attempts) (created bool, err error) {
-	for put, final := range attempts {
+// requests returns "GET /path" of each request that the server received.
+func (c *testClient) requests() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.received)
+}
+
+func (c *testClient) wantRequests(t *testing.T, want int) {
+	t.Helper()
+	if got := c.requests(); len(got) != want {
+		t.Errorf("the server received %d requests %q, want %d", len(got), got, want)
+	}
+}
+
+func (c *testClient) log() []string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.logged)
+}
+
+// put makes attempts at a write as package upsert does, without sealing again.
+func (c *testClient) put(ctx context.Context, name secret.Name) (created bool, err error) {
+	for put, final := range c.Put(ctx, secret.Actions, name) {
 		if err = final; err == nil {
-			created, err = put(seal.Sealed{KeyID: "1", EncryptedValue: "c2VhbGVk"}, secret.Access{Visibility: secret.All})
+			created, err = sendTo(put)
 		}
 		if errors.Is(err, secret.ErrUnprocessable) {
 			break
@@ -89,203 +124,297 @@ func (w *world) write(attempts Attempts) (created bool, err error) {
 	return created, err
 }
 
-// answers gives each answer in turn, and the last one for ever.
-func answers(list ...http.HandlerFunc) http.HandlerFunc {
+// sendTo makes one attempt at a write.
+func sendTo(put func(seal.Sealed, secret.Access) (bool, error)) (created bool, err error) {
+	return put(seal.Sealed{KeyID: "1", EncryptedValue: "c2VhbGVk"}, secret.Access{Visibility: secret.All})
+}
+
+// getKey reads a public key and discards it.
+func (c *testClient) getKey(ctx context.Context) error {
+	_, err := c.PublicKey(ctx, secret.Actions)
+	return err
+}
+
+// errorText returns "" for nil.
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+func wantError(t *testing.T, err error, want string) {
+	t.Helper()
+	if got := errorText(err); got != want {
+		t.Errorf("got the error %q, want %q", got, want)
+	}
+}
+
+// wantIs checks whether err wraps a sentinel error.
+func wantIs(t *testing.T, err, sentinel error, want bool) {
+	t.Helper()
+	if got := errors.Is(err, sentinel); got != want {
+		t.Errorf("errors.Is(%v, %q) is %v, want %v", err, sentinel, got, want)
+	}
+}
+
+// asError returns err as a *secret.Error, and ends the test if it is none.
+func asError(t *testing.T, err error) *secret.Error {
+	t.Helper()
+	e, ok := errors.AsType[*secret.Error](err)
+	if !ok {
+		t.Fatalf("got the error %v, want a *secret.Error", err)
+	}
+	return e
+}
+
+// respondInTurn serves each request with the next handler, and all further ones
+// with the last.
+func respondInTurn(handlers ...http.HandlerFunc) http.HandlerFunc {
 	var mu sync.Mutex
 	n := 0
 	return func(rw http.ResponseWriter, req *http.Request) {
 		mu.Lock()
-		h := list[min(n, len(list)-1)]
+		h := handlers[min(n, len(handlers)-1)]
 		n++
 		mu.Unlock()
 		h(rw, req)
 	}
 }
 
-// status answers with a code, a message and headers ("Name: value").
-func status(code int, message string, headers ...string) http.HandlerFunc {
+// respond serves a status, a message and headers ("Name: value").
+func respond(status int, message string, headers ...string) http.HandlerFunc {
 	return func(rw http.ResponseWriter, _ *http.Request) {
 		for _, h := range headers {
 			name, value, _ := strings.Cut(h, ": ")
 			rw.Header().Set(name, value)
 		}
-		rw.WriteHeader(code)
-		if code != http.StatusNoContent {
+		rw.WriteHeader(status)
+		if status != http.StatusNoContent {
 			_ = json.NewEncoder(rw).Encode(map[string]string{"message": message})
 		}
 	}
 }
 
-func drop(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+// respondBody serves a body with the status 200.
+func respondBody(body string) http.HandlerFunc {
+	return func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, body) }
+}
 
-// TestPassingFaults holds which answers are outlived, and how long each waits.
-func TestPassingFaults(t *testing.T) {
-	const limit = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
+// dropConnection closes the connection without a response.
+func dropConnection(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+
+// neverRespond holds the connection until the client closes it.
+func neverRespond(_ http.ResponseWriter, req *http.Request) { <-req.Context().Done() }
+
+// TestTransientErrors checks which responses to a write are retried, and after
+// which wait.
+func TestTransientErrors(t *testing.T) {
+	const (
+		secondary = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
+		primary   = "API rate limit exceeded"
+		forbidden = "Resource not accessible by integration"
+
+		noneLeft  = "X-RateLimit-Remaining: 0"
+		resetIn45 = "X-RateLimit-Reset: 946684845" // 45 s after the bubble's start
+	)
 	tests := []struct {
-		name   string
-		answer http.HandlerFunc
-		waits  time.Duration // before the second try
-		final  bool
+		name     string
+		response http.HandlerFunc
+		wait     time.Duration // before the second attempt
+		final    bool          // not retried
 	}{
-		{"500", status(500, ""), time.Second, false},
-		{"502", status(502, ""), time.Second, false},
-		{"503 with Retry-After", status(503, "", "Retry-After: 7"), 7 * time.Second, false},
-		{"504", status(504, ""), time.Second, false},
-		{"dropped", drop, time.Second, false},
-		{"429", status(429, "slow down"), time.Minute, false},
-		{"429 with Retry-After", status(429, "", "Retry-After: 3"), 3 * time.Second, false},
-		{"Retry-After of nothing is no spin", status(429, "", "Retry-After: 0"), time.Second, false},
-		{"Retry-After as a date", status(503, "", "Retry-After: Sat, 01 Jan 2000 00:00:09 GMT"), 9 * time.Second, false},
-		{"secondary limit", status(403, limit), time.Minute, false},
-		{"secondary limit with Retry-After", status(403, limit, "Retry-After: 11"), 11 * time.Second, false},
-		{"secondary limit, a reset that is another limit's", status(403, limit, "X-RateLimit-Remaining: 4000", "X-RateLimit-Reset: 946688400"), time.Minute, false},
-		{"primary limit", status(403, "API rate limit exceeded for user", "X-RateLimit-Remaining: 0", "X-RateLimit-Reset: 946684845"), 46 * time.Second, false},
-		{"primary limit, clock off", status(403, "API rate limit exceeded", "X-RateLimit-Remaining: 0", "X-RateLimit-Reset: 1700000030", "Date: Tue, 14 Nov 2023 22:13:20 GMT"), 31 * time.Second, false},
-		{"permission", status(403, "Resource not accessible by integration"), 0, true},
-		{"permission on the last call of the hour", status(403, "Resource not accessible by integration", "X-RateLimit-Remaining: 0", "X-RateLimit-Reset: 946684845"), 0, true},
-		{"401", status(401, "Bad credentials"), 0, true},
-		{"404", status(404, "Not Found"), 0, true},
-		{"409", status(409, "Conflict"), 0, true},
-		{"422", status(422, "Invalid request."), 0, true},
-		{"400", status(400, "Problems parsing JSON"), 0, true},
-		{"301", status(301, "Moved Permanently", "Location: /elsewhere"), 0, true},
-		{"307", status(307, "Temporary Redirect", "Location: /elsewhere"), 0, true},
-		{"200 is no answer to a write", status(200, ""), 0, true},
-		{"202 is no answer to a write", status(202, ""), 0, true},
+		{"500", respond(500, ""), time.Second, false},
+		{"502", respond(502, ""), time.Second, false},
+		{"503 with Retry-After", respond(503, "", "Retry-After: 7"), 7 * time.Second, false},
+		{"504", respond(504, ""), time.Second, false},
+		{"connection dropped", dropConnection, time.Second, false},
+		{"429", respond(429, "slow down"), time.Minute, false},
+		{"429 with Retry-After", respond(429, "", "Retry-After: 3"), 3 * time.Second, false},
+		{"Retry-After of 0 waits for the first backoff", respond(429, "", "Retry-After: 0"), time.Second, false},
+		{"Retry-After as a date", respond(503, "", "Retry-After: Sat, 01 Jan 2000 00:00:09 GMT"), 9 * time.Second, false},
+		{"secondary rate limit", respond(403, secondary), time.Minute, false},
+		{"secondary rate limit with Retry-After", respond(403, secondary, "Retry-After: 11"), 11 * time.Second, false},
+		{
+			"secondary rate limit, with the reset time of the primary one",
+			respond(403, secondary, "X-RateLimit-Remaining: 4000", "X-RateLimit-Reset: 946688400"),
+			time.Minute, false,
+		},
+		{"primary rate limit", respond(403, primary+" for user", noneLeft, resetIn45), 46 * time.Second, false},
+		{
+			"primary rate limit, GitHub's clock differs",
+			respond(403, primary, noneLeft, "X-RateLimit-Reset: 1700000030", "Date: Tue, 14 Nov 2023 22:13:20 GMT"),
+			31 * time.Second, false,
+		},
+		{"403 for a missing permission", respond(403, forbidden), 0, true},
+		{"403 for a missing permission, no requests left", respond(403, forbidden, noneLeft, resetIn45), 0, true},
+		{"401", respond(401, "Bad credentials"), 0, true},
+		{"404", respond(404, "Not Found"), 0, true},
+		{"409", respond(409, "Conflict"), 0, true},
+		{"422", respond(422, "Invalid request."), 0, true},
+		{"400", respond(400, "Problems parsing JSON"), 0, true},
+		{"301", respond(301, "Moved Permanently", "Location: /elsewhere"), 0, true},
+		{"307", respond(307, "Temporary Redirect", "Location: /elsewhere"), 0, true},
+		{"200 is no success of a write", respond(200, ""), 0, true},
+		{"202 is no success of a write", respond(202, ""), 0, true},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			with(t, 5*time.Minute, "ghp_x", answers(test.answer, status(204, "")), func(ctx context.Context, w *world) {
-				created, err := w.put(ctx, "A")
+			h := respondInTurn(test.response, respond(204, ""))
+			withClient(t, 5*time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
+				created, err := c.put(t.Context(), "A")
+				c.wantElapsed(t, test.wait)
 				if test.final {
-					if err == nil || len(w.seen) != 1 || w.passed() != 0 || len(w.log) != 0 {
-						t.Errorf("want one try and an error, got %v after %v: %q", err, w.passed(), w.seen)
+					if err == nil {
+						t.Error("got no error, want one")
+					}
+					c.wantRequests(t, 1)
+					if got := c.log(); len(got) != 0 {
+						t.Errorf("got the log %q, want none", got)
 					}
 					return
 				}
-				if err != nil || created || len(w.seen) != 2 || w.passed() != test.waits {
-					t.Errorf("got %v after %v and %d tries, want success after %v", err, w.passed(), len(w.seen), test.waits)
+				wantError(t, err, "")
+				if created {
+					t.Error("got created, want updated (204)")
 				}
-				if len(w.log) != 1 || !strings.Contains(w.log[0], "retrying in") {
-					t.Errorf("log: %q", w.log)
+				c.wantRequests(t, 2)
+				got := c.log()
+				if len(got) != 1 {
+					t.Fatalf("got the log %q, want one line", got)
+				}
+				if want := "retrying in"; !strings.Contains(got[0], want) {
+					t.Errorf("got the log %q, want it to contain %q", got[0], want)
 				}
 			})
 		})
 	}
 }
 
-// TestPatience holds when a request is given up.
-func TestPatience(t *testing.T) {
-	t.Run("back-off is cut to what is left, for one last try", func(t *testing.T) {
-		with(t, 10*time.Second, "ghp_x", status(502, ""), func(ctx context.Context, w *world) {
-			_, err := w.put(ctx, "A")
-			// 0, 1, 3, 7 s, and a last one at 10 s.
-			if err == nil || len(w.seen) != 5 || w.passed() != 10*time.Second {
-				t.Errorf("%v: %d tries in %v", err, len(w.seen), w.passed())
-			}
-			if want := "put secret: 502 Bad Gateway, 5 attempts in 10s"; err != nil && err.Error() != want {
-				t.Errorf("got %q, want %q", err, want)
-			}
+// TestRetryTimeout checks when retries end.
+func TestRetryTimeout(t *testing.T) {
+	t.Run("the last backoff is cut to what is left of the timeout", func(t *testing.T) {
+		withClient(t, 10*time.Second, "ghp_x", respond(502, ""), func(t *testing.T, c *testClient) {
+			_, err := c.put(t.Context(), "A")
+			wantError(t, err, "put secret: 502 Bad Gateway, 5 attempts in 10s")
+			c.wantRequests(t, 5) // after 0, 1, 3 and 7 s, and the last one after 10 s
+			c.wantElapsed(t, 10*time.Second)
 		})
 	})
-	t.Run("a wait that would pass it fails at once", func(t *testing.T) {
-		with(t, time.Minute, "ghp_x", status(429, "slow down", "Retry-After: 3600"), func(ctx context.Context, w *world) {
-			_, err := w.put(ctx, "A")
-			var e *secret.Error
-			if !errors.As(err, &e) || w.passed() != 0 || len(w.seen) != 1 || e.Cause != "GitHub requires a wait until 2000-01-01 01:00:00 UTC, which is longer than timeout allows." {
-				t.Errorf("%v after %v", err, w.passed())
+	t.Run("a rate limit longer than the timeout fails immediately", func(t *testing.T) {
+		h := respond(429, "slow down", "Retry-After: 3600", requestIDHeader+": 8C1E:2F9B")
+		withClient(t, time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
+			_, err := c.put(t.Context(), "A")
+			const cause = "GitHub requires a wait until 2000-01-01 01:00:00 UTC, which is longer than timeout allows."
+			e := asError(t, err)
+			if e.Cause != cause {
+				t.Errorf("got the cause %q, want %q", e.Cause, cause)
 			}
-			// Whoever comes next does not knock before that time.
-			if _, err = w.put(ctx, "B"); err == nil || len(w.seen) != 1 {
-				t.Errorf("%v after %d requests", err, len(w.seen))
+			if e.Attempts != 1 {
+				t.Errorf("got %d attempts in the error, want 1", e.Attempts)
 			}
+			if want := "8C1E:2F9B"; e.RequestID != want {
+				t.Errorf("got the request id %q, want %q", e.RequestID, want)
+			}
+
+			// The next request is not sent, so it has no request id of its own.
+			_, err = c.put(t.Context(), "B")
+			wantError(t, err, "put secret: not sent: an earlier request got 429 slow down")
+			e = asError(t, err)
+			if e.Cause != cause {
+				t.Errorf("got the cause %q of the request that was not sent, want %q", e.Cause, cause)
+			}
+			if e.Attempts != 0 {
+				t.Errorf("got %d attempts in the error of the request that was not sent, want 0", e.Attempts)
+			}
+			if e.RequestID != "" {
+				t.Errorf("got the request id %q of the request that was not sent, want none", e.RequestID)
+			}
+			c.wantRequests(t, 1)
+			c.wantElapsed(t, 0)
 		})
 	})
-	t.Run("a dead server is given up once", func(t *testing.T) {
-		with(t, 10*time.Second, "ghp_x", drop, func(ctx context.Context, w *world) {
-			_, err := w.put(ctx, "A")
-			if !errors.Is(err, secret.ErrOutcomeUnknown) {
-				t.Errorf("%v", err)
-			}
-			at, tries := w.passed(), len(w.seen)
+	t.Run("the circuit breaker fails all further requests", func(t *testing.T) {
+		withClient(t, 10*time.Second, "ghp_x", dropConnection, func(t *testing.T, c *testClient) {
+			_, err := c.put(t.Context(), "A")
+			wantIs(t, err, secret.ErrOutcomeUnknown, true)
+			elapsed, requests := c.elapsed(), len(c.requests())
+			const want = "put secret: not sent: no request has succeeded for 10s; " +
+				"last error: no response (connection closed unexpectedly)"
 			for i := range 50 {
-				_, err := w.put(ctx, secret.Name(fmt.Sprint("B", i)))
-				if err == nil || !strings.HasPrefix(err.Error(), "put secret: not sent: no request has succeeded for 10s; last error: no response (connection closed unexpectedly)") || errors.Is(err, secret.ErrOutcomeUnknown) {
-					t.Fatal(err)
+				_, err := c.put(t.Context(), secret.Name(fmt.Sprint("B", i)))
+				if got := errorText(err); !strings.HasPrefix(got, want) {
+					t.Fatalf("request %d: got the error %q, want it to start with %q", i, got, want)
+				}
+				if errors.Is(err, secret.ErrOutcomeUnknown) {
+					t.Fatalf("request %d: the outcome is unknown (%v), want it known: nothing was sent", i, err)
 				}
 			}
-			if w.passed() != at || len(w.seen) != tries {
-				t.Errorf("%d more requests in %v", len(w.seen)-tries, w.passed()-at)
-			}
+			c.wantElapsed(t, elapsed)
+			c.wantRequests(t, requests)
 		})
 	})
-	t.Run("what waits for another try ends with it", func(t *testing.T) {
-		with(t, 10*time.Second, "ghp_x", status(502, ""), func(ctx context.Context, w *world) {
+	t.Run("the circuit breaker ends the wait before a retry", func(t *testing.T) {
+		withClient(t, 10*time.Second, "ghp_x", respond(502, ""), func(t *testing.T, c *testClient) {
 			var wg sync.WaitGroup
-			wg.Go(func() { _, _ = w.put(ctx, "A") })
+			wg.Go(func() { _, _ = c.put(t.Context(), "A") })
 			time.Sleep(500 * time.Millisecond)
-			// After 0, 1, 3 and 7 s; the next try would be at 10.
-			_, err := w.put(ctx, "B")
-			if want := "put secret: 502 Bad Gateway, 4 attempts in 9.5s"; err == nil || err.Error() != want || w.passed() != 10*time.Second {
-				t.Errorf("got %v after %v, want %q", err, w.passed(), want)
-			}
+			// Attempts at 0.5, 1.5, 3.5 and 7.5 s. The next would be at 10.5 s, but A trips the breaker at 10 s.
+			_, err := c.put(t.Context(), "B")
+			wantError(t, err, "put secret: 502 Bad Gateway, 4 attempts in 9.5s")
+			c.wantElapsed(t, 10*time.Second)
 			wg.Wait()
 		})
 	})
-	t.Run("one bad path does not end the others", func(t *testing.T) {
+	t.Run("one failing secret does not trip the circuit breaker", func(t *testing.T) {
 		h := func(rw http.ResponseWriter, req *http.Request) {
 			if strings.HasSuffix(req.URL.Path, "/A") {
-				status(502, "")(rw, req)
+				respond(502, "")(rw, req)
 				return
 			}
-			status(204, "")(rw, req)
+			respond(204, "")(rw, req)
 		}
-		with(t, 10*time.Second, "ghp_x", h, func(ctx context.Context, w *world) {
+		withClient(t, 10*time.Second, "ghp_x", h, func(t *testing.T, c *testClient) {
 			var wg sync.WaitGroup
 			wg.Go(func() {
-				if _, err := w.put(ctx, "A"); err == nil {
-					t.Error("A was stored")
+				if _, err := c.put(t.Context(), "A"); err == nil {
+					t.Error("A: got no error, want one")
 				}
 			})
 			for i := range 20 {
 				time.Sleep(time.Second)
-				if _, err := w.put(ctx, "B"); err != nil {
-					t.Errorf("B at %d s: %v", i, err)
+				if _, err := c.put(t.Context(), "B"); err != nil {
+					t.Errorf("B after %d s: got the error %v, want none", i+1, err)
 				}
 			}
 			wg.Wait()
 		})
 	})
-	t.Run("a rate limit holds all", func(t *testing.T) {
-		with(t, 5*time.Minute, "ghp_x", answers(status(403, "secondary rate limit", "Retry-After: 40"), status(204, "")), func(ctx context.Context, w *world) {
+	t.Run("a rate limit pauses every request", func(t *testing.T) {
+		h := respondInTurn(respond(403, "secondary rate limit", "Retry-After: 40"), respond(204, ""))
+		withClient(t, 5*time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
 			var wg sync.WaitGroup
 			for i := range 4 {
 				wg.Go(func() {
 					time.Sleep(time.Duration(i) * time.Second)
-					if _, err := w.put(ctx, "A"); err != nil {
-						t.Error(err)
-					}
-					if w.passed() != 40*time.Second {
-						t.Errorf("stored after %v", w.passed())
-					}
+					_, err := c.put(t.Context(), "A")
+					wantError(t, err, "")
+					c.wantElapsed(t, 40*time.Second)
 				})
 			}
 			wg.Wait()
-			if len(w.seen) != 5 {
-				t.Errorf("%d requests", len(w.seen))
-			}
+			c.wantRequests(t, 5)
 		})
 	})
-	t.Run("a server that never answers is cut", func(t *testing.T) {
-		hang := func(_ http.ResponseWriter, req *http.Request) { <-req.Context().Done() }
-		with(t, time.Minute, "ghp_x", answers(hang, status(204, "")), func(ctx context.Context, w *world) {
-			_, err := w.put(ctx, "A")
-			if err != nil || w.passed() != 31*time.Second {
-				t.Errorf("%v after %v", err, w.passed())
-			}
+	t.Run("an attempt without a response times out and is retried", func(t *testing.T) {
+		h := respondInTurn(neverRespond, respond(204, ""))
+		withClient(t, time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
+			_, err := c.put(t.Context(), "A")
+			wantError(t, err, "")
+			c.wantElapsed(t, 31*time.Second)
 		})
 	})
-	t.Run("an answer that never ends is cut", func(t *testing.T) {
+	t.Run("an endless response is cut off and not retried", func(t *testing.T) {
 		endless := func(rw http.ResponseWriter, _ *http.Request) {
 			for {
 				if _, err := rw.Write(make([]byte, 1<<16)); err != nil {
@@ -293,67 +422,168 @@ func TestPatience(t *testing.T) {
 				}
 			}
 		}
-		with(t, time.Minute, "ghp_x", endless, func(ctx context.Context, w *world) {
-			_, err := w.PublicKey(ctx, secret.Actions)
-			if err == nil || !strings.Contains(err.Error(), "larger than 16 MiB") || len(w.seen) != 1 {
-				t.Errorf("%v after %d requests", err, len(w.seen))
+		withClient(t, time.Minute, "ghp_x", endless, func(t *testing.T, c *testClient) {
+			err := c.getKey(t.Context())
+			if got, want := errorText(err), "larger than 16 MiB"; !strings.Contains(got, want) {
+				t.Errorf("got the error %q, want it to contain %q", got, want)
 			}
+			c.wantRequests(t, 1)
 		})
 	})
-	t.Run("a cut answer is asked for again", func(t *testing.T) {
-		cut := func(rw http.ResponseWriter, _ *http.Request) {
+	t.Run("a truncated response is retried", func(t *testing.T) {
+		truncated := func(rw http.ResponseWriter, _ *http.Request) {
 			rw.Header().Set("Content-Length", "100")
 			_, _ = rw.Write([]byte(`{"key_id":"1",`))
 		}
-		with(t, time.Minute, "ghp_x", answers(cut, status(404, "")), func(ctx context.Context, w *world) {
-			if _, err := w.PublicKey(ctx, secret.Actions); !errors.Is(err, secret.ErrNotFound) || len(w.seen) != 2 {
-				t.Errorf("%v after %d requests", err, len(w.seen))
-			}
+		h := respondInTurn(truncated, respond(404, ""))
+		withClient(t, time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
+			wantIs(t, c.getKey(t.Context()), secret.ErrNotFound, true)
+			c.wantRequests(t, 2)
 		})
 	})
-	t.Run("a page of another site is not", func(t *testing.T) {
-		site := func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte("<html>Sign in</html>")) }
-		with(t, time.Minute, "ghp_x", site, func(ctx context.Context, w *world) {
-			_, err := w.PublicKey(ctx, secret.Actions)
-			var e *secret.Error
-			if !errors.As(err, &e) || !strings.Contains(e.Hint, "Check api_url") || len(w.seen) != 1 {
-				t.Errorf("%v after %d requests", err, len(w.seen))
+	t.Run("an HTML page is not retried", func(t *testing.T) {
+		withClient(t, time.Minute, "ghp_x", respondBody("<html>Sign in</html>"), func(t *testing.T, c *testClient) {
+			e := asError(t, c.getKey(t.Context()))
+			if want := "Check api_url"; !strings.Contains(e.Hint, want) {
+				t.Errorf("got the hint %q, want it to contain %q", e.Hint, want)
 			}
+			c.wantRequests(t, 1)
 		})
 	})
 }
 
-// TestNewInstallationToken holds that only a new App token's 401 is outlived.
+// TestRetryBudget checks that the requests of one context share one timeout: a
+// write, and a read between its attempts.
+func TestRetryBudget(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		shared  bool
+		elapsed time.Duration
+		want    string
+	}{
+		// The write gets 503 at 0 s; the read before its second attempt gets the first 503 at 1m30s.
+		{"shared", true, 2 * time.Minute, "6 attempts in 30s"},
+		{"one for each request", false, 3*time.Minute + 30*time.Second, "9 attempts in 2m0s"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := respondInTurn(
+				respondBody(`{"name": "A", "visibility": "all"}`),
+				respond(503, "", "Retry-After: 90"),
+				respond(503, ""),
+			)
+			withClient(t, 2*time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
+				ctx := t.Context()
+				if test.shared {
+					ctx = c.WithRetryBudget(ctx)
+				}
+				var err error
+				for put, final := range c.Put(ctx, secret.Actions, "A") {
+					if err = final; err != nil {
+						break
+					}
+					if _, err = c.Secret(ctx, secret.Actions, "A"); err != nil {
+						break
+					}
+					_, err = sendTo(put)
+				}
+				wantError(t, err, "get secret: 503 Service Unavailable, "+test.want)
+				c.wantElapsed(t, test.elapsed)
+				writes := 0
+				for _, request := range c.requests() {
+					if strings.HasPrefix(request, http.MethodPut) {
+						writes++
+					}
+				}
+				if writes != 1 {
+					t.Errorf("the server received %d writes, want 1", writes)
+				}
+			})
+		})
+	}
+}
+
+// TestAttemptsWithoutSending checks that a loop over attempts whose body sends
+// nothing ends, and that its place in the write limiter is free again.
+func TestAttemptsWithoutSending(t *testing.T) {
+	const loops = 200 // more than WritesPerMinute
+	for _, test := range []struct {
+		name   string
+		breaks bool
+	}{
+		{"the body breaks", true},
+		{"the body goes on", false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			withClient(t, time.Minute, "ghp_x", respond(204, ""), func(t *testing.T, c *testClient) {
+				// A limiter without a free place fails the test after a minute, in place of blocking it.
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				for i := range loops {
+					attempts := 0
+					for _, final := range c.Put(ctx, secret.Actions, "A") {
+						if final != nil {
+							t.Fatalf("loop %d: got the error %v, want none", i, final)
+						}
+						if attempts++; test.breaks || attempts > 1 {
+							break
+						}
+					}
+					if attempts != 1 {
+						t.Fatalf("loop %d: got %d attempts or more, want 1", i, attempts)
+					}
+				}
+				c.wantElapsed(t, 0)
+				c.wantRequests(t, 0)
+				_, err := c.put(ctx, "A")
+				wantError(t, err, "")
+				c.wantElapsed(t, 0)
+				c.wantRequests(t, 1)
+			})
+		})
+	}
+}
+
+// TestNewInstallationToken checks that 401 is retried for a new App token, and
+// only for a few seconds.
 func TestNewInstallationToken(t *testing.T) {
-	h := answers(status(401, "Bad credentials"), status(401, "Bad credentials"), status(204, ""))
-	with(t, time.Minute, "ghs_x", h, func(ctx context.Context, w *world) {
-		if _, err := w.put(ctx, "A"); err != nil || w.passed() != 3*time.Second {
-			t.Errorf("%v after %v", err, w.passed())
-		}
+	unauthorized := respond(401, "Bad credentials")
+	t.Run("accepted at the third attempt", func(t *testing.T) {
+		h := respondInTurn(unauthorized, unauthorized, respond(204, ""))
+		withClient(t, time.Minute, "ghs_x", h, func(t *testing.T, c *testClient) {
+			_, err := c.put(t.Context(), "A")
+			wantError(t, err, "")
+			c.wantElapsed(t, 3*time.Second)
+		})
 	})
-	with(t, time.Minute, "ghs_x", status(401, "Bad credentials"), func(ctx context.Context, w *world) {
-		_, err := w.put(ctx, "A")
-		if err == nil || w.passed() > 10*time.Second {
-			t.Errorf("%v after %v", err, w.passed())
+	t.Run("never accepted", func(t *testing.T) {
+		withClient(t, time.Minute, "ghs_x", unauthorized, func(t *testing.T, c *testClient) {
+			if _, err := c.put(t.Context(), "A"); err == nil {
+				t.Error("got no error, want one")
+			}
+			if got, most := c.elapsed(), 10*time.Second; got > most {
+				t.Errorf("%v have passed, want at most %v", got, most)
+			}
+		})
+	})
+}
+
+// TestTokenExpiresDuringRun checks that the cause of a 401 says so if the token
+// was accepted earlier.
+func TestTokenExpiresDuringRun(t *testing.T) {
+	h := respondInTurn(respond(204, ""), respond(401, "Bad credentials"))
+	withClient(t, time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
+		_, err := c.put(t.Context(), "A")
+		wantError(t, err, "")
+		_, err = c.put(t.Context(), "B")
+		if got, want := asError(t, err).Cause, "worked earlier in this run"; !strings.Contains(got, want) {
+			t.Errorf("got the cause %q, want it to contain %q", got, want)
 		}
 	})
 }
 
-// TestExpiredMidway holds that a token that worked is told apart from a wrong one.
-func TestExpiredMidway(t *testing.T) {
-	with(t, time.Minute, "ghp_x", answers(status(204, ""), status(401, "Bad credentials")), func(ctx context.Context, w *world) {
-		_, _ = w.put(ctx, "A")
-		_, err := w.put(ctx, "B")
-		var e *secret.Error
-		if !errors.As(err, &e) || !strings.Contains(e.Cause, "worked earlier in this run") {
-			t.Errorf("%v", err)
-		}
-	})
-}
-
-// TestPace holds that no rolling minute sees more than 80 writes, tries counted,
-// and that waiting for it is not counted against the patience.
-func TestPace(t *testing.T) {
+// TestWriteLimiter checks that at most 80 writes arrive in any 60 seconds, retries
+// included, and that waiting for the limiter is not counted against the timeout.
+func TestWriteLimiter(t *testing.T) {
 	const writes = 300
 	var mu sync.Mutex
 	var arrived []time.Time
@@ -364,19 +594,23 @@ func TestPace(t *testing.T) {
 		mu.Unlock()
 		time.Sleep(time.Duration(n%7) * 300 * time.Millisecond)
 		if n%10 == 0 {
-			status(502, "")(rw, req)
+			respond(502, "")(rw, req)
 			return
 		}
-		status(201, "")(rw, req)
+		respond(201, "")(rw, req)
 	}
-	with(t, 20*time.Second, "ghp_x", h, func(ctx context.Context, w *world) {
+	withClient(t, 20*time.Second, "ghp_x", h, func(t *testing.T, c *testClient) {
 		var wg sync.WaitGroup
 		queue := make(chan int)
 		for range 4 {
 			wg.Go(func() {
 				for i := range queue {
-					if created, err := w.put(ctx, secret.Name(fmt.Sprint("S", i))); err != nil || !created {
-						t.Errorf("S%d: %v", i, err)
+					created, err := c.put(t.Context(), secret.Name(fmt.Sprint("S", i)))
+					if err != nil {
+						t.Errorf("S%d: got the error %v, want none", i, err)
+					}
+					if !created {
+						t.Errorf("S%d: got updated, want created (201)", i)
 					}
 				}
 			})
@@ -387,111 +621,118 @@ func TestPace(t *testing.T) {
 		close(queue)
 		wg.Wait()
 		for i := range arrived {
-			if i >= 80 && arrived[i].Sub(arrived[i-80]) <= time.Minute {
-				t.Fatalf("writes %d to %d arrived within %v", i-80, i, arrived[i].Sub(arrived[i-80]))
+			if i < 80 {
+				continue
+			}
+			if took := arrived[i].Sub(arrived[i-80]); took <= time.Minute {
+				t.Fatalf("writes %d to %d arrived within %v, want more than a minute", i-80, i, took)
 			}
 		}
-		if len(arrived) <= writes || w.passed() > 5*time.Minute {
-			t.Errorf("%d writes in %v", len(arrived), w.passed())
+		if len(arrived) <= writes {
+			t.Errorf("got %d attempts, want more than %d", len(arrived), writes)
+		}
+		if got, most := c.elapsed(), 5*time.Minute; got > most {
+			t.Errorf("%v have passed, want at most %v", got, most)
 		}
 	})
 }
 
-// TestSignal holds that a signal ends a read at once, a write after its grace,
-// and a wait at once.
+// TestSignal checks that a signal ends a read and a wait immediately, and a write
+// after its grace period.
 func TestSignal(t *testing.T) {
-	hang := func(_ http.ResponseWriter, req *http.Request) { <-req.Context().Done() }
-	slow := func(rw http.ResponseWriter, req *http.Request) {
+	respondAfter2s := func(rw http.ResponseWriter, req *http.Request) {
 		time.Sleep(2 * time.Second)
-		status(201, "")(rw, req)
+		respond(201, "")(rw, req)
 	}
-	key := func(ctx context.Context, w *world) error { _, err := w.PublicKey(ctx, secret.Actions); return err }
-	put := func(ctx context.Context, w *world) error { _, err := w.put(ctx, "A"); return err }
+	read := func(ctx context.Context, c *testClient) error { return c.getKey(ctx) }
+	write := func(ctx context.Context, c *testClient) error { _, err := c.put(ctx, "A"); return err }
+	const signalAfter = 500 * time.Millisecond
 	tests := []struct {
 		name    string
 		h       http.HandlerFunc
-		do      func(context.Context, *world) error
-		within  time.Duration
+		request func(context.Context, *testClient) error
+		ends    time.Duration // after the signal
 		ok      bool
 		unknown bool
 	}{
-		{"key fetch", hang, key, 0, false, false},
-		{"write without an answer", hang, put, 3 * time.Second, false, true},
-		{"write that is answered in time", slow, put, 1500 * time.Millisecond, true, false},
-		{"back-off", status(502, "", "Retry-After: 50"), put, 0, false, false},
+		{"read", neverRespond, read, 0, false, false},
+		{"write without a response", neverRespond, write, 3 * time.Second, false, true},
+		{"write with a response in the grace period", respondAfter2s, write, 1500 * time.Millisecond, true, false},
+		{"wait before a retry", respond(502, "", "Retry-After: 50"), write, 0, false, false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			with(t, 5*time.Minute, "ghp_x", test.h, func(ctx context.Context, w *world) {
-				ctx, cancel := context.WithCancel(ctx)
-				time.AfterFunc(500*time.Millisecond, cancel)
-				err := test.do(ctx, w)
-				if took := w.passed() - 500*time.Millisecond; took != test.within {
-					t.Errorf("took %v after the signal, want %v", took, test.within)
+			withClient(t, 5*time.Minute, "ghp_x", test.h, func(t *testing.T, c *testClient) {
+				ctx, cancel := context.WithCancel(t.Context())
+				time.AfterFunc(signalAfter, cancel)
+				err := test.request(ctx, c)
+				c.wantElapsed(t, signalAfter+test.ends)
+				if ok := err == nil; ok != test.ok {
+					t.Errorf("got the error %v, want success: %v", err, test.ok)
 				}
-				if test.ok != (err == nil) || !test.ok && !errors.Is(err, secret.ErrInterrupted) || test.unknown != errors.Is(err, secret.ErrOutcomeUnknown) {
-					t.Errorf("got %v", err)
-				}
+				wantIs(t, err, secret.ErrInterrupted, !test.ok)
+				wantIs(t, err, secret.ErrOutcomeUnknown, test.unknown)
 			})
 		})
 	}
 }
 
-// TestOutcomeUnknown checks that a write whose last attempt was sent and got no
-// response stays unknown, however it ends.
+// TestOutcomeUnknown checks that the outcome of a write is unknown if and only if
+// its last attempt was sent and got no response.
 func TestOutcomeUnknown(t *testing.T) {
 	for _, test := range []struct {
 		name string
 		h    http.HandlerFunc
 		want string
 	}{
-		{"the next attempt is refused", answers(drop, status(403, "no")), "put secret: 403 no, 2 attempts in 1s"},
 		{
-			"the next meets a limit that is too long", answers(drop, status(429, "slow", "Retry-After: 3600")),
+			"the next attempt gets 403", respondInTurn(dropConnection, respond(403, "no")),
+			"put secret: 403 no, 2 attempts in 1s",
+		},
+		{
+			"the next attempt gets a rate limit that is too long",
+			respondInTurn(dropConnection, respond(429, "slow", "Retry-After: 3600")),
 			"put secret: 429 slow, 2 attempts in 1s",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			with(t, time.Minute, "ghp_x", test.h, func(ctx context.Context, w *world) {
-				_, err := w.put(ctx, "A")
-				if err == nil || err.Error() != test.want {
-					t.Errorf("got %v, want %s", err, test.want)
-				}
-				if errors.Is(err, secret.ErrOutcomeUnknown) {
-					t.Errorf("%v is unknown, though GitHub responded", err)
-				}
+			withClient(t, time.Minute, "ghp_x", test.h, func(t *testing.T, c *testClient) {
+				_, err := c.put(t.Context(), "A")
+				wantError(t, err, test.want)
+				wantIs(t, err, secret.ErrOutcomeUnknown, false)
 			})
 		})
 	}
-	t.Run("the server is gone", func(t *testing.T) {
-		var w *world
-		with(t, 10*time.Second, "ghp_x", func(http.ResponseWriter, *http.Request) {
-			w.gone.Store(true)
-			panic(http.ErrAbortHandler)
-		}, func(ctx context.Context, made *world) {
-			w = made
-			if _, err := w.put(ctx, "A"); !errors.Is(err, secret.ErrOutcomeUnknown) || len(w.seen) != 1 {
-				t.Errorf("%v after %d tries", err, len(w.seen))
-			}
+	t.Run("further connections are refused", func(t *testing.T) {
+		var c *testClient
+		h := func(rw http.ResponseWriter, req *http.Request) {
+			c.refuseDials.Store(true)
+			dropConnection(rw, req)
+		}
+		withClient(t, 10*time.Second, "ghp_x", h, func(t *testing.T, client *testClient) {
+			c = client
+			_, err := c.put(t.Context(), "A")
+			wantIs(t, err, secret.ErrOutcomeUnknown, true)
+			c.wantRequests(t, 1)
 		})
 	})
-	t.Run("a signal while another write's limit holds it", func(t *testing.T) {
+	t.Run("a signal while the rate limit of another write pauses it", func(t *testing.T) {
 		h := func(rw http.ResponseWriter, req *http.Request) {
 			if strings.HasSuffix(req.URL.Path, "/B") {
-				status(429, "slow", "Retry-After: 40")(rw, req)
+				respond(429, "slow", "Retry-After: 40")(rw, req)
 				return
 			}
-			panic(http.ErrAbortHandler)
+			dropConnection(rw, req)
 		}
-		with(t, time.Minute, "ghp_x", h, func(ctx context.Context, w *world) {
-			ctx, cancel := context.WithCancel(ctx)
+		withClient(t, time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
+			ctx, cancel := context.WithCancel(t.Context())
 			var wg sync.WaitGroup
 			wg.Go(func() {
-				if _, err := w.put(ctx, "A"); !errors.Is(err, secret.ErrOutcomeUnknown) || !errors.Is(err, secret.ErrInterrupted) {
-					t.Errorf("%v", err)
-				}
+				_, err := c.put(ctx, "A")
+				wantIs(t, err, secret.ErrOutcomeUnknown, true)
+				wantIs(t, err, secret.ErrInterrupted, true)
 			})
-			wg.Go(func() { _, _ = w.put(ctx, "B") })
+			wg.Go(func() { _, _ = c.put(ctx, "B") })
 			time.Sleep(20 * time.Second)
 			cancel()
 			wg.Wait()
@@ -499,126 +740,181 @@ func TestOutcomeUnknown(t *testing.T) {
 	})
 }
 
-// TestShiftingLists holds that what is made or deleted while a list is read by
-// pages hides nothing that stands all the while.
-func TestShiftingLists(t *testing.T) {
-	page := func(req *http.Request, list []int) []int {
-		number, _ := strconv.Atoi(req.URL.Query().Get("page"))
-		from := min(max(number-1, 0)*100, len(list))
-		return list[from:min(from+100, len(list))]
+// numbers returns 1 to n.
+func numbers(n int) (list []int) {
+	for i := range n {
+		list = append(list, i+1)
 	}
-	upTo := func(n int) (list []int) {
-		for i := range n {
-			list = append(list, i+1)
-		}
-		return list
-	}
-	secrets := func(deletions int) http.HandlerFunc {
-		standing := upTo(150)
+	return list
+}
+
+// pageOf returns the entries of the page that a request asks for, 100 a page.
+func pageOf(req *http.Request, list []int) []int {
+	number, _ := strconv.Atoi(req.URL.Query().Get("page"))
+	from := min(max(number-1, 0)*100, len(list))
+	return list[from:min(from+100, len(list))]
+}
+
+func isFirstPage(req *http.Request) bool { return req.URL.Query().Get("page") == "" }
+
+// TestSecretsDeletedWhileListed checks that a list whose pages shift while they
+// are read is read again, and is incomplete if it shifts each time.
+func TestSecretsDeletedWhileListed(t *testing.T) {
+	// serve has 150 secrets, and deletes one after each of the first reads of page 1.
+	serve := func(deletions int) http.HandlerFunc {
+		existing := numbers(150)
 		return func(rw http.ResponseWriter, req *http.Request) {
-			var found []string
-			for _, n := range page(req, standing) {
-				found = append(found, fmt.Sprintf(`{"name": "S%d", "visibility": "all"}`, n))
+			var page []string
+			for _, n := range pageOf(req, existing) {
+				page = append(page, fmt.Sprintf(`{"name": "S%d", "visibility": "all"}`, n))
 			}
-			_, _ = fmt.Fprintf(rw, `{"total_count": %d, "secrets": [%s]}`, len(standing), strings.Join(found, ","))
-			if deletions > 0 && req.URL.Query().Get("page") == "" {
+			_, _ = fmt.Fprintf(rw, `{"total_count": %d, "secrets": [%s]}`, len(existing), strings.Join(page, ","))
+			if deletions > 0 && isFirstPage(req) {
 				deletions--
-				standing = standing[1:]
+				existing = existing[1:]
 			}
 		}
 	}
 	for _, test := range []struct {
 		deletions, requests, listed int
 		complete                    bool
-	}{{0, 2, 150, true}, {1, 4, 149, true}, {9, 6, 147, false}} {
-		with(t, time.Minute, "ghp_x", secrets(test.deletions), func(ctx context.Context, w *world) {
-			list, complete, err := w.Secrets(ctx, secret.Actions, 10)
-			if err != nil || len(list) != test.listed || complete != test.complete || len(w.seen) != test.requests {
-				t.Errorf("%d deletions: %d secrets, complete %v, %d requests, %v", test.deletions, len(list), complete, len(w.seen), err)
-			}
+	}{
+		{0, 2, 150, true},
+		{1, 4, 149, true},
+		{9, 6, 147, false},
+	} {
+		t.Run(fmt.Sprintf("%d deletions", test.deletions), func(t *testing.T) {
+			withClient(t, time.Minute, "ghp_x", serve(test.deletions), func(t *testing.T, c *testClient) {
+				list, complete, err := c.Secrets(t.Context(), secret.Actions, 10)
+				wantError(t, err, "")
+				if len(list) != test.listed {
+					t.Errorf("got %d secrets, want %d", len(list), test.listed)
+				}
+				if complete != test.complete {
+					t.Errorf("got complete %v, want %v", complete, test.complete)
+				}
+				c.wantRequests(t, test.requests)
+			})
 		})
 	}
+}
 
-	made := upTo(300)
-	repositories := func(rw http.ResponseWriter, req *http.Request) {
-		list := slices.Clone(made)
+// TestRepositoriesCreatedWhileListed checks that no repository is missing from a
+// list if others are created while its pages are read.
+func TestRepositoriesCreatedWhileListed(t *testing.T) {
+	existing := numbers(300)
+	h := func(rw http.ResponseWriter, req *http.Request) {
+		list := slices.Clone(existing)
 		if req.URL.Query().Get("direction") != "asc" { // GitHub's own order
 			slices.Reverse(list)
 		}
-		var found []string
-		for _, n := range page(req, list) {
-			found = append(found, fmt.Sprintf(`{"id": %d, "full_name": "acme/r%d"}`, n, n))
+		var page []string
+		for _, n := range pageOf(req, list) {
+			page = append(page, fmt.Sprintf(`{"id": %d, "full_name": "acme/r%d"}`, n, n))
 		}
 		rw.Header().Set("Link", `<http://127.0.0.1/organizations/1/repos?page=3>; rel="last"`)
-		_, _ = fmt.Fprintf(rw, "[%s]", strings.Join(found, ","))
-		if req.URL.Query().Get("page") == "" {
-			made = append(made, 301, 302)
+		_, _ = fmt.Fprintf(rw, "[%s]", strings.Join(page, ","))
+		if isFirstPage(req) {
+			existing = append(existing, 301, 302)
 		}
 	}
-	with(t, time.Minute, "ghp_x", repositories, func(ctx context.Context, w *world) {
-		list, err := w.Repositories(ctx)
-		seen := map[int64]bool{}
+	withClient(t, time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
+		list, err := c.Repositories(t.Context())
+		wantError(t, err, "")
+		listed := map[int64]bool{}
 		for _, r := range list {
-			seen[r.ID] = true
+			listed[r.ID] = true
 		}
 		for id := range int64(300) {
-			if !seen[id+1] {
-				t.Errorf("repository %d is missing: %v", id+1, err)
+			if !listed[id+1] {
+				t.Errorf("got a list of %d without repository %d, want 1 to 300", len(list), id+1)
 			}
 		}
 	})
 }
 
-// TestRedirects holds that a read follows on the same origin alone.
+// TestRedirects checks that a read follows redirects on the same origin only.
 func TestRedirects(t *testing.T) {
-	to := func(location string) http.HandlerFunc {
-		return answers(status(301, "Moved Permanently", "Location: "+location), func(rw http.ResponseWriter, _ *http.Request) {
-			_, _ = rw.Write([]byte(`{"id": 7, "full_name": "acme/new"}`))
-		})
+	redirectTo := func(location string) http.HandlerFunc {
+		return respondInTurn(
+			respond(301, "Moved Permanently", "Location: "+location),
+			respondBody(`{"id": 7, "full_name": "acme/new"}`),
+		)
 	}
-	with(t, time.Minute, "ghp_x", to("/api/v3/repositories/7"), func(ctx context.Context, w *world) {
-		if r, err := w.Repository(ctx, "old"); err != nil || r.ID != 7 || r.FullName != "acme/new" {
-			t.Errorf("%v, %v", r, err)
-		}
-	})
-	for _, elsewhere := range []string{"http://evil.example/api/v3/repositories/7", "https://127.0.0.1/repositories/7", "http://127.0.0.1:8080/repositories/7"} {
-		with(t, time.Minute, "ghp_x", to(elsewhere), func(ctx context.Context, w *world) {
-			if _, err := w.Repository(ctx, "old"); err == nil || len(w.seen) != 1 || w.passed() != 0 || !strings.Contains(err.Error(), "another host") {
-				t.Errorf("%v after %q", err, w.seen)
+	t.Run("same origin", func(t *testing.T) {
+		withClient(t, time.Minute, "ghp_x", redirectTo("/api/v3/repositories/7"), func(t *testing.T, c *testClient) {
+			got, err := c.Repository(t.Context(), "old")
+			wantError(t, err, "")
+			if want := (secret.Repository{ID: 7, FullName: "acme/new"}); got != want {
+				t.Errorf("got %+v, want %+v", got, want)
 			}
 		})
+	})
+	for _, location := range []string{
+		"http://evil.example/api/v3/repositories/7",
+		"https://127.0.0.1/repositories/7",
+		"http://127.0.0.1:8080/repositories/7",
+	} {
+		t.Run(location, func(t *testing.T) {
+			withClient(t, time.Minute, "ghp_x", redirectTo(location), func(t *testing.T, c *testClient) {
+				_, err := c.Repository(t.Context(), "old")
+				if got, want := errorText(err), "another host"; !strings.Contains(got, want) {
+					t.Errorf("got the error %q, want it to contain %q", got, want)
+				}
+				c.wantRequests(t, 1)
+				c.wantElapsed(t, 0)
+			})
+		})
 	}
-	with(t, time.Minute, "ghp_x", status(301, "", "Location: /loop"), func(ctx context.Context, w *world) {
-		if _, err := w.Repository(ctx, "old"); err == nil || len(w.seen) > 10 {
-			t.Errorf("%v after %d", err, len(w.seen))
-		}
+	t.Run("endless", func(t *testing.T) {
+		withClient(t, time.Minute, "ghp_x", respond(301, "", "Location: /loop"), func(t *testing.T, c *testClient) {
+			if _, err := c.Repository(t.Context(), "old"); err == nil {
+				t.Error("got no error, want one")
+			}
+			if got := len(c.requests()); got > 10 {
+				t.Errorf("the server received %d requests, want at most 10", got)
+			}
+		})
 	})
 }
 
-// TestKeyID holds that every digit of a key's id is kept, sent as a number too.
+// TestKeyID checks that a key id is read to the last digit, as a string and as a
+// number, and that a response without a usable key is an error.
 func TestKeyID(t *testing.T) {
-	for _, id := range []string{`"568250167242549743"`, `568250167242549743`} {
-		h := func(rw http.ResponseWriter, _ *http.Request) {
-			_, _ = fmt.Fprintf(rw, `{"key_id":%s,"key":"L+V9o0fNYkMVKNqsX7spBzD/9oSvxM/C7ZCZX1jLO3Q="}`, id)
-		}
-		with(t, time.Minute, "ghp_x", h, func(ctx context.Context, w *world) {
-			if key, err := w.PublicKey(ctx, secret.Actions); err != nil || key.ID() != "568250167242549743" {
-				t.Errorf("%s: %v, %v", id, key.ID(), err)
-			}
+	const want = "568250167242549743"
+	for _, id := range []string{`"` + want + `"`, want} {
+		t.Run(id, func(t *testing.T) {
+			h := respondBody(`{"key_id":` + id + `,"key":"L+V9o0fNYkMVKNqsX7spBzD/9oSvxM/C7ZCZX1jLO3Q="}`)
+			withClient(t, time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
+				key, err := c.PublicKey(t.Context(), secret.Actions)
+				wantError(t, err, "")
+				if got := key.ID(); got != want {
+					t.Errorf("got the key id %s, want %s", got, want)
+				}
+			})
 		})
 	}
-	for _, body := range []string{`{}`, `{"key_id":"1"}`, `{"key_id":null,"key":""}`, `[]`, ``, `{"key_id":"1","key":"MlNnOGlZamFmc2hmc2hrZmhza2Zoc2tmc2hrZmg="}`} {
-		with(t, time.Minute, "ghp_x", func(rw http.ResponseWriter, _ *http.Request) { _, _ = rw.Write([]byte(body)) }, func(ctx context.Context, w *world) {
-			if key, err := w.PublicKey(ctx, secret.Actions); err == nil || !key.IsZero() {
-				t.Errorf("%s was taken as a key", body)
-			}
+	for _, body := range []string{
+		`{}`, `{"key_id":"1"}`, `{"key_id":null,"key":""}`, `[]`, ``,
+		`{"key_id":"1","key":"MlNnOGlZamFmc2hmc2hrZmhza2Zoc2tmc2hrZmg="}`,
+	} {
+		t.Run("no key in "+body, func(t *testing.T) {
+			withClient(t, time.Minute, "ghp_x", respondBody(body), func(t *testing.T, c *testClient) {
+				key, err := c.PublicKey(t.Context(), secret.Actions)
+				if err == nil {
+					t.Error("got no error, want one")
+				}
+				if !key.IsZero() {
+					t.Errorf("got the key %q, want the zero key", key.ID())
+				}
+			})
 		})
 	}
 }
 
-// TestMessages holds that GitHub's words survive whatever shape they have, and
-// that what was sent is not echoed.
-func TestMessages(t *testing.T) {
+// TestErrorMessages checks that a response's message is read in each of its shapes,
+// and that the encrypted value that was sent is not repeated.
+func TestErrorMessages(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"message":"Conflict","errors":"Visibility is not selected"}`:                   "Conflict: Visibility is not selected",
 		`{"message":"Validation Failed","errors":[{"field":"key_id","code":"missing"}]}`: "Validation Failed: key_id missing",
@@ -629,18 +925,16 @@ func TestMessages(t *testing.T) {
 		`{"message":"` + strings.Repeat("x", 5000) + `"}`: strings.Repeat("x", 300) + "…",
 	} {
 		h := func(rw http.ResponseWriter, _ *http.Request) {
-			rw.Header().Set("X-GitHub-Request-Id", "8C1E:2F9B")
+			rw.Header().Set(requestIDHeader, "8C1E:2F9B")
 			rw.WriteHeader(422)
 			_, _ = rw.Write([]byte(body))
 		}
-		with(t, time.Minute, "ghp_x", h, func(ctx context.Context, w *world) {
-			_, err := w.put(ctx, "A")
-			e, ok := errors.AsType[*secret.Error](err)
-			if full := "put secret: 422 " + want; !ok || e.Error() != full {
-				t.Fatalf("got %q, want %q", err, full)
-			}
-			if e.RequestID != "8C1E:2F9B" {
-				t.Errorf("got the request id %q, want 8C1E:2F9B", e.RequestID)
+		withClient(t, time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
+			_, err := c.put(t.Context(), "A")
+			e := asError(t, err)
+			wantError(t, e, "put secret: 422 "+want)
+			if want := "8C1E:2F9B"; e.RequestID != want {
+				t.Errorf("got the request id %q, want %q", e.RequestID, want)
 			}
 		})
 	}
