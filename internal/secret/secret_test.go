@@ -12,6 +12,14 @@ import (
 	"testing"
 )
 
+// errorText returns "" for nil.
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
 func TestParseName(t *testing.T) {
 	for _, test := range []struct{ in, name, err string }{
 		{"DB_PASSWORD", "DB_PASSWORD", ""},
@@ -31,47 +39,69 @@ func TestParseName(t *testing.T) {
 		{"../../user", "", `"../../user" has characters other than letters, digits and _; ______USER would be legal`},
 	} {
 		name, err := ParseName(test.in)
-		text := ""
-		if err != nil {
-			text = err.Error()
+		if string(name) != test.name {
+			t.Errorf("%q: got the name %q, want %q", test.in, name, test.name)
 		}
-		if string(name) != test.name || text != test.err {
-			t.Errorf("%q: %q, %q; want %q, %q", test.in, name, text, test.name, test.err)
+		if got := errorText(err); got != test.err {
+			t.Errorf("%q: got the error %q, want %q", test.in, got, test.err)
 		}
 	}
 }
 
-// FuzzName holds that what is taken is safe as one segment of a path, that it
-// reads back as itself, and that every spelling that is offered is a legal one.
-func FuzzName(f *testing.F) {
+// FuzzParseName checks that a parsed name is safe as one segment of a path and
+// parses as itself, and that every name that an error suggests is legal.
+func FuzzParseName(f *testing.F) {
 	for _, seed := range []string{"DB_PASSWORD", "1ST", "GITHUB_x", "a-b", "../x", "", "é", "A\x00", "GITHUB_1"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		name, err := ParseName(s)
-		if err == nil {
-			if strings.Trim(string(name), "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != "" || !strings.EqualFold(string(name), s) || strings.HasPrefix(string(name), "GITHUB_") {
-				t.Fatalf("%q is taken as %q", s, name)
+		if err != nil {
+			if name != "" {
+				t.Fatalf("%q: got the name %q with the error %v, want none", s, name, err)
 			}
-			if again, err := ParseName(string(name)); again != name || err != nil {
-				t.Fatalf("%q reads back as %q: %v", name, again, err)
-			}
+			checkSuggestion(t, s, err.Error())
 			return
 		}
-		if name != "" {
-			t.Fatalf("%q: a name and an error", s)
+		const legal = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
+		if rest := strings.Trim(string(name), legal); rest != "" {
+			t.Fatalf("%q: got the name %q, want only characters of %s", s, name, legal)
 		}
-		if _, rest, ok := strings.Cut(err.Error(), "; "); ok && strings.HasSuffix(rest, " would be legal") && !strings.Contains(s, "; ") {
-			legal := strings.TrimSuffix(rest, " would be legal")
-			if got, err := ParseName(legal); string(got) != legal || err != nil {
-				t.Fatalf("%q is offered, and refused: %v", legal, err)
-			}
+		if !strings.EqualFold(string(name), s) {
+			t.Fatalf("%q: got the name %q, want a difference in case only", s, name)
 		}
+		if strings.HasPrefix(string(name), "GITHUB_") {
+			t.Fatalf("%q: got the name %q, want it without the prefix GITHUB_", s, name)
+		}
+		checkLegal(t, string(name))
 	})
 }
 
-// TestValueHides prints a Value in every way that a mistake might.
-func TestValueHides(t *testing.T) {
+// checkSuggestion checks the name that the error for s suggests, if it does.
+func checkSuggestion(t *testing.T, s, message string) {
+	if strings.Contains(s, "; ") {
+		return // the error quotes s, so it cannot be split safely
+	}
+	if _, rest, ok := strings.Cut(message, "; "); ok {
+		if suggested, ok := strings.CutSuffix(rest, " would be legal"); ok {
+			checkLegal(t, suggested)
+		}
+	}
+}
+
+// checkLegal checks that a name parses as itself.
+func checkLegal(t *testing.T, name string) {
+	got, err := ParseName(name)
+	if err != nil {
+		t.Fatalf("%q: got the error %v, want a legal name", name, err)
+	}
+	if string(got) != name {
+		t.Fatalf("%q: got the name %q, want it unchanged", name, got)
+	}
+}
+
+// TestValueIsRedacted checks that no way to print a Value shows its plaintext.
+func TestValueIsRedacted(t *testing.T) {
 	const plain = "Correct-Horse"
 	v := NewValue([]byte(plain))
 	type holder struct {
@@ -99,41 +129,77 @@ func TestValueHides(t *testing.T) {
 	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "value", v, "holder", h)
 	printed = append(printed, log.String())
 	for _, text := range printed {
-		for _, form := range []string{plain, fmt.Sprintf("%x", plain), fmt.Sprintf("%X", plain), fmt.Sprintf("%d", []byte(plain))[1:20]} {
-			if strings.Contains(text, form) {
-				t.Errorf("shown: %s", text)
+		for _, encoded := range []string{
+			plain, fmt.Sprintf("%x", plain), fmt.Sprintf("%X", plain), fmt.Sprintf("%d", []byte(plain))[1:20],
+		} {
+			if strings.Contains(text, encoded) {
+				t.Errorf("got %q, want it without %q", text, encoded)
 			}
 		}
 	}
-	if string(v.Reveal()) != plain || v.Len() != len(plain) {
-		t.Error("the value itself is lost")
+}
+
+func TestValue(t *testing.T) {
+	const plain = "Correct-Horse"
+	v := NewValue([]byte(plain))
+	if got := string(v.Reveal()); got != plain {
+		t.Errorf("got the plaintext %q, want %q", got, plain)
 	}
-	if (Value{}).Reveal() != nil || (Value{}).Len() != 0 {
-		t.Error("the zero Value holds something")
+	if got := v.Len(); got != len(plain) {
+		t.Errorf("got the length %d, want %d", got, len(plain))
+	}
+	if got := (Value{}).Reveal(); got != nil {
+		t.Errorf("got the plaintext %q of the zero Value, want nil", got)
+	}
+	if got := (Value{}).Len(); got != 0 {
+		t.Errorf("got the length %d of the zero Value, want 0", got)
 	}
 }
 
-func TestValueKeepsACopy(t *testing.T) {
+func TestValueCopiesItsBytes(t *testing.T) {
 	b := []byte("abc")
 	v := NewValue(b)
 	b[0] = 'x'
-	if string(v.Reveal()) != "abc" {
-		t.Error("a Value changes with the bytes that it was made of")
+	if got, want := string(v.Reveal()), "abc"; got != want {
+		t.Errorf("got the plaintext %q after a change of the bytes passed to NewValue, want %q", got, want)
 	}
 }
 
-func TestParseChoices(t *testing.T) {
-	if s, err := ParseStore("Actions"); s != Actions || err != nil {
-		t.Error(s, err)
+func TestParseStore(t *testing.T) {
+	for _, test := range []struct {
+		in   string
+		want Store
+		err  string
+	}{
+		{"Actions", Actions, ""},
+		{"action", "", `must be actions, dependabot, codespaces or agents, not "action"`},
+	} {
+		got, err := ParseStore(test.in)
+		if got != test.want {
+			t.Errorf("%q: got the store %q, want %q", test.in, got, test.want)
+		}
+		if text := errorText(err); text != test.err {
+			t.Errorf("%q: got the error %q, want %q", test.in, text, test.err)
+		}
 	}
-	if _, err := ParseStore("action"); err == nil || err.Error() != `must be actions, dependabot, codespaces or agents, not "action"` {
-		t.Error(err)
-	}
-	if v, err := ParseVisibility("ALL"); v != All || err != nil {
-		t.Error(v, err)
-	}
-	if _, err := ParseVisibility("public\n"); err == nil || err.Error() != `must be all, private or selected, not "public\n"` {
-		t.Error(err)
+}
+
+func TestParseVisibility(t *testing.T) {
+	for _, test := range []struct {
+		in   string
+		want Visibility
+		err  string
+	}{
+		{"ALL", All, ""},
+		{"public\n", "", `must be all, private or selected, not "public\n"`},
+	} {
+		got, err := ParseVisibility(test.in)
+		if got != test.want {
+			t.Errorf("%q: got the visibility %q, want %q", test.in, got, test.want)
+		}
+		if text := errorText(err); text != test.err {
+			t.Errorf("%q: got the error %q, want %q", test.in, text, test.err)
+		}
 	}
 }
 
@@ -144,41 +210,73 @@ func TestDiff(t *testing.T) {
 		}
 		return list
 	}
-	chosen := func(ids ...int64) Access { return Access{Selected, repos(ids...)} }
+	selected := func(ids ...int64) Access { return Access{Selected, repos(ids...)} }
+	existing := func(ids ...int64) Existing { return Existing{Exists: true, Access: selected(ids...)} }
 	for _, test := range []struct {
-		name string
-		from Existing
-		to   Access
-		want Change
-		any  bool
+		name     string
+		existing Existing
+		access   Access
+		want     Change
+		any      bool
 	}{
-		{"new", Existing{}, Access{Visibility: Private}, Change{To: Private}, false},
-		{"new with a list", Existing{}, chosen(1), Change{To: Selected, Added: repos(1)}, true},
-		{"as before", Existing{Exists: true, Access: chosen(1, 2)}, chosen(2, 1), Change{From: Selected, To: Selected, Kept: 2}, false},
-		{"one more, one less", Existing{Exists: true, Access: chosen(3, 1)}, chosen(2, 3), Change{From: Selected, To: Selected, Added: repos(2), Removed: repos(1), Kept: 1}, true},
-		{"sorted, each once", Existing{Exists: true, Access: chosen()}, chosen(3, 1, 3), Change{From: Selected, To: Selected, Added: repos(1, 3)}, true},
-		{"emptied", Existing{Exists: true, Access: chosen(1)}, chosen(), Change{From: Selected, To: Selected, Removed: repos(1)}, true},
-		{"widened", Existing{Exists: true, Access: chosen(1)}, Access{Visibility: All}, Change{From: Selected, To: All, Removed: repos(1)}, true},
-		{"hidden ones go", Existing{Exists: true, Access: chosen(1), Hidden: 2}, chosen(1), Change{From: Selected, To: Selected, Kept: 1, Hidden: 2}, true},
+		{
+			"new secret", Existing{}, Access{Visibility: Private},
+			Change{To: Private}, false,
+		},
+		{
+			"new secret with a list", Existing{}, selected(1),
+			Change{To: Selected, Added: repos(1)}, true,
+		},
+		{
+			"unchanged", existing(1, 2), selected(2, 1),
+			Change{From: Selected, To: Selected, Kept: 2}, false,
+		},
+		{
+			"one added, one removed", existing(3, 1), selected(2, 3),
+			Change{From: Selected, To: Selected, Added: repos(2), Removed: repos(1), Kept: 1}, true,
+		},
+		{
+			"sorted, without duplicates", existing(), selected(3, 1, 3),
+			Change{From: Selected, To: Selected, Added: repos(1, 3)}, true,
+		},
+		{
+			"all removed", existing(1), selected(),
+			Change{From: Selected, To: Selected, Removed: repos(1)}, true,
+		},
+		{
+			"selected to all", existing(1), Access{Visibility: All},
+			Change{From: Selected, To: All, Removed: repos(1)}, true,
+		},
+		{
+			"hidden repositories are removed", Existing{Exists: true, Access: selected(1), Hidden: 2}, selected(1),
+			Change{From: Selected, To: Selected, Kept: 1, Hidden: 2}, true,
+		},
 	} {
-		got := Diff(test.from, test.to)
-		if !reflect.DeepEqual(got, test.want) || got.Any() != test.any {
-			t.Errorf("%s: %+v, %v; want %+v, %v", test.name, got, got.Any(), test.want, test.any)
+		got := Diff(test.existing, test.access)
+		if !reflect.DeepEqual(got, test.want) {
+			t.Errorf("%s: got the change %+v, want %+v", test.name, got, test.want)
+		}
+		if got.Any() != test.any {
+			t.Errorf("%s: got Any() = %v, want %v", test.name, got.Any(), test.any)
 		}
 	}
 }
 
 func TestIDs(t *testing.T) {
 	a := Access{Repositories: []Repository{{ID: 3}, {ID: 1}, {ID: 3}}}
-	if got := a.IDs(); !slices.Equal(got, []int64{1, 3}) {
-		t.Error(got)
+	if got, want := a.IDs(), []int64{1, 3}; !slices.Equal(got, want) {
+		t.Errorf("got the ids %v, want %v", got, want)
 	}
-	if got := (Access{}).IDs(); got == nil || len(got) != 0 {
-		t.Error("no list is not the empty list")
+	got := (Access{}).IDs()
+	if got == nil {
+		t.Error("got nil without repositories, want an empty list")
+	}
+	if len(got) != 0 {
+		t.Errorf("got the ids %v without repositories, want an empty list", got)
 	}
 }
 
-func TestPattern(t *testing.T) {
+func TestPatternMatch(t *testing.T) {
 	for _, test := range []struct {
 		glob, name string
 		want       bool
@@ -195,23 +293,33 @@ func TestPattern(t *testing.T) {
 		{"web", "web/other", false},
 	} {
 		if got := (Pattern{Glob: test.glob}).Match(test.name); got != test.want {
-			t.Errorf("%s against %s: %v", test.glob, test.name, got)
-		}
-	}
-	for glob, want := range map[string]bool{"svc-*": true, "svc-[a": false, "a/*": false, "**": true, "{a,b": false} {
-		if got := (Pattern{Glob: glob}).Valid(); got != want {
-			t.Errorf("%s is valid: %v", glob, got)
+			t.Errorf("%s matches %s: got %v, want %v", test.glob, test.name, got, test.want)
 		}
 	}
 }
 
-// TestJoin has every error in one line, and finds each in it.
+func TestPatternValid(t *testing.T) {
+	for glob, want := range map[string]bool{
+		"svc-*": true, "svc-[a": false, "a/*": false, "**": true, "{a,b": false,
+	} {
+		if got := (Pattern{Glob: glob}).Valid(); got != want {
+			t.Errorf("%s is valid: got %v, want %v", glob, got, want)
+		}
+	}
+}
+
+// TestJoin checks that joined errors are on one line and that each is matched.
 func TestJoin(t *testing.T) {
-	if err := Join(nil, nil); err != nil {
-		t.Errorf("nothing is %v", err)
+	if got := Join(nil, nil); got != nil {
+		t.Errorf("got the error %v, want nil", got)
 	}
 	err := Join(nil, ErrNotFound, nil, ErrInterrupted)
-	if err == nil || err.Error() != "not found; interrupted" || !errors.Is(err, ErrNotFound) || !errors.Is(err, ErrInterrupted) {
-		t.Errorf("got %v", err)
+	if got, want := errorText(err), "not found; interrupted"; got != want {
+		t.Errorf("got the error %q, want %q", got, want)
+	}
+	for _, want := range []error{ErrNotFound, ErrInterrupted} {
+		if !errors.Is(err, want) {
+			t.Errorf("errors.Is(%v, %q) is false, want true", err, want)
+		}
 	}
 }
