@@ -35,9 +35,9 @@ const MaxConcurrentReads = 8
 
 const (
 	perPage = 100 // GitHub's maximum
-	// maxListReads is how often a list is read again that changes meanwhile.
+	// maxListReads is how many times a list is read if its total does not match.
 	maxListReads = 3
-	// maxPages is ten times what the largest organization has of anything.
+	// maxPages is ten times the longest list of the largest organizations.
 	maxPages = 10_000
 )
 
@@ -57,7 +57,7 @@ type Client struct {
 	mu                sync.Mutex
 	firstUnauthorized time.Time     // the first 401
 	tokenAccepted     bool          // at least once
-	tokenExpires      time.Time     // zero if GitHub did not say
+	tokenExpires      time.Time     // zero if unknown
 	clockSkew         time.Duration // GitHub's clock less ours
 }
 
@@ -69,7 +69,7 @@ type Options struct {
 	UserAgent string
 	// Writes selects the permission that hints name: write if true, else read.
 	Writes bool
-	// Timeout is how long to retry; see WithRetryBudget.
+	// Timeout is how long requests are retried; see [Client.WithRetryBudget].
 	Timeout time.Duration
 	// Jitter returns numbers in [0, 1) that spread the backoff; nil means 0.
 	Jitter func() float64
@@ -78,7 +78,7 @@ type Options struct {
 	Network
 }
 
-// New returns a client. It sends nothing.
+// New returns a client and sends nothing. It fails if a proxy variable is invalid.
 func New(o Options) (*Client, error) {
 	transport, err := newTransport(o.Network, o.BaseURL, o.Token)
 	if err != nil {
@@ -104,7 +104,7 @@ func (c *Client) Close() { c.transport.inner.CloseIdleConnections() }
 // included.
 func (c *Client) Requests() int { return int(c.transport.requests.Load()) }
 
-// TokenExpires returns when the token expires. It is zero if GitHub did not say.
+// TokenExpires returns when the token expires. It is zero if unknown.
 func (c *Client) TokenExpires() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -123,8 +123,8 @@ func (c *Client) Now() time.Time {
 //
 // https://docs.github.com/en/rest/actions/secrets#get-an-organization-public-key
 func (c *Client) PublicKey(ctx context.Context, store secret.Store) (seal.PublicKey, error) {
-	// An old GHES sends the id as a number; json.RawMessage keeps every digit,
-	// which go-github's PublicKey would lose in a float64.
+	// An old GHES sends the id as a number; json.RawMessage preserves every
+	// digit, which go-github's PublicKey would lose in a float64.
 	var wire struct {
 		KeyID json.RawMessage `json:"key_id"`
 		Key   string          `json:"key"`
@@ -184,8 +184,8 @@ func (c *Client) Secret(ctx context.Context, store secret.Store, name secret.Nam
 
 // Secrets lists the secrets of a store. complete is false if there are more than
 // limit pages (then only the first page is returned), or if the total that GitHub
-// reports does not match the list, however often it is read: such a list does not
-// show that a secret does not exist.
+// reports still does not match the list after several reads: a secret that is not
+// in such a list may exist.
 func (c *Client) Secrets(
 	ctx context.Context, store secret.Store, limit int,
 ) (list []secret.Existing, complete bool, err error) {
@@ -221,8 +221,8 @@ func parseSecrets(body []byte) (list []secret.Existing, total int, err error) {
 	return list, page.TotalCount, nil
 }
 
-// unique drops entries that a list has twice because its pages shifted while they
-// were read.
+// unique drops duplicate entries, which a list has if its pages shift while they
+// are read.
 func unique[T any, K comparable](entries []T, key func(T) K) []T {
 	list := make([]T, 0, len(entries))
 	seen := make(map[K]bool, len(entries))
@@ -240,8 +240,8 @@ type wireRepository struct {
 	FullName string `json:"full_name"`
 }
 
-// SelectedRepositories returns the list of a secret, over all its pages. hidden is
-// how many more repositories GitHub counts than it shows to this token.
+// SelectedRepositories returns the selected repositories of a secret. hidden is how
+// many more repositories GitHub counts than it lists for this token.
 func (c *Client) SelectedRepositories(
 	ctx context.Context, store secret.Store, name secret.Name,
 ) (list []secret.Repository, hidden int, err error) {
@@ -274,7 +274,7 @@ func repositories(entries []wireRepository) []secret.Repository {
 }
 
 // Repository returns a repository of the organization by its name without the
-// organization. It follows a rename. The error is secret.ErrNotFound if there is
+// organization. It follows a rename. The error wraps [secret.ErrNotFound] if there is
 // none that the token can see, or if it was transferred to another owner.
 func (c *Client) Repository(ctx context.Context, name string) (secret.Repository, error) {
 	var wire wireRepository
@@ -293,8 +293,8 @@ func (c *Client) Repository(ctx context.Context, name string) (secret.Repository
 }
 
 // Repositories lists every repository of the organization that the token can see,
-// the oldest first: one that is created meanwhile comes last and shifts no other
-// from page to page.
+// the oldest first: one that is created in the meantime comes last and does not
+// shift others to the next page.
 func (c *Client) Repositories(ctx context.Context) ([]secret.Repository, error) {
 	call := newCall(http.MethodGet, "list repositories of "+c.org, "", "orgs", c.org, "repos")
 	call.query = "sort=created&direction=asc&"
@@ -306,15 +306,15 @@ func (c *Client) Repositories(ctx context.Context) ([]secret.Repository, error) 
 	return repositories(all.entries), err
 }
 
-// Attempts ranges over the attempts at a write that are worth making, each after
-// all waiting: what is read in the body of the loop is current when it is sent.
-// The function sends one attempt and reports whether it created the secret. If no
-// attempt is left, the final error is yielded instead.
+// Attempts ranges over the attempts at a write. Each is yielded after all waiting,
+// so that what the body of the loop reads is current when it is sent. The function
+// sends one attempt and reports whether it created the secret. If no attempt is
+// left, the final error is yielded instead.
 //
-// The loop ends by itself after a success and after an error that no retry can
-// change, but for secret.ErrUnprocessable: break unless the value was sealed
-// again. An error wraps secret.ErrOutcomeUnknown if GitHub may have applied the
-// write but sent no response.
+// The loop ends after a success, after an error that no retry can change, and if
+// the body sends nothing. It continues after [secret.ErrUnprocessable]: break unless
+// the value was sealed again. An error wraps [secret.ErrOutcomeUnknown] if GitHub
+// may have applied the write but sent no response.
 type Attempts = iter.Seq2[func(seal.Sealed, secret.Access) (created bool, err error), error]
 
 // Put creates or updates a secret.
@@ -339,8 +339,8 @@ func (c *Client) Put(ctx context.Context, store secret.Store, name secret.Name) 
 	})
 }
 
-// SetRepositories replaces the list of a secret whose visibility is selected. It
-// ignores the sealed value.
+// SetRepositories replaces the list of a secret whose visibility is selected. The
+// sealed value that an attempt gets is ignored.
 //
 // https://docs.github.com/en/rest/actions/secrets#set-selected-repositories-for-an-organization-secret
 func (c *Client) SetRepositories(ctx context.Context, store secret.Store, name secret.Name) Attempts {
@@ -368,7 +368,7 @@ func (c *Client) write(ctx context.Context, call *call, body func(seal.Sealed, s
 	}
 }
 
-// pages is a list that was read page by page.
+// pages is a list that is read page by page.
 type pages[T any] struct {
 	entries   []T
 	total     int  // the largest that a page reports; 0 if none does

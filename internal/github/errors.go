@@ -21,8 +21,8 @@ const (
 	runAgain = "Check https://www.githubstatus.com and re-run later, or increase timeout."
 )
 
-// errorForStatus returns the error for a status that is not a success. HTTP's
-// text stands in for a missing message.
+// errorForStatus returns the error for a status that is not a success. If there is
+// no message, HTTP's text for the status is used.
 func errorForStatus(call *call, status int, msg string) *secret.Error {
 	if msg == "" {
 		msg = http.StatusText(status)
@@ -76,8 +76,8 @@ func interrupted(state *retryState, last *secret.Error) *secret.Error {
 	return e
 }
 
-// waitTooLong is the error for a wait that GitHub asks for and that would end
-// after the retry budget. limit is the response that asked for it, which may be
+// waitTooLong is the error for a wait that GitHub requires and that would end
+// after the retry budget. limit is the error that requires it, which may be
 // another request's.
 func waitTooLong(state *retryState, limit *secret.Error, until time.Time) *secret.Error {
 	e := &secret.Error{
@@ -109,15 +109,15 @@ func explainCertificate(e *secret.Error, err *tls.CertificateVerificationError) 
 }
 
 // message returns GitHub's message from the body of an error, with the texts of
-// its field errors, on one line of at most 300 characters. echoed is replaced: at
-// times GitHub repeats what was sent.
+// its field errors, on one line of at most 300 characters. echoed is replaced:
+// some messages repeat what was sent.
 func message(text []byte, echoed string) string {
 	var body struct {
 		Message string          `json:"message"`
 		Errors  json.RawMessage `json:"errors"`
 	}
 	if json.Unmarshal(text, &body) != nil {
-		return "" // an HTML page, for example; the status has to do
+		return "" // an HTML page, for example
 	}
 	parts := append([]string{body.Message}, errorTexts(body.Errors)...)
 	lines := strings.FieldsFunc(strings.Join(parts, ": "), func(r rune) bool { return r == '\n' || r == '\r' })
@@ -131,7 +131,7 @@ func message(text []byte, echoed string) string {
 	return joined
 }
 
-// errorTexts reads the field errors, which is a list of objects, a list of
+// errorTexts reads the field errors, which are a list of objects, a list of
 // strings, or one string.
 func errorTexts(raw json.RawMessage) (texts []string) {
 	var one string

@@ -157,13 +157,13 @@ func (c *Client) grants(call *call, header http.Header) string {
 	return text + "."
 }
 
-// sentences joins those that are not empty.
+// sentences joins the sentences that are not empty.
 func sentences(list ...string) string {
 	return strings.Join(slices.DeleteFunc(list, func(s string) bool { return s == "" }), " ")
 }
 
-// repositoryNotFoundHint tells a repository that the token cannot access from one
-// that does not exist, as far as GitHub lets anyone tell: both are 404s.
+// repositoryNotFoundHint explains a 404 for a repository, which does not exist or
+// is not visible to the token. A classic token's scopes narrow that down.
 func repositoryNotFoundHint(kind tokenKind, header http.Header) (cause, hint string) {
 	scopes, ok := header["X-Oauth-Scopes"]
 	separator := func(r rune) bool { return r == ',' || r == ' ' }

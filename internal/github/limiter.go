@@ -16,17 +16,17 @@ import (
 const WritesPerMinute = 80
 
 const (
-	// limiterWindow is GitHub's minute and a little more, for clocks that differ.
+	// limiterWindow is a minute and a little more, because clocks differ.
 	limiterWindow = time.Minute + 100*time.Millisecond
-	// minLoggedWait is the shortest wait worth a line in the log: a run that says
-	// nothing for longer looks as if it hung.
+	// minLoggedWait is the shortest wait that is logged: a run that logs nothing
+	// for longer looks as if it hung.
 	minLoggedWait = 5 * time.Second
 )
 
 // writeLimiter limits writes to WritesPerMinute in any 60 seconds. A token bucket
 // would let its burst and its rate through in one minute. An attempt counts until
-// a minute after its end, so that GitHub sees no more in any 60 seconds, however
-// long the network delays a request.
+// a minute after its end, so that GitHub receives no more in any 60 seconds, even
+// if the network delays a request.
 type writeLimiter struct {
 	log func(string)
 
@@ -37,8 +37,8 @@ type writeLimiter struct {
 }
 
 // Wait blocks until a write may be sent, and returns how long that took. release
-// must be called after the attempt, with whether it may have reached GitHub; only
-// its first call counts. The error is secret.ErrInterrupted if ctx ended.
+// must be called after the attempt; sent says whether it may have reached GitHub.
+// Further calls do nothing. The error is [secret.ErrInterrupted] if ctx ended.
 func (l *writeLimiter) Wait(ctx context.Context) (waited time.Duration, release func(sent bool), err error) {
 	start := time.Now()
 	for {

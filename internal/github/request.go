@@ -113,9 +113,9 @@ func (c *Client) attempt(ctx context.Context, state *retryState, body any, echoe
 func (c *Client) send(ctx context.Context, call *call, body any, echoed string) (
 	resp response, failed *failure, sent bool,
 ) {
-	// A client for each attempt: go-github remembers rate limits and then fails
-	// calls by itself, with a response that GitHub never gave. The connections are
-	// shared all the same.
+	// A client for each attempt, with shared connections: a go-github client
+	// remembers rate limits and then returns a made-up response without sending
+	// the request.
 	gh := gogithub.NewClient(c.http)
 	gh.BaseURL, gh.UserAgent = c.base, c.agent
 	path := call.path
@@ -147,8 +147,8 @@ func (c *Client) send(ctx context.Context, call *call, body any, echoed string) 
 		c.retry.recordSuccess()
 		return resp, nil, true // the status is the result of a write
 	}
-	// go-github has read the body of an error and put it back. Whatever happened
-	// to it on the way, the status is valid.
+	// go-github has read the body of an error and put it back. The status
+	// is valid even if the body is not.
 	resp.body, err = io.ReadAll(got.Body)
 	switch {
 	case !ok:
@@ -160,7 +160,7 @@ func (c *Client) send(ctx context.Context, call *call, body any, echoed string) 
 	return resp, nil, true
 }
 
-// attemptContext bounds an attempt. A signal cuts a read at once, and a write
+// attemptContext bounds an attempt. A signal ends a read immediately, and a write
 // after a grace period, so that its result is known if GitHub responds at all.
 func attemptContext(ctx context.Context, write bool) (context.Context, context.CancelFunc) {
 	attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptTimeout)
@@ -178,7 +178,8 @@ func attemptContext(ctx context.Context, write bool) (context.Context, context.C
 	return attempt, func() { stop(); cancel() }
 }
 
-// recordMetadata stores what a response says of the token and of GitHub's clock.
+// recordMetadata stores a response's token expiration and clock, and whether the
+// token was accepted.
 func (c *Client) recordMetadata(resp *gogithub.Response, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -192,8 +193,8 @@ func (c *Client) recordMetadata(resp *gogithub.Response, ok bool) {
 }
 
 // errorFromResponse classifies a response with an unwanted status. It ignores
-// go-github's error types, which know one kind of 429, trust a reset time that is
-// meant for another limit, and lose the message of unusual bodies.
+// go-github's error types, which cover one kind of 429, use the reset time of
+// another limit, and lose the message of unusual bodies.
 func (c *Client) errorFromResponse(call *call, resp *http.Response, text []byte, echoed string) *failure {
 	msg := message(text, echoed)
 	failed := &failure{err: errorForStatus(call, resp.StatusCode, msg)}
@@ -233,7 +234,7 @@ func (c *Client) mayBeReplicating() bool {
 	return time.Since(c.firstUnauthorized) < replicationDelay
 }
 
-// errorFromTransport classifies an attempt that got no whole response.
+// errorFromTransport classifies an attempt without a complete response.
 func (c *Client) errorFromTransport(ctx context.Context, call *call, err error, sent bool) *failure {
 	var urlErr *url.Error
 	if errors.As(err, &urlErr) {
@@ -312,9 +313,9 @@ func responseTime(resp *http.Response) time.Time {
 	return time.Now()
 }
 
-// rateLimited tells a 403 for a rate limit from one for a missing permission. The
-// headers alone do not: GitHub counts down on every response, and a refusal may
-// be the last one of the hour.
+// rateLimited distinguishes a 403 for a rate limit from one for a missing
+// permission. The headers alone do not: every response has the count of requests
+// left, which may reach 0 with a missing permission too.
 func rateLimited(resp *http.Response, text []byte) bool {
 	if resp.Header.Get("Retry-After") != "" {
 		return true

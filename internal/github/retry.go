@@ -54,9 +54,10 @@ type budget struct {
 
 type budgetKey struct{}
 
-// WithRetryBudget returns a context whose requests share one retry budget, such
-// as a write, the reads that it needs and the key that it is sealed to again.
-// Without one, each request has a budget of its own.
+// WithRetryBudget returns a context whose requests share one retry budget, such as
+// a write, the reads before its attempts and the fetch of a new key. It ends
+// [Options].Timeout after their first error, not counting waits for the write
+// limiter. Without a shared budget, each request has its own.
 func (c *Client) WithRetryBudget(ctx context.Context) context.Context {
 	return context.WithValue(ctx, budgetKey{}, &budget{})
 }
@@ -121,7 +122,7 @@ type sendFunc func(body any, echoed string) (response, error)
 // limiter. If none is left, the error that ends the retries is yielded instead.
 //
 // The range ends after a success, and after an error that no retry can change. It
-// goes on after a write that was unprocessable (secret.ErrUnprocessable), for a
+// continues after a write that was unprocessable (secret.ErrUnprocessable), for a
 // caller that has sealed the value again.
 func (c *Client) attempts(ctx context.Context, call *call) iter.Seq2[sendFunc, error] {
 	return func(yield func(sendFunc, error) bool) {
@@ -176,7 +177,7 @@ func (c *Client) waitForTurn(ctx context.Context, state *retryState) (func(bool)
 	return release, nil
 }
 
-// recordSuccess notes a response that shows that GitHub works.
+// recordSuccess records a response that shows that GitHub works.
 func (r *retrier) recordSuccess() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -220,7 +221,7 @@ func (r *retrier) wait(ctx context.Context, state *retryState, failed *failure) 
 	}
 	delay := r.backoff(state.attempts)
 	if failed.retryAfter > 0 {
-		delay = max(failed.retryAfter, firstBackoff) // never faster than our own first step
+		delay = max(failed.retryAfter, firstBackoff) // at least the first backoff
 	}
 	if failed.global {
 		r.pause(now.Add(delay), failed.err)
@@ -280,7 +281,8 @@ func (r *retrier) trip(firstError time.Time, err *secret.Error) {
 	}
 }
 
-// sleep waits; last is the error of the request's last attempt, or nil.
+// sleep waits for d. It fails if ctx ends or the breaker trips before that. last is
+// the error of the request's last attempt, or nil.
 func (r *retrier) sleep(
 	ctx context.Context, state *retryState, d time.Duration, last *secret.Error,
 ) *secret.Error {
@@ -291,7 +293,7 @@ func (r *retrier) sleep(
 		return nil
 	case <-r.tripc:
 		if last != nil {
-			e := *last // others may hold it as the reason of a rate limit
+			e := *last // a copy: last may also be r.limit
 			e.Is, e.Hint = nil, runAgain
 			return &e
 		}

@@ -34,7 +34,7 @@ var (
 
 // Network is how to reach GitHub.
 type Network struct {
-	// Getenv returns HTTPS_PROXY, HTTP_PROXY and NO_PROXY, in either case.
+	// Getenv reads HTTPS_PROXY, HTTP_PROXY and NO_PROXY, in either case; nil for none.
 	Getenv func(string) string
 	// CACertificates are trusted in addition to the system's.
 	CACertificates []*x509.Certificate
@@ -92,7 +92,7 @@ func newTransport(n Network, base *url.URL, token string) (*transport, error) {
 }
 
 // proxyFunc reads the proxy variables with getenv; http.ProxyFromEnvironment would
-// read those of the process, and only once.
+// read those of the process, once.
 func proxyFunc(getenv func(string) string) (func(*url.URL) (*url.URL, error), error) {
 	either := func(name string) string {
 		if v := getenv(name); v != "" {
