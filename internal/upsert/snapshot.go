@@ -11,11 +11,10 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// maxSnapshotAge is how old an existing secret may be when its access is written
-// back.
+// maxSnapshotAge is how old a snapshot may be when its access is written back.
 const maxSnapshotAge = time.Minute
 
-// lock is a mutex whose wait a signal can end.
+// lock is a mutex; waiting for it ends if the context is cancelled.
 type lock struct{ *semaphore.Weighted }
 
 func newLock() lock { return lock{semaphore.NewWeighted(1)} }
@@ -29,7 +28,7 @@ func (l lock) acquire(ctx context.Context) error {
 
 func (l lock) release() { l.Release(1) }
 
-// publicKeyCache holds the public key of one store.
+// publicKeyCache caches the public key of one store.
 type publicKeyCache struct {
 	github GitHub
 	store  secret.Store
@@ -76,8 +75,8 @@ type snapshotCache struct {
 	lists      map[secret.Name]repositoryList
 }
 
-// snapshot is a secret without its list. It is never newer than readAt, which is
-// when the request was sent.
+// snapshot is a secret without its list of repositories. readAt is when the request
+// was sent, so that its age is not underestimated.
 type snapshot struct {
 	existing secret.Existing
 	readAt   time.Time
@@ -163,7 +162,7 @@ func (c *snapshotCache) cachedOrListed(ctx context.Context, name secret.Name) (_
 	if err := c.lock.acquire(ctx); err != nil {
 		return snapshot{}, false, err
 	}
-	defer c.lock.release() // others that want the list wait for this one
+	defer c.lock.release() // concurrent callers wait for this list and use it
 	if found, ok := c.cached(name); ok {
 		return found, true, nil
 	}
@@ -192,7 +191,7 @@ func (c *snapshotCache) cached(name secret.Name) (snapshot, bool) {
 		return found, true
 	}
 	if !c.listedAt.IsZero() && time.Since(c.listedAt) <= maxSnapshotAge {
-		return snapshot{existing: secret.Existing{Name: name}, readAt: c.listedAt}, true // the list does not have it
+		return snapshot{existing: secret.Existing{Name: name}, readAt: c.listedAt}, true // not in the list
 	}
 	return snapshot{}, false
 }

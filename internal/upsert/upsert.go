@@ -1,11 +1,11 @@
 // Package upsert stores sealed values without changing who may read them.
 //
 // A run resolves repository names, fetches public keys and reads existing secrets
-// (prefetch), seals all values, so that none is lost whatever happens to its
-// write, and then writes, each item in one loop over its attempts. What is
-// preserved is read at most maxSnapshotAge before its write (snapshot.go); what
-// to write is decided by a pure function (plan.go). Retries and the write rate
-// are package github's.
+// (prefetch), then seals all values, so that none is lost if its write fails, and
+// then writes each item in one loop over its attempts. Access to be preserved is
+// read at most maxSnapshotAge before its write (snapshot.go); what to write is
+// decided by pure functions (plan.go). Retries and the write rate limit are in
+// package github.
 package upsert
 
 import (
@@ -27,9 +27,9 @@ import (
 const (
 	// maxConcurrentWrites follows GitHub's advice against many concurrent writes.
 	maxConcurrentWrites = 4
-	// maxReads limits reading again what was out of date when it arrived.
+	// maxReads is how many times a snapshot is read if it is too old on arrival.
 	maxReads = 3
-	// maxReseals limits sealing again for a server that returns a new key each time.
+	// maxReseals limits sealing again if GitHub returns a new key each time.
 	maxReseals = 3
 )
 
@@ -78,7 +78,7 @@ type Job struct {
 	DryRun   bool
 	// WritesPerMinute and MaxConcurrentReads are package github's limits.
 	WritesPerMinute, MaxConcurrentReads int
-	// Log and Warn receive lines about what is out of the ordinary.
+	// Log and Warn receive one line about each unusual event.
 	Log, Warn func(string)
 	// OnResult is called with each result as it completes. Calls are serialized.
 	OnResult func(secret.Result)
@@ -149,7 +149,7 @@ var errSkipped = &secret.Error{Problem: "skipped: the run was cancelled", Is: []
 
 // prefetch requests concurrently all that is needed before the first write: the
 // repositories, each store's key and the first existing secrets. It returns why
-// the repositories could not be resolved; other errors come up with each item.
+// the repositories could not be resolved; other errors are returned for each item.
 func (e *executor) prefetch(ctx context.Context, budgets []context.Context) (resolveErr error) {
 	var group errgroup.Group
 	needsExisting := e.desired.needsExisting() || e.DryRun
@@ -174,7 +174,7 @@ func (e *executor) prefetch(ctx context.Context, budgets []context.Context) (res
 		if needsExisting {
 			group.Go(func() error { //nolint:contextcheck // as above
 				i := slices.IndexFunc(e.Items, func(it Item) bool { return it.Store == store && it.Stored == nil })
-				// The result stays in the cache; an error comes up again with the item.
+				// This fills the cache. If it fails, the item reads again.
 				_, _, _ = e.snapshots[store].get(budgets[i], e.Items[i].Name)
 				return nil
 			})
@@ -209,12 +209,12 @@ func (e *executor) sealAll() []error {
 			errs[i] = err
 		}
 		e.recordSealed(i, sealed)
-		e.results[i].Access = access // if known, for whoever stores it manually
+		e.results[i].Access = access // if known, for storing it manually
 	}
 	return errs
 }
 
-// recordSealed sets what is sent, and what is saved unless it is stored.
+// recordSealed sets the sealed value to send, also in the result.
 func (e *executor) recordSealed(i int, sealed seal.Sealed) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
