@@ -395,7 +395,8 @@ func TestSharedOutputs(t *testing.T) {
 		want string // but for results, unless it is empty
 	}{
 		{
-			"one result", Run{Mode: secret.ModeSet, Results: []secret.Result{result("A", secret.Created)}},
+			"one result",
+			Run{Mode: secret.ModeSet, Results: []secret.Result{result("A", secret.Created)}},
 			"operation=created secret_name=A visibility=all key_id=1 public_key=k",
 		},
 		{
@@ -460,7 +461,11 @@ func TestFitToBudget(t *testing.T) {
 	all := utf16Len(encode(rows))
 	bare := all - 10*value
 	for _, test := range []struct{ budget, fits int }{
-		{all, 10}, {all - 1, 9}, {bare + 2*value, 2}, {bare + 2*value - 1, 1}, {bare, 0},
+		{all, 10},
+		{all - 1, 9},
+		{bare + 2*value, 2},
+		{bare + 2*value - 1, 1},
+		{bare, 0},
 		{bare - 1, 1}, // the errors are cut to 40 characters
 	} {
 		entries := entriesOf(results)

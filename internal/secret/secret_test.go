@@ -220,36 +220,51 @@ func TestDiff(t *testing.T) {
 		any      bool
 	}{
 		{
-			"new secret", Existing{}, Access{Visibility: Private},
-			Change{To: Private}, false,
+			"new secret",
+			Existing{},
+			Access{Visibility: Private},
+			Change{To: Private},
+			false,
 		},
 		{
-			"new secret with a list", Existing{}, selected(1),
-			Change{To: Selected, Added: repos(1)}, true,
+			"new secret with a list",
+			Existing{},
+			selected(1),
+			Change{To: Selected, Added: repos(1)},
+			true,
 		},
 		{
 			"unchanged", existing(1, 2), selected(2, 1),
-			Change{From: Selected, To: Selected, Kept: 2}, false,
+			Change{From: Selected, To: Selected, Kept: 2},
+			false,
 		},
 		{
 			"one added, one removed", existing(3, 1), selected(2, 3),
-			Change{From: Selected, To: Selected, Added: repos(2), Removed: repos(1), Kept: 1}, true,
+			Change{From: Selected, To: Selected, Added: repos(2), Removed: repos(1), Kept: 1},
+			true,
 		},
 		{
 			"sorted, without duplicates", existing(), selected(3, 1, 3),
-			Change{From: Selected, To: Selected, Added: repos(1, 3)}, true,
+			Change{From: Selected, To: Selected, Added: repos(1, 3)},
+			true,
 		},
 		{
 			"all removed", existing(1), selected(),
-			Change{From: Selected, To: Selected, Removed: repos(1)}, true,
+			Change{From: Selected, To: Selected, Removed: repos(1)},
+			true,
 		},
 		{
-			"selected to all", existing(1), Access{Visibility: All},
-			Change{From: Selected, To: All, Removed: repos(1)}, true,
+			"selected to all", existing(1),
+			Access{Visibility: All},
+			Change{From: Selected, To: All, Removed: repos(1)},
+			true,
 		},
 		{
-			"hidden repositories are removed", Existing{Exists: true, Access: selected(1), Hidden: 2}, selected(1),
-			Change{From: Selected, To: Selected, Kept: 1, Hidden: 2}, true,
+			"hidden repositories are removed",
+			Existing{Exists: true, Access: selected(1), Hidden: 2},
+			selected(1),
+			Change{From: Selected, To: Selected, Kept: 1, Hidden: 2},
+			true,
 		},
 	} {
 		got := Diff(test.existing, test.access)
