@@ -44,11 +44,7 @@ const (
 // Client is a connection to one organization's secrets. It is safe for
 // concurrent use.
 type Client struct {
-	org       string
-	base      *url.URL
-	token     string
-	agent     string
-	writes    bool
+	opt       Options
 	http      *http.Client
 	transport *transport
 	retry     *retrier
@@ -73,7 +69,7 @@ type Options struct {
 	Timeout time.Duration
 	// Jitter returns numbers in [0, 1) that spread the backoff; nil means 0.
 	Jitter func() float64
-	// Log receives a line about each wait; nil discards it.
+	// Log receives a line about each wait.
 	Log func(string)
 	Network
 }
@@ -87,12 +83,8 @@ func New(o Options) (*Client, error) {
 	if o.Jitter == nil {
 		o.Jitter = func() float64 { return 0 }
 	}
-	if o.Log == nil {
-		o.Log = func(string) {}
-	}
 	return &Client{
-		org: o.Org, base: o.BaseURL, token: o.Token, agent: o.UserAgent, writes: o.Writes, transport: transport,
-		http:  &http.Client{Transport: transport, CheckRedirect: checkRedirect},
+		opt: o, transport: transport, http: &http.Client{Transport: transport, CheckRedirect: checkRedirect},
 		retry: newRetrier(o.Timeout, o.Jitter, o.Log), limiter: &writeLimiter{log: o.Log},
 	}, nil
 }
@@ -129,7 +121,7 @@ func (c *Client) PublicKey(ctx context.Context, store secret.Store) (seal.Public
 		KeyID json.RawMessage `json:"key_id"`
 		Key   string          `json:"key"`
 	}
-	call := newCall(http.MethodGet, "get public key", store, "orgs", c.org, string(store), "secrets", "public-key")
+	call := newCall(http.MethodGet, "get public key", store, "orgs", c.opt.Org, string(store), "secrets", "public-key")
 	resp, err := c.do(ctx, call, func(body []byte) error { return unmarshal(body, &wire) })
 	if err != nil {
 		return seal.PublicKey{}, err
@@ -165,7 +157,7 @@ func (w wireSecret) parse() (secret.Existing, error) {
 // GitHub returns 404: there is no such secret, or the token cannot see it.
 func (c *Client) Secret(ctx context.Context, store secret.Store, name secret.Name) (secret.Existing, error) {
 	var existing secret.Existing
-	call := newCall(http.MethodGet, "get secret", store, "orgs", c.org, string(store), "secrets", string(name))
+	call := newCall(http.MethodGet, "get secret", store, "orgs", c.opt.Org, string(store), "secrets", string(name))
 	_, err := c.do(ctx, call, func(body []byte) (err error) {
 		var wire wireSecret
 		if err = unmarshal(body, &wire); err == nil {
@@ -189,36 +181,39 @@ func (c *Client) Secret(ctx context.Context, store secret.Store, name secret.Nam
 func (c *Client) Secrets(
 	ctx context.Context, store secret.Store, limit int,
 ) (list []secret.Existing, complete bool, err error) {
-	for range maxListReads {
-		call := newCall(http.MethodGet, "list secrets", store, "orgs", c.org, string(store), "secrets")
-		all, err := fetchPages(ctx, c, call, limit, parseSecrets)
-		if err != nil {
+	call := newCall(http.MethodGet, "list secrets", store, "orgs", c.opt.Org, string(store), "secrets")
+	var all pages[wireSecret]
+	for read := 0; read < maxListReads && !complete && !all.truncated; read++ {
+		if all, err = fetchPages(ctx, c, call, limit, parsePage[wireSecret]); err != nil {
 			return nil, false, err
 		}
-		list = unique(all.entries, func(s secret.Existing) secret.Name { return s.Name })
-		if complete = !all.truncated && len(list) == all.total; complete || all.truncated {
-			break
+		all.entries = unique(all.entries, func(w wireSecret) string { return w.Name })
+		complete = !all.truncated && len(all.entries) == all.total
+	}
+	for _, w := range all.entries {
+		existing, err := w.parse()
+		if err != nil {
+			return nil, false, unreadable(call, response{}, err)
 		}
+		list = append(list, existing)
 	}
 	return list, complete, nil
 }
 
-func parseSecrets(body []byte) (list []secret.Existing, total int, err error) {
+// parsePage parses a page of an enveloped list, and the total that it reports.
+func parsePage[T any](body []byte) (entries []T, total int, err error) {
 	var page struct {
-		TotalCount int          `json:"total_count"`
-		Secrets    []wireSecret `json:"secrets"`
+		TotalCount   *int `json:"total_count"`
+		Secrets      []T  `json:"secrets"`
+		Repositories []T  `json:"repositories"`
 	}
-	if err := unmarshal(body, &page); err != nil {
+	if err = unmarshal(body, &page); err == nil && page.TotalCount == nil {
+		err = errors.New("no total_count")
+	}
+	if err != nil {
 		return nil, 0, err
 	}
-	for _, w := range page.Secrets {
-		s, err := w.parse()
-		if err != nil {
-			return nil, 0, err
-		}
-		list = append(list, s)
-	}
-	return list, page.TotalCount, nil
+	return append(page.Secrets, page.Repositories...), *page.TotalCount, nil
 }
 
 // unique drops duplicate entries, which a list has if its pages shift while they
@@ -246,21 +241,8 @@ func (c *Client) SelectedRepositories(
 	ctx context.Context, store secret.Store, name secret.Name,
 ) (list []secret.Repository, hidden int, err error) {
 	call := newCall(http.MethodGet, "list selected repositories", store,
-		"orgs", c.org, string(store), "secrets", string(name), "repositories")
-	all, err := fetchPages(ctx, c, call, maxPages, func(body []byte) ([]wireRepository, int, error) {
-		var page struct {
-			TotalCount   *int             `json:"total_count"`
-			Repositories []wireRepository `json:"repositories"`
-		}
-		err := unmarshal(body, &page)
-		if err == nil && page.TotalCount == nil {
-			err = errors.New("no total_count")
-		}
-		if err != nil {
-			return nil, 0, err
-		}
-		return page.Repositories, *page.TotalCount, nil
-	})
+		"orgs", c.opt.Org, string(store), "secrets", string(name), "repositories")
+	all, err := fetchPages(ctx, c, call, maxPages, parsePage[wireRepository])
 	list = repositories(all.entries)
 	return list, all.total - len(list), err
 }
@@ -278,12 +260,12 @@ func repositories(entries []wireRepository) []secret.Repository {
 // none that the token can see, or if it was transferred to another owner.
 func (c *Client) Repository(ctx context.Context, name string) (secret.Repository, error) {
 	var wire wireRepository
-	call := newCall(http.MethodGet, "get repository "+c.org+"/"+name, "", "repos", c.org, name)
+	call := newCall(http.MethodGet, "get repository "+c.opt.Org+"/"+name, "", "repos", c.opt.Org, name)
 	resp, err := c.do(ctx, call, func(body []byte) error { return unmarshal(body, &wire) })
 	if err != nil {
 		return secret.Repository{}, err
 	}
-	if owner, _, _ := strings.Cut(wire.FullName, "/"); !strings.EqualFold(owner, c.org) || wire.ID <= 0 {
+	if owner, _, _ := strings.Cut(wire.FullName, "/"); !strings.EqualFold(owner, c.opt.Org) || wire.ID <= 0 {
 		return secret.Repository{}, &secret.Error{
 			Op: call.op, Problem: "transferred to " + wire.FullName, RequestID: resp.requestID,
 			Is: []error{secret.ErrNotFound},
@@ -296,7 +278,7 @@ func (c *Client) Repository(ctx context.Context, name string) (secret.Repository
 // the oldest first: one that is created in the meantime comes last and does not
 // shift others to the next page.
 func (c *Client) Repositories(ctx context.Context) ([]secret.Repository, error) {
-	call := newCall(http.MethodGet, "list repositories of "+c.org, "", "orgs", c.org, "repos")
+	call := newCall(http.MethodGet, "list repositories of "+c.opt.Org, "", "orgs", c.opt.Org, "repos")
 	call.query = "sort=created&direction=asc&"
 	all, err := fetchPages(ctx, c, call, maxPages, func(body []byte) ([]wireRepository, int, error) {
 		var page []wireRepository
@@ -321,7 +303,7 @@ type Attempts = iter.Seq2[func(seal.Sealed, secret.Access) (created bool, err er
 //
 // https://docs.github.com/en/rest/actions/secrets#create-or-update-an-organization-secret
 func (c *Client) Put(ctx context.Context, store secret.Store, name secret.Name) Attempts {
-	call := newCall(http.MethodPut, "put secret", store, "orgs", c.org, string(store), "secrets", string(name))
+	call := newCall(http.MethodPut, "put secret", store, "orgs", c.opt.Org, string(store), "secrets", string(name))
 	call.ok = []int{http.StatusCreated, http.StatusNoContent}
 	return c.write(ctx, call, func(sealed seal.Sealed, access secret.Access) any {
 		// A pointer in place of go-github's omitempty, which would drop an empty list.
@@ -345,7 +327,7 @@ func (c *Client) Put(ctx context.Context, store secret.Store, name secret.Name) 
 // https://docs.github.com/en/rest/actions/secrets#set-selected-repositories-for-an-organization-secret
 func (c *Client) SetRepositories(ctx context.Context, store secret.Store, name secret.Name) Attempts {
 	call := newCall(http.MethodPut, "set selected repositories", store,
-		"orgs", c.org, string(store), "secrets", string(name), "repositories")
+		"orgs", c.opt.Org, string(store), "secrets", string(name), "repositories")
 	call.ok = []int{http.StatusNoContent}
 	return c.write(ctx, call, func(_ seal.Sealed, access secret.Access) any {
 		return struct {

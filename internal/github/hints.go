@@ -55,7 +55,7 @@ func (c *Client) requiredGrant(call *call) (permission, scope string) {
 		return "the repository permission Metadata: read", "repo"
 	}
 	level := "read"
-	if c.writes {
+	if c.opt.Writes {
 		level = "write"
 	}
 	return fmt.Sprintf("the organization permission %s: %s", permissions[call.store], level), "admin:org"
@@ -92,14 +92,14 @@ func (c *Client) explain401() (cause, hint string) {
 			"Create the token just before this step. " + tokenLifetime
 	}
 	return fmt.Sprintf("GitHub rejected this %s. It may be mistyped, expired, revoked, "+
-			"or issued by a different server than api_url.", kindOf(c.token)),
+			"or issued by a different server than api_url.", kindOf(c.opt.Token)),
 		"Use a valid token. " + tokenLifetime
 }
 
 func (c *Client) explain403(call *call, header http.Header, msg string) (cause, hint string) {
 	permission, scope := c.requiredGrant(call)
 	grants := c.grants(call, header)
-	switch kind := kindOf(c.token); {
+	switch kind := kindOf(c.opt.Token); {
 	case header.Get("X-GitHub-SSO") != "" || strings.Contains(msg, "saml"):
 		hint = "Authorize the token for the organization in the settings of its owner (Configure SSO)."
 		if link := ssoLink(header.Get("X-GitHub-SSO")); link != "" {
@@ -113,35 +113,35 @@ func (c *Client) explain403(call *call, header http.Header, msg string) (cause, 
 	case strings.Contains(msg, "personal access token") || kind == fineGrained:
 		cause = "The fine-grained token lacks the permission, or no owner of the organization has approved it yet."
 		return sentences(cause, grants),
-			fmt.Sprintf("Give it %s, with %s as its resource owner, and have it approved.", permission, c.org)
+			fmt.Sprintf("Give it %s, with %s as its resource owner, and have it approved.", permission, c.opt.Org)
 	}
 	if grants == "" {
 		grants = "The token's user may not do this, or the token lacks the scope."
 	}
-	return grants, fmt.Sprintf("Its user must be an owner of %s, and a classic token needs the scope %s.", c.org, scope)
+	return grants, fmt.Sprintf("Its user must be an owner of %s; a classic token needs the scope %s.", c.opt.Org, scope)
 }
 
 func (c *Client) explain404(call *call, header http.Header) (cause, hint string) {
 	permission, scope := c.requiredGrant(call)
 	switch grants := c.grants(call, header); {
 	case call.store == "":
-		cause, hint = repositoryNotFoundHint(kindOf(c.token), header)
+		cause, hint = repositoryNotFoundHint(kindOf(c.opt.Token), header)
 		return sentences(cause, grants), hint
 	case !c.hasAllStores() && (call.store == secret.Codespaces || call.store == secret.Agents):
 		return fmt.Sprintf("%s is a GitHub Enterprise Server, which has no organization secrets for %s.",
-			c.base.Host, call.store), fmt.Sprintf("Remove %s from stores.", call.store)
+			c.opt.BaseURL.Host, call.store), fmt.Sprintf("Remove %s from stores.", call.store)
 	default:
 		cause = fmt.Sprintf("GitHub returns 404 both for missing resources and for those the token cannot access: "+
-			"the organization %s does not exist, or this %s cannot access its secrets.", c.org, kindOf(c.token))
+			"the organization %s does not exist, or this %s cannot access its secrets.", c.opt.Org, kindOf(c.opt.Token))
 		return sentences(cause, grants), fmt.Sprintf("Check org and api_url. The token needs %s (classic: %s), "+
-			"and must belong to %s or a member of it.", permission, scope, c.org)
+			"and must belong to %s or a member of it.", permission, scope, c.opt.Org)
 	}
 }
 
 // grants describes what the token has and what the request requires, as far as
 // the response's headers say.
 func (c *Client) grants(call *call, header http.Header) string {
-	if kindOf(c.token) != classic {
+	if kindOf(c.opt.Token) != classic {
 		if required := header.Get("X-Accepted-GitHub-Permissions"); required != "" {
 			return "This request requires " + strings.ReplaceAll(required, ";", " or ") + "."
 		}
@@ -188,8 +188,8 @@ func repositoryNotFoundHint(kind tokenKind, header http.Header) (cause, hint str
 // have all stores. Loopback hosts (tests) count as having them unless their path is
 // that of a GitHub Enterprise Server.
 func (c *Client) hasAllStores() bool {
-	host := c.base.Hostname()
-	return host == "api.github.com" || strings.HasSuffix(host, ".ghe.com") || !strings.HasPrefix(c.base.Path, "/api/")
+	host, path := c.opt.BaseURL.Hostname(), c.opt.BaseURL.Path
+	return host == "api.github.com" || strings.HasSuffix(host, ".ghe.com") || !strings.HasPrefix(path, "/api/")
 }
 
 // ssoLink reads the URL of the header value "required; url=…". It returns "" if

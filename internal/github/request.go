@@ -117,7 +117,7 @@ func (c *Client) send(ctx context.Context, call *call, body any, echoed string) 
 	// remembers rate limits and then returns a made-up response without sending
 	// the request.
 	gh := gogithub.NewClient(c.http)
-	gh.BaseURL, gh.UserAgent = c.base, c.agent
+	gh.BaseURL, gh.UserAgent = c.opt.BaseURL, c.opt.UserAgent
 	path := call.path
 	if call.query != "" {
 		path += "?" + call.query
@@ -214,7 +214,7 @@ func (c *Client) errorFromResponse(call *call, resp *http.Response, text []byte,
 	case resp.StatusCode >= 500:
 		failed.retryable, failed.retryAfter = true, wait
 		failed.reason = "GitHub returned " + strconv.Itoa(resp.StatusCode)
-	case resp.StatusCode == http.StatusUnauthorized && kindOf(c.token) == installation && c.mayBeReplicating():
+	case resp.StatusCode == http.StatusUnauthorized && kindOf(c.opt.Token) == installation && c.mayBeReplicating():
 		failed.retryable = true
 	default:
 		c.retry.recordSuccess()
@@ -250,13 +250,14 @@ func (c *Client) errorFromTransport(ctx context.Context, call *call, err error, 
 	var (
 		verification *tls.CertificateVerificationError
 		proxy        *proxyError
+		tooLarge     *http.MaxBytesError
 	)
 	e := &secret.Error{Op: call.op, Problem: err.Error()}
 	switch {
 	case errors.Is(err, errCrossOriginRedirect), errors.Is(err, errTooManyRedirects):
 		e.Hint = "Set api_url to the final URL; a renamed organization has a new login for org."
-	case errors.Is(err, errResponseTooLarge):
-		e.Hint = wrongURL
+	case errors.As(err, &tooLarge):
+		e.Problem, e.Hint = "the response is larger than 16 MiB", wrongURL
 	case errors.As(err, &verification):
 		explainCertificate(e, verification)
 	case strings.Contains(err.Error(), "protocol version"):
@@ -266,7 +267,7 @@ func (c *Client) errorFromTransport(ctx context.Context, call *call, err error, 
 			"the proxy must allow this host, and may require credentials in its URL."
 	default:
 		e.Problem = noResponse(err)
-		return &failure{err: e, retryable: true, reason: c.base.Host + ": " + e.Problem}
+		return &failure{err: e, retryable: true, reason: c.opt.BaseURL.Host + ": " + e.Problem}
 	}
 	return &failure{err: e}
 }

@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -29,7 +28,6 @@ const (
 var (
 	errCrossOriginRedirect = errors.New("redirected to another host, which must not receive the token")
 	errTooManyRedirects    = errors.New("too many redirects")
-	errResponseTooLarge    = errors.New("the response is larger than 16 MiB")
 )
 
 // Network is how to reach GitHub.
@@ -147,22 +145,8 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	resp.Body = &boundedBody{ReadCloser: resp.Body, left: maxResponseBytes}
+	resp.Body = http.MaxBytesReader(nil, resp.Body, maxResponseBytes)
 	return resp, nil
-}
-
-type boundedBody struct {
-	io.ReadCloser
-	left int64
-}
-
-func (b *boundedBody) Read(p []byte) (int, error) {
-	if b.left <= 0 {
-		return 0, errResponseTooLarge
-	}
-	n, err := b.ReadCloser.Read(p[:min(int64(len(p)), b.left)])
-	b.left -= int64(n)
-	return n, err
 }
 
 // checkRedirect lets a read follow a renamed repository; the transport refuses
