@@ -89,7 +89,7 @@ func Main(ctx context.Context, env Env) int {
 		return 1
 	}
 	if err := s.report.CheckFiles(); err != nil {
-		s.report.Refuse(s.config.Mode, err.Error(), "No request was sent, because results could not be saved.")
+		s.report.Refuse(s.config.Mode, err, "No request was sent, because results could not be saved.")
 		return 1
 	}
 	return s.run(ctx)
@@ -108,7 +108,7 @@ func (s *session) run(ctx context.Context) int {
 			Network: github.Network{Getenv: s.Getenv, CACertificates: c.CACertificates, Dial: s.Dial},
 		})
 		if err != nil {
-			s.report.Refuse(c.Mode, err.Error())
+			s.report.Refuse(c.Mode, err)
 			return 1
 		}
 		defer s.github.Close()

@@ -45,13 +45,14 @@ func (e *entry) storableLater() bool {
 // whole text.
 func asError(err error) secret.Error {
 	first, ok := errors.AsType[*secret.Error](err)
-	switch {
-	case !ok:
-		return secret.Error{Problem: err.Error()}
-	case err.Error() == first.Error():
+	if ok && err.Error() == first.Error() {
 		return *first
 	}
-	return secret.Error{Problem: err.Error(), Cause: first.Cause, Hint: first.Hint, RequestID: first.RequestID}
+	all := secret.Error{Problem: strings.ReplaceAll(err.Error(), "\n", "; ")} // errors.Join has a line for each
+	if ok {
+		all.Cause, all.Hint, all.RequestID = first.Cause, first.Hint, first.RequestID
+	}
+	return all
 }
 
 // group is one or more failures that differ at most in their request ids and

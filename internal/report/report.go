@@ -102,7 +102,7 @@ func (r *Reporter) CheckFiles() error {
 		}
 		_ = f.Close()
 	}
-	return secret.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // Run is what there is to report at the end of a run.
@@ -135,11 +135,12 @@ func (r *Reporter) Finish(run Run) error {
 	errs = append(errs, r.reportUnsaved(run, entries))
 	r.annotateFailures(run, entries)
 	r.Line(footer(run))
-	return secret.Join(errs...)
+	return errors.Join(errs...)
 }
 
 // Refuse reports that the run ended before any request.
-func (r *Reporter) Refuse(mode secret.Mode, problem string, details ...string) {
+func (r *Reporter) Refuse(mode secret.Mode, err error, details ...string) {
+	problem := asError(err).Problem
 	r.annotate("error", problem, details...)
 	_ = r.Finish(Run{Mode: mode, Refused: append([]string{problem}, details...)})
 }

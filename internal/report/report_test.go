@@ -266,7 +266,7 @@ func TestGroupedFailures(t *testing.T) {
 		},
 		{
 			"joined errors keep their text and explain the first", secret.ModeCheck,
-			[]secret.Result{failure("A", secret.Failed, secret.Join(errors.New("x"), refused("1", 1), refused("2", 1)))},
+			[]secret.Result{failure("A", secret.Failed, errors.Join(errors.New("x"), refused("1", 1), refused("2", 1)))},
 			[]string{"A in actions: x; put secret: 403 no; put secret: 403 no|Cause.|Hint.|Request id: 1"},
 		},
 		{
@@ -330,7 +330,7 @@ func TestRowReason(t *testing.T) {
 		RequestID: "8C1E", Attempts: 2, Elapsed: time.Second,
 	}
 	r, stdout, _ := newReporter(t)
-	r.Rows([]secret.Result{failure("A_LONGER_NAME", secret.Failed, err), failure("B", secret.Failed, secret.Join(err, err))})
+	r.Rows([]secret.Result{failure("A_LONGER_NAME", secret.Failed, err), failure("B", secret.Failed, errors.Join(err, err))})
 	const want = "A_LONGER_NAME   actions      failed    403 no\n" +
 		"B               actions      failed    put secret: 403 no, 2 attempts in 1s; put secret: 403 no, 2 attempts in 1s\n"
 	if got := stdout.String(); got != want {
@@ -350,10 +350,11 @@ func TestUnwritableFiles(t *testing.T) {
 	wantError(t, "CheckFiles with one directory", r.CheckFiles(), "GITHUB_OUTPUT is not writable: ")
 	summary := env["GITHUB_STEP_SUMMARY"]
 	env["GITHUB_STEP_SUMMARY"] = t.TempDir()
-	err = r.CheckFiles()
-	wantError(t, "CheckFiles with two directories", err, "; GITHUB_STEP_SUMMARY is not writable: ")
-	if err != nil && strings.Contains(err.Error(), "\n") {
-		t.Errorf("CheckFiles: got %q, want one line", err)
+	if err = r.CheckFiles(); err == nil {
+		t.Fatal("CheckFiles with two directories: got no error")
+	}
+	if got := asError(err).Problem; !strings.Contains(got, "; GITHUB_STEP_SUMMARY is not writable: ") {
+		t.Errorf("CheckFiles with two directories: got %q, want both on one line", got)
 	}
 	env["GITHUB_STEP_SUMMARY"] = summary
 	wantError(t, "Finish", r.Finish(Run{Mode: secret.ModeCheck}), "the output file is not writable")

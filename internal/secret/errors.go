@@ -3,8 +3,6 @@ package secret
 import (
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 )
 
@@ -62,33 +60,3 @@ func (e *Error) Fact() string {
 
 // Unwrap returns the sentinel errors.
 func (e *Error) Unwrap() []error { return e.Is }
-
-// FormatDuration rounds to what a reader needs: 1.5s, 42s, 4m58s.
-func FormatDuration(d time.Duration) string {
-	if d < 10*time.Second {
-		return d.Round(100 * time.Millisecond).String()
-	}
-	return d.Round(time.Second).String()
-}
-
-// Join is errors.Join on one line, since a line break would be shown as an
-// escape. It returns nil if every error is nil.
-func Join(errs ...error) error {
-	errs = slices.DeleteFunc(slices.Clone(errs), func(err error) bool { return err == nil })
-	if len(errs) == 0 {
-		return nil
-	}
-	return joined(errs)
-}
-
-type joined []error
-
-func (j joined) Error() string {
-	texts := make([]string, len(j))
-	for i, err := range j {
-		texts[i] = err.Error()
-	}
-	return strings.Join(texts, "; ")
-}
-
-func (j joined) Unwrap() []error { return j }

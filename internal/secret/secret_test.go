@@ -322,19 +322,3 @@ func TestPatternValid(t *testing.T) {
 		}
 	}
 }
-
-// TestJoin checks that joined errors are on one line and that each is matched.
-func TestJoin(t *testing.T) {
-	if got := Join(nil, nil); got != nil {
-		t.Errorf("got the error %v, want nil", got)
-	}
-	err := Join(nil, ErrNotFound, nil, ErrInterrupted)
-	if got, want := errorText(err), "not found; interrupted"; got != want {
-		t.Errorf("got the error %q, want %q", got, want)
-	}
-	for _, want := range []error{ErrNotFound, ErrInterrupted} {
-		if !errors.Is(err, want) {
-			t.Errorf("errors.Is(%v, %q) is false, want true", err, want)
-		}
-	}
-}

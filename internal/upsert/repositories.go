@@ -107,7 +107,7 @@ func (r *resolver) lookUp(ctx context.Context) error {
 		})
 	}
 	_ = group.Wait()
-	return secret.Join(append(errs, allErr)...)
+	return errors.Join(append(errs, allErr)...)
 }
 
 // matchPatterns returns the repositories that the patterns match.

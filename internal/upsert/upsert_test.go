@@ -488,7 +488,7 @@ func TestResolve(t *testing.T) {
 		}
 	}
 	_, _, err := resolve(t.Context(), org, secret.Selection{Names: []string{"typo", "other"}})
-	want := "selected_repositories: typo: not found; selected_repositories: other: not found"
+	want := "selected_repositories: typo: not found\nselected_repositories: other: not found"
 	if err == nil || err.Error() != want {
 		t.Errorf("got %v, want every missing name in order: %s", err, want)
 	}
