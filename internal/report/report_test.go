@@ -492,29 +492,38 @@ func TestFitToBudget(t *testing.T) {
 	}
 }
 
-func TestChart(t *testing.T) {
-	var results []secret.Result
-	for i := range 40 {
-		results = append(results, secret.Result{
-			Name:  secret.Name(fmt.Sprintf("S%02d", i)),
-			Check: &secret.Check{Exists: true, Age: time.Duration(i) * 24 * time.Hour},
-		})
-	}
-	results = append(results,
-		secret.Result{Name: "MISSING", Check: &secret.Check{Due: true}}, secret.Result{Name: "FAILED", Err: errors.New("x")})
-	text := chart(Run{Results: results, MaxAge: 30 * 24 * time.Hour})
-	for _, want := range []string{`x-axis ["S39", "S38", `, "bar [39, 38, ", "line [30, 30, "} {
-		if !strings.Contains(text, want) {
-			t.Errorf("no %q in:\n%s", want, text)
+// TestAgeBar draws ten blocks for max_age, the oldest secret first, and no bar
+// for a secret without an age or a check without max_age.
+func TestAgeBar(t *testing.T) {
+	const day = 24 * time.Hour
+	for _, test := range []struct {
+		age, maxAge time.Duration
+		blocks      int
+	}{{0, 30 * day, 0}, {30 * day, 30 * day, 10}, {31 * day, 30 * day, 10}, {45 * day, 30 * day, 15},
+		{1000 * day, 30 * day, 30}, {30 * day, 0, 0}} {
+		if got := strings.Count(ageBar(test.age, test.maxAge), "█"); got != test.blocks {
+			t.Errorf("%v of %v: got %d blocks, want %d", test.age, test.maxAge, got, test.blocks)
 		}
 	}
-	for _, unwanted := range []string{"S09", "MISSING", "FAILED"} {
-		if strings.Contains(text, unwanted) {
-			t.Errorf("%s is charted, want only the 30 oldest:\n%s", unwanted, text)
+	exists := func(name secret.Name, age time.Duration, due bool) secret.Result {
+		return secret.Result{
+			Store: secret.Actions, Name: name, Operation: secret.Checked, Check: &secret.Check{Exists: true, Age: age, Due: due},
 		}
 	}
-	if got := chart(Run{Results: results[:1]}); got != "" {
-		t.Errorf("got a chart of one secret, want none:\n%s", got)
+	text := checkTable([]secret.Result{
+		exists("NEW", 3*day, false), exists("OLD", 60*day, true),
+		{Store: secret.Actions, Name: "MISSING", Check: &secret.Check{Due: true}},
+		{Store: secret.Actions, Name: "FAILED", Operation: secret.Failed, Err: errors.New("x")},
+	}, 30*day)
+	var got []string
+	for line := range strings.SplitSeq(text, "\n") {
+		if cells := strings.Split(line, " | "); strings.HasPrefix(line, "| `") {
+			got = append(got, strings.Trim(cells[0], "| `")+" "+strings.TrimSuffix(cells[len(cells)-1], " |"))
+		}
+	}
+	want := []string{"FAILED failed", "MISSING missing **due**", "OLD ████████████████████ **due**", "NEW █"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -73,7 +73,7 @@ func (r *Reporter) markdown(run Run, entries []*entry) string {
 	return head + body.String() + table
 }
 
-// summaryHead returns the heading, why a run was refused, and the chart.
+// summaryHead returns the heading and why a run was refused.
 func (r *Reporter) summaryHead(run Run) string {
 	noun := "secret"
 	if run.Mode.Writes() {
@@ -86,9 +86,6 @@ func (r *Reporter) summaryHead(run Run) string {
 	text := fmt.Sprintf("### %s\n\n", r.escapeMarkdown(heading))
 	for _, reason := range run.Refused {
 		text += fmt.Sprintf("- %s\n", r.escapeMarkdown(reason))
-	}
-	if run.Mode == secret.ModeCheck {
-		text += chart(run)
 	}
 	return text
 }
@@ -181,7 +178,7 @@ func (r *Reporter) table(run Run) string {
 	var text string
 	switch run.Mode {
 	case secret.ModeCheck:
-		text = checkTable(run.Results)
+		text = checkTable(run.Results, run.MaxAge)
 	case secret.ModeSeal:
 		text = sealTable(run.Results)
 	default:
@@ -193,7 +190,7 @@ func (r *Reporter) table(run Run) string {
 	return fmt.Sprintf("<details><summary>All %s</summary>\n\n%s\n</details>\n", count(len(run.Results), "row"), text)
 }
 
-func checkTable(results []secret.Result) string {
+func checkTable(results []secret.Result, maxAge time.Duration) string {
 	var b strings.Builder
 	b.WriteString("| Secret | Store | Last updated | Age | |\n| --- | --- | --- | ---: | --- |\n")
 	for _, result := range byAge(results) {
@@ -207,12 +204,13 @@ func checkTable(results []secret.Result) string {
 			notes = append(notes, "missing")
 		default:
 			updated, age = c.UpdatedAt.UTC().Format("2006-01-02 15:04 UTC"), count(days(c.Age), "day")
+			notes = append(notes, ageBar(c.Age, maxAge))
 		}
 		if c != nil && c.Due {
 			notes = append(notes, "**due**")
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", codeSpan(result.Name), result.Store, updated, age,
-			strings.Join(notes, ", "))
+			strings.TrimSpace(strings.Join(notes, " ")))
 	}
 	return b.String()
 }
@@ -263,26 +261,11 @@ func byAge(results []secret.Result) []secret.Result {
 	return sorted
 }
 
-// chart draws the ages of the 30 oldest secrets against max_age, or "" if there
-// are fewer than two.
-func chart(run Run) string {
-	const most = 30
-	var names, ages, limit []string
-	for _, result := range byAge(run.Results) {
-		if result.Check == nil || !result.Check.Exists || len(names) == most {
-			continue
-		}
-		names = append(names, fmt.Sprintf("%q", result.Name))
-		ages = append(ages, fmt.Sprint(days(result.Check.Age)))
-		limit = append(limit, fmt.Sprint(days(run.MaxAge)))
-	}
-	if len(names) < 2 {
+// ageBar draws an age as blocks, ten for max_age and at most thirty. It needs no
+// axis and looks the same wherever Markdown is rendered.
+func ageBar(age, maxAge time.Duration) string {
+	if maxAge <= 0 {
 		return ""
 	}
-	text := fmt.Sprintf("```mermaid\nxychart-beta horizontal\n  title \"Days since the last update\"\n"+
-		"  x-axis [%s]\n  y-axis \"days\"\n  bar [%s]\n", strings.Join(names, ", "), strings.Join(ages, ", "))
-	if run.MaxAge > 0 {
-		text += fmt.Sprintf("  line [%s]\n", strings.Join(limit, ", "))
-	}
-	return text + "```\n\n"
+	return strings.Repeat("█", int(min(10*age/maxAge, 30)))
 }

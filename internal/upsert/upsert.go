@@ -106,8 +106,9 @@ func (j Job) Run(ctx context.Context) []secret.Result {
 	budgets := make([]context.Context, len(j.Items))
 	for i, item := range j.Items {
 		budgets[i] = j.GitHub.WithRetryBudget(ctx)
-		e.results[i] = secret.Result{Store: item.Store, Name: item.Name, Operation: secret.Failed}
-		if item.Stored != nil {
+		e.results[i] = secret.Result{Store: item.Store, Name: item.Name}
+		if stored := item.Stored; stored != nil {
+			e.results[i].KeyID, e.results[i].Access = stored.KeyID, stored.Access
 			continue
 		}
 		if e.keys[item.Store] == nil {
@@ -128,12 +129,9 @@ func (j Job) Run(ctx context.Context) []secret.Result {
 		}
 		switch {
 		case item.Stored != nil:
-			e.finish(i, func(r *secret.Result) {
-				*r = *item.Stored
-				r.Store, r.Name = item.Store, item.Name
-			})
+			e.finish(i, item.Stored.Operation, plan{}, nil)
 		case err != nil:
-			e.finish(i, func(r *secret.Result) { r.Err = err })
+			e.finish(i, secret.Failed, plan{}, err)
 		default:
 			group.Go(func() error { //nolint:contextcheck // the context is ctx with the item's retry budget
 				e.store(budgets[i], i)
@@ -224,40 +222,32 @@ func (e *executor) recordSealed(i int, sealed seal.Sealed) {
 }
 
 // finish completes a result and passes it on.
-func (e *executor) finish(i int, change func(*secret.Result)) {
+func (e *executor) finish(i int, op secret.Operation, p plan, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	change(&e.results[i])
+	r := &e.results[i]
+	r.Operation, r.Change, r.Err = op, p.change, err
+	if p.access.Visibility != "" {
+		r.Access = p.access
+	}
+	if err == nil {
+		r.EncryptedValue = ""
+	}
 	if e.OnResult != nil {
-		e.OnResult(e.results[i])
+		e.OnResult(*r)
 	}
 }
 
 // store writes one item, or in a dry run makes the same plan and sends nothing.
 func (e *executor) store(ctx context.Context, i int) {
-	var (
-		plan plan
-		op   secret.Operation
-		err  error
-	)
-	switch {
-	case ctx.Err() != nil:
-		op, err = secret.Failed, errSkipped
-	case e.DryRun:
-		plan, op, err = e.dryRun(ctx, i)
-	default:
-		plan, op, err = e.write(ctx, i)
+	p, op, err := plan{}, secret.Failed, error(errSkipped)
+	if ctx.Err() == nil && e.DryRun {
+		p, op, err = e.dryRun(ctx, i)
+	} else if ctx.Err() == nil {
+		p, op, err = e.write(ctx, i)
 		e.snapshots[e.Items[i].Store].pending.Add(-1)
 	}
-	e.finish(i, func(r *secret.Result) {
-		r.Operation, r.Change, r.Err = op, plan.change, err
-		if plan.access.Visibility != "" {
-			r.Access = plan.access
-		}
-		if err == nil {
-			r.EncryptedValue = ""
-		}
-	})
+	e.finish(i, op, p, err)
 }
 
 func (e *executor) dryRun(ctx context.Context, i int) (plan, secret.Operation, error) {
