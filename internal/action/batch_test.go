@@ -241,7 +241,7 @@ func TestSealTooMany(t *testing.T) {
 	log := r.logText()
 	wantEqual(t, "values named in the log", strings.Count(log, "sealed value was not saved anywhere"), 400-inOutputs)
 	wantContains(t, "the log", log, "Seal fewer secrets in one run.",
-		fmt.Sprintf("outputs are limited to 1 MB: %d sealed values are not in them", 400-inOutputs))
+		fmt.Sprintf("outputs are limited to 1 MB: %d sealed values omitted", 400-inOutputs))
 }
 
 // TestDelimiter checks that what ends a value in GITHUB_OUTPUT cannot be guessed.

@@ -88,13 +88,9 @@ func (l *writeLimiter) release(sent bool) {
 // logWait logs a long wait once, however many writes wait.
 func (l *writeLimiter) logWait(wait time.Duration) {
 	l.mu.Lock()
-	now := time.Now()
-	due := wait >= minLoggedWait && !now.Before(l.loggedUntil)
-	if due {
+	defer l.mu.Unlock()
+	if now := time.Now(); wait >= minLoggedWait && !now.Before(l.loggedUntil) {
 		l.loggedUntil = now.Add(wait)
-	}
-	l.mu.Unlock()
-	if due {
 		l.log(fmt.Sprintf("rate limiter: %d writes sent in the last minute; next write in %s",
 			WritesPerMinute, secret.FormatDuration(wait)))
 	}

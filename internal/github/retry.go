@@ -248,12 +248,9 @@ func (r *retrier) backoff(attempts int) time.Duration {
 // concurrent requests tend to fail together.
 func (r *retrier) logRetry(failed *failure, delay, left time.Duration) {
 	r.mu.Lock()
-	due := time.Since(r.loggedAt[failed.reason]) >= time.Second
-	if due {
+	defer r.mu.Unlock()
+	if time.Since(r.loggedAt[failed.reason]) >= time.Second {
 		r.loggedAt[failed.reason] = time.Now()
-	}
-	r.mu.Unlock()
-	if due {
 		r.log(fmt.Sprintf("%s; retrying in %s (%s left before timeout)",
 			failed.reason, secret.FormatDuration(delay), secret.FormatDuration(left)))
 	}

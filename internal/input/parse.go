@@ -70,14 +70,11 @@ func parseList[T comparable](r *reader, input string, parse func(string) (T, err
 }
 
 func (r *reader) boolean(name string) bool {
-	switch s := r.get(name); strings.ToLower(s) {
-	case "true":
-		return true
-	case "false":
-	default:
+	s := r.get(name)
+	if !strings.EqualFold(s, "true") && !strings.EqualFold(s, "false") {
 		r.problemf(name, "must be true or false, not %s", quote(s))
 	}
-	return false
+	return strings.EqualFold(s, "true")
 }
 
 // parseDuration parses a Go duration that may begin with days of 24 hours: "1d12h".
@@ -188,11 +185,7 @@ func (r *reader) caCertificate() []*x509.Certificate {
 		}
 	}
 	var certs []*x509.Certificate
-	for {
-		var block *pem.Block
-		if block, text = pem.Decode(text); block == nil {
-			break
-		}
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
 			r.problemf("ca_certificate", "contains a PEM block that is not a CERTIFICATE; do not put private keys here")
 			return nil

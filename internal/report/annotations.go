@@ -78,12 +78,7 @@ func (r *Reporter) reportUnsaved(run Run, entries []*entry) error {
 			r.Line(title(e.Result) + ": sealed value was not saved anywhere")
 		}
 	}
-	are := "are"
-	if omitted == 1 {
-		are = "is"
-	}
-	problem := fmt.Sprintf("outputs are limited to 1 MB: %s %s not in them; see the log for the names",
-		count(omitted, "sealed value"), are)
+	problem := "outputs are limited to 1 MB: " + count(omitted, "sealed value") + " omitted; see the log for the names"
 	switch {
 	case omitted == 0:
 		return nil

@@ -100,7 +100,7 @@ func groupFailures(run Run, entries []*entry) []*group {
 		n := len(g.entries)
 		g.title, g.saved = groupTitle(g.entries), savedText(run, g.entries[0], n)
 		if g.entries[0].Operation == secret.Unknown {
-			g.result = unknownText(run.Mode, n)
+			g.result = "The write may or may not have been applied. It is safe to repeat it."
 		}
 	}
 	return groups
@@ -138,16 +138,6 @@ func savedText(run Run, e *entry, n int) string {
 			"you do not need to rotate again.", values, are)
 	}
 	return ""
-}
-
-func unknownText(mode secret.Mode, n int) string {
-	switch {
-	case mode == secret.ModeAccess:
-		return "The access may or may not have been replaced. It is safe to replace it again."
-	case n == 1:
-		return "The value may or may not have been stored. It is safe to store it again."
-	}
-	return "The values may or may not have been stored. It is safe to store them again."
 }
 
 // title names what a result is about.

@@ -251,7 +251,7 @@ func TestGroupedFailures(t *testing.T) {
 			[]string{
 				"A in actions: put secret: 403 no|Cause.|Hint.|" + saved + "|Request id: 1",
 				"B in actions: put secret: 403 no|Cause.|Hint.|" + saved +
-					"|The value may or may not have been stored. It is safe to store it again.|Request id: 1",
+					"|The write may or may not have been applied. It is safe to repeat it.|Request id: 1",
 			},
 		},
 		{
@@ -262,7 +262,7 @@ func TestGroupedFailures(t *testing.T) {
 		{
 			"an unknown result in mode access", secret.ModeAccess,
 			[]secret.Result{failure("A", secret.Unknown, errors.New("x"))},
-			[]string{"A in actions: x|The access may or may not have been replaced. It is safe to replace it again."},
+			[]string{"A in actions: x|The write may or may not have been applied. It is safe to repeat it."},
 		},
 		{
 			"joined errors keep their text and explain the first", secret.ModeCheck,

@@ -2,6 +2,7 @@ package upsert
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -67,12 +68,12 @@ type snapshotCache struct {
 	// writesPerMinute is how many writes one list can serve.
 	writesPerMinute int
 	pending         atomic.Int64 // items that are not written yet
+	lists           sync.Map     // of snapshot, by name: the selected repositories alone
 
 	lock       lock
 	byName     map[secret.Name]snapshot
 	listedAt   time.Time // when the whole list was read; zero if it was not
 	incomplete bool      // the list has more pages than items, or lacks secrets
-	lists      map[secret.Name]repositoryList
 }
 
 // snapshot is a secret without its list of repositories. readAt is when the request
@@ -82,17 +83,10 @@ type snapshot struct {
 	readAt   time.Time
 }
 
-// repositoryList is the selected repositories of one secret.
-type repositoryList struct {
-	repositories []secret.Repository
-	hidden       int
-	readAt       time.Time
-}
-
 func newSnapshotCache(github GitHub, store secret.Store, writesPerMinute int) *snapshotCache {
 	return &snapshotCache{
 		github: github, store: store, writesPerMinute: writesPerMinute, lock: newLock(),
-		byName: map[secret.Name]snapshot{}, lists: map[secret.Name]repositoryList{},
+		byName: map[secret.Name]snapshot{},
 	}
 }
 
@@ -104,34 +98,24 @@ func (c *snapshotCache) get(ctx context.Context, name secret.Name) (secret.Exist
 		return found.existing, found.readAt, err
 	}
 	list, err := c.selected(ctx, name)
-	found.existing.Access.Repositories, found.existing.Hidden = list.repositories, list.hidden
+	found.existing.Access.Repositories, found.existing.Hidden = list.existing.Access.Repositories, list.existing.Hidden
 	if list.readAt.Before(found.readAt) {
 		found.readAt = list.readAt
 	}
 	return found.existing, found.readAt, err
 }
 
-func (c *snapshotCache) selected(ctx context.Context, name secret.Name) (repositoryList, error) {
-	if err := c.lock.acquire(ctx); err != nil {
-		return repositoryList{}, err
+func (c *snapshotCache) selected(ctx context.Context, name secret.Name) (list snapshot, err error) {
+	if cached, ok := c.lists.Load(name); ok && time.Since(cached.(snapshot).readAt) <= maxSnapshotAge {
+		return cached.(snapshot), nil
 	}
-	list, ok := c.lists[name]
-	c.lock.release()
-	if ok && time.Since(list.readAt) <= maxSnapshotAge {
-		return list, nil
-	}
-	var err error
 	list.readAt = time.Now()
-	list.repositories, list.hidden, err = c.github.SelectedRepositories(ctx, c.store, name)
-	if err != nil {
-		return list, err
+	existing := &list.existing
+	existing.Access.Repositories, existing.Hidden, err = c.github.SelectedRepositories(ctx, c.store, name)
+	if err == nil {
+		c.lists.Store(name, list)
 	}
-	if err := c.lock.acquire(ctx); err != nil {
-		return list, err
-	}
-	defer c.lock.release()
-	c.lists[name] = list
-	return list, nil
+	return list, err
 }
 
 // fetch returns one secret, from the cache if possible. It reads the secret alone,
