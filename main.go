@@ -1,5 +1,5 @@
-// Command set-org-secret creates or updates GitHub organization secrets. It is the
-// entrypoint of a Docker container action; see README.md for its use.
+// Command set-org-secret creates or updates GitHub organization secrets. It is the entrypoint of a Docker container
+// action; see README.md for its use.
 package main
 
 import (
@@ -12,8 +12,7 @@ import (
 )
 
 func main() {
-	// Writing to a closed log must not end the process before the secrets are
-	// stored.
+	// Writing to a closed log must not end the process before the secrets are stored.
 	signal.Ignore(syscall.SIGPIPE)
 	// To cancel a step the runner sends SIGINT, then SIGTERM.
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

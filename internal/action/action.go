@@ -1,8 +1,7 @@
-// Package action is the whole program. Its environment is passed in, so that
-// tests and the demo run it in-process.
+// Package action is the whole program. Its environment is passed in, so that tests and the demo run it in-process.
 //
-// It decides what a mode does, in a file for each, and the exit code: 0 only if
-// all that was asked for has been done and reported.
+// It decides what a mode does, in a file for each, and the exit code: 0 only if all that was asked for has been done
+// and reported.
 package action
 
 import (
@@ -25,8 +24,7 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// Version is a constant because neither build arguments nor .git are available
-// when the runner builds the image.
+// Version is a constant because neither build arguments nor .git are available when the runner builds the image.
 const Version = "v0.1.0"
 
 // Env is the world around a run.
@@ -67,8 +65,8 @@ type session struct {
 	start  time.Time
 }
 
-// Main runs the action and returns the exit code. After ctx is done it returns
-// within seconds, with all outputs written.
+// Main runs the action and returns the exit code. After ctx is done it returns within seconds, with all outputs
+// written.
 func Main(ctx context.Context, env Env) int {
 	in := input.Read(input.Source{
 		Getenv: env.Getenv, Open: env.Open,

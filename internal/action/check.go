@@ -13,8 +13,8 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// check only reads: which secrets exist, how old they are by GitHub's clock, and
-// which are due for rotation. A secret that is due is not a failure.
+// check only reads: which secrets exist, how old they are by GitHub's clock, and which are due for rotation. A secret
+// that is due is not a failure.
 func (s *session) check(ctx context.Context) []secret.Result {
 	stores := s.config.Stores
 	var (
@@ -48,8 +48,7 @@ func (s *session) check(ctx context.Context) []secret.Result {
 	return results
 }
 
-// finishCheck completes the result of a lookup with the key of its store and the
-// age of the secret.
+// finishCheck completes the result of a lookup with the key of its store and the age of the secret.
 func (s *session) finishCheck(result *secret.Result, now time.Time, key seal.PublicKey, keyErr error) {
 	if result.Err == nil {
 		result.Err = keyErr
@@ -66,8 +65,8 @@ func (s *session) finishCheck(result *secret.Result, now time.Time, key seal.Pub
 	c.Due = !c.Exists || s.config.MaxAge > 0 && c.Age > s.config.MaxAge
 }
 
-// inputOrder orders results by name and then store, as configured, or if every
-// secret is checked, by store and then as listed.
+// inputOrder orders results by name and then store, as configured, or if every secret is checked, by store and then
+// as listed.
 func (s *session) inputOrder(found [][]secret.Result) (results []secret.Result) {
 	if s.config.EverySecret {
 		for _, list := range found {
@@ -90,8 +89,8 @@ func lookupResult(store secret.Store, name secret.Name, s secret.Existing, err e
 	}
 }
 
-// readStore looks up each configured secret, or every secret of a store. It reads
-// the list if that takes fewer requests than the names.
+// readStore looks up each configured secret, or every secret of a store. It reads the list if that takes fewer
+// requests than the names.
 func (s *session) readStore(ctx context.Context, store secret.Store) []secret.Result {
 	c := s.config
 	if c.EverySecret || len(c.Names) > 1 {
@@ -113,8 +112,8 @@ func (s *session) readStore(ctx context.Context, store secret.Store) []secret.Re
 	return results
 }
 
-// readList looks secrets up in the list of a store. ok is false if the list is
-// incomplete, so that each name has to be read.
+// readList looks secrets up in the list of a store. ok is false if the list is incomplete, so that each name has to
+// be read.
 func (s *session) readList(ctx context.Context, store secret.Store) (results []secret.Result, ok bool) {
 	c := s.config
 	maxPages := len(c.Names)

@@ -9,8 +9,7 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// seal seals every value with the key of each store, or with the key that was
-// given.
+// seal seals every value with the key of each store, or with the key that was given.
 func (s *session) seal(ctx context.Context) []secret.Result {
 	keys, errs := s.publicKeys(ctx)
 	var results []secret.Result
@@ -32,8 +31,8 @@ func (s *session) seal(ctx context.Context) []secret.Result {
 	return results
 }
 
-// publicKeys fetches the keys of all stores concurrently, in the order of the
-// configured stores. A key is valid if its error is nil.
+// publicKeys fetches the keys of all stores concurrently, in the order of the configured stores. A key is valid if
+// its error is nil.
 func (s *session) publicKeys(ctx context.Context) ([]seal.PublicKey, []error) {
 	keys, errs := make([]seal.PublicKey, len(s.config.Stores)), make([]error, len(s.config.Stores))
 	var group errgroup.Group

@@ -1,14 +1,12 @@
-// Package github is a client for GitHub's organization secrets API, all four
-// stores. It retries transient errors (retry.go), limits the write rate
-// (limiter.go) and attaches hints to errors (hints.go).
+// Package github is a client for GitHub's organization secrets API, all four stores. It retries transient errors
+// (retry.go), limits the write rate (limiter.go) and attaches hints to errors (hints.go).
 //
-// It is the only importer of go-github, whose types stay inside. Every request
-// goes through go-github's client, but not its typed services: those put names
-// into paths unescaped, drop an empty list of repositories, and lack the agents
-// store.
+// It is the only importer of go-github, whose types stay inside. Every request goes through go-github's client, but
+// not its typed services: those put names into paths unescaped, drop an empty list of repositories, and lack the
+// agents store.
 //
-// It never sends the token to another origin, follows no redirected write, and
-// does not wait longer than its timeout. Its errors are of type [secret.Error].
+// It never sends the token to another origin, follows no redirected write, and does not wait longer than its timeout.
+// Its errors are of type [secret.Error].
 package github
 
 import (
@@ -41,8 +39,7 @@ const (
 	maxPages = 10_000
 )
 
-// Client is a connection to one organization's secrets. It is safe for
-// concurrent use.
+// Client is a connection to one organization's secrets. It is safe for concurrent use.
 type Client struct {
 	opt       Options
 	http      *http.Client
@@ -85,15 +82,18 @@ func New(o Options) (*Client, error) {
 	}
 	return &Client{
 		opt: o, transport: transport, http: &http.Client{Transport: transport, CheckRedirect: checkRedirect},
-		retry: newRetrier(o.Timeout, o.Jitter, o.Log), limiter: &writeLimiter{log: o.Log},
+		limiter: &writeLimiter{log: o.Log},
+		retry: &retrier{
+			timeout: o.Timeout, jitter: o.Jitter, log: o.Log,
+			tripc: make(chan struct{}), loggedAt: map[string]time.Time{},
+		},
 	}, nil
 }
 
 // Close closes idle connections.
 func (c *Client) Close() { c.transport.inner.CloseIdleConnections() }
 
-// Requests returns how many requests were sent so far, redirects and retries
-// included.
+// Requests returns how many requests were sent so far, redirects and retries included.
 func (c *Client) Requests() int { return int(c.transport.requests.Load()) }
 
 // TokenExpires returns when the token expires. It is zero if unknown.
@@ -103,8 +103,7 @@ func (c *Client) TokenExpires() time.Time {
 	return c.tokenExpires
 }
 
-// Now returns the time by GitHub's clock, from the Date header of its responses; a
-// runner's clock may be off.
+// Now returns the time by GitHub's clock, from the Date header of its responses; a runner's clock may be off.
 func (c *Client) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -115,8 +114,8 @@ func (c *Client) Now() time.Time {
 //
 // https://docs.github.com/en/rest/actions/secrets#get-an-organization-public-key
 func (c *Client) PublicKey(ctx context.Context, store secret.Store) (seal.PublicKey, error) {
-	// An old GHES sends the id as a number; json.RawMessage preserves every
-	// digit, which go-github's PublicKey would lose in a float64.
+	// An old GHES sends the id as a number; json.RawMessage preserves every digit, which go-github's PublicKey would
+	// lose in a float64.
 	var wire struct {
 		KeyID json.RawMessage `json:"key_id"`
 		Key   string          `json:"key"`
@@ -153,8 +152,8 @@ func (w wireSecret) parse() (secret.Existing, error) {
 	}, nil
 }
 
-// Secret returns a secret without its list of repositories. Exists is false if
-// GitHub returns 404: there is no such secret, or the token cannot see it.
+// Secret returns a secret without its list of repositories. Exists is false if GitHub returns 404: there is no such
+// secret, or the token cannot see it.
 func (c *Client) Secret(ctx context.Context, store secret.Store, name secret.Name) (secret.Existing, error) {
 	var existing secret.Existing
 	call := newCall(http.MethodGet, "get secret", store, "orgs", c.opt.Org, string(store), "secrets", string(name))
@@ -174,10 +173,9 @@ func (c *Client) Secret(ctx context.Context, store secret.Store, name secret.Nam
 	return existing, err
 }
 
-// Secrets lists the secrets of a store. complete is false if there are more than
-// limit pages (then only the first page is returned), or if the total that GitHub
-// reports still does not match the list after several reads: a secret that is not
-// in such a list may exist.
+// Secrets lists the secrets of a store. complete is false if there are more than limit pages (then only the first
+// page is returned), or if the total that GitHub reports still does not match the list after several reads: a secret
+// that is not in such a list may exist.
 func (c *Client) Secrets(
 	ctx context.Context, store secret.Store, limit int,
 ) (list []secret.Existing, complete bool, err error) {
@@ -216,8 +214,7 @@ func parsePage[T any](body []byte) (entries []T, total int, err error) {
 	return append(page.Secrets, page.Repositories...), *page.TotalCount, nil
 }
 
-// unique drops duplicate entries, which a list has if its pages shift while they
-// are read.
+// unique drops duplicate entries, which a list has if its pages shift while they are read.
 func unique[T any, K comparable](entries []T, key func(T) K) []T {
 	list := make([]T, 0, len(entries))
 	seen := make(map[K]bool, len(entries))
@@ -235,8 +232,8 @@ type wireRepository struct {
 	FullName string `json:"full_name"`
 }
 
-// SelectedRepositories returns the selected repositories of a secret. hidden is how
-// many more repositories GitHub counts than it lists for this token.
+// SelectedRepositories returns the selected repositories of a secret. hidden is how many more repositories GitHub
+// counts than it lists for this token.
 func (c *Client) SelectedRepositories(
 	ctx context.Context, store secret.Store, name secret.Name,
 ) (list []secret.Repository, hidden int, err error) {
@@ -255,9 +252,9 @@ func repositories(entries []wireRepository) []secret.Repository {
 	return list
 }
 
-// Repository returns a repository of the organization by its name without the
-// organization. It follows a rename. The error wraps [secret.ErrNotFound] if there is
-// none that the token can see, or if it was transferred to another owner.
+// Repository returns a repository of the organization by its name without the organization. It follows a rename. The
+// error wraps [secret.ErrNotFound] if there is none that the token can see, or if it was transferred to another
+// owner.
 func (c *Client) Repository(ctx context.Context, name string) (secret.Repository, error) {
 	var wire wireRepository
 	call := newCall(http.MethodGet, "get repository "+c.opt.Org+"/"+name, "", "repos", c.opt.Org, name)
@@ -274,9 +271,8 @@ func (c *Client) Repository(ctx context.Context, name string) (secret.Repository
 	return secret.Repository(wire), nil
 }
 
-// Repositories lists every repository of the organization that the token can see,
-// the oldest first: one that is created in the meantime comes last and does not
-// shift others to the next page.
+// Repositories lists every repository of the organization that the token can see, the oldest first: one that is
+// created in the meantime comes last and does not shift others to the next page.
 func (c *Client) Repositories(ctx context.Context) ([]secret.Repository, error) {
 	call := newCall(http.MethodGet, "list repositories of "+c.opt.Org, "", "orgs", c.opt.Org, "repos")
 	call.query = "sort=created&direction=asc&"
@@ -288,15 +284,13 @@ func (c *Client) Repositories(ctx context.Context) ([]secret.Repository, error) 
 	return repositories(all.entries), err
 }
 
-// Attempts ranges over the attempts at a write. Each is yielded after all waiting,
-// so that what the body of the loop reads is current when it is sent. The function
-// sends one attempt and reports whether it created the secret. If no attempt is
-// left, the final error is yielded instead.
+// Attempts ranges over the attempts at a write. Each is yielded after all waiting, so that what the body of the loop
+// reads is current when it is sent. The function sends one attempt and reports whether it created the secret. If no
+// attempt is left, the final error is yielded instead.
 //
-// The loop ends after a success, after an error that no retry can change, and if
-// the body sends nothing. It continues after [secret.ErrUnprocessable]: break unless
-// the value was sealed again. An error wraps [secret.ErrOutcomeUnknown] if GitHub
-// may have applied the write but sent no response.
+// The loop ends after a success, after an error that no retry can change, and if the body sends nothing. It continues
+// after [secret.ErrUnprocessable]: break unless the value was sealed again. An error wraps [secret.ErrOutcomeUnknown]
+// if GitHub may have applied the write but sent no response.
 type Attempts = iter.Seq2[func(seal.Sealed, secret.Access) (created bool, err error), error]
 
 // Put creates or updates a secret.
@@ -321,8 +315,8 @@ func (c *Client) Put(ctx context.Context, store secret.Store, name secret.Name) 
 	})
 }
 
-// SetRepositories replaces the list of a secret whose visibility is selected. The
-// sealed value that an attempt gets is ignored.
+// SetRepositories replaces the list of a secret whose visibility is selected. The sealed value that an attempt gets
+// is ignored.
 //
 // https://docs.github.com/en/rest/actions/secrets#set-selected-repositories-for-an-organization-secret
 func (c *Client) SetRepositories(ctx context.Context, store secret.Store, name secret.Name) Attempts {
@@ -357,9 +351,8 @@ type pages[T any] struct {
 	truncated bool // there are more pages than the limit; entries has the first
 }
 
-// fetchPages fetches page 1, then the remaining pages concurrently. It stops after
-// page 1 if there are more than limit. parse returns the entries of a page and the
-// total that it reports, or 0.
+// fetchPages fetches page 1, then the remaining pages concurrently. It stops after page 1 if there are more than
+// limit. parse returns the entries of a page and the total that it reports, or 0.
 func fetchPages[T any](
 	ctx context.Context, c *Client, list *call, limit int, parse func(body []byte) (entries []T, total int, err error),
 ) (pages[T], error) {

@@ -21,8 +21,8 @@ const (
 	runAgain = "Check https://www.githubstatus.com and re-run later, or increase timeout."
 )
 
-// errorForStatus returns the error for a status that is not a success. If there is
-// no message, HTTP's text for the status is used.
+// errorForStatus returns the error for a status that is not a success. If there is no message, HTTP's text for the
+// status is used.
 func errorForStatus(call *call, status int, msg string) *secret.Error {
 	if msg == "" {
 		msg = http.StatusText(status)
@@ -62,8 +62,8 @@ func notSent(state *retryState, tripped *secret.Error) *secret.Error {
 	return &secret.Error{Op: state.call.op, Problem: problem, Hint: runAgain}
 }
 
-// interrupted is the error for a request that a signal ended between attempts.
-// last is the error of its last attempt, or nil.
+// interrupted is the error for a request that a signal ended between attempts. last is the error of its last attempt,
+// or nil.
 func interrupted(state *retryState, last *secret.Error) *secret.Error {
 	e := &secret.Error{Op: state.call.op, Problem: interruptedUnsent, Is: []error{secret.ErrInterrupted}}
 	if state.attempts > 0 {
@@ -76,9 +76,8 @@ func interrupted(state *retryState, last *secret.Error) *secret.Error {
 	return e
 }
 
-// waitTooLong is the error for a wait that GitHub requires and that would end
-// after the retry budget. limit is the error that requires it, which may be
-// another request's.
+// waitTooLong is the error for a wait that GitHub requires and that would end after the retry budget. limit is the
+// error that requires it, which may be another request's.
 func waitTooLong(state *retryState, limit *secret.Error, until time.Time) *secret.Error {
 	e := &secret.Error{
 		Op: state.call.op, Problem: limit.Problem, RequestID: limit.RequestID,
@@ -108,9 +107,8 @@ func explainCertificate(e *secret.Error, err *tls.CertificateVerificationError) 
 	e.Hint = "Check api_url, the runner's clock and the server's certificate; ca_certificate does not help here."
 }
 
-// message returns GitHub's message from the body of an error, with the texts of
-// its field errors, on one line of at most 300 characters. echoed is replaced:
-// some messages repeat what was sent.
+// message returns GitHub's message from the body of an error, with the texts of its field errors, on one line of at
+// most 300 characters. echoed is replaced: some messages repeat what was sent.
 func message(text []byte, echoed string) string {
 	var body struct {
 		Message string          `json:"message"`
@@ -131,8 +129,7 @@ func message(text []byte, echoed string) string {
 	return joined
 }
 
-// errorTexts reads the field errors, which are a list of objects, a list of
-// strings, or one string.
+// errorTexts reads the field errors, which are a list of objects, a list of strings, or one string.
 func errorTexts(raw json.RawMessage) (texts []string) {
 	var one string
 	if json.Unmarshal(raw, &one) == nil {

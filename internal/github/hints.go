@@ -36,8 +36,7 @@ func kindOf(token string) tokenKind {
 	return otherToken
 }
 
-// permissions are the organization permissions of fine-grained tokens and Apps,
-// as GitHub's forms name them.
+// permissions are the organization permissions of fine-grained tokens and Apps, as GitHub's forms name them.
 //
 // https://docs.github.com/en/rest/authentication/permissions-required-for-fine-grained-personal-access-tokens
 var permissions = map[secret.Store]string{
@@ -47,9 +46,8 @@ var permissions = map[secret.Store]string{
 	secret.Agents:     "Agent secrets",
 }
 
-// requiredGrant returns the permission and the classic scope to name in a hint. In
-// modes that write it is the write permission even for a failed read, so that the
-// user changes the token once.
+// requiredGrant returns the permission and the classic scope to name in a hint. In modes that write it is the write
+// permission even for a failed read, so that the user changes the token once.
 func (c *Client) requiredGrant(call *call) (permission, scope string) {
 	if call.store == "" {
 		return "the repository permission Metadata: read", "repo"
@@ -61,8 +59,8 @@ func (c *Client) requiredGrant(call *call) (permission, scope string) {
 	return fmt.Sprintf("the organization permission %s: %s", permissions[call.store], level), "admin:org"
 }
 
-// explain returns why a request was refused and what to do. It sends nothing: the
-// response and the token's prefix are enough.
+// explain returns why a request was refused and what to do. It sends nothing: the response and the token's prefix are
+// enough.
 func (c *Client) explain(call *call, resp *http.Response, msg string) (cause, hint string) {
 	switch status := resp.StatusCode; {
 	case status >= 300 && status < 400:
@@ -138,8 +136,7 @@ func (c *Client) explain404(call *call, header http.Header) (cause, hint string)
 	}
 }
 
-// grants describes what the token has and what the request requires, as far as
-// the response's headers say.
+// grants describes what the token has and what the request requires, as far as the response's headers say.
 func (c *Client) grants(call *call, header http.Header) string {
 	if kindOf(c.opt.Token) != classic {
 		if required := header.Get("X-Accepted-GitHub-Permissions"); required != "" {
@@ -162,8 +159,8 @@ func sentences(list ...string) string {
 	return strings.Join(slices.DeleteFunc(list, func(s string) bool { return s == "" }), " ")
 }
 
-// repositoryNotFoundHint explains a 404 for a repository, which does not exist or
-// is not visible to the token. A classic token's scopes narrow that down.
+// repositoryNotFoundHint explains a 404 for a repository, which does not exist or is not visible to the token. A
+// classic token's scopes narrow that down.
 func repositoryNotFoundHint(kind tokenKind, header http.Header) (cause, hint string) {
 	scopes, ok := header["X-Oauth-Scopes"]
 	separator := func(r rune) bool { return r == ',' || r == ' ' }
@@ -184,16 +181,14 @@ func repositoryNotFoundHint(kind tokenKind, header http.Header) (cause, hint str
 		"Check the name and the token's access; a classic token needs the scope repo for a private repository."
 }
 
-// hasAllStores reports whether the API is that of github.com or GHE.com, which
-// have all stores. Loopback hosts (tests) count as having them unless their path is
-// that of a GitHub Enterprise Server.
+// hasAllStores reports whether the API is that of github.com or GHE.com, which have all stores. Loopback hosts
+// (tests) count as having them unless their path is that of a GitHub Enterprise Server.
 func (c *Client) hasAllStores() bool {
 	host, path := c.opt.BaseURL.Hostname(), c.opt.BaseURL.Path
 	return host == "api.github.com" || strings.HasSuffix(host, ".ghe.com") || !strings.HasPrefix(path, "/api/")
 }
 
-// ssoLink reads the URL of the header value "required; url=…". It returns "" if
-// there is none that is safe to show.
+// ssoLink reads the URL of the header value "required; url=…". It returns "" if there is none that is safe to show.
 func ssoLink(header string) string {
 	_, link, ok := strings.Cut(header, "url=")
 	if u, err := url.Parse(strings.TrimSpace(link)); ok && err == nil && u.Scheme == "https" && u.User == nil {

@@ -9,8 +9,8 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// WritesPerMinute is the strictest limit that GitHub publishes for requests that
-// create content. Attempts at writes to all stores count together.
+// WritesPerMinute is the strictest limit that GitHub publishes for requests that create content. Attempts at writes
+// to all stores count together.
 //
 // https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits
 const WritesPerMinute = 80
@@ -18,15 +18,13 @@ const WritesPerMinute = 80
 const (
 	// limiterWindow is a minute and a little more, because clocks differ.
 	limiterWindow = time.Minute + 100*time.Millisecond
-	// minLoggedWait is the shortest wait that is logged: a run that logs nothing
-	// for longer looks as if it hung.
+	// minLoggedWait is the shortest wait that is logged: a run that logs nothing for longer looks as if it hung.
 	minLoggedWait = 5 * time.Second
 )
 
-// writeLimiter limits writes to WritesPerMinute in any 60 seconds. A token bucket
-// would let its burst and its rate through in one minute. An attempt counts until
-// a minute after its end, so that GitHub receives no more in any 60 seconds, even
-// if the network delays a request.
+// writeLimiter limits writes to WritesPerMinute in any 60 seconds. A token bucket would let its burst and its rate
+// through in one minute. An attempt counts until a minute after its end, so that GitHub receives no more in any 60
+// seconds, even if the network delays a request.
 type writeLimiter struct {
 	log func(string)
 
@@ -36,9 +34,9 @@ type writeLimiter struct {
 	loggedUntil time.Time // the end of the wait that was logged last
 }
 
-// Wait blocks until a write may be sent, and returns how long that took. release
-// must be called after the attempt; sent says whether it may have reached GitHub.
-// Further calls do nothing. The error is [secret.ErrInterrupted] if ctx ended.
+// Wait blocks until a write may be sent, and returns how long that took. release must be called after the attempt;
+// sent says whether it may have reached GitHub. Further calls do nothing. The error is [secret.ErrInterrupted] if ctx
+// ended.
 func (l *writeLimiter) Wait(ctx context.Context) (waited time.Duration, release func(sent bool), err error) {
 	start := time.Now()
 	for {

@@ -22,8 +22,8 @@ import (
 
 const (
 	attemptTimeout = 30 * time.Second
-	// writeGracePeriod is how long a write in flight may continue after a signal;
-	// the runner waits 7.5 s between SIGINT and SIGTERM.
+	// writeGracePeriod is how long a write in flight may continue after a signal; the runner waits 7.5 s between
+	// SIGINT and SIGTERM.
 	writeGracePeriod = 3 * time.Second
 )
 
@@ -113,9 +113,8 @@ func (c *Client) attempt(ctx context.Context, state *retryState, body any, echoe
 func (c *Client) send(ctx context.Context, call *call, body any, echoed string) (
 	resp response, failed *failure, sent bool,
 ) {
-	// A client for each attempt, with shared connections: a go-github client
-	// remembers rate limits and then returns a made-up response without sending
-	// the request.
+	// A client for each attempt, with shared connections: a go-github client remembers rate limits and then returns a
+	// made-up response without sending the request.
 	gh := gogithub.NewClient(c.http)
 	gh.BaseURL, gh.UserAgent = c.opt.BaseURL, c.opt.UserAgent
 	path := call.path
@@ -147,8 +146,7 @@ func (c *Client) send(ctx context.Context, call *call, body any, echoed string) 
 		c.retry.recordSuccess()
 		return resp, nil, true // the status is the result of a write
 	}
-	// go-github has read the body of an error and put it back. The status
-	// is valid even if the body is not.
+	// go-github has read the body of an error and put it back. The status is valid even if the body is not.
 	resp.body, err = io.ReadAll(got.Body)
 	switch {
 	case !ok:
@@ -160,8 +158,8 @@ func (c *Client) send(ctx context.Context, call *call, body any, echoed string) 
 	return resp, nil, true
 }
 
-// attemptContext bounds an attempt. A signal ends a read immediately, and a write
-// after a grace period, so that its result is known if GitHub responds at all.
+// attemptContext bounds an attempt. A signal ends a read immediately, and a write after a grace period, so that its
+// result is known if GitHub responds at all.
 func attemptContext(ctx context.Context, write bool) (context.Context, context.CancelFunc) {
 	attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptTimeout)
 	stop := context.AfterFunc(ctx, func() {
@@ -178,8 +176,7 @@ func attemptContext(ctx context.Context, write bool) (context.Context, context.C
 	return attempt, func() { stop(); cancel() }
 }
 
-// recordMetadata stores a response's token expiration and clock, and whether the
-// token was accepted.
+// recordMetadata stores a response's token expiration and clock, and whether the token was accepted.
 func (c *Client) recordMetadata(resp *gogithub.Response, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -192,9 +189,8 @@ func (c *Client) recordMetadata(resp *gogithub.Response, ok bool) {
 	}
 }
 
-// errorFromResponse classifies a response with an unwanted status. It ignores
-// go-github's error types, which cover one kind of 429, use the reset time of
-// another limit, and lose the message of unusual bodies.
+// errorFromResponse classifies a response with an unwanted status. It ignores go-github's error types, which cover
+// one kind of 429, use the reset time of another limit, and lose the message of unusual bodies.
 func (c *Client) errorFromResponse(call *call, resp *http.Response, text []byte, echoed string) *failure {
 	msg := message(text, echoed)
 	failed := &failure{err: errorForStatus(call, resp.StatusCode, msg)}
@@ -223,8 +219,8 @@ func (c *Client) errorFromResponse(call *call, resp *http.Response, text []byte,
 	return failed
 }
 
-// mayBeReplicating reports whether the first 401 was less than replicationDelay
-// ago: a new installation token may not have reached every server.
+// mayBeReplicating reports whether the first 401 was less than replicationDelay ago: a new installation token may not
+// have reached every server.
 func (c *Client) mayBeReplicating() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -297,8 +293,7 @@ func retryAfter(resp *http.Response) (time.Duration, bool) {
 	return 0, false
 }
 
-// untilReset reads the header X-RateLimit-Reset, by GitHub's own clock, plus the
-// second to which it is rounded.
+// untilReset reads the header X-RateLimit-Reset, by GitHub's own clock, plus the second to which it is rounded.
 func untilReset(resp *http.Response) (time.Duration, bool) {
 	reset, err := strconv.ParseInt(resp.Header.Get("X-RateLimit-Reset"), 10, 64)
 	if err != nil || reset <= 0 || reset > 1<<33 {
@@ -314,9 +309,8 @@ func responseTime(resp *http.Response) time.Time {
 	return time.Now()
 }
 
-// rateLimited distinguishes a 403 for a rate limit from one for a missing
-// permission. The headers alone do not: every response has the count of requests
-// left, which may reach 0 with a missing permission too.
+// rateLimited distinguishes a 403 for a rate limit from one for a missing permission. The headers alone do not: every
+// response has the count of requests left, which may reach 0 with a missing permission too.
 func rateLimited(resp *http.Response, text []byte) bool {
 	if resp.Header.Get("Retry-After") != "" {
 		return true

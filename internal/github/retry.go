@@ -14,39 +14,30 @@ import (
 const (
 	firstBackoff = time.Second
 	maxBackoff   = 30 * time.Second
-	// replicationDelay is how long a new installation token may be unknown to some
-	// of GitHub's servers; octokit's auth-app waits as long.
+	// replicationDelay is how long a new installation token may be unknown to some of GitHub's servers; octokit's
+	// auth-app waits as long.
 	// https://github.com/octokit/auth-app.js/#authhook-options
 	replicationDelay = 5 * time.Second
 )
 
-// retrier decides whether and when a failed request is retried. A request fails
-// when its retry budget is used up: timeout after the first error. If nothing has
-// succeeded for that long, the circuit breaker trips and all other requests fail
-// too, so that a server that is down costs the timeout once, not once a secret.
+// retrier decides whether and when a failed request is retried. A request fails when its retry budget is used up:
+// timeout after the first error. If nothing has succeeded for that long, the circuit breaker trips and all other
+// requests fail too, so that a server that is down costs the timeout once, not once a secret.
 type retrier struct {
 	timeout time.Duration
 	jitter  func() float64
 	log     func(string)
+	tripc   chan struct{} // closed once the breaker has tripped
 
 	mu          sync.Mutex
 	lastSuccess time.Time
 	pausedUntil time.Time     // a rate limit pauses every request until then
 	limit       *secret.Error // the response that set pausedUntil
 	tripped     *secret.Error // the error that tripped the breaker
-	tripc       chan struct{} // closed once the breaker has tripped
 	loggedAt    map[string]time.Time
 }
 
-func newRetrier(timeout time.Duration, jitter func() float64, log func(string)) *retrier {
-	return &retrier{
-		timeout: timeout, jitter: jitter, log: log,
-		tripc: make(chan struct{}), loggedAt: map[string]time.Time{},
-	}
-}
-
-// budget is a retry budget. It starts with the first error of any request that
-// shares it.
+// budget is a retry budget. It starts with the first error of any request that shares it.
 type budget struct {
 	mu         sync.Mutex
 	firstError time.Time
@@ -54,10 +45,9 @@ type budget struct {
 
 type budgetKey struct{}
 
-// WithRetryBudget returns a context whose requests share one retry budget, such as
-// a write, the reads before its attempts and the fetch of a new key. It ends
-// [Options].Timeout after their first error, not counting waits for the write
-// limiter. Without a shared budget, each request has its own.
+// WithRetryBudget returns a context whose requests share one retry budget, such as a write, the reads before its
+// attempts and the fetch of a new key. It ends [Options].Timeout after their first error, not counting waits for the
+// write limiter. Without a shared budget, each request has its own.
 func (c *Client) WithRetryBudget(ctx context.Context) context.Context {
 	return context.WithValue(ctx, budgetKey{}, &budget{})
 }
@@ -79,8 +69,8 @@ func (b *budget) start(now time.Time) time.Time {
 	return b.firstError
 }
 
-// spent returns how long ago the first error was. exempt, the time that was spent
-// in the write limiter since the last call, does not count.
+// spent returns how long ago the first error was. exempt, the time that was spent in the write limiter since the last
+// call, does not count.
 func (b *budget) spent(now time.Time, exempt time.Duration) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -112,18 +102,16 @@ func (s *retryState) finish(err *secret.Error) *secret.Error {
 	return err
 }
 
-// sendFunc makes one attempt. The body is nil for a read; echoed is text in it
-// that an error message of GitHub may repeat. The error wraps
-// secret.ErrOutcomeUnknown if GitHub may have applied a write.
+// sendFunc makes one attempt. The body is nil for a read; echoed is text in it that an error message of GitHub may
+// repeat. The error wraps secret.ErrOutcomeUnknown if GitHub may have applied a write.
 type sendFunc func(body any, echoed string) (response, error)
 
-// attempts ranges over the attempts at a request. Each is yielded after all
-// waiting: for the backoff, for a rate limit and, if it is a write, for the write
-// limiter. If none is left, the error that ends the retries is yielded instead.
+// attempts ranges over the attempts at a request. Each is yielded after all waiting: for the backoff, for a rate
+// limit and, if it is a write, for the write limiter. If none is left, the error that ends the retries is yielded
+// instead.
 //
-// The range ends after a success, and after an error that no retry can change. It
-// continues after a write that was unprocessable (secret.ErrUnprocessable), for a
-// caller that has sealed the value again.
+// The range ends after a success, and after an error that no retry can change. It continues after a write that was
+// unprocessable (secret.ErrUnprocessable), for a caller that has sealed the value again.
 func (c *Client) attempts(ctx context.Context, call *call) iter.Seq2[sendFunc, error] {
 	return func(yield func(sendFunc, error) bool) {
 		state := &retryState{call: call, budget: budgetOf(ctx)}
@@ -158,8 +146,7 @@ func (c *Client) attempts(ctx context.Context, call *call) iter.Seq2[sendFunc, e
 	}
 }
 
-// waitForTurn blocks until an attempt may be made. release gives back the place
-// in the write limiter.
+// waitForTurn blocks until an attempt may be made. release gives back the place in the write limiter.
 func (c *Client) waitForTurn(ctx context.Context, state *retryState) (func(bool), *secret.Error) {
 	release := func(bool) {}
 	if state.call.isWrite() {
@@ -184,8 +171,8 @@ func (r *retrier) recordSuccess() {
 	r.lastSuccess = time.Now()
 }
 
-// waitForRateLimit blocks while a rate limit is in force. It fails if the limit
-// ends after the request's budget, or if the breaker has tripped.
+// waitForRateLimit blocks while a rate limit is in force. It fails if the limit ends after the request's budget, or
+// if the breaker has tripped.
 func (r *retrier) waitForRateLimit(ctx context.Context, state *retryState) *secret.Error {
 	for {
 		r.mu.Lock()
@@ -208,8 +195,7 @@ func (r *retrier) waitForRateLimit(ctx context.Context, state *retryState) *secr
 	}
 }
 
-// wait sleeps until the next attempt. It returns the final error if there is none
-// left.
+// wait sleeps until the next attempt. It returns the final error if there is none left.
 func (r *retrier) wait(ctx context.Context, state *retryState, failed *failure) *secret.Error {
 	now := time.Now()
 	firstError := state.budget.start(now)
@@ -234,8 +220,7 @@ func (r *retrier) wait(ctx context.Context, state *retryState, failed *failure) 
 	return r.sleep(ctx, state, delay, failed.err)
 }
 
-// backoff returns the wait after so many attempts: 1 s, doubled up to 30 s, and
-// up to a quarter more at random.
+// backoff returns the wait after so many attempts: 1 s, doubled up to 30 s, and up to a quarter more at random.
 func (r *retrier) backoff(attempts int) time.Duration {
 	d := maxBackoff
 	if attempts < 6 {
@@ -244,8 +229,7 @@ func (r *retrier) backoff(attempts int) time.Duration {
 	return d + time.Duration(r.jitter()*float64(d)/4)
 }
 
-// logRetry logs a retry, at most once a second for each reason, because
-// concurrent requests tend to fail together.
+// logRetry logs a retry, at most once a second for each reason, because concurrent requests tend to fail together.
 func (r *retrier) logRetry(failed *failure, delay, left time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -265,8 +249,7 @@ func (r *retrier) pause(until time.Time, limit *secret.Error) {
 	}
 }
 
-// trip fails all other requests if none has succeeded since the first error of
-// the one that failed.
+// trip fails all other requests if none has succeeded since the first error of the one that failed.
 func (r *retrier) trip(firstError time.Time, err *secret.Error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -278,8 +261,8 @@ func (r *retrier) trip(firstError time.Time, err *secret.Error) {
 	}
 }
 
-// sleep waits for d. It fails if ctx ends or the breaker trips before that. last is
-// the error of the request's last attempt, or nil.
+// sleep waits for d. It fails if ctx ends or the breaker trips before that. last is the error of the request's last
+// attempt, or nil.
 func (r *retrier) sleep(
 	ctx context.Context, state *retryState, d time.Duration, last *secret.Error,
 ) *secret.Error {

@@ -17,8 +17,7 @@ import (
 )
 
 const (
-	// maxResponseBytes is far above GitHub's largest page (about 1 MB). It bounds a
-	// response that never ends.
+	// maxResponseBytes is far above GitHub's largest page (about 1 MB). It bounds a response that never ends.
 	maxResponseBytes = 16 << 20
 	// maxDrainBytes bounds what is read of the response to a write.
 	maxDrainBytes = 4 << 10
@@ -40,9 +39,8 @@ type Network struct {
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
-// transport adds the token to requests to the API's origin and refuses all others.
-// It counts requests and bounds responses. go-github's WithAuthToken would add the
-// token on every redirect, to other hosts too.
+// transport adds the token to requests to the API's origin and refuses all others. It counts requests and bounds
+// responses. go-github's WithAuthToken would add the token on every redirect, to other hosts too.
 type transport struct {
 	inner    *http.Transport
 	origin   string
@@ -89,8 +87,7 @@ func newTransport(n Network, base *url.URL, token string) (*transport, error) {
 	return &transport{inner: inner, origin: origin(base), token: token}, nil
 }
 
-// proxyFunc reads the proxy variables with getenv; http.ProxyFromEnvironment would
-// read those of the process, once.
+// proxyFunc reads the proxy variables with getenv; http.ProxyFromEnvironment would read those of the process, once.
 func proxyFunc(getenv func(string) string) (func(*url.URL) (*url.URL, error), error) {
 	either := func(name string) string {
 		if v := getenv(name); v != "" {
@@ -149,9 +146,8 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// checkRedirect lets a read follow a renamed repository; the transport refuses
-// other origins. A write is never redirected: http.Client would resend it as a
-// GET, which succeeds and stores nothing.
+// checkRedirect lets a read follow a renamed repository; the transport refuses other origins. A write is never
+// redirected: http.Client would resend it as a GET, which succeeds and stores nothing.
 func checkRedirect(req *http.Request, via []*http.Request) error {
 	switch {
 	case via[0].Method != http.MethodGet:

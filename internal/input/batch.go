@@ -13,9 +13,8 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// batch reads several secrets: a JSON object of strings, or GitHub's
-// environment-file format. A problem names the position, never the text: parsers
-// quote what they choke on, and here that may be a secret.
+// batch reads several secrets: a JSON object of strings, or GitHub's environment-file format. A problem names the
+// position, never the text: parsers quote what they choke on, and here that may be a secret.
 func (r *reader) batch(input string, text []byte) []value {
 	problems := len(r.result.Problems)
 	var values []value
@@ -42,8 +41,8 @@ func (r *reader) batch(input string, text []byte) []value {
 	return values
 }
 
-// batchJSON walks the tokens: Unmarshal would silently take the last of two equal
-// names and turn an unpaired surrogate into U+FFFD.
+// batchJSON walks the tokens: Unmarshal would silently take the last of two equal names and turn an unpaired
+// surrogate into U+FFFD.
 func (r *reader) batchJSON(input string, text []byte) (values []value) {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.UseNumber()
@@ -133,8 +132,8 @@ func unpairedSurrogate(raw []byte, decoded string) bool {
 	return n > written+strings.Count(unescaped, `\ufffd`)
 }
 
-// batchLines reads the format of GitHub's environment files by the runner's rules:
-// no quoting, no expansion, a CR is part of the value.
+// batchLines reads the format of GitHub's environment files by the runner's rules: no quoting, no expansion, a CR is
+// part of the value.
 //
 // https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#multiline-strings
 func (r *reader) batchLines(input string, text []byte) (values []value) {
@@ -170,8 +169,8 @@ func (r *reader) batchLines(input string, text []byte) (values []value) {
 	return values
 }
 
-// heredoc returns the value that begins below lines[start] and the index of the
-// line that closes it. ok is false if nothing after it can be read.
+// heredoc returns the value that begins below lines[start] and the index of the line that closes it. ok is false if
+// nothing after it can be read.
 func (r *reader) heredoc(input string, lines []string, start int, delimiter string) (val string, end int, ok bool) {
 	if delimiter == "" || delimiter == "\r" {
 		r.problemf(input, "line %d: no delimiter after <<", start+1)
@@ -187,9 +186,8 @@ func (r *reader) heredoc(input string, lines []string, start int, delimiter stri
 	return strings.Join(lines[start+1:end], "\n"), end, true
 }
 
-// checkLine reports whether a name and a value can be stored. It does not quote
-// either: in a key that was pasted without its heredoc, the text before an = is a
-// part of the key, and base64 alone ends in one.
+// checkLine reports whether a name and a value can be stored. It does not quote either: in a key that was pasted
+// without its heredoc, the text before an = is a part of the key, and base64 alone ends in one.
 func (r *reader) checkLine(input string, number int, name, val string, isPair bool) bool {
 	_, err := secret.ParseName(name)
 	switch {

@@ -1,12 +1,11 @@
 // Package input turns the action's with: inputs into a Config.
 //
-// It owns what an input means, every default, every guard and the masks. It
-// reports all problems of the inputs at once, each with its input's name, and
-// sends nothing. Text of a public input is quoted in a problem; text of a secret
-// one never is, only its position.
+// It owns what an input means, every default, every guard and the masks. It reports all problems of the inputs at
+// once, each with its input's name, and sends nothing. Text of a public input is quoted in a problem; text of a
+// secret one never is, only its position.
 //
-// A new input is a row in Inputs, a field in Config and a line in Read; a test
-// compares action.yml and the README with the rows.
+// A new input is a row in Inputs, a field in Config and a line in Read; a test compares action.yml and the README
+// with the rows.
 package input
 
 import (
@@ -28,8 +27,8 @@ import (
 type Input struct {
 	Name    string
 	Default string // as action.yml has it
-	// env is the variable that the default's expression stands for, so that the
-	// program has the same default without a runner that fills it in.
+	// env is the variable that the default's expression stands for, so that the program has the same default without
+	// a runner that fills it in.
 	env string
 	// fallback is the default if env is empty too.
 	fallback string
@@ -99,8 +98,8 @@ type Config struct {
 	PublicKey seal.PublicKey
 }
 
-// Entry is one plaintext and the secret it is for. The name may be empty in mode
-// seal, where a value can be sealed for a name that is chosen later.
+// Entry is one plaintext and the secret it is for. The name may be empty in mode seal, where a value can be sealed
+// for a name that is chosen later.
 type Entry struct {
 	Name  secret.Name
 	Value secret.Value
@@ -120,8 +119,8 @@ type Problem struct{ Input, Text string }
 
 func (p Problem) Error() string { return p.Input + ": " + p.Text }
 
-// Result is what Read found. Config is complete only if there are no Problems;
-// Masks always is, so that they can be printed before anything else.
+// Result is what Read found. Config is complete only if there are no Problems; Masks always is, so that they can be
+// printed before anything else.
 type Result struct {
 	Config   Config
 	Masks    mask.Set
@@ -229,8 +228,8 @@ func (r *reader) warnf(format string, args ...any) {
 	r.result.Warnings = append(r.result.Warnings, fmt.Sprintf(format, args...))
 }
 
-// rejectUnused rejects inputs that the mode does not use, so that a mistake never
-// passes silently. Inputs with a default are always set by the runner.
+// rejectUnused rejects inputs that the mode does not use, so that a mistake never passes silently. Inputs with a
+// default are always set by the runner.
 func (r *reader) rejectUnused(mode secret.Mode) {
 	for _, in := range Inputs {
 		if in.Default == "" && len(in.modes) > 0 && !slices.Contains(in.modes, mode) && r.isSet(in.Name) {
@@ -307,8 +306,7 @@ func (r *reader) access(c *Config) {
 	}
 }
 
-// sealProblem reports an error of package seal, whose fields are named like the
-// inputs.
+// sealProblem reports an error of package seal, whose fields are named like the inputs.
 func (r *reader) sealProblem(err error) {
 	if e, ok := errors.AsType[*seal.Error](err); ok {
 		r.problemf(e.Field, "%s", e.Text)

@@ -23,8 +23,8 @@ func quote(s string) string {
 	return strconv.Quote(s)
 }
 
-// splitList splits at commas and newlines, but not at commas in braces: {a,b}-* is
-// one glob. Empty entries are dropped.
+// splitList splits at commas and newlines, but not at commas in braces: {a,b}-* is one glob. Empty entries are
+// dropped.
 func splitList(s string) []string {
 	depth := 0
 	fields := strings.FieldsFunc(s, func(r rune) bool {
@@ -108,8 +108,8 @@ func (r *reader) duration(name, example string) time.Duration {
 	return d
 }
 
-// segment matches logins (letters, digits and hyphens, and an underscore for
-// managed users) and repository names (dots too).
+// segment matches logins (letters, digits and hyphens, and an underscore for managed users) and repository names
+// (dots too).
 var segment = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,100}$`)
 
 // safeSegment reports whether s is safe as one segment of a URL's path.
@@ -126,8 +126,8 @@ func (r *reader) org() string {
 	return s
 }
 
-// token reads the token and masks it. It is sent in a header: anything but
-// printable ASCII was pasted by mistake. It is never printed.
+// token reads the token and masks it. It is sent in a header: anything but printable ASCII was pasted by mistake. It
+// is never printed.
 func (r *reader) token() string {
 	s := r.get("token")
 	if s == "" {

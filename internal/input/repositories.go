@@ -48,8 +48,7 @@ func (r *reader) selection(org string) *secret.Selection {
 	return s
 }
 
-// parseRepository reads a name or glob, with or without the organization, and
-// whether it is excluded.
+// parseRepository reads a name or glob, with or without the organization, and whether it is excluded.
 func parseRepository(entry, org string) (p secret.Pattern, exclude bool, err error) {
 	text, exclude := strings.CutPrefix(entry, "!")
 	name := strings.ToLower(strings.TrimSpace(text))

@@ -30,8 +30,8 @@ func (r *reader) encryptedValue(stores []secret.Store) []Sealed {
 	return []Sealed{{Store: stores[0], Name: name, Sealed: sealed}}
 }
 
-// sealedRow is a row of the output results, as far as it is used. Its access is
-// not: the job that sealed must not choose who may read the secret.
+// sealedRow is a row of the output results, as far as it is used. Its access is not: the job that sealed must not
+// choose who may read the secret.
 type sealedRow struct {
 	Store          string `json:"store"`
 	SecretName     string `json:"secret_name"`
@@ -47,9 +47,8 @@ type target struct {
 	store secret.Store
 }
 
-// sealedRows reads the results of another run. It returns the rows that names and
-// stores allow, in their order; other rows, and rows that are missing, are
-// problems.
+// sealedRows reads the results of another run. It returns the rows that names and stores allow, in their order; other
+// rows, and rows that are missing, are problems.
 func (r *reader) sealedRows(stores []secret.Store, names []secret.Name) []Sealed {
 	var rows []sealedRow
 	if err := json.Unmarshal([]byte(r.get("sealed")), &rows); err != nil {

@@ -16,8 +16,8 @@ import (
 const emptyValue = "empty. A job output that GitHub masked arrives empty in the next job: " +
 	"store it in the same job, pass a file, or seal it there (mode: seal)"
 
-// maxBatchBytes bounds secrets_file: GitHub stores 1,000 secrets of 48 KB for an
-// organization, and a file may have each of them escaped.
+// maxBatchBytes bounds secrets_file: GitHub stores 1,000 secrets of 48 KB for an organization, and a file may have
+// each of them escaped.
 const maxBatchBytes = 64 << 20
 
 // value is one plaintext as it was given.
@@ -35,8 +35,7 @@ func (v value) label() string {
 	return v.name + " in " + v.input
 }
 
-// values reads every source of plaintext that is set, even if that is one too
-// many, since all of them must be masked.
+// values reads every source of plaintext that is set, even if that is one too many, since all of them must be masked.
 func (r *reader) values() (values []value) {
 	for _, source := range []struct {
 		input string
@@ -160,8 +159,8 @@ func (r *reader) oneName() secret.Name {
 	return name
 }
 
-// readFile reads a regular file of at most limit bytes, and one more so that the
-// caller sees that there is more. Relative paths start at the workspace.
+// readFile reads a regular file of at most limit bytes, and one more so that the caller sees that there is more.
+// Relative paths start at the workspace.
 func (r *reader) readFile(path string, limit int64) ([]byte, error) {
 	if strings.ContainsAny(path, "\r\n") {
 		// Content was given in place of a path: it may be secret.

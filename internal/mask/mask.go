@@ -1,5 +1,4 @@
-// Package mask holds the texts that the runner is told to hide, and finds them in
-// any form in which the runner would.
+// Package mask holds the texts that the runner is told to hide, and finds them in any form in which the runner would.
 package mask
 
 import (
@@ -12,24 +11,21 @@ import (
 	"unicode/utf8"
 )
 
-// minRunes is how many letters or digits one line of a longer value must have to
-// be masked, and how many characters a value of one line: a mask for a single
-// brace would blank whole logs and drop job outputs.
+// minRunes is how many letters or digits one line of a longer value must have to be masked, and how many characters a
+// value of one line: a mask for a single brace would blank whole logs and drop job outputs.
 const minRunes = 4
 
-// Set is a set of texts to hide, each one line. The zero Set is empty. It is not
-// safe for concurrent use while texts are added.
+// Set is a set of texts to hide, each one line. The zero Set is empty. It is not safe for concurrent use while texts
+// are added.
 type Set struct {
 	lines []string
 	seen  map[string]bool
-	// variants are the lines and what the runner's masker also looks for, by
-	// their first bytes, longest first.
+	// variants are the lines and what the runner's masker also looks for, by their first bytes, longest first.
 	variants map[string][]variant
 }
 
-// Add adds the lines of a plaintext, each trimmed, as the runner would. It leaves
-// out lines that are too short and lines that are not UTF-8, which the runner
-// cannot be told. It reports whether any line was long enough to hide.
+// Add adds the lines of a plaintext, each trimmed, as the runner would. It leaves out lines that are too short and
+// lines that are not UTF-8, which the runner cannot be told. It reports whether any line was long enough to hide.
 func (s *Set) Add(value []byte) bool {
 	var lines []string
 	for _, line := range strings.FieldsFunc(string(value), func(r rune) bool { return r == '\n' || r == '\r' }) {
@@ -54,8 +50,7 @@ func (s *Set) Add(value []byte) bool {
 	return hidden
 }
 
-// longEnough counts every character of a value of one line, and only letters and
-// digits in a line of a longer one.
+// longEnough counts every character of a value of one line, and only letters and digits in a line of a longer one.
 func longEnough(line string, only bool) bool {
 	if only {
 		return utf8.RuneCountInString(line) >= minRunes
@@ -72,10 +67,9 @@ func longEnough(line string, only bool) bool {
 // Lines returns the texts to hide, in the order in which they were added.
 func (s *Set) Lines() []string { return s.lines }
 
-// MatchesAny reports whether the runner would find a mask in text, and so drop a
-// job output that contains it. The runner looks for each mask as it is, and as
-// base64 (at the three offsets at which it can start within a longer text), JSON,
-// URI and XML would write it.
+// MatchesAny reports whether the runner would find a mask in text, and so drop a job output that contains it. The
+// runner looks for each mask as it is, and as base64 (at the three offsets at which it can start within a longer
+// text), JSON, URI and XML would write it.
 //
 // https://github.com/actions/runner/blob/main/src/Sdk/DTLogging/Logging/ValueEncoders.cs
 func (s *Set) MatchesAny(text string) bool {
@@ -87,8 +81,7 @@ func (s *Set) MatchesAny(text string) bool {
 	return false
 }
 
-// Redact replaces every mask in text from outside, such as an error message that
-// echoes what was sent, by ***.
+// Redact replaces every mask in text from outside, such as an error message that echoes what was sent, by ***.
 func (s *Set) Redact(text string) string {
 	if !s.MatchesAny(text) {
 		return text
@@ -124,8 +117,8 @@ func (s *Set) matchLen(text string) int {
 
 var xmlEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&apos;")
 
-// variant is one way to write a line. It is encoded again whenever its first bytes
-// match, since a thousand lines in every variant would take a lot of memory.
+// variant is one way to write a line. It is encoded again whenever its first bytes match, since a thousand lines in
+// every variant would take a lot of memory.
 type variant struct {
 	line   string
 	encode func(string) string
@@ -159,8 +152,8 @@ func base64From(shift int) func(string) string {
 	}
 }
 
-// index builds variants. A batch has thousands of them and its outputs a megabyte,
-// so the text is walked once, however many masks there are.
+// index builds variants. A batch has thousands of them and its outputs a megabyte, so the text is walked once,
+// however many masks there are.
 func (s *Set) index() {
 	s.variants = map[string][]variant{}
 	for _, line := range s.lines {

@@ -23,8 +23,8 @@ const (
 // Warn annotates the step with a warning.
 func (r *Reporter) Warn(text string) { r.annotate("warning", text) }
 
-// annotate writes an annotation with indented details. Past the ten that GitHub
-// keeps of a kind, and outside Actions, it logs the same as plain lines.
+// annotate writes an annotation with indented details. Past the ten that GitHub keeps of a kind, and outside Actions,
+// it logs the same as plain lines.
 func (r *Reporter) annotate(kind, problem string, details ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -63,8 +63,8 @@ func (r *Reporter) annotateFailures(run Run, entries []*entry) {
 	}
 }
 
-// reportUnsaved names the sealed values that do not fit in the outputs. It
-// returns an error if any of them is not saved anywhere.
+// reportUnsaved names the sealed values that do not fit in the outputs. It returns an error if any of them is not
+// saved anywhere.
 func (r *Reporter) reportUnsaved(run Run, entries []*entry) error {
 	omitted, lost := 0, 0
 	for _, e := range entries {
@@ -94,9 +94,8 @@ func (r *Reporter) reportUnsaved(run Run, entries []*entry) error {
 	return errors.New(problem)
 }
 
-// WarnExpiry warns of a personal token that expires within a week, so that a
-// scheduled run does not fail by surprise. at is zero if GitHub sent no date, as
-// for the tokens of Apps, which last an hour.
+// WarnExpiry warns of a personal token that expires within a week, so that a scheduled run does not fail by surprise.
+// at is zero if GitHub sent no date, as for the tokens of Apps, which last an hour.
 func (r *Reporter) WarnExpiry(at, now time.Time) {
 	left := at.Sub(now)
 	if at.IsZero() || left >= expiresSoon {

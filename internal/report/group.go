@@ -19,8 +19,8 @@ const (
 	nowhere
 )
 
-// entry is a result as it is reported. saved is set by fitting the outputs, and
-// then the summary, to their size limits.
+// entry is a result as it is reported. saved is set by fitting the outputs, and then the summary, to their size
+// limits.
 type entry struct {
 	secret.Result
 	saved saved
@@ -34,15 +34,14 @@ func entriesOf(results []secret.Result) []*entry {
 	return entries
 }
 
-// storableLater reports whether there is a sealed value that is not known to be
-// stored and that GitHub can still open.
+// storableLater reports whether there is a sealed value that is not known to be stored and that GitHub can still
+// open.
 func (e *entry) storableLater() bool {
 	return e.EncryptedValue != "" && !errors.Is(e.Err, secret.ErrKeyRotated)
 }
 
-// asError returns the parts of err. If its text is more than that of the first
-// [secret.Error] in it, because it adds to it or joins several, the problem is the
-// whole text.
+// asError returns the parts of err. If its text is more than that of the first [secret.Error] in it, because it adds
+// to it or joins several, the problem is the whole text.
 func asError(err error) secret.Error {
 	first, ok := errors.AsType[*secret.Error](err)
 	if ok && err.Error() == first.Error() {
@@ -55,8 +54,8 @@ func asError(err error) secret.Error {
 	return all
 }
 
-// group is one or more failures that differ at most in their request ids and
-// attempts. All fields but title and problem may be empty.
+// group is one or more failures that differ at most in their request ids and attempts. All fields but title and
+// problem may be empty.
 type group struct {
 	title      string // "A, B and 2 more in actions"
 	problem    string
@@ -68,8 +67,7 @@ type group struct {
 	entries    []*entry
 }
 
-// groupFailures groups the failures among the entries, in order of the first of
-// each group.
+// groupFailures groups the failures among the entries, in order of the first of each group.
 func groupFailures(run Run, entries []*entry) []*group {
 	type key struct {
 		operation                secret.Operation
@@ -119,8 +117,7 @@ func (g *group) details() []string {
 		func(line string) bool { return line == "" })
 }
 
-// savedText says where the sealed values of n failures like e are, or "" if there
-// is nothing to say.
+// savedText says where the sealed values of n failures like e are, or "" if there is nothing to say.
 func savedText(run Run, e *entry, n int) string {
 	values, are := "value", "is"
 	if n > 1 {

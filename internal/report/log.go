@@ -22,8 +22,7 @@ func (r *Reporter) lines(lines ...string) {
 	}
 }
 
-// Header logs the first line of a run. host is that of the API, or empty if no
-// request will be sent.
+// Header logs the first line of a run. host is that of the API, or empty if no request will be sent.
 func (r *Reporter) Header(version string, mode secret.Mode, org, host string, dryRun bool) {
 	text := "set-org-secret " + version + " · offline"
 	if host != "" {
@@ -50,8 +49,7 @@ func (r *Reporter) Rows(results []secret.Result) {
 	}
 }
 
-// Row logs one result: name, store, operation, and the short reason of a failure
-// or the access.
+// Row logs one result: name, store, operation, and the short reason of a failure or the access.
 func (r *Reporter) Row(result secret.Result) {
 	text := fmt.Sprintf("%-*s   %-*s   %-*s   ", r.nameWidth, result.Name,
 		len(secret.Dependabot), result.Store, r.operationWidth, result.Operation)
@@ -105,8 +103,7 @@ func accessText(result secret.Result) string {
 	return text
 }
 
-// changeLines lists the repositories that gain and lose access to an existing
-// secret, at most 100 of each.
+// changeLines lists the repositories that gain and lose access to an existing secret, at most 100 of each.
 func changeLines(c secret.Change) []string {
 	if c.From == "" {
 		return nil
@@ -161,8 +158,7 @@ func tallyOf(results []secret.Result) tally {
 	return t
 }
 
-// headline says in a few words what the run did: "2 secrets stored, 1 failed".
-// noun is what it calls a secret.
+// headline says in a few words what the run did: "2 secrets stored, 1 failed". noun is what it calls a secret.
 func headline(run Run, noun string) string {
 	if len(run.Refused) > 0 {
 		return "Nothing was sent to GitHub"
@@ -209,8 +205,7 @@ func footer(run Run) string {
 // days returns d in whole days of 24 hours.
 func days(d time.Duration) int { return int(d / (24 * time.Hour)) }
 
-// count returns a number with its noun: "1 secret", "1,000 secrets", "2
-// repositories".
+// count returns a number with its noun: "1 secret", "1,000 secrets", "2 repositories".
 func count(n int, noun string) string {
 	if n != 1 {
 		if stem, ok := strings.CutSuffix(noun, "ry"); ok {
@@ -232,14 +227,12 @@ type Progress struct {
 	loggedAt         time.Time
 }
 
-// NewProgress returns the Progress of total writes, of which perMinute are sent
-// in a minute.
+// NewProgress returns the Progress of total writes, of which perMinute are sent in a minute.
 func (r *Reporter) NewProgress(total, perMinute int) *Progress {
 	return &Progress{report: r, total: total, perMinute: perMinute, loggedAt: time.Now()}
 }
 
-// Add counts a result and logs a line, unless the last one was logged less than
-// 20 seconds ago or the batch is short.
+// Add counts a result and logs a line, unless the last one was logged less than 20 seconds ago or the batch is short.
 func (p *Progress) Add(result secret.Result) {
 	p.done++
 	if result.Failed() {

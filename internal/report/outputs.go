@@ -15,8 +15,8 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// maxOutputUnits is how long the outputs may be, in UTF-16 code units: GitHub
-// limits the outputs of a job to 1 MB of UTF-16, and other steps have some too.
+// maxOutputUnits is how long the outputs may be, in UTF-16 code units: GitHub limits the outputs of a job to 1 MB of
+// UTF-16, and other steps have some too.
 //
 // https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#jobsjob_idoutputs
 const maxOutputUnits = 500_000
@@ -74,8 +74,8 @@ func (r *Reporter) newRow(result secret.Result) row {
 	return out
 }
 
-// outputs returns the step's outputs: results, and each value that all rows
-// share. It sets where the sealed value of each entry is saved.
+// outputs returns the step's outputs: results, and each value that all rows share. It sets where the sealed value of
+// each entry is saved.
 func (r *Reporter) outputs(run Run, entries []*entry) (outputs []Output) {
 	failed, anyDue := len(run.Refused) > 0, false
 	rows := make([]row, len(entries))
@@ -127,9 +127,8 @@ func formatOptional[T any](value *T) string {
 	return fmt.Sprint(*value)
 }
 
-// fitToBudget returns rows as JSON of at most budget UTF-16 code units. Sealed
-// values are included in input order as long as they fit, and each entry notes
-// whether its value is.
+// fitToBudget returns rows as JSON of at most budget UTF-16 code units. Sealed values are included in input order as
+// long as they fit, and each entry notes whether its value is.
 func fitToBudget(rows []row, entries []*entry, budget int) string {
 	bare := slices.Clone(rows)
 	for i := range bare {

@@ -1,10 +1,8 @@
-// Package report shows what a run did: in the log, annotations, outputs and the
-// job summary.
+// Package report shows what a run did: in the log, annotations, outputs and the job summary.
 //
-// Its types carry no plaintext. All text from outside, such as messages from
-// GitHub, is sanitized before it is printed, so that it cannot add a workflow
-// command, an output or a line. Everything is printed to stdout, because the
-// runner reads stderr first, which would print it before the masks.
+// Its types carry no plaintext. All text from outside, such as messages from GitHub, is sanitized before it is
+// printed, so that it cannot add a workflow command, an output or a line. Everything is printed to stdout, because
+// the runner reads stderr first, which would print it before the masks.
 package report
 
 import (
@@ -21,8 +19,8 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// Reporter writes in the formats of GitHub Actions, or plain text if
-// GITHUB_ACTIONS is not set. Line and Warn are safe for concurrent use.
+// Reporter writes in the formats of GitHub Actions, or plain text if GITHUB_ACTIONS is not set. Line and Warn are
+// safe for concurrent use.
 type Reporter struct {
 	mu        sync.Mutex
 	gha       *githubactions.Action
@@ -41,8 +39,7 @@ type Options struct {
 	Stdout io.Writer
 	Getenv func(string) string
 	Masks  *mask.Set
-	// Rand is the source of the delimiter in GITHUB_OUTPUT, which no value may
-	// contain: it could add outputs.
+	// Rand is the source of the delimiter in GITHUB_OUTPUT, which no value may contain: it could add outputs.
 	Rand io.Reader
 }
 
@@ -59,8 +56,7 @@ func New(o Options) *Reporter {
 	}
 }
 
-// bestEffortWriter ignores write errors: githubactions panics on them, and a
-// closed log must not stop a write.
+// bestEffortWriter ignores write errors: githubactions panics on them, and a closed log must not stop a write.
 type bestEffortWriter struct{ w io.Writer }
 
 func (b bestEffortWriter) Write(p []byte) (int, error) {
@@ -68,8 +64,7 @@ func (b bestEffortWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// PrintMasks tells the runner what to mask. Outside Actions nothing reads masks,
-// and a terminal would show them.
+// PrintMasks tells the runner what to mask. Outside Actions nothing reads masks, and a terminal would show them.
 func (r *Reporter) PrintMasks() {
 	if !r.actions {
 		return
@@ -79,8 +74,8 @@ func (r *Reporter) PrintMasks() {
 	}
 }
 
-// CheckFiles returns an error if outputs or summary could not be written at the
-// end of the run, when a sealed value could be lost by that.
+// CheckFiles returns an error if outputs or summary could not be written at the end of the run, when a sealed value
+// could be lost by that.
 func (r *Reporter) CheckFiles() error {
 	var errs []error
 	if r.randErr != nil {
@@ -119,8 +114,8 @@ type Run struct {
 	DryRun   bool
 }
 
-// Finish writes outputs, summary, annotations and the last line of the log. It
-// returns an error if it could not write all of that, or save a sealed value.
+// Finish writes outputs, summary, annotations and the last line of the log. It returns an error if it could not write
+// all of that, or save a sealed value.
 func (r *Reporter) Finish(run Run) error {
 	entries := entriesOf(run.Results)
 	if run.Mode == secret.ModeCheck {

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// sanitizeLine makes any text safe to print as one line of the log: masked texts
-// are removed, control characters escaped, and no workflow command is left in it.
+// sanitizeLine makes any text safe to print as one line of the log: masked texts are removed, control characters
+// escaped, and no workflow command is left in it.
 func (r *Reporter) sanitizeLine(text string) string {
 	text = escapeControl(r.masks.Redact(text))
 	if trimmed := strings.TrimLeft(text, " "); strings.HasPrefix(trimmed, "::") {
@@ -17,9 +17,8 @@ func (r *Reporter) sanitizeLine(text string) string {
 	return text
 }
 
-// escapeControl replaces what is not printable, line breaks included, with an
-// escape. It also breaks up ##[, the older form of a workflow command, which the
-// runner finds anywhere in a line.
+// escapeControl replaces what is not printable, line breaks included, with an escape. It also breaks up ##[, the
+// older form of a workflow command, which the runner finds anywhere in a line.
 func escapeControl(s string) string {
 	var b strings.Builder
 	for i, n := 0, 0; i < len(s); i += n {

@@ -52,10 +52,9 @@ func (l *limitedText) add(text string) bool {
 	return true
 }
 
-// markdown returns the job summary: failures with the commands that store their
-// sealed values, changes of access, and a row for each secret. If not all of it
-// fits, the table is still complete, and sealed values that are not in the outputs
-// come before the others. Each entry notes if its value is in the summary only.
+// markdown returns the job summary: failures with the commands that store their sealed values, changes of access, and
+// a row for each secret. If not all of it fits, the table is still complete, and sealed values that are not in the
+// outputs come before the others. Each entry notes if its value is in the summary only.
 func (r *Reporter) markdown(run Run, entries []*entry) string {
 	head, table := r.summaryHead(run), r.table(run)
 	const omissionNote = 200 // bytes
@@ -261,8 +260,8 @@ func byAge(results []secret.Result) []secret.Result {
 	return sorted
 }
 
-// ageBar draws an age as blocks, ten for max_age and at most thirty. It needs no
-// axis and looks the same wherever Markdown is rendered.
+// ageBar draws an age as blocks, ten for max_age and at most thirty. It needs no axis and looks the same wherever
+// Markdown is rendered.
 func ageBar(age, maxAge time.Duration) string {
 	if maxAge <= 0 {
 		return ""

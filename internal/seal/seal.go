@@ -1,9 +1,7 @@
-// Package seal encrypts a [secret.Value] as a libsodium sealed box
-// (crypto_box_seal), the form in which GitHub's API accepts secrets.
-// Sealing is the last step that uses the plaintext.
+// Package seal encrypts a [secret.Value] as a libsodium sealed box (crypto_box_seal), the form in which GitHub's API
+// accepts secrets. Sealing is the last step that uses the plaintext.
 //
-// It validates public keys, and refuses those with which anyone could decrypt the
-// box.
+// It validates public keys, and refuses those with which anyone could decrypt the box.
 //
 // https://doc.libsodium.org/public-key_cryptography/sealed_boxes
 package seal
@@ -26,8 +24,7 @@ const Overhead = box.AnonymousOverhead
 
 const keySize = 32
 
-// PublicKey is a validated X25519 public key with its GitHub id. The zero value
-// means no key.
+// PublicKey is a validated X25519 public key with its GitHub id. The zero value means no key.
 type PublicKey struct {
 	id, text string
 	point    [keySize]byte
@@ -40,8 +37,7 @@ type Sealed struct {
 	EncryptedValue string // base64
 }
 
-// Error is an invalid field of a key or of a sealed value. Field is its name in
-// GitHub's API.
+// Error is an invalid field of a key or of a sealed value. Field is its name in GitHub's API.
 type Error struct{ Field, Text string }
 
 func (e *Error) Error() string { return e.Field + ": " + e.Text }
@@ -75,8 +71,8 @@ func decode(text string) ([]byte, error) {
 	return base64.StdEncoding.Strict().DecodeString(text)
 }
 
-// ParsePublicKey parses a key as GitHub's API returns it: an id, and 32 bytes in
-// base64. It returns an [*Error] if one is invalid or the key is a low-order point.
+// ParsePublicKey parses a key as GitHub's API returns it: an id, and 32 bytes in base64. It returns an [*Error] if
+// one is invalid or the key is a low-order point.
 func ParsePublicKey(id, text string) (PublicKey, error) {
 	if err := checkKeyID(id); err != nil {
 		return PublicKey{}, err
@@ -96,8 +92,8 @@ func ParsePublicKey(id, text string) (PublicKey, error) {
 	return key, nil
 }
 
-// lowOrder reports whether a key exchange with the point gives zero for every
-// private key. nacl/box accepts such a point; libsodium and crypto/ecdh refuse it.
+// lowOrder reports whether a key exchange with the point gives zero for every private key. nacl/box accepts such a
+// point; libsodium and crypto/ecdh refuse it.
 func lowOrder(point []byte) bool {
 	public, err := ecdh.X25519().NewPublicKey(point)
 	if err != nil {
@@ -121,8 +117,7 @@ func (k PublicKey) Base64() string { return k.text }
 // IsZero reports whether there is no key.
 func (k PublicKey) IsZero() bool { return k.id == "" }
 
-// Seal encrypts a value with a public key. It returns an error if the key is zero or
-// rand fails.
+// Seal encrypts a value with a public key. It returns an error if the key is zero or rand fails.
 func Seal(rand io.Reader, key PublicKey, v secret.Value) (Sealed, error) {
 	if key.IsZero() {
 		return Sealed{}, errors.New("no public key to seal to")
@@ -134,9 +129,8 @@ func Seal(rand io.Reader, key PublicKey, v secret.Value) (Sealed, error) {
 	return Sealed{KeyID: key.id, PublicKey: key.text, EncryptedValue: base64.StdEncoding.EncodeToString(sealed)}, nil
 }
 
-// ParseSealed parses a value that is already sealed. It returns an [*Error] if the
-// value is not base64, or the box is too small or too large. Only GitHub can decrypt
-// it.
+// ParseSealed parses a value that is already sealed. It returns an [*Error] if the value is not base64, or the box is
+// too small or too large. Only GitHub can decrypt it.
 func ParseSealed(encryptedValue, keyID string) (Sealed, error) {
 	if err := checkKeyID(keyID); err != nil {
 		return Sealed{}, err

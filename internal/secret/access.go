@@ -6,23 +6,20 @@ import (
 	"time"
 )
 
-// Repository is a repository of the organization. FullName ("org/repo") is empty
-// if only the id was given.
+// Repository is a repository of the organization. FullName ("org/repo") is empty if only the id was given.
 type Repository struct {
 	ID       int64
 	FullName string
 }
 
-// Access is who may read a secret: a visibility and, for Selected, the
-// repositories, which may be none at all.
+// Access is who may read a secret: a visibility and, for Selected, the repositories, which may be none at all.
 type Access struct {
 	Visibility   Visibility
 	Repositories []Repository
 }
 
-// IDs returns the ids of the selected repositories, ascending, each once. It is
-// never nil: GitHub reads a missing list as an empty one, so the list is always
-// sent.
+// IDs returns the ids of the selected repositories, ascending, each once. It is never nil: GitHub reads a missing
+// list as an empty one, so the list is always sent.
 func (a Access) IDs() []int64 {
 	ids := make([]int64, 0, len(a.Repositories))
 	for _, r := range a.Repositories {
@@ -32,16 +29,15 @@ func (a Access) IDs() []int64 {
 	return slices.Compact(ids)
 }
 
-// Existing is one secret as GitHub has it before a write. The zero value, but for
-// its Name, is a secret that does not exist.
+// Existing is one secret as GitHub has it before a write. The zero value, but for its Name, is a secret that does not
+// exist.
 type Existing struct {
 	Name      Name
 	Exists    bool
 	UpdatedAt time.Time
 	// Access has the repositories only if they were read as well.
 	Access Access
-	// Hidden is how many selected repositories the token cannot see;
-	// Access.Repositories lacks them.
+	// Hidden is how many selected repositories the token cannot see; Access.Repositories lacks them.
 	Hidden int
 }
 
@@ -58,8 +54,8 @@ func (c Change) Any() bool {
 	return c.From != "" && c.From != c.To || len(c.Added) > 0 || len(c.Removed) > 0 || c.Hidden > 0
 }
 
-// Diff returns how access changes if access replaces that of the existing
-// secret. Added and Removed are sorted by name.
+// Diff returns how access changes if access replaces that of the existing secret. Added and Removed are sorted by
+// name.
 func Diff(existing Existing, access Access) Change {
 	c := Change{To: access.Visibility, Hidden: existing.Hidden}
 	if existing.Exists {

@@ -1,3 +1,9 @@
+// Package secret defines the types that the other packages share: Name, Value, Store, Visibility, Access, Existing,
+// Result, Mode and Error.
+//
+// Parsing validates: a Name or a Visibility that was parsed is a legal one. A [Value] prints as [redacted] whichever
+// way it is printed; [Value.Reveal] is the only way to its bytes, and a test lists who may call it. This package does
+// no I/O.
 package secret
 
 import (
@@ -9,9 +15,8 @@ import (
 // Name is the name of an organization secret, in upper case, as GitHub stores it.
 type Name string
 
-// ParseName validates s by GitHub's rules: letters, digits and underscores, no
-// leading digit, no GITHUB_ prefix in any case. The error quotes s, and suggests a
-// legal name if there is one.
+// ParseName validates s by GitHub's rules: letters, digits and underscores, no leading digit, no GITHUB_ prefix in
+// any case. The error quotes s, and suggests a legal name if there is one.
 //
 // https://docs.github.com/en/actions/reference/security/secrets#naming-your-secrets
 func ParseName(s string) (Name, error) {
@@ -43,8 +48,7 @@ func nameRune(r rune) bool {
 	return r == '_' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z'
 }
 
-// legalName returns a legal name that resembles s, or "" if no letter or digit of
-// it can be used.
+// legalName returns a legal name that resembles s, or "" if no letter or digit of it can be used.
 func legalName(s string) string {
 	legal := strings.Map(func(r rune) rune {
 		if nameRune(r) {

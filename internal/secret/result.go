@@ -2,8 +2,7 @@ package secret
 
 import "time"
 
-// Operation is the result of a run for one secret in one store, in the words of
-// the action's outputs.
+// Operation is the result of a run for one secret in one store, in the words of the action's outputs.
 type Operation string
 
 // Every operation that a row of the output results may have.
@@ -18,8 +17,7 @@ const (
 	Checked     Operation = "checked"
 )
 
-// Result is the result for one secret in one store. It carries no Value, so that
-// a report cannot leak one.
+// Result is the result for one secret in one store. It carries no Value, so that a report cannot leak one.
 type Result struct {
 	Store     Store
 	Name      Name

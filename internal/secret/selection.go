@@ -6,8 +6,8 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 )
 
-// Selection is the repositories that the inputs ask for, before names are looked
-// up. Names are in lower case, without the organization.
+// Selection is the repositories that the inputs ask for, before names are looked up. Names are in lower case, without
+// the organization.
 type Selection struct {
 	IDs      []int64
 	Names    []string
@@ -15,8 +15,7 @@ type Selection struct {
 	Excluded []Pattern // names and globs that exclude, applied last
 }
 
-// Pattern matches the names of repositories, without the organization; case does
-// not count.
+// Pattern matches the names of repositories, without the organization; case does not count.
 type Pattern struct {
 	Text string // as given, for messages
 	Glob string // in lower case

@@ -12,10 +12,9 @@ const MaxValueBytes = 48 << 10
 
 const redacted = "[redacted]"
 
-// Value is a plaintext, byte for byte. It prints as [redacted] whichever way it is
-// printed. The bytes are held by a closure: fmt prints unexported fields of other
-// structs without calling their methods, and follows pointers for some verbs; of
-// a function it prints the address.
+// Value is a plaintext, byte for byte. It prints as [redacted] whichever way it is printed. The bytes are held by a
+// closure: fmt prints unexported fields of other structs without calling their methods, and follows pointers for some
+// verbs; of a function it prints the address.
 type Value struct{ reveal func() []byte }
 
 // NewValue returns a Value that holds a copy of b.
@@ -24,8 +23,7 @@ func NewValue(b []byte) Value {
 	return Value{func() []byte { return held }}
 }
 
-// Reveal returns the plaintext itself. The caller must neither retain nor modify
-// it.
+// Reveal returns the plaintext itself. The caller must neither retain nor modify it.
 func (v Value) Reveal() []byte {
 	if v.reveal == nil {
 		return nil

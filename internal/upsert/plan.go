@@ -8,8 +8,7 @@ import (
 
 // desired is the access that the inputs ask for.
 type desired struct {
-	// visibility is empty if an existing secret keeps its access and a new one is
-	// private.
+	// visibility is empty if an existing secret keeps its access and a new one is private.
 	visibility secret.Visibility
 	// replace says that repositories replace the existing list.
 	replace      bool
@@ -18,8 +17,7 @@ type desired struct {
 	listOnly bool
 }
 
-// fixed returns the access that a write gives whether or not the secret exists,
-// and whether there is such an access.
+// fixed returns the access that a write gives whether or not the secret exists, and whether there is such an access.
 func (d desired) fixed() (secret.Access, bool) {
 	switch {
 	case d.visibility == secret.Selected && d.replace:
@@ -30,14 +28,13 @@ func (d desired) fixed() (secret.Access, bool) {
 	return secret.Access{}, false
 }
 
-// needsExisting reports whether the existing secret must be read before a write,
-// to preserve its access or to report how it changes.
+// needsExisting reports whether the existing secret must be read before a write, to preserve its access or to report
+// how it changes.
 func (d desired) needsExisting() bool {
 	return d.listOnly || d.visibility == "" || d.visibility == secret.Selected
 }
 
-// accessFor returns the access to write to a secret. The error is a *secret.Error
-// if it must not be written.
+// accessFor returns the access to write to a secret. The error is a *secret.Error if it must not be written.
 func (d desired) accessFor(existing secret.Existing) (secret.Access, error) {
 	if d.listOnly {
 		return d.listFor(existing)

@@ -30,10 +30,9 @@ type resolver struct {
 	all      []secret.Repository // of the organization, if a pattern needs them
 }
 
-// resolve returns the repositories of the selection: plain names are looked up
-// one by one, patterns are matched against the organization's list. Every name
-// must exist and every pattern must match; the error lists all that do not. An
-// exclusion that matches nothing is a warning.
+// resolve returns the repositories of the selection: plain names are looked up one by one, patterns are matched
+// against the organization's list. Every name must exist and every pattern must match; the error lists all that do
+// not. An exclusion that matches nothing is a warning.
 func (r *resolver) resolve(ctx context.Context) ([]secret.Repository, error) {
 	if err := r.lookUp(ctx); err != nil {
 		return nil, err

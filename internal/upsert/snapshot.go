@@ -43,8 +43,8 @@ type publicKeyCache struct {
 func (c *publicKeyCache) fetch(ctx context.Context)       { _, c.err = c.newerThan(ctx, "") }
 func (c *publicKeyCache) cached() (seal.PublicKey, error) { return c.key, c.err }
 
-// newerThan returns the key to use instead of one whose values GitHub rejected.
-// Concurrent callers share one fetch if it finds a new key.
+// newerThan returns the key to use instead of one whose values GitHub rejected. Concurrent callers share one fetch if
+// it finds a new key.
 func (c *publicKeyCache) newerThan(ctx context.Context, keyID string) (seal.PublicKey, error) {
 	if err := c.lock.acquire(ctx); err != nil {
 		return seal.PublicKey{}, err
@@ -60,8 +60,7 @@ func (c *publicKeyCache) newerThan(ctx context.Context, keyID string) (seal.Publ
 	return key, err
 }
 
-// snapshotCache caches the existing secrets of one store. A snapshot older than
-// maxSnapshotAge is read again.
+// snapshotCache caches the existing secrets of one store. A snapshot older than maxSnapshotAge is read again.
 type snapshotCache struct {
 	github GitHub
 	store  secret.Store
@@ -76,22 +75,14 @@ type snapshotCache struct {
 	incomplete bool      // the list has more pages than items, or lacks secrets
 }
 
-// snapshot is a secret without its list of repositories. readAt is when the request
-// was sent, so that its age is not underestimated.
+// snapshot is a secret without its list of repositories. readAt is when the request was sent, so that its age is not
+// underestimated.
 type snapshot struct {
 	existing secret.Existing
 	readAt   time.Time
 }
 
-func newSnapshotCache(github GitHub, store secret.Store, writesPerMinute int) *snapshotCache {
-	return &snapshotCache{
-		github: github, store: store, writesPerMinute: writesPerMinute, lock: newLock(),
-		byName: map[secret.Name]snapshot{},
-	}
-}
-
-// get returns an existing secret with its list of repositories, and when the
-// oldest part of that was read.
+// get returns an existing secret with its list of repositories, and when the oldest part of that was read.
 func (c *snapshotCache) get(ctx context.Context, name secret.Name) (secret.Existing, time.Time, error) {
 	found, err := c.fetch(ctx, name)
 	if err != nil || found.existing.Access.Visibility != secret.Selected {
@@ -118,9 +109,8 @@ func (c *snapshotCache) selected(ctx context.Context, name secret.Name) (list sn
 	return list, err
 }
 
-// fetch returns one secret, from the cache if possible. It reads the secret alone,
-// or the whole list if that takes fewer requests than one for each write within
-// maxSnapshotAge.
+// fetch returns one secret, from the cache if possible. It reads the secret alone, or the whole list if that takes
+// fewer requests than one for each write within maxSnapshotAge.
 func (c *snapshotCache) fetch(ctx context.Context, name secret.Name) (snapshot, error) {
 	found, ok, err := c.cachedOrListed(ctx, name)
 	if err != nil || ok {
@@ -140,8 +130,8 @@ func (c *snapshotCache) fetch(ctx context.Context, name secret.Name) (snapshot, 
 	return found, nil
 }
 
-// cachedOrListed returns a snapshot from the cache, or from the list if that is
-// worth reading. ok is false if neither has one.
+// cachedOrListed returns a snapshot from the cache, or from the list if that is worth reading. ok is false if neither
+// has one.
 func (c *snapshotCache) cachedOrListed(ctx context.Context, name secret.Name) (_ snapshot, ok bool, err error) {
 	if err := c.lock.acquire(ctx); err != nil {
 		return snapshot{}, false, err

@@ -1,11 +1,9 @@
 // Package upsert stores sealed values without changing who may read them.
 //
-// A run resolves repository names, fetches public keys and reads existing secrets
-// (prefetch), then seals all values, so that none is lost if its write fails, and
-// then writes each item in one loop over its attempts. Access to be preserved is
-// read at most maxSnapshotAge before its write (snapshot.go); what to write is
-// decided by pure functions (plan.go). Retries and the write rate limit are in
-// package github.
+// A run resolves repository names, fetches public keys and reads existing secrets (prefetch), then seals all values,
+// so that none is lost if its write fails, and then writes each item in one loop over its attempts. Access to be
+// preserved is read at most maxSnapshotAge before its write (snapshot.go); what to write is decided by pure functions
+// (plan.go). Retries and the write rate limit are in package github.
 package upsert
 
 import (
@@ -48,8 +46,7 @@ type GitHub interface {
 	SetRepositories(context.Context, secret.Store, secret.Name) Attempts
 }
 
-// Item is one secret in one store. It has a Value, a Sealed value, or a Stored
-// result.
+// Item is one secret in one store. It has a Value, a Sealed value, or a Stored result.
 type Item struct {
 	Store secret.Store
 	Name  secret.Name
@@ -70,8 +67,8 @@ type Job struct {
 	Items  []Item // in input order
 	// Visibility is empty if existing secrets keep their access.
 	Visibility secret.Visibility
-	// Selection is the repositories that replace the existing list; nil if none
-	// are given. If it cannot be resolved, nothing is written.
+	// Selection is the repositories that replace the existing list; nil if none are given. If it cannot be resolved,
+	// nothing is written.
 	Selection *secret.Selection
 	// ListOnly writes the lists of selected repositories and nothing else.
 	ListOnly bool
@@ -95,8 +92,7 @@ type executor struct {
 	results   []secret.Result
 }
 
-// Run seals every item, then stores them, a few at a time. The results are in
-// input order, one for each item.
+// Run seals every item, then stores them, a few at a time. The results are in input order, one for each item.
 func (j Job) Run(ctx context.Context) []secret.Result {
 	e := &executor{
 		Job: j, desired: desired{visibility: j.Visibility, listOnly: j.ListOnly},
@@ -113,7 +109,10 @@ func (j Job) Run(ctx context.Context) []secret.Result {
 		}
 		if e.keys[item.Store] == nil {
 			e.keys[item.Store] = &publicKeyCache{github: j.GitHub, store: item.Store, lock: newLock()}
-			e.snapshots[item.Store] = newSnapshotCache(j.GitHub, item.Store, j.WritesPerMinute)
+			e.snapshots[item.Store] = &snapshotCache{
+				github: j.GitHub, store: item.Store, writesPerMinute: j.WritesPerMinute,
+				lock: newLock(), byName: map[secret.Name]snapshot{},
+			}
 		}
 		e.snapshots[item.Store].pending.Add(1)
 	}
@@ -145,9 +144,9 @@ func (j Job) Run(ctx context.Context) []secret.Result {
 
 var errSkipped = &secret.Error{Problem: "skipped: the run was cancelled", Is: []error{secret.ErrInterrupted}}
 
-// prefetch requests concurrently all that is needed before the first write: the
-// repositories, each store's key and the first existing secrets. It returns why
-// the repositories could not be resolved; other errors are returned for each item.
+// prefetch requests concurrently all that is needed before the first write: the repositories, each store's key and
+// the first existing secrets. It returns why the repositories could not be resolved; other errors are returned for
+// each item.
 func (e *executor) prefetch(ctx context.Context, budgets []context.Context) (resolveErr error) {
 	var group errgroup.Group
 	needsExisting := e.desired.needsExisting() || e.DryRun
@@ -182,8 +181,7 @@ func (e *executor) prefetch(ctx context.Context, budgets []context.Context) (res
 	return resolveErr
 }
 
-// needsKey reports whether any item of the store must be sealed, or, in a dry run,
-// its key checked.
+// needsKey reports whether any item of the store must be sealed, or, in a dry run, its key checked.
 func (e *executor) needsKey(store secret.Store) bool {
 	return !e.ListOnly && slices.ContainsFunc(e.Items, func(item Item) bool {
 		return item.Store == store && item.Stored == nil && (!item.isSealed() || e.DryRun)
@@ -268,8 +266,7 @@ func (e *executor) dryRun(ctx context.Context, i int) (plan, secret.Operation, e
 	return p, secret.WouldCreate, nil
 }
 
-// write makes attempts until one succeeds or none is left: wait, read what is
-// preserved, send.
+// write makes attempts until one succeeds or none is left: wait, read what is preserved, send.
 func (e *executor) write(ctx context.Context, i int) (p plan, op secret.Operation, err error) {
 	item, created, unknown, reseals := e.Items[i], false, false, 0
 	attempts := e.GitHub.Put
@@ -306,9 +303,8 @@ func (e *executor) write(ctx context.Context, i int) (p plan, op secret.Operatio
 	return p, secret.Updated, nil
 }
 
-// reseal fetches the store's key after GitHub rejected a value, and seals the
-// value again if the key has changed. A value that is already sealed cannot be;
-// the error says so and names both keys. Otherwise rejected is returned.
+// reseal fetches the store's key after GitHub rejected a value, and seals the value again if the key has changed. A
+// value that is already sealed cannot be; the error says so and names both keys. Otherwise rejected is returned.
 func (e *executor) reseal(ctx context.Context, i int, rejected error) (resealed bool, err error) {
 	item, old := e.Items[i], e.sealed[i]
 	key, err := e.keys[item.Store].newerThan(ctx, old.KeyID)
