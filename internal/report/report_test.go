@@ -499,8 +499,14 @@ func TestAgeBar(t *testing.T) {
 	for _, test := range []struct {
 		age, maxAge time.Duration
 		blocks      int
-	}{{0, 30 * day, 0}, {30 * day, 30 * day, 10}, {31 * day, 30 * day, 10}, {45 * day, 30 * day, 15},
-		{1000 * day, 30 * day, 30}, {30 * day, 0, 0}} {
+	}{
+		{0, 30 * day, 0},
+		{30 * day, 30 * day, 10},
+		{31 * day, 30 * day, 10},
+		{45 * day, 30 * day, 15},
+		{1000 * day, 30 * day, 30},
+		{30 * day, 0, 0},
+	} {
 		if got := strings.Count(ageBar(test.age, test.maxAge), "█"); got != test.blocks {
 			t.Errorf("%v of %v: got %d blocks, want %d", test.age, test.maxAge, got, test.blocks)
 		}
