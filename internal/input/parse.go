@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -108,12 +107,14 @@ func (r *reader) duration(name, example string) time.Duration {
 	return d
 }
 
-// segment matches logins (letters, digits and hyphens, and an underscore for managed users) and repository names
-// (dots too).
-var segment = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,100}$`)
-
-// safeSegment reports whether s is safe as one segment of a URL's path.
-func safeSegment(s string) bool { return segment.MatchString(s) && strings.Trim(s, ".") != "" }
+// safeSegment reports whether s is safe as one segment of a URL's path: the letters, digits, hyphens and underscores of
+// logins, and the dots of repository names.
+func safeSegment(s string) bool {
+	const punctuation = "_.-"
+	return len(s) <= 100 && strings.Trim(s, ".") != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !strings.ContainsRune(punctuation, r) && (r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r))
+	})
+}
 
 func (r *reader) org() string {
 	s := r.get("org")
