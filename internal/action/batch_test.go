@@ -280,14 +280,14 @@ func TestNoRandomBytes(t *testing.T) {
 }
 
 // TestRateLimitMidBatch meets the hourly limit at the 140th write. What is stored
-// stays stored, the rest fails at once with the time to run again, and the
+// stays stored, the rest fails immediately with the time to run again, and the
 // results of the run finish the batch without the plaintext.
 func TestRateLimitMidBatch(t *testing.T) {
 	text, values := batch(t, 200, 64)
 	var server *fakegithub.Server
 	var first, second result
 	synctest.Test(t, func(t *testing.T) {
-		// The refusal comes at once and everything else takes time, so that no
+		// The refusal comes immediately and everything else takes time, so that no
 		// write can begin before the refusal is read.
 		server = newGitHub(t, fakegithub.World{MaxWritesPerMinute: 80, Faults: []fakegithub.Fault{{
 			Method: "PUT", After: 139, Times: 1, Status: 403,

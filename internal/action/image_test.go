@@ -139,7 +139,7 @@ func (c *container) wantStored(want string) {
 	wantEqual(c.t, "stored repositories", strings.Join(s.Repositories, " "), "web")
 }
 
-// wantOutputs checks outputs; * stands for any value but an empty one.
+// wantOutputs checks outputs; * means any value that is not empty.
 func wantOutputs(t *testing.T, r result, want map[string]string) {
 	t.Helper()
 	for name, value := range want {

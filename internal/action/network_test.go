@@ -172,7 +172,7 @@ func testNetwork(t *testing.T, printed *transcript) {
 		wantLacks(t, "the log", r.stdout, "retrying")
 		wantContains(t, "the log", r.stdout, texts...)
 	}
-	t.Run("an unknown authority fails at once", func(t *testing.T) {
+	t.Run("an unknown authority fails immediately", func(t *testing.T) {
 		c := newCorp(t, tls.VersionTLS13)
 		r := c.run(t, printed, map[string]string{"HTTPS_PROXY": "http://" + c.proxy})
 		wantFailure(t, r, `the server's certificate is issued by "CN=Corp Root", which is not trusted here`,

@@ -21,6 +21,7 @@ func (r *reader) batch(input string, text []byte) []value {
 	switch trimmed := bytes.TrimSpace(text); {
 	case len(text) > maxBatchBytes:
 		r.problemf(input, "the file is larger than 64 MiB")
+		return nil
 	case !utf8.Valid(text):
 		r.problemf(input, "not UTF-8 at %s; pass binary values one at a time in secret_file, or as base64",
 			position(text, invalidUTF8(text)))

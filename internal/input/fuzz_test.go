@@ -52,7 +52,7 @@ func FuzzBatch(f *testing.F) {
 }
 
 // publicName reports whether part of a batch is in a name: anywhere in JSON,
-// where they are told apart from values, and in lines before a value.
+// where names and values are distinct, and in lines before a value.
 func publicName(text, part string) bool {
 	if strings.HasPrefix(strings.TrimSpace(text), "{") {
 		return true

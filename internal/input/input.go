@@ -27,7 +27,7 @@ import (
 type Input struct {
 	Name    string
 	Default string // as action.yml has it
-	// env is the variable that the default's expression stands for, so that the program has the same default without
+	// env is the variable that the default's expression reads, so that the program has the same default without
 	// a runner that fills it in.
 	env string
 	// fallback is the default if env is empty too.
@@ -140,7 +140,7 @@ type Source struct {
 func Read(src Source) Result {
 	r := &reader{Source: src}
 	c := &r.result.Config
-	// Values come first: they must be masked whatever else is wrong.
+	// Values come first: they must be masked even if other inputs are invalid.
 	values := r.values()
 	c.Token = r.token()
 

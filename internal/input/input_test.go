@@ -2,7 +2,9 @@ package input
 
 import (
 	"encoding/base64"
+	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -15,10 +17,9 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-const plain = "Correct-Horse 42" // what no message may hold
+const plain = "Correct-Horse 42" // no message may contain it
 
-// read reads inputs the way the runner hands them over, over a request for one
-// secret that is in order.
+// read reads inputs as the runner sets them. What with does not set is a valid request to store one secret.
 func read(t *testing.T, with map[string]string) Result {
 	t.Helper()
 	env := map[string]string{
@@ -37,7 +38,7 @@ func read(t *testing.T, with map[string]string) Result {
 	}
 	for name, value := range with {
 		if i := slices.IndexFunc(Inputs, func(i Input) bool { return i.Name == name }); i < 0 {
-			t.Fatalf("there is no input %s", name)
+			t.Fatalf("unknown input %s", name)
 		}
 		env["INPUT_"+strings.ToUpper(name)] = value
 	}
@@ -72,7 +73,7 @@ func texts(r Result) string {
 
 func box(n int) string { return base64.StdEncoding.EncodeToString(make([]byte, n)) }
 
-// TestProblems has each guard and each contradiction, with a piece of its words.
+// TestProblems has each invalid input and each contradiction, with a part of its text.
 func TestProblems(t *testing.T) {
 	type with = map[string]string
 	long := strings.Repeat("x", secret.MaxValueBytes+1)
@@ -81,15 +82,15 @@ func TestProblems(t *testing.T) {
 		with with
 		want []string // one for each problem, in order
 	}{
-		{"fine", with{}, nil},
+		{"none", with{}, nil},
 		{"unknown mode", with{"mode": "delete"}, []string{`mode: must be set, seal, check or access, not "delete"`}},
 		{"mode in capitals", with{"mode": "Set", "secret_value": plain}, nil},
-		{"all at once", with{"secret_value": "", "visibility": "privat", "selected_repository_ids": "12x"}, []string{
+		{"several problems", with{"secret_value": "", "visibility": "privat", "selected_repository_ids": "12x"}, []string{
 			"secret_value: empty. A job output that GitHub masked arrives empty in the next job",
 			`visibility: must be all, private or selected, not "privat"`,
 			`selected_repository_ids: "12x" is not a number`,
 		}},
-		{"org is no segment", with{"org": "../x"}, []string{`org: invalid organization login "../x"`}},
+		{"org with a path", with{"org": "../x"}, []string{`org: invalid organization login "../x"`}},
 		{"org of dots", with{"org": ".."}, []string{"org:"}},
 		{"store unknown", with{"stores": "actions, vault"}, []string{`stores: must be actions, dependabot, codespaces or agents, not "vault"`}},
 		{"store twice", with{"stores": "actions,Actions"}, []string{"stores: actions is listed twice"}},
@@ -98,27 +99,27 @@ func TestProblems(t *testing.T) {
 		{"name missing", with{"secret_name": " "}, []string{"secret_name: required"}},
 		{"name with hyphen", with{"secret_name": "db-password"}, []string{`secret_name: "db-password" has characters other than letters, digits and _; DB_PASSWORD would be legal`}},
 		{"name with leading digit", with{"secret_name": "1st"}, []string{"_1ST would be legal"}},
-		{"name of GitHub's", with{"secret_name": "GitHub_Token"}, []string{"starts with GITHUB_"}},
+		{"name with a reserved prefix", with{"secret_name": "GitHub_Token"}, []string{"starts with GITHUB_"}},
 		{"name with newline", with{"secret_name": "A\nB"}, []string{"one value has one name"}},
 		{"name with path", with{"secret_name": "../../user/keys"}, []string{"secret_name:"}},
 
 		{"no source", with{"secret_value": ""}, []string{"secret_value: empty"}},
 		{"no source and a bad name", with{"secret_name": "a-b", "secret_value": ""}, []string{"secret_name:", "secret_value: empty"}},
-		{"a name beside a bulk", with{"secret_name": "X", "secrets": "A=b"}, []string{"secret_name: not used with secrets"}},
-		{"sealed to no key", with{"encrypted_value": box(60), "key_id": "5 6"}, []string{"key_id: has characters"}},
+		{"a name with a batch", with{"secret_name": "X", "secrets": "A=b"}, []string{"secret_name: not used with secrets"}},
+		{"sealed with an invalid key id", with{"encrypted_value": box(60), "key_id": "5 6"}, []string{"key_id: has characters"}},
 		{"two sources", with{"secret_name": "X", "secret_value": plain, "secrets": "A=b"}, []string{"secret_value: cannot be combined with secrets"}},
 		{"mask", with{"secret_value": " ***\n"}, []string{`secret_value: is "***"`}},
 		{"expression", with{"secret_value": "${{ secrets.X }}\n"}, []string{"secret_value: is an unevaluated expression"}},
 		{"two expressions are text", with{"secret_value": "${{ a }}${{ b }}"}, nil},
 		{"too long", with{"secret_value": long}, []string{"secret_value: 49,153 bytes; GitHub stores at most 49,152"}},
-		{"just as long as may be", with{"secret_value": long[1:]}, nil},
-		{"long but for the newline", with{"secret_value": long[1:] + "\n", "trim_trailing_newline": "true"}, nil},
-		{"newline alone, trimmed", with{"secret_value": "\n", "trim_trailing_newline": "true"}, []string{"secret_value: empty"}},
-		{"trim is no boolean", with{"trim_trailing_newline": "yes"}, []string{`trim_trailing_newline: must be true or false, not "yes"`}},
+		{"longest value", with{"secret_value": long[1:]}, nil},
+		{"longest value and a newline, trimmed", with{"secret_value": long[1:] + "\n", "trim_trailing_newline": "true"}, nil},
+		{"only a newline, trimmed", with{"secret_value": "\n", "trim_trailing_newline": "true"}, []string{"secret_value: empty"}},
+		{"trim is not a boolean", with{"trim_trailing_newline": "yes"}, []string{`trim_trailing_newline: must be true or false, not "yes"`}},
 		{"file missing", with{"secret_file": "no/such/file"}, []string{`secret_file: "no/such/file": no such file or directory`}},
-		{"content for a path", with{"secret_file": "Correct-Horse\nBattery-Staple"}, []string{"secret_file: must be a path, not multi-line text"}},
-		{"content for a path of many", with{"secrets_file": "A=Correct-Horse\nB=Battery-Staple"}, []string{"secrets_file: must be a path, not multi-line text"}},
-		{"content that is no certificate", with{"ca_certificate": "MIIB\nAAAA"}, []string{"ca_certificate: must be PEM text or a readable file: must be a path"}},
+		{"content instead of a path", with{"secret_file": "Correct-Horse\nBattery-Staple"}, []string{"secret_file: must be a path, not multi-line text"}},
+		{"content instead of a path of a batch", with{"secrets_file": "A=Correct-Horse\nB=Battery-Staple"}, []string{"secrets_file: must be a path, not multi-line text"}},
+		{"content instead of a path of a certificate", with{"ca_certificate": "MIIB\nAAAA"}, []string{"ca_certificate: must be PEM text or a readable file: must be a path"}},
 		{"file of a job container", with{"secret_file": "/__w/repo/key.pem"}, []string{"use a path relative to the workspace, or ${{ runner.temp }}/NAME"}},
 
 		{"visibility all with list", with{"visibility": "all", "selected_repository_ids": "1"}, []string{"visibility: cannot be all if repositories are given"}},
@@ -140,26 +141,26 @@ func TestProblems(t *testing.T) {
 		{"token missing", with{"token": " "}, []string{"token: required. GITHUB_TOKEN cannot access organization secrets"}},
 		{"token with newline inside", with{"token": "ghp_a\nghp_b"}, []string{"token: contains whitespace"}},
 		{"token masked", with{"token": "***"}, []string{"token: is a placeholder"}},
-		{"api_url in the clear", with{"api_url": "http://ghe.example/api/v3"}, []string{"must be https"}},
+		{"api_url without TLS", with{"api_url": "http://ghe.example/api/v3"}, []string{"must be https"}},
 		{"api_url of a GHES", with{"api_url": "https://ghe.example/api/v3"}, nil},
-		{"api_url with slashes behind", with{"api_url": "https://ghe.example/api/v3//"}, nil},
+		{"api_url with trailing slashes", with{"api_url": "https://ghe.example/api/v3//"}, nil},
 		{"api_url of GHE.com", with{"api_url": "https://api.octo.ghe.com"}, nil},
 		{"api_url with a port", with{"api_url": "https://ghe.example:8443/api/v3"}, nil},
 		{"api_url of another scheme", with{"api_url": "ftp://ghe.example"}, []string{"api_url:"}},
-		{"api_url that climbs", with{"api_url": "https://ghe.example/api/../v3"}, []string{"must not have .. or % in its path"}},
+		{"api_url with ..", with{"api_url": "https://ghe.example/api/../v3"}, []string{"must not have .. or % in its path"}},
 		{"api_url with escapes", with{"api_url": "https://ghe.example/api%2fv3"}, []string{"must not have .. or % in its path"}},
-		{"api_url that is no URL", with{"api_url": "https://u:" + "pw@[x"}, []string{"api_url: must be a URL"}},
+		{"api_url that is not a URL", with{"api_url": "https://u:" + "pw@[x"}, []string{"api_url: must be a URL"}},
 		{"api_url on loopback", with{"api_url": "http://127.0.0.1:8080"}, nil},
 		{"api_url that only looks like loopback", with{"api_url": "http://127.0.0.1.example.com"}, []string{"must be https"}},
 		{"api_url with credentials", with{"api_url": "https://u:" + "pw@ghe.example"}, []string{"api_url: must not contain credentials"}},
 		{"api_url with query", with{"api_url": "https://ghe.example/?x=1"}, []string{"api_url: must not have a query"}},
 		{"api_url with fragment", with{"api_url": "https://ghe.example/#"}, []string{"api_url: must not have a query"}},
 		{"api_url without scheme", with{"api_url": "ghe.example/api/v3"}, []string{"api_url:"}},
-		{"api_url of nothing", with{"api_url": "https://"}, []string{"api_url:"}},
-		{"certificate that is none", with{"ca_certificate": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"}, []string{"ca_certificate: certificate 1 cannot be parsed"}},
+		{"api_url without a host", with{"api_url": "https://"}, []string{"api_url:"}},
+		{"certificate that is invalid", with{"ca_certificate": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"}, []string{"ca_certificate: certificate 1 cannot be parsed"}},
 		{"certificate file missing", with{"ca_certificate": "ca.pem"}, []string{"ca_certificate: must be PEM text or a readable file"}},
 		{"timeout without unit", with{"timeout": "30"}, []string{`timeout: invalid duration "30": use a value such as 90s, 5m, 12h or 30d`}},
-		{"timeout of nothing", with{"timeout": "0s"}, []string{"timeout: must be greater than zero"}},
+		{"timeout of zero", with{"timeout": "0s"}, []string{"timeout: must be greater than zero"}},
 		{"dry_run", with{"dry_run": "1"}, []string{"dry_run:"}},
 
 		{"set with max_age", with{"max_age": "30d"}, []string{"max_age: not used in mode set, only in mode check"}},
@@ -172,22 +173,22 @@ func TestProblems(t *testing.T) {
 		{"key without a value", with{"key_id": "568"}, []string{"encrypted_value: required; encrypted_value and key_id"}},
 		{"sealed too short", with{"encrypted_value": box(47), "key_id": "568"}, []string{"encrypted_value: 47 bytes"}},
 		{"sealed for two stores", with{"encrypted_value": box(60), "key_id": "568", "stores": "actions,dependabot"}, []string{"stores: must be one store"}},
-		{"sealed in order", with{"encrypted_value": box(60), "key_id": "568"}, nil},
+		{"sealed, valid", with{"encrypted_value": box(60), "key_id": "568"}, nil},
 
-		{"offline in order", with{"mode": "seal", "public_key": goodKey, "key_id": "568", "token": "", "secret_value": plain}, nil},
+		{"offline, valid", with{"mode": "seal", "public_key": goodKey, "key_id": "568", "token": "", "secret_value": plain}, nil},
 		{"offline without id", with{"mode": "seal", "public_key": goodKey, "secret_value": plain}, []string{"key_id: required with public_key"}},
 		{"offline without key", with{"mode": "seal", "key_id": "568", "secret_value": plain}, []string{"public_key: required with key_id"}},
-		{"offline with a key to which all open", with{"mode": "seal", "key_id": "568", "public_key": box(32), "secret_value": plain}, []string{"public_key: a low-order point"}},
+		{"offline with a low-order key", with{"mode": "seal", "key_id": "568", "public_key": box(32), "secret_value": plain}, []string{"public_key: a low-order point"}},
 		{"seal without a name", with{"mode": "seal", "secret_name": ""}, nil},
-		{"seal asks GitHub", with{"mode": "seal", "token": ""}, []string{"token: required"}},
+		{"seal with the key from GitHub", with{"mode": "seal", "token": ""}, []string{"token: required"}},
 
-		{"check in order", with{"mode": "check", "max_age": "30d"}, nil},
+		{"check, valid", with{"mode": "check", "max_age": "30d"}, nil},
 		{"check of all", with{"mode": "check", "secret_name": "*"}, nil},
-		{"check of nothing", with{"mode": "check", "secret_name": ""}, []string{"or * for every secret"}},
-		{"check of one twice", with{"mode": "check", "secret_name": "A, a"}, []string{"secret_name: A is listed twice"}},
-		{"max_age of nothing", with{"mode": "check", "max_age": "0d"}, []string{"max_age: must be greater than zero"}},
+		{"check without a name", with{"mode": "check", "secret_name": ""}, []string{"or * for every secret"}},
+		{"check of one secret twice", with{"mode": "check", "secret_name": "A, a"}, []string{"secret_name: A is listed twice"}},
+		{"max_age of zero", with{"mode": "check", "max_age": "0d"}, []string{"max_age: must be greater than zero"}},
 		{"access without a list", with{"mode": "access"}, []string{"selected_repositories: required in mode access"}},
-		{"access in order", with{"mode": "access", "selected_repositories": "none"}, nil},
+		{"access, valid", with{"mode": "access", "selected_repositories": "none"}, nil},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -207,22 +208,22 @@ func TestProblems(t *testing.T) {
 	}
 }
 
-// goodKey is the base point's double, whose private key nobody needs.
+// goodKey is the double of the base point; no test needs its private key.
 const goodKey = "L+V9o0fNYkMVKNqsX7spBzD/9oSvxM/C7ZCZX1jLO3Q="
 
-// TestBytes holds that a value is stored byte for byte.
+// TestBytes checks that a value is preserved byte for byte.
 func TestBytes(t *testing.T) {
 	pem := "-----BEGIN X-----\nabc\n-----END X-----\n"
 	tests := []struct {
 		name, in, trim, want string
 		warned               bool
 	}{
-		{"as it is", "  two  spaces  ", "false", "  two  spaces  ", false},
-		{"last newline kept", pem, "", pem, true},
+		{"unchanged", "  two  spaces  ", "false", "  two  spaces  ", false},
+		{"last newline preserved", pem, "", pem, true},
 		{"last newline dropped", pem, "true", strings.TrimSuffix(pem, "\n"), false},
 		{"one newline dropped, not two", "ab c\n\n", "true", "ab c\n", false},
 		{"CRLF dropped", "ab c\r\n", "TRUE", "ab c", false},
-		{"CR kept", "ab c\r", "true", "ab c\r", false},
+		{"CR preserved", "ab c\r", "true", "ab c\r", false},
 		{"commands are text", "::set-output name=x::y\n##[error]z%0A", "false", "::set-output name=x::y\n##[error]z%0A", false},
 		{"NUL and the like", "a\x00b\x7f", "false", "a\x00b\x7f", false},
 	}
@@ -230,7 +231,7 @@ func TestBytes(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			r := read(t, map[string]string{"secret_value": test.in, "trim_trailing_newline": test.trim})
 			if len(r.Problems) > 0 {
-				t.Fatal(texts(r))
+				t.Fatalf("got problems, want none:\n%s", texts(r))
 			}
 			if got := string(r.Config.Entries[0].Value.Reveal()); got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
@@ -256,28 +257,46 @@ func TestSecretFile(t *testing.T) {
 		return path
 	}
 	got := read(t, map[string]string{"secret_file": write("every", every)})
-	if len(got.Problems) > 0 || string(got.Config.Entries[0].Value.Reveal()) != string(every) {
-		t.Errorf("the file's bytes did not arrive: %s", texts(got))
+	if len(got.Problems) > 0 {
+		t.Fatalf("got problems, want none:\n%s", texts(got))
 	}
-	got = read(t, map[string]string{"secret_file": write("empty", nil)})
-	if texts(got) != "secret_file: the file is empty\n" {
-		t.Error(texts(got))
+	if value := got.Config.Entries[0].Value.Reveal(); string(value) != string(every) {
+		t.Errorf("got the value %q, want every byte", value)
 	}
-	got = read(t, map[string]string{"secret_file": write("large", make([]byte, 10*secret.MaxValueBytes))})
-	if !strings.Contains(texts(got), "larger than the 49,152 bytes") {
-		t.Error(texts(got))
+	for _, test := range []struct{ path, want string }{
+		{write("empty", nil), "secret_file: the file is empty\n"},
+		{write("large", make([]byte, 10*secret.MaxValueBytes)), "larger than the 49,152 bytes"},
+		{dir, "not a regular file"},
+	} {
+		if got := texts(read(t, map[string]string{"secret_file": test.path})); !strings.Contains(got, test.want) {
+			t.Errorf("%s: got %q, want %q", test.path, got, test.want)
+		}
 	}
-	got = read(t, map[string]string{"secret_file": dir})
-	if !strings.Contains(texts(got), "not a regular file") {
-		t.Error(texts(got))
+}
+
+// TestLargeBatch checks that a file beyond the limit is refused and not cut.
+func TestLargeBatch(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "large.env")
+	if err := os.WriteFile(path, []byte("A=b\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(path, maxBatchBytes+1); err != nil {
+		t.Fatal(err)
+	}
+	got := texts(read(t, map[string]string{"secrets_file": path}))
+	if want := "secrets_file: the file is larger than 64 MiB\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
 func TestDefaults(t *testing.T) {
 	r := read(t, nil)
 	c := r.Config
-	if c.Mode != secret.ModeSet || c.Org != "acme" || len(c.Stores) != 1 || c.Stores[0] != secret.Actions || c.Timeout != 5*time.Minute || c.DryRun || c.Visibility != "" || c.Selection != nil || c.APIURL.String() != "https://api.github.com/" {
-		t.Errorf("defaults: %+v", c)
+	got := fmt.Sprintf("%s %s %v timeout %v dry_run %v visibility %q selection %v %s",
+		c.Mode, c.Org, c.Stores, c.Timeout, c.DryRun, c.Visibility, c.Selection, c.APIURL)
+	want := `set acme [actions] timeout 5m0s dry_run false visibility "" selection <nil> https://api.github.com/`
+	if got != want {
+		t.Errorf("got the defaults\n%s, want\n%s", got, want)
 	}
 }
 
@@ -286,36 +305,36 @@ func TestDurations(t *testing.T) {
 		"30d": 30 * 24 * time.Hour, "12h": 12 * time.Hour, "1d12h": 36 * time.Hour, "0.5d": 12 * time.Hour, "90s": 90 * time.Second,
 	} {
 		if got, err := parseDuration(s); err != nil || got != want {
-			t.Errorf("%s: got %v, %v", s, got, err)
+			t.Errorf("%s: got %v, %v; want %v", s, got, err, want)
 		}
 	}
 	for _, s := range []string{"", "d", "30", "5 m", "1e9d", "-1d", "999999999d", "12hd", "1.2.3d", ".d", ".5d", "1.d", "1_0d", strings.Repeat("9", 400) + "d"} {
 		if got, err := parseDuration(s); err == nil {
-			t.Errorf("%q was taken as %v", s, got)
+			t.Errorf("%q: got %v, want an error", s, got)
 		}
 	}
 }
 
-// TestMasksWhateverIsWrong holds that a refused input is masked all the same.
-func TestMasksWhateverIsWrong(t *testing.T) {
+// TestMasksInvalidInputs checks that a value is masked even if the inputs are refused.
+func TestMasksInvalidInputs(t *testing.T) {
 	for name, with := range map[string]map[string]string{
-		"mode that has no value":  {"mode": "check", "secret_value": plain},
-		"unknown mode":            {"mode": "x", "secret_value": plain},
-		"broken JSON":             {"secrets": `{"A": "` + plain + `", `},
-		"a number":                {"secrets": `{"A": {"B": ["` + plain + `"]}}`},
-		"line without =":          {"secrets": "A=b\n" + plain},
-		"name that is not legal":  {"secrets": "not legal=" + plain},
-		"heredoc without its end": {"secrets": "A<<EOF\n" + plain + "\nEOG"},
+		"mode without a value":   {"mode": "check", "secret_value": plain},
+		"unknown mode":           {"mode": "x", "secret_value": plain},
+		"broken JSON":            {"secrets": `{"A": "` + plain + `", `},
+		"a number":               {"secrets": `{"A": {"B": ["` + plain + `"]}}`},
+		"line without =":         {"secrets": "A=b\n" + plain},
+		"invalid name":           {"secrets": "not legal=" + plain},
+		"heredoc without an end": {"secrets": "A<<EOF\n" + plain + "\nEOG"},
 	} {
 		r := read(t, with)
 		if len(r.Problems) == 0 {
-			t.Errorf("%s: no problem", name)
+			t.Errorf("%s: got no problem, want one", name)
 		}
 		if got := r.Masks.Redact("x" + plain + "y"); strings.Contains(got, plain) {
-			t.Errorf("%s: not masked: %q, masks %q", name, got, r.Masks.Lines())
+			t.Errorf("%s: got %q, want the value redacted by the masks %q", name, got, r.Masks.Lines())
 		}
 		if strings.Contains(texts(r), plain) {
-			t.Errorf("%s: shown: %s", name, texts(r))
+			t.Errorf("%s: the value is in a problem: %s", name, texts(r))
 		}
 	}
 }
@@ -330,7 +349,7 @@ func TestBatch(t *testing.T) {
 		{"JSON escapes", `{"A": "\ud83d\ude00 \ufffd"}`, map[string]string{"A": "😀 \ufffd"}, ""},
 		{"lines", "A=1 = 2 # x\nB= x \n\nC='q'\n", map[string]string{"A": "1 = 2 # x", "B": " x ", "C": "'q'"}, ""},
 		{"no expansion", "A=$HOME ${X} \\n", map[string]string{"A": "$HOME ${X} \\n"}, ""},
-		{"CR is part of it", "A=1\r\nB=2", map[string]string{"A": "1\r", "B": "2"}, ""},
+		{"CR is part of the value", "A=1\r\nB=2", map[string]string{"A": "1\r", "B": "2"}, ""},
 		{"heredoc", "K<<EOF\nline 1\n\nline=2\nEOF\nB=2", map[string]string{"K": "line 1\n\nline=2", "B": "2"}, ""},
 		{"heredoc that ends in a newline", "K<<EOF\nline 1\n\nEOF\n", map[string]string{"K": "line 1\n"}, ""},
 		{"<< in a value", "A=x<<y", map[string]string{"A": "x<<y"}, ""},
@@ -343,22 +362,22 @@ func TestBatch(t *testing.T) {
 		{"number", "{\n\"A\": 12345}", nil, "the value at line 2, column 4 is not a string"},
 		{"null", `{"A": null}`, nil, "is not a string"},
 		{"cut", `{"A": "x`, nil, "invalid JSON at line 1"},
-		{"more after it", `{"A": "x"} {}`, nil, "unexpected data after the JSON object"},
+		{"data after the object", `{"A": "x"} {}`, nil, "unexpected data after the JSON object"},
 		{"same name", `{"A": "x", "A": "y"}`, nil, `"A" is listed twice`},
 		{"same but for case", `{"A": "x", "a": "y"}`, nil, "A and a are the same secret"},
-		{"half a pair", `{"A": "\ud83d x"}`, nil, "unpaired surrogate"},
-		{"illegal name", `{"aws-key.id": "x"}`, nil, "AWS_KEY_ID would be legal"},
+		{"unpaired surrogate escape", `{"A": "\ud83d x"}`, nil, "unpaired surrogate"},
+		{"invalid name", `{"aws-key.id": "x"}`, nil, "AWS_KEY_ID would be legal"},
 		{"empty value in JSON", `{"A": ""}`, nil, "A is empty. A job output that GitHub masked"},
 		{"empty value in a line", "B=1\nA=", nil, "line 2: the value is empty. A job output that GitHub masked"},
 		{"empty value in a line from Windows", "A=\r\n", nil, "line 1: the value is empty"},
 		{"empty value in a heredoc", "A<<E\nE", nil, "line 1: the value is empty"},
-		{"base64 by itself", "c2VjcmV0IHRleHQ==", nil, "line 1 looks like the end of a base64 value"},
+		{"base64 without a name", "c2VjcmV0IHRleHQ==", nil, "line 1 looks like the end of a base64 value"},
 		{"not UTF-8", "A=1\nB=\xff", nil, "not UTF-8 at line 2, column 3"},
 		{"line without =", "A=1\nB", nil, "line 2 has no ="},
 		{"no delimiter", "A<<\nx\n", nil, "line 1: no delimiter"},
-		{"unfinished", "A<<EOF\nx\n", nil, "line 1: the closing delimiter is missing"},
+		{"heredoc without an end", "A<<EOF\nx\n", nil, "line 1: the closing delimiter is missing"},
 		{"same name in lines", "A=1\nA=2", nil, "A is listed twice, in lines 1 and 2"},
-		{"illegal name in lines", "A B=1", nil, "line 1: invalid secret name before ="},
+		{"invalid name in lines", "A B=1", nil, "line 1: invalid secret name before ="},
 		{"too long", "A=" + strings.Repeat("x", secret.MaxValueBytes+1), nil, "A 49,153 bytes"},
 		{"masked", "A=***", nil, `A is "***"`},
 	}
@@ -375,22 +394,23 @@ func TestBatch(t *testing.T) {
 				}
 				r := read(t, with)
 				if test.problem != "" {
-					if !strings.Contains(texts(r), test.problem) || !strings.HasPrefix(texts(r), source+": ") {
+					if !strings.HasPrefix(texts(r), source+": ") {
+						t.Errorf("got %q, want a problem of %s", texts(r), source)
+					}
+					if !strings.Contains(texts(r), test.problem) {
 						t.Errorf("%s: got %q, want %q", source, texts(r), test.problem)
 					}
 					continue
+				}
+				if len(r.Problems) > 0 {
+					t.Fatalf("%s: got problems, want none:\n%s", source, texts(r))
 				}
 				got := map[string]string{}
 				for _, e := range r.Config.Entries {
 					got[string(e.Name)] = string(e.Value.Reveal())
 				}
-				if len(r.Problems) > 0 || len(got) != len(test.want) {
-					t.Fatalf("%s: got %q, %s", source, got, texts(r))
-				}
-				for name, want := range test.want {
-					if got[name] != want {
-						t.Errorf("%s: %s is %q, want %q", source, name, got[name], want)
-					}
+				if !maps.Equal(got, test.want) {
+					t.Errorf("%s: got %q, want %q", source, got, test.want)
 				}
 			}
 		})
@@ -408,24 +428,30 @@ func TestSealed(t *testing.T) {
 	}{
 		{"in the order of the allowlist", "A,B", "actions,dependabot", ok("B", "actions") + "," + ok("A", "dependabot") + "," + ok("A", "actions") + "," + ok("B", "dependabot"), "A@actions A@dependabot B@actions B@dependabot", ""},
 		{"case does not count", "a", "actions", ok("A", "Actions"), "A@actions", ""},
-		{"done before", "A,B", "actions", ok("A", "actions") + `,{"store":"actions","secret_name":"B","operation":"updated","visibility":"all","key_id":"9"}`, "A@actions B@actions=updated", ""},
+		{"stored before", "A,B", "actions", ok("A", "actions") + `,{"store":"actions","secret_name":"B","operation":"updated","visibility":"all","key_id":"9"}`, "A@actions B@actions=updated", ""},
 		{"not allowed", "A", "actions", ok("A", "actions") + "," + ok("ADMIN", "actions"), "", "row 2: ADMIN in actions is not allowed by secret_name and stores"},
 		{"store not allowed", "A", "actions", ok("A", "actions") + "," + ok("A", "agents"), "", "row 2: A in agents is not allowed"},
 		{"missing", "A,B", "actions", ok("A", "actions"), "", "B in actions is requested by secret_name and stores, but has no row"},
 		{"no value", "A", "actions", `{"store":"actions","secret_name":"A","operation":"failed","key_id":"568"}`, "", "row 1: A in actions has no encrypted_value and is not stored yet"},
 		{"twice", "A", "actions", ok("A", "actions") + "," + ok("a", "actions"), "", "row 2: A in actions is listed twice"},
 		{"no key", "A", "actions", `{"store":"actions","secret_name":"A","encrypted_value":"` + box(60) + `"}`, "", "key_id: empty"},
-		{"no box", "A", "actions", `{"store":"actions","secret_name":"A","key_id":"1","encrypted_value":"????"}`, "", "not base64"},
+		{"not base64", "A", "actions", `{"store":"actions","secret_name":"A","key_id":"1","encrypted_value":"????"}`, "", "not base64"},
 		{"not rows", "A", "actions", `"x"`, "", "must be the results of a seal run"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			r := read(t, map[string]string{"sealed": "[" + test.rows + "]", "secret_name": test.names, "stores": test.stores})
 			if test.problem != "" {
-				if len(r.Problems) != 1 || !strings.Contains(texts(r), test.problem) {
-					t.Errorf("got %q, want %q alone", texts(r), test.problem)
+				if len(r.Problems) != 1 {
+					t.Errorf("got %d problems, want 1:\n%s", len(r.Problems), texts(r))
+				}
+				if !strings.Contains(texts(r), test.problem) {
+					t.Errorf("got %q, want %q", texts(r), test.problem)
 				}
 				return
+			}
+			if len(r.Problems) > 0 {
+				t.Fatalf("got problems, want none:\n%s", texts(r))
 			}
 			var got []string
 			for _, s := range r.Config.Sealed {
@@ -435,12 +461,13 @@ func TestSealed(t *testing.T) {
 				}
 				got = append(got, text)
 			}
-			if strings.Join(got, " ") != test.want || len(r.Problems) > 0 {
-				t.Errorf("got %q, want %q; %s", got, test.want, texts(r))
+			if strings.Join(got, " ") != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
 	}
-	if r := read(t, map[string]string{"sealed": "[" + ok("A", "actions") + "]", "secret_name": ""}); !strings.Contains(texts(r), "the job that sealed must not choose them") {
-		t.Error(texts(r))
+	got := texts(read(t, map[string]string{"sealed": "[" + ok("A", "actions") + "]", "secret_name": ""}))
+	if want := "the job that sealed must not choose them"; !strings.Contains(got, want) {
+		t.Errorf("without secret_name: got %q, want %q", got, want)
 	}
 }

@@ -1,4 +1,4 @@
-// Package mask holds the texts that the runner is told to hide, and finds them in any form in which the runner would.
+// Package mask holds the texts that the runner masks, and finds them in every form in which the runner does.
 package mask
 
 import (
@@ -25,7 +25,7 @@ type Set struct {
 }
 
 // Add adds the lines of a plaintext, each trimmed, as the runner would. It leaves out lines that are too short and
-// lines that are not UTF-8, which the runner cannot be told. It reports whether any line was long enough to hide.
+// lines that are not UTF-8, which no command can name. It reports whether any line was long enough to hide.
 func (s *Set) Add(value []byte) bool {
 	var lines []string
 	for _, line := range strings.FieldsFunc(string(value), func(r rune) bool { return r == '\n' || r == '\r' }) {

@@ -361,7 +361,7 @@ func TestUnwritableFiles(t *testing.T) {
 }
 
 // TestNoRandomBytes checks that a run does not begin without a delimiter that
-// nobody can know.
+// cannot be known.
 func TestNoRandomBytes(t *testing.T) {
 	r := New(Options{
 		Stdout: &bytes.Buffer{}, Getenv: func(string) string { return "" }, Masks: &mask.Set{},

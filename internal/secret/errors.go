@@ -38,7 +38,7 @@ type Error struct {
 }
 
 // Error returns the operation, the problem and, after retries, how many attempts were made. Cause, Hint and RequestID
-// are left to whoever shows the error.
+// are shown separately.
 func (e *Error) Error() string {
 	text := e.Fact()
 	if e.Attempts > 1 {

@@ -362,8 +362,8 @@ func TestResults(t *testing.T) {
 	})
 }
 
-// TestCancelled cancels a run at its first write: the access that was asked for
-// is known all the same to whoever stores the values manually.
+// TestCancelled cancels a run at its first write: the results have the access that
+// was asked for, for storing the values manually.
 func TestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	f := &fakeClient{keys: []seal.PublicKey{newKey(t, "1")}}
