@@ -227,11 +227,6 @@ func unique[T any, K comparable](entries []T, key func(T) K) []T {
 	return list
 }
 
-type wireRepository struct {
-	ID       int64  `json:"id"`
-	FullName string `json:"full_name"`
-}
-
 // SelectedRepositories returns the selected repositories of a secret. hidden is how many more repositories GitHub
 // counts than it lists for this token.
 func (c *Client) SelectedRepositories(
@@ -239,36 +234,30 @@ func (c *Client) SelectedRepositories(
 ) (list []secret.Repository, hidden int, err error) {
 	call := newCall(http.MethodGet, "list selected repositories", store,
 		"orgs", c.opt.Org, string(store), "secrets", string(name), "repositories")
-	all, err := fetchPages(ctx, c, call, maxPages, parsePage[wireRepository])
-	list = repositories(all.entries)
+	all, err := fetchPages(ctx, c, call, maxPages, parsePage[secret.Repository])
+	list = unique(all.entries, repositoryID)
 	return list, all.total - len(list), err
 }
 
-func repositories(entries []wireRepository) []secret.Repository {
-	list := make([]secret.Repository, 0, len(entries))
-	for _, r := range unique(entries, func(r wireRepository) int64 { return r.ID }) {
-		list = append(list, secret.Repository(r))
-	}
-	return list
-}
+func repositoryID(r secret.Repository) int64 { return r.ID }
 
 // Repository returns a repository of the organization by its name without the organization. It follows a rename. The
 // error wraps [secret.ErrNotFound] if there is none that the token can see, or if it was transferred to another
 // owner.
 func (c *Client) Repository(ctx context.Context, name string) (secret.Repository, error) {
-	var wire wireRepository
+	var repo secret.Repository
 	call := newCall(http.MethodGet, "get repository "+c.opt.Org+"/"+name, "", "repos", c.opt.Org, name)
-	resp, err := c.do(ctx, call, func(body []byte) error { return unmarshal(body, &wire) })
+	resp, err := c.do(ctx, call, func(body []byte) error { return unmarshal(body, &repo) })
 	if err != nil {
 		return secret.Repository{}, err
 	}
-	if owner, _, _ := strings.Cut(wire.FullName, "/"); !strings.EqualFold(owner, c.opt.Org) || wire.ID <= 0 {
+	if owner, _, _ := strings.Cut(repo.FullName, "/"); !strings.EqualFold(owner, c.opt.Org) || repo.ID <= 0 {
 		return secret.Repository{}, &secret.Error{
-			Op: call.op, Problem: "transferred to " + wire.FullName, RequestID: resp.requestID,
+			Op: call.op, Problem: "transferred to " + repo.FullName, RequestID: resp.requestID,
 			Is: []error{secret.ErrNotFound},
 		}
 	}
-	return secret.Repository(wire), nil
+	return repo, nil
 }
 
 // Repositories lists every repository of the organization that the token can see, the oldest first: one that is
@@ -276,12 +265,12 @@ func (c *Client) Repository(ctx context.Context, name string) (secret.Repository
 func (c *Client) Repositories(ctx context.Context) ([]secret.Repository, error) {
 	call := newCall(http.MethodGet, "list repositories of "+c.opt.Org, "", "orgs", c.opt.Org, "repos")
 	call.query = "sort=created&direction=asc&"
-	all, err := fetchPages(ctx, c, call, maxPages, func(body []byte) ([]wireRepository, int, error) {
-		var page []wireRepository
+	all, err := fetchPages(ctx, c, call, maxPages, func(body []byte) ([]secret.Repository, int, error) {
+		var page []secret.Repository
 		err := unmarshal(body, &page)
 		return page, 0, err
 	})
-	return repositories(all.entries), err
+	return unique(all.entries, repositoryID), err
 }
 
 // Attempts ranges over the attempts at a write. Each is yielded after all waiting, so that what the body of the loop

@@ -110,10 +110,10 @@ func (r *reader) duration(name, example string) time.Duration {
 // safeSegment reports whether s is safe as one segment of a URL's path: the letters, digits, hyphens and underscores of
 // logins, and the dots of repository names.
 func safeSegment(s string) bool {
-	const punctuation = "_.-"
-	return len(s) <= 100 && strings.Trim(s, ".") != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		return !strings.ContainsRune(punctuation, r) && (r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r))
-	})
+	other := func(r rune) bool {
+		return !strings.ContainsRune("_.-", r) && (r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r))
+	}
+	return len(s) <= 100 && strings.Trim(s, ".") != "" && !strings.ContainsFunc(s, other)
 }
 
 func (r *reader) org() string {

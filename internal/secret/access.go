@@ -8,8 +8,8 @@ import (
 
 // Repository is a repository of the organization. FullName ("org/repo") is empty if only the id was given.
 type Repository struct {
-	ID       int64
-	FullName string
+	ID       int64  `json:"id"` // the tags are those of GitHub's API
+	FullName string `json:"full_name"`
 }
 
 // Access is who may read a secret: a visibility and, for Selected, the repositories, which may be none at all.
