@@ -33,8 +33,9 @@ func BenchmarkRun(b *testing.B) {
 }
 
 // BenchmarkProcess compares the whole process for one secret with testdata/floor,
-// built in the same way and run in turn, median of 50. The limits are 1.5 times
-// the floor's wall time and twice its peak memory.
+// built in the same way and run in turn, median of 50. The limits are 1.35 times
+// the floor's wall time and 1.35 times its peak memory. Only memory fails the
+// benchmark: the time depends on what else the machine does.
 func BenchmarkProcess(b *testing.B) {
 	peak, floor, action := build(b, "./testdata/peak"), build(b, "./testdata/floor"), build(b, root)
 	server := httptest.NewServer(newGitHub(b, fakegithub.World{}))
@@ -79,7 +80,11 @@ func BenchmarkProcess(b *testing.B) {
 		b.ReportMetric(median(ours.ms)/median(least.ms), "x-floor-time")
 		b.ReportMetric(median(least.mb), "floor-MB")
 		b.ReportMetric(median(ours.mb), "MB")
-		b.ReportMetric(median(ours.mb)/median(least.mb), "x-floor-memory")
+		memory := median(ours.mb) / median(least.mb)
+		b.ReportMetric(memory, "x-floor-memory")
+		if memory > 1.35 {
+			b.Errorf("peak memory is %.2f times the floor's, want at most 1.35", memory)
+		}
 	}
 	info, err := os.Stat(action)
 	if err != nil {
