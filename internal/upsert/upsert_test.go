@@ -128,6 +128,24 @@ func job(f *fakeClient, visibility secret.Visibility, items []Item) Job {
 	}
 }
 
+// wantEqual fails if got and want print differently.
+func wantEqual(t *testing.T, what string, got, want any) {
+	t.Helper()
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%s: got %v, want %v", what, got, want)
+	}
+}
+
+// wantError fails if err is nil or does not have a text.
+func wantError(t *testing.T, what string, err error, text string) {
+	t.Helper()
+	if err == nil {
+		t.Errorf("%s: got no error, want one with %q", what, text)
+	} else if !strings.Contains(err.Error(), text) {
+		t.Errorf("%s: got the error %v, want one with %q", what, err, text)
+	}
+}
+
 // TestAccessFor has each access that can be asked for with each that can exist.
 func TestAccessFor(t *testing.T) {
 	list := []secret.Repository{{ID: 1}, {ID: 2}}
@@ -169,10 +187,8 @@ func TestAccessFor(t *testing.T) {
 			}
 			continue
 		}
-		e, ok := errors.AsType[*secret.Error](err)
-		if !ok || !strings.Contains(e.Problem, test.refused) {
-			t.Errorf("%s: got the error %v, want one with %q", test.name, err, test.refused)
-		} else if e.Hint == "" {
+		wantError(t, test.name, err, test.refused)
+		if e, ok := errors.AsType[*secret.Error](err); ok && e.Hint == "" {
 			t.Errorf("%s: the error %v has no hint", test.name, err)
 		}
 	}
@@ -195,15 +211,11 @@ func TestListFor(t *testing.T) {
 	} {
 		got, err := desired{listOnly: true, replace: true, repositories: list}.accessFor(test.existing)
 		if test.refused != "" {
-			if err == nil || !strings.Contains(err.Error(), test.refused) {
-				t.Errorf("%+v: got the error %v, want one with %q", test.existing, err, test.refused)
-			}
+			wantError(t, fmt.Sprintf("%+v", test.existing), err, test.refused)
 			continue
 		}
-		want := secret.Access{Visibility: secret.Selected, Repositories: list}
-		if err != nil || !reflect.DeepEqual(got, want) {
-			t.Errorf("%+v: got %+v, %v; want %+v", test.existing, got, err, want)
-		}
+		wantEqual(t, "error", err, nil)
+		wantEqual(t, "access", got, secret.Access{Visibility: secret.Selected, Repositories: list})
 	}
 }
 
@@ -222,22 +234,13 @@ func TestReseal(t *testing.T) {
 		keys := ""
 		for _, r := range job(f, secret.All, items(10)).Run(t.Context()) {
 			keys += r.KeyID
-			if r.Operation != secret.Created || r.Err != nil {
-				t.Errorf("%s: got %s, %v; want created", r.Name, r.Operation, r.Err)
-			}
-			if r.EncryptedValue != "" {
-				t.Errorf("%s: is stored and keeps its sealed value", r.Name)
-			}
+			wantEqual(t, string(r.Name), r.Operation, secret.Created)
+			wantEqual(t, string(r.Name)+": error", r.Err, nil)
+			wantEqual(t, string(r.Name)+": sealed value after it was stored", r.EncryptedValue, "")
 		}
-		if want := "1111222222"; keys != want {
-			t.Errorf("stored with the keys %s, want %s", keys, want)
-		}
-		if f.keyN != 2 {
-			t.Errorf("fetched the key %d times, want 2", f.keyN)
-		}
-		if len(f.writes) != 16 {
-			t.Errorf("made %d attempts, want 10 and 6 again", len(f.writes))
-		}
+		wantEqual(t, "keys of the stored values", keys, "1111222222")
+		wantEqual(t, "fetches of the key", f.keyN, 2)
+		wantEqual(t, "attempts", len(f.writes), 10+6)
 	})
 }
 
@@ -248,15 +251,11 @@ func TestResealLimit(t *testing.T) {
 		f.keys = append(f.keys, newKey(t, fmt.Sprint(i+1)))
 	}
 	r := job(f, secret.All, items(1)).Run(t.Context())[0]
-	if r.Operation != secret.Failed || !errors.Is(r.Err, secret.ErrUnprocessable) {
-		t.Errorf("got %s, %v; want failed, unprocessable", r.Operation, r.Err)
-	}
-	if r.EncryptedValue == "" || r.KeyID != "4" {
-		t.Errorf("saved %q with key %s, want the value that was sealed last, with key 4", r.EncryptedValue, r.KeyID)
-	}
-	if want := 1 + maxReseals; len(f.writes) != want {
-		t.Errorf("made %d attempts, want %d", len(f.writes), want)
-	}
+	wantEqual(t, "operation", r.Operation, secret.Failed)
+	wantEqual(t, "error", r.Err, secret.ErrUnprocessable)
+	wantEqual(t, "key of the saved value", r.KeyID, "4")
+	wantEqual(t, "saved", r.EncryptedValue != "", true)
+	wantEqual(t, "attempts", len(f.writes), 1+maxReseals)
 }
 
 // TestSnapshotTooOld has a server so slow that what is read is out of date when it
@@ -268,18 +267,10 @@ func TestSnapshotTooOld(t *testing.T) {
 			existing: secret.Existing{Exists: true, Access: secret.Access{Visibility: secret.All}},
 		}
 		r := job(f, "", items(1)).Run(t.Context())[0]
-		if want := "took more than a minute"; r.Err == nil || !strings.Contains(r.Err.Error(), want) {
-			t.Errorf("got the error %v, want one with %q", r.Err, want)
-		}
-		if r.Access.Visibility != "" {
-			t.Errorf("access is said to be %s, and is not known", r.Access.Visibility)
-		}
-		if r.EncryptedValue == "" {
-			t.Error("the sealed value is not saved")
-		}
-		if len(f.writes) != 0 {
-			t.Errorf("made %d attempts at a write, want none", len(f.writes))
-		}
+		wantError(t, "result", r.Err, "took more than a minute")
+		wantEqual(t, "visibility, which is not known", r.Access.Visibility, "")
+		wantEqual(t, "saved", r.EncryptedValue != "", true)
+		wantEqual(t, "attempts at a write", len(f.writes), 0)
 	})
 }
 
@@ -308,12 +299,9 @@ func TestUnknownStays(t *testing.T) {
 				return test.first
 			}
 			r := job(f, "", items(1)).Run(t.Context())[0]
-			if r.Operation != test.want || !errors.Is(r.Err, gone) {
-				t.Errorf("%s: got %s, %v; want %s, %v", test.name, r.Operation, r.Err, test.want, gone)
-			}
-			if len(f.writes) != 1 {
-				t.Errorf("%s: made %d attempts at a write, want 1", test.name, len(f.writes))
-			}
+			wantEqual(t, test.name+": operation", r.Operation, test.want)
+			wantEqual(t, test.name+": error", r.Err, gone)
+			wantEqual(t, test.name+": attempts at a write", len(f.writes), 1)
 		})
 	}
 }
@@ -353,9 +341,8 @@ func TestResults(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("got %q, want %q", got, want)
 		}
-		if len(completed) != 5 || completed[4] != "S1" {
-			t.Errorf("completed in the order %v, want S1 last", completed)
-		}
+		wantEqual(t, "completed", len(completed), 5)
+		wantEqual(t, "completed last", completed[len(completed)-1], "S1")
 		if strings.Contains(fmt.Sprintf("%+v %#v", results, results), "Horse") {
 			t.Error("the plaintext is in a result")
 		}
@@ -371,12 +358,10 @@ func TestCancelled(t *testing.T) {
 	j := job(f, secret.Selected, items(10))
 	j.Selection = &secret.Selection{IDs: []int64{7}}
 	for _, r := range j.Run(ctx) {
-		if r.Operation != secret.Failed || r.EncryptedValue == "" {
-			t.Errorf("%s: got %s with the sealed value %q, want failed and saved", r.Name, r.Operation, r.EncryptedValue)
-		}
-		if r.Access.Visibility != secret.Selected || !slices.Equal(r.Access.IDs(), []int64{7}) {
-			t.Errorf("%s: got the access %+v, want repository 7", r.Name, r.Access)
-		}
+		wantEqual(t, string(r.Name), r.Operation, secret.Failed)
+		wantEqual(t, string(r.Name)+": saved", r.EncryptedValue != "", true)
+		wantEqual(t, string(r.Name)+": visibility", r.Access.Visibility, secret.Selected)
+		wantEqual(t, string(r.Name)+": repositories", r.Access.IDs(), []int64{7})
 	}
 }
 
@@ -386,12 +371,9 @@ func TestNoRandomness(t *testing.T) {
 	j := job(f, secret.All, items(1))
 	j.Rand = bytes.NewReader(nil)
 	r := j.Run(t.Context())[0]
-	if r.Operation != secret.Failed || r.Err == nil {
-		t.Errorf("got %s, %v; want failed", r.Operation, r.Err)
-	}
-	if len(f.writes) != 0 {
-		t.Errorf("made %d attempts at a write, want none", len(f.writes))
-	}
+	wantEqual(t, "operation", r.Operation, secret.Failed)
+	wantError(t, "result", r.Err, "EOF")
+	wantEqual(t, "attempts at a write", len(f.writes), 0)
 }
 
 // finder is an organization's repositories.
@@ -477,21 +459,20 @@ func TestResolve(t *testing.T) {
 		if !slices.Equal(ids, test.ids) {
 			t.Errorf("%s: got %v, want %v", test.name, ids, test.ids)
 		}
-		if (err != nil) != (test.refused != "") {
-			t.Errorf("%s: got the error %v, want %q", test.name, err, test.refused)
+		if test.refused == "" {
+			wantEqual(t, test.name+": error", err, nil)
+		} else {
+			wantError(t, test.name, err, test.refused)
 		}
-		if err != nil && !strings.Contains(err.Error(), test.refused) {
-			t.Errorf("%s: got the error %v, want one with %q", test.name, err, test.refused)
-		}
-		if (warnings != "") != (test.warning != "") || !strings.Contains(warnings, test.warning) {
+		if test.warning == "" {
+			wantEqual(t, test.name+": warning", warnings, "")
+		} else if !strings.Contains(warnings, test.warning) {
 			t.Errorf("%s: got the warning %q, want %q", test.name, warnings, test.warning)
 		}
 	}
 	_, _, err := resolve(t.Context(), org, secret.Selection{Names: []string{"typo", "other"}})
 	want := "selected_repositories: typo: not found\nselected_repositories: other: not found"
-	if err == nil || err.Error() != want {
-		t.Errorf("got %v, want every missing name in order: %s", err, want)
-	}
+	wantEqual(t, "every missing name, in order", err, want)
 }
 
 func resolve(ctx context.Context, org finder, s secret.Selection) (ids []int64, warnings string, err error) {
