@@ -68,7 +68,8 @@ func (r *reader) batchJSON(input string, text []byte) (values []value) {
 			}
 			return broken(dec.InputOffset())
 		}
-		s, ok := r.jsonString(input, raw, position(text, int(start)))
+		// The position is only computed for a problem: it counts the lines of all the text before it.
+		s, ok := r.jsonString(input, raw, func() string { return position(text, int(start)) })
 		if !ok {
 			continue
 		}
@@ -91,14 +92,14 @@ func (r *reader) batchJSON(input string, text []byte) (values []value) {
 }
 
 // jsonString returns the string of a JSON value. ok is false if it is none.
-func (r *reader) jsonString(input string, raw json.RawMessage, at string) (s string, ok bool) {
+func (r *reader) jsonString(input string, raw json.RawMessage, at func() string) (s string, ok bool) {
 	if json.Unmarshal(raw, &s) != nil || raw[0] != '"' {
 		r.maskScalars(raw)
-		r.problemf(input, "the value at %s is not a string; only an object of strings can be stored", at)
+		r.problemf(input, "the value at %s is not a string; only an object of strings can be stored", at())
 		return "", false
 	}
 	if unpairedSurrogate(raw, s) {
-		r.problemf(input, "the value at %s contains an invalid Unicode escape (unpaired surrogate)", at)
+		r.problemf(input, "the value at %s contains an invalid Unicode escape (unpaired surrogate)", at())
 	}
 	return s, true
 }
