@@ -274,6 +274,28 @@ func TestSecretFile(t *testing.T) {
 	}
 }
 
+// TestEachProblemOnce checks that every problem is reported, and none in two ways.
+func TestEachProblemOnce(t *testing.T) {
+	row := `{"store":"actions","secret_name":"A","operation":"sealed","key_id":"568","encrypted_value":"` + box(60) + `"}`
+	for _, test := range []struct {
+		name string
+		with map[string]string
+		want string
+	}{
+		{"equal names in JSON", map[string]string{"secrets": `{"A": "1", "A": "2"}`}, "secrets: \"A\" is listed twice\n"},
+		{"equal names in lines", map[string]string{"secrets": "A=1\nA=2"}, "secrets: A is listed twice, in lines 1 and 2\n"},
+		{
+			"missing rows", map[string]string{"sealed": "[" + row + "]", "secret_name": "A,B,C"},
+			"sealed: B in actions is requested by secret_name and stores, but has no row\n" +
+				"sealed: C in actions is requested by secret_name and stores, but has no row\n",
+		},
+	} {
+		if got := texts(read(t, test.with)); got != test.want {
+			t.Errorf("%s: got the problems\n%s, want\n%s", test.name, got, test.want)
+		}
+	}
+}
+
 // TestLargeBatch checks that a file beyond the limit is refused and not cut.
 func TestLargeBatch(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "large.env")

@@ -73,10 +73,11 @@ func (r *reader) sealedRows(stores []secret.Store, names []secret.Name) []Sealed
 		order = append(order, key)
 	}
 	var list []Sealed
+	complete := !r.hasProblem("sealed") // else a row that is invalid may be the missing one
 	for _, name := range names {
 		for _, store := range stores {
 			s, ok := found[target{name, store}]
-			if !ok && !r.hasProblem("sealed") {
+			if !ok && complete {
 				r.problemf("sealed", "%s in %s is requested by secret_name and stores, but has no row", name, store)
 			}
 			delete(found, target{name, store})

@@ -85,7 +85,8 @@ func (r *reader) entries(values []value, trim bool) []Entry {
 		e := Entry{Name: name, Value: secret.NewValue(v.bytes)}
 		if v.name != "" {
 			e.Name, _ = secret.ParseName(v.name) // an invalid one is a problem already, with its position
-			if first, ok := seen[e.Name]; ok && e.Name != "" {
+			// batch reports equal names.
+			if first, ok := seen[e.Name]; ok && e.Name != "" && first != v.name {
 				r.problemf(v.input, "%s and %s are the same secret (names are case-insensitive)", first, v.name)
 			}
 			seen[e.Name] = v.name
