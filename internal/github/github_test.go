@@ -637,6 +637,33 @@ func TestWriteLimiter(t *testing.T) {
 	})
 }
 
+// TestLimiterIsNotRetryTime checks that the wait for the write limiter does not
+// count against the retry budget: a write fails, waits for a minute until the
+// limiter lets it go on, fails again, and is still retried within 20 s.
+func TestLimiterIsNotRetryTime(t *testing.T) {
+	var n atomic.Int32
+	h := func(rw http.ResponseWriter, req *http.Request) {
+		if i := n.Add(1); i == WritesPerMinute || i == WritesPerMinute+1 {
+			respond(502, "")(rw, req)
+			return
+		}
+		respond(204, "")(rw, req)
+	}
+	withClient(t, 20*time.Second, "ghp_x", h, func(t *testing.T, c *testClient) {
+		for i := range WritesPerMinute {
+			if _, err := c.put(t.Context(), secret.Name(fmt.Sprint("S", i))); err != nil {
+				t.Errorf("S%d: got the error %v, want none", i, err)
+			}
+		}
+		if got, want := int(n.Load()), WritesPerMinute+2; got != want {
+			t.Errorf("got %d attempts, want %d", got, want)
+		}
+		if got, least := c.elapsed(), time.Minute; got < least {
+			t.Errorf("%v have passed, want more than %v", got, least)
+		}
+	})
+}
+
 // TestSignal checks that a signal ends a read and a wait immediately, and a write
 // after its grace period.
 func TestSignal(t *testing.T) {

@@ -169,8 +169,8 @@ func TestProblems(t *testing.T) {
 		{"check with a value", with{"mode": "check", "secret_value": plain}, []string{"secret_value: not used in mode check, only in mode set or seal"}},
 		{"access with visibility", with{"mode": "access", "selected_repositories": "web", "visibility": "selected"}, []string{"visibility: not used"}},
 
-		{"sealed without its key", with{"encrypted_value": box(60)}, []string{"key_id: required; encrypted_value and key_id are outputs"}},
-		{"key without a value", with{"key_id": "568"}, []string{"encrypted_value: required; encrypted_value and key_id"}},
+		{"sealed without its key", with{"encrypted_value": box(60)}, []string{"key_id: required with encrypted_value; both are outputs"}},
+		{"key without a value", with{"key_id": "568"}, []string{"encrypted_value: required with key_id"}},
 		{"sealed too short", with{"encrypted_value": box(47), "key_id": "568"}, []string{"encrypted_value: 47 bytes"}},
 		{"sealed for two stores", with{"encrypted_value": box(60), "key_id": "568", "stores": "actions,dependabot"}, []string{"stores: must be one store"}},
 		{"sealed, valid", with{"encrypted_value": box(60), "key_id": "568"}, nil},
@@ -326,8 +326,12 @@ func TestDurations(t *testing.T) {
 	for s, want := range map[string]time.Duration{
 		"30d": 30 * 24 * time.Hour, "12h": 12 * time.Hour, "1d12h": 36 * time.Hour, "0.5d": 12 * time.Hour, "90s": 90 * time.Second,
 	} {
-		if got, err := parseDuration(s); err != nil || got != want {
-			t.Errorf("%s: got %v, %v; want %v", s, got, err, want)
+		got, err := parseDuration(s)
+		if err != nil {
+			t.Errorf("%s: got the error %v, want none", s, err)
+		}
+		if got != want {
+			t.Errorf("%s: got %v, want %v", s, got, want)
 		}
 	}
 	for _, s := range []string{"", "d", "30", "5 m", "1e9d", "-1d", "999999999d", "12hd", "1.2.3d", ".d", ".5d", "1.d", "1_0d", strings.Repeat("9", 400) + "d"} {

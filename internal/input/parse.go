@@ -83,7 +83,7 @@ func parseDuration(s string) (time.Duration, error) {
 	if ok && strings.Trim(number, "0123456789.") == "" && strings.Trim(number, ".") == number {
 		switch n, err := strconv.ParseFloat(number, 64); {
 		case n > 36500:
-			return 0, fmt.Errorf("%s is too long", quote(s))
+			return 0, fmt.Errorf("must be at most 36500d, not %s", quote(s))
 		case err == nil:
 			sum, s = time.Duration(n*24*float64(time.Hour)), cmp.Or(rest, "0")
 		}

@@ -14,11 +14,13 @@ func (r *reader) encryptedValue(stores []secret.Store) []Sealed {
 		r.problemf("stores", "must be one store with encrypted_value, because each store has its own key; "+
 			"for several use the results of a seal run in sealed")
 	}
-	for _, input := range []string{"encrypted_value", "key_id"} {
-		if !r.isSet(input) {
-			r.problemf(input, "required; encrypted_value and key_id are outputs of the step that sealed the value")
-			return nil
-		}
+	switch {
+	case !r.isSet("encrypted_value"):
+		r.problemf("encrypted_value", "required with key_id")
+		return nil
+	case !r.isSet("key_id"):
+		r.problemf("key_id", "required with encrypted_value; both are outputs of the step that sealed the value")
+		return nil
 	}
 	sealed, err := seal.ParseSealed(r.get("encrypted_value"), r.get("key_id"))
 	if err != nil {
