@@ -78,7 +78,7 @@ func (r *resolver) lookUp(ctx context.Context) error {
 		group.Go(func() error {
 			r.named[i], errs[i] = r.github.Repository(ctx, name)
 			if errors.Is(errs[i], secret.ErrNotFound) {
-				errs[i] = fmt.Errorf("selected_repositories: %s: %w", name, errs[i])
+				errs[i] = fmt.Errorf("selected_repositories: %w", errs[i])
 			}
 			return nil
 		})

@@ -385,7 +385,7 @@ func (f finder) Repository(_ context.Context, name string) (secret.Repository, e
 			return r, nil
 		}
 	}
-	return secret.Repository{}, secret.ErrNotFound
+	return secret.Repository{}, &secret.Error{Op: "get repository acme/" + name, Problem: "404", Is: []error{secret.ErrNotFound}}
 }
 
 func (f finder) Repositories(context.Context) ([]secret.Repository, error) { return f, nil }
@@ -471,7 +471,7 @@ func TestResolve(t *testing.T) {
 		}
 	}
 	_, _, err := resolve(t.Context(), org, secret.Selection{Names: []string{"typo", "other"}})
-	want := "selected_repositories: typo: not found\nselected_repositories: other: not found"
+	want := "selected_repositories: get repository acme/typo: 404\nselected_repositories: get repository acme/other: 404"
 	wantEqual(t, "every missing name, in order", err, want)
 }
 
