@@ -285,7 +285,8 @@ func TestEachProblemOnce(t *testing.T) {
 		{"equal names in JSON", map[string]string{"secrets": `{"A": "1", "A": "2"}`}, "secrets: \"A\" is listed twice\n"},
 		{"equal names in lines", map[string]string{"secrets": "A=1\nA=2"}, "secrets: A is listed twice, in lines 1 and 2\n"},
 		{
-			"missing rows", map[string]string{"sealed": "[" + row + "]", "secret_name": "A,B,C"},
+			"missing rows",
+			map[string]string{"sealed": "[" + row + "]", "secret_name": "A,B,C"},
 			"sealed: B in actions is requested by secret_name and stores, but has no row\n" +
 				"sealed: C in actions is requested by secret_name and stores, but has no row\n",
 		},
