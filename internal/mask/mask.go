@@ -4,10 +4,12 @@ package mask
 import (
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -68,27 +70,29 @@ func longEnough(line string, only bool) bool {
 func (s *Set) Lines() []string { return s.lines }
 
 // MatchesAny reports whether the runner would find a mask in text, and so drop a job output that contains it. The
-// runner looks for each mask as it is, and as base64 (at the three offsets at which it can start within a longer
-// text), JSON, URI and XML would write it.
+// runner looks for each mask as it is and in its own encodings; the tests hold these to the runner's source.
 //
 // https://github.com/actions/runner/blob/main/src/Sdk/DTLogging/Logging/ValueEncoders.cs
-func (s *Set) MatchesAny(text string) bool {
+func (s *Set) MatchesAny(text string) bool { return s.matchesAny(text, true) }
+
+func (s *Set) matchesAny(text string, runnersOnly bool) bool {
 	for i := range len(text) {
-		if s.matchLen(text[i:]) > 0 {
+		if s.matchLen(text[i:], runnersOnly) > 0 {
 			return true
 		}
 	}
 	return false
 }
 
-// Redact replaces every mask in text from outside, such as an error message that echoes what was sent, by ***.
+// Redact replaces every mask in text from outside, such as an error message that echoes what was sent, by ***. It finds
+// more forms than the runner.
 func (s *Set) Redact(text string) string {
-	if !s.MatchesAny(text) {
+	if !s.matchesAny(text, false) {
 		return text
 	}
 	var b strings.Builder
 	for len(text) > 0 {
-		if n := s.matchLen(text); n > 0 {
+		if n := s.matchLen(text, false); n > 0 {
 			b.WriteString("***")
 			text = text[n:]
 			continue
@@ -100,7 +104,7 @@ func (s *Set) Redact(text string) string {
 }
 
 // matchLen returns the length of the longest variant that text starts with, or 0.
-func (s *Set) matchLen(text string) int {
+func (s *Set) matchLen(text string, runnersOnly bool) int {
 	if s.variants == nil {
 		s.index()
 	}
@@ -108,44 +112,117 @@ func (s *Set) matchLen(text string) int {
 		return 0
 	}
 	for _, v := range s.variants[text[:minRunes]] {
-		if len(text) >= v.length && strings.HasPrefix(text, v.encode(v.line)) {
+		if runnersOnly && v.encoding >= runnersEncodings {
+			continue
+		}
+		if len(text) >= v.length && strings.HasPrefix(text, encodings[v.encoding](v.line)) {
 			return v.length
 		}
 	}
 	return 0
 }
 
-var xmlEscapes = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&apos;")
-
 // variant is one way to write a line. It is encoded again whenever its first bytes match, since a thousand lines in
 // every variant would take a lot of memory.
 type variant struct {
-	line   string
-	encode func(string) string
-	length int
+	line     string
+	encoding int // index of encodings
+	length   int
 }
 
-var encodings = []func(string) string{
+// runnersEncodings is the number of the encodings that are the runner's; those that follow are only redacted.
+const runnersEncodings = 12
+
+var encodings = [...]func(string) string{
 	func(line string) string { return line },
+	base64From(0, false), base64From(1, false), base64From(2, false),
+	strings.NewReplacer(`"`, `\"`).Replace, // docker's command line
+	strings.NewReplacer(`'`, `''`).Replace, // expression strings
+	escapeJSON,
+	escapeURI,
+	strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&apos;").Replace,
+	trimQuotes,
+	func(line string) string { head, _ := splitAmpersand(line); return head },
+	func(line string) string { _, tail := splitAmpersand(line); return tail },
+
 	url.QueryEscape,
 	url.PathEscape,
-	xmlEscapes.Replace,
 	func(line string) string {
 		quoted, _ := json.Marshal(line) // a string always encodes
 		return string(quoted[1 : len(quoted)-1])
 	},
-	base64From(0), base64From(1), base64From(2),
+	base64From(0, true), base64From(1, true), base64From(2, true),
 }
 
-// base64From encodes what follows the first bytes.
-func base64From(shift int) func(string) string {
-	return func(line string) string {
-		if len(line) <= shift {
-			return ""
+// escapeJSON escapes as Newtonsoft's JsonConvert does: unlike encoding/json not <, > and &, but U+0085.
+func escapeJSON(line string) string {
+	var b strings.Builder
+	for _, c := range line {
+		switch i := strings.IndexRune("\b\t\n\f\r\"\\", c); {
+		case i >= 0:
+			b.WriteString(`\` + `btnfr"\`[i:i+1])
+		case c < ' ' || c == 0x85 || c == 0x2028 || c == 0x2029:
+			fmt.Fprintf(&b, `\u%04x`, c)
+		default:
+			b.WriteRune(c)
 		}
-		b64 := base64.RawStdEncoding.EncodeToString([]byte(line[shift:]))
-		// The last character depends on what follows, where bits are left.
-		if (len(line)-shift)%3 != 0 {
+	}
+	return b.String()
+}
+
+// escapeURI escapes as .NET's Uri.EscapeDataString does: all but the unreserved characters of RFC 3986.
+func escapeURI(line string) string { return unreserved.Replace(url.QueryEscape(line)) }
+
+var unreserved = strings.NewReplacer("+", "%20", "%7E", "~")
+
+// trimQuotes returns what is in double quotes, if that is long enough for the runner.
+func trimQuotes(line string) string {
+	if utf16Len(line) > 8 && strings.HasPrefix(line, `"`) && strings.HasSuffix(line, `"`) {
+		return line[1 : len(line)-1]
+	}
+	return ""
+}
+
+// splitAmpersand returns the two parts in which PowerShell shows a line: split after the first "&+", without the
+// character that follows, or else after the last "&". Parts of fewer than six characters are "".
+func splitAmpersand(line string) (head, tail string) {
+	if i := strings.Index(line, "&+"); i >= 0 {
+		head, tail = line[:i+2], line[i+2:]
+		_, size := utf8.DecodeRuneInString(tail)
+		tail = tail[size:]
+	} else if i := strings.LastIndexByte(line, '&'); i >= 0 {
+		head, tail = line[:i+1], line[i+1:]
+	}
+	if utf16Len(head) < 6 {
+		head = ""
+	}
+	if utf16Len(tail) < 6 {
+		tail = ""
+	}
+	return head, tail
+}
+
+func utf16Len(s string) int {
+	n := 0
+	for _, r := range s {
+		n += utf16.RuneLen(r)
+	}
+	return n
+}
+
+// base64From encodes what follows the first bytes, for a line that starts within a longer text. The runner's forms have
+// the padding, which only the end of a text has. If more may follow, the last character is left out where it depends on
+// that.
+func base64From(shift int, moreFollows bool) func(string) string {
+	return func(line string) string {
+		if len(line) > shift {
+			line = line[shift:]
+		}
+		if !moreFollows {
+			return base64.StdEncoding.EncodeToString([]byte(line))
+		}
+		b64 := base64.RawStdEncoding.EncodeToString([]byte(line))
+		if len(line)%3 != 0 {
 			b64 = b64[:len(b64)-1]
 		}
 		return b64
@@ -163,7 +240,7 @@ func (s *Set) index() {
 				continue
 			}
 			start := strings.Clone(text[:minRunes])
-			s.variants[start] = append(s.variants[start], variant{line, encode, len(text)})
+			s.variants[start] = append(s.variants[start], variant{line, i, len(text)})
 		}
 	}
 	for _, list := range s.variants {
