@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode"
 
 	"set-org-secret/internal/secret"
 )
@@ -108,8 +109,9 @@ func explainCertificate(e *secret.Error, err *tls.CertificateVerificationError) 
 }
 
 // message returns GitHub's message from the body of an error, with the texts of its field errors, on one line of at
-// most 300 characters. echoed is replaced: some messages repeat what was sent.
-func message(text []byte, echoed string) string {
+// most 300 characters. echoed and the token are replaced: some messages repeat what was sent. It is cut between words
+// only, since the runner does not hide a part of a text that it masks.
+func message(text []byte, echoed, token string) string {
 	var body struct {
 		Message string          `json:"message"`
 		Errors  json.RawMessage `json:"errors"`
@@ -123,8 +125,15 @@ func message(text []byte, echoed string) string {
 	if echoed != "" {
 		joined = strings.ReplaceAll(joined, echoed, "<encrypted_value>")
 	}
+	if token != "" {
+		joined = strings.ReplaceAll(joined, token, "***")
+	}
 	if runes := []rune(joined); len(runes) > 300 {
-		joined = string(runes[:300]) + "…"
+		head := string(runes[:300])
+		if !unicode.IsSpace(runes[300]) {
+			head = head[:strings.LastIndexFunc(head, unicode.IsSpace)+1]
+		}
+		joined = strings.TrimSpace(head) + "…"
 	}
 	return joined
 }

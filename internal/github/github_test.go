@@ -940,23 +940,26 @@ func TestKeyID(t *testing.T) {
 }
 
 // TestErrorMessages checks that a response's message is read in each of its shapes,
-// and that the encrypted value that was sent is not repeated.
+// that neither the encrypted value nor the token is repeated, and that it is cut
+// between words.
 func TestErrorMessages(t *testing.T) {
+	const testToken = "ghp_a_token_for_tests_that_is_long"
 	for body, want := range map[string]string{
 		`{"message":"Conflict","errors":"Visibility is not selected"}`:                   "Conflict: Visibility is not selected",
 		`{"message":"Validation Failed","errors":[{"field":"key_id","code":"missing"}]}`: "Validation Failed: key_id missing",
 		`{"message":"Validation Failed","errors":["a","b"]}`:                             "Validation Failed: a: b",
 		`{"message":"Invalid request.\n\nc2VhbGVk does not match /^[A-Z]$/"}`:            "Invalid request. <encrypted_value> does not match /^[A-Z]$/",
-		`{"message":"` + strings.Repeat("x", 295) + `c2VhbGVk"}`:                         strings.Repeat("x", 295) + "<encr…",
-		`<html>Unicorn!</html>`:                           "Unprocessable Entity",
-		`{"message":"` + strings.Repeat("x", 5000) + `"}`: strings.Repeat("x", 300) + "…",
+		`{"message":"` + strings.Repeat("x", 290) + ` c2VhbGVk y"}`:                      strings.Repeat("x", 290) + "…",
+		`{"message":"` + strings.Repeat("x", 290) + ` ` + testToken + ` and more"}`:      strings.Repeat("x", 290) + " *** and…",
+		`<html>Unicorn!</html>`:                            "Unprocessable Entity",
+		`{"message":"` + strings.Repeat("x ", 2500) + `"}`: strings.Repeat("x ", 149) + "x…",
 	} {
 		h := func(rw http.ResponseWriter, _ *http.Request) {
 			rw.Header().Set(requestIDHeader, "8C1E:2F9B")
 			rw.WriteHeader(422)
 			_, _ = rw.Write([]byte(body))
 		}
-		withClient(t, time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
+		withClient(t, time.Minute, testToken, h, func(t *testing.T, c *testClient) {
 			_, err := c.put(t.Context(), "A")
 			e := asError(t, err)
 			wantError(t, e, "put secret: 422 "+want)

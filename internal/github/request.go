@@ -192,7 +192,7 @@ func (c *Client) recordMetadata(resp *gogithub.Response, ok bool) {
 // errorFromResponse classifies a response with an unwanted status. It ignores go-github's error types, which cover
 // one kind of 429, use the reset time of another limit, and lose the message of unusual bodies.
 func (c *Client) errorFromResponse(call *call, resp *http.Response, text []byte, echoed string) *failure {
-	msg := message(text, echoed)
+	msg := message(text, echoed, c.opt.Token)
 	failed := &failure{err: errorForStatus(call, resp.StatusCode, msg)}
 	failed.reason = "GitHub returned " + failed.err.Problem
 	wait, requested := retryAfter(resp)
@@ -321,5 +321,5 @@ func rateLimited(resp *http.Response, text []byte) bool {
 			return true
 		}
 	}
-	return message(text, "") == "" && resp.Header.Get("X-RateLimit-Remaining") == "0"
+	return message(text, "", "") == "" && resp.Header.Get("X-RateLimit-Remaining") == "0"
 }
