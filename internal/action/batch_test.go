@@ -181,7 +181,7 @@ func TestTwoHundredRows(t *testing.T) {
 	rest := r.summary
 	for _, want := range []string{
 		"### 100 organization secrets stored in 2 stores, 1 failed in acme",
-		"**ROTATED\\_0050 in dependabot: failed**",
+		"**`ROTATED_0050` in dependabot: failed**",
 		"<details><summary>All 200 rows</summary>",
 		"| `ROTATED_0001` | actions |",
 	} {

@@ -38,7 +38,8 @@ func (r *Reporter) annotate(kind, problem string, details ...string) {
 		return
 	}
 	if len(text) > maxAnnotationBytes {
-		text = strings.ToValidUTF8(text[:maxAnnotationBytes], "") + "…"
+		// Between words: the runner does not hide a part of a text that it masks.
+		text = text[:strings.LastIndexAny(text[:maxAnnotationBytes], " \n")+1] + "…"
 	}
 	if kind == "error" {
 		r.gha.Errorf("%s", text)

@@ -37,15 +37,77 @@ func escapeControl(s string) string {
 	return strings.ReplaceAll(b.String(), "##[", "# #[")
 }
 
-var markdownEscapes = func() *strings.Replacer {
-	pairs := []string{"<", "&lt;", ">", "&gt;", "&", "&amp;"}
-	for _, c := range "\\`*_[]|#!~@" {
-		pairs = append(pairs, string(c), `\`+string(c))
-	}
-	return strings.NewReplacer(pairs...)
-}()
-
-// escapeMarkdown makes any text safe to show in Markdown, table cells included.
+// escapeMarkdown makes any text safe to show in Markdown, but for table cells. It changes no character of it: the
+// runner hides a text that it masks in the summary too, but not with backslashes in it. So what has a meaning in
+// Markdown is put into code spans: text in quotes or backticks whole, and otherwise word by word.
 func (r *Reporter) escapeMarkdown(text string) string {
-	return markdownEscapes.Replace(r.sanitizeLine(text))
+	var b strings.Builder
+	for rest := r.sanitizeLine(text); rest != ""; {
+		n := quotedLen(rest)
+		if n > 0 {
+			b.WriteString(codeSpan(strings.Trim(rest[:n], "`")))
+		} else if n = strings.IndexByte(rest, ' ') + 1; n > 0 {
+			b.WriteString(markdownWord(rest[:n-1]) + " ")
+		} else {
+			n = len(rest)
+			b.WriteString(markdownWord(rest))
+		}
+		rest = rest[n:]
+	}
+	return b.String()
 }
+
+// quotedLen returns the length of the text in quotes or backticks that s starts with and a word ends with, or 0.
+func quotedLen(s string) int {
+	if s[0] != '"' && s[0] != '`' {
+		return 0
+	}
+	for i := 1; i < len(s); i++ {
+		switch {
+		case s[0] == '"' && s[i] == '\\':
+			i++
+		case s[i] == s[0] && (i+1 == len(s) || strings.IndexByte(" .,:;)", s[i+1]) >= 0):
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// markdownWord returns a word, in a code span if it has a meaning in Markdown.
+func markdownWord(word string) string {
+	const punctuation = ".,:;()"
+	special := "\\`*_[]|#~@<>&"
+	if strings.HasPrefix(word, "https://") {
+		special = "\\`*[]|~<>&" // links itself
+	}
+	if !strings.ContainsAny(word, special) {
+		return word
+	}
+	start := len(word) - len(strings.TrimLeft(word, punctuation))
+	end := max(len(strings.TrimRight(word, punctuation)), start)
+	return word[:start] + codeSpan(word[start:end]) + word[end:]
+}
+
+// codeSpan returns text as code, in which nothing but a backtick has a meaning.
+func codeSpan(text string) string {
+	if text == "" {
+		return ""
+	}
+	fence := "`"
+	for strings.Contains(text, fence) {
+		fence += "`"
+	}
+	if text[0] == '`' || text[len(text)-1] == '`' {
+		text = " " + text + " "
+	}
+	return fence + text + fence
+}
+
+// cell makes any text safe to show in a cell of a table.
+func (r *Reporter) cell(text string) string { return escapePipes(r.escapeMarkdown(text)) }
+
+// codeCell shows text as code in a cell of a table.
+func (r *Reporter) codeCell(text string) string { return escapePipes(codeSpan(r.sanitizeLine(text))) }
+
+// escapePipes is for tables alone: elsewhere a code span would show the backslash.
+func escapePipes(markdown string) string { return strings.ReplaceAll(markdown, "|", `\|`) }

@@ -132,7 +132,8 @@ func (r *Reporter) changeText(run Run, result secret.Result, lines []string) str
 	if run.DryRun {
 		dryRun = " (dry run)"
 	}
-	text := fmt.Sprintf("Access changes for `%s` in %s%s:\n\n", result.Name, result.Store, dryRun)
+	name := codeSpan(r.sanitizeLine(string(result.Name)))
+	text := fmt.Sprintf("Access changes for %s in %s%s:\n\n", name, result.Store, dryRun)
 	for _, line := range lines {
 		text += "- " + r.escapeMarkdown(line) + "\n"
 	}
@@ -177,9 +178,9 @@ func (r *Reporter) table(run Run) string {
 	var text string
 	switch run.Mode {
 	case secret.ModeCheck:
-		text = checkTable(run.Results, run.MaxAge)
+		text = r.checkTable(run.Results, run.MaxAge)
 	case secret.ModeSeal:
-		text = sealTable(run.Results)
+		text = r.sealTable(run.Results)
 	default:
 		text = r.storeTable(run.Results)
 	}
@@ -189,7 +190,7 @@ func (r *Reporter) table(run Run) string {
 	return fmt.Sprintf("<details><summary>All %s</summary>\n\n%s\n</details>\n", count(len(run.Results), "row"), text)
 }
 
-func checkTable(results []secret.Result, maxAge time.Duration) string {
+func (r *Reporter) checkTable(results []secret.Result, maxAge time.Duration) string {
 	var b strings.Builder
 	b.WriteString("| Secret | Store | Last updated | Age | |\n| --- | --- | --- | ---: | --- |\n")
 	for _, result := range byAge(results) {
@@ -208,17 +209,18 @@ func checkTable(results []secret.Result, maxAge time.Duration) string {
 		if c != nil && c.Due {
 			notes = append(notes, "**due**")
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", codeSpan(result.Name), result.Store, updated, age,
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", r.codeCell(string(result.Name)), result.Store, updated, age,
 			strings.TrimSpace(strings.Join(notes, " ")))
 	}
 	return b.String()
 }
 
-func sealTable(results []secret.Result) string {
+func (r *Reporter) sealTable(results []secret.Result) string {
 	var b strings.Builder
 	b.WriteString("| Secret | Store | Result | Key |\n| --- | --- | --- | --- |\n")
 	for _, result := range results {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", codeSpan(result.Name), result.Store, result.Operation, result.KeyID)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", r.codeCell(string(result.Name)), result.Store, result.Operation,
+			r.cell(result.KeyID))
 	}
 	return b.String()
 }
@@ -229,19 +231,12 @@ func (r *Reporter) storeTable(results []secret.Result) string {
 	for _, result := range results {
 		access := ""
 		if result.Access.Visibility != "" && result.Err == nil {
-			access = r.escapeMarkdown(accessText(result))
+			access = r.cell(accessText(result))
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", codeSpan(result.Name), result.Store, result.Operation, access,
-			result.KeyID)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", r.codeCell(string(result.Name)), result.Store,
+			result.Operation, access, r.cell(result.KeyID))
 	}
 	return b.String()
-}
-
-func codeSpan(name secret.Name) string {
-	if name == "" {
-		return ""
-	}
-	return "`" + string(name) + "`"
 }
 
 // byAge sorts failed lookups first, then missing secrets, then the oldest.
