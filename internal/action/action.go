@@ -30,9 +30,11 @@ const Version = "v0.1.0"
 // Env is the world around a run.
 type Env struct {
 	Getenv func(string) string
-	Stdout io.Writer
-	Open   func(string) (fs.File, error)
-	Rand   io.Reader
+	// Environ returns all variables, NAME=value. If it is nil, unknown and empty inputs are not found.
+	Environ func() []string
+	Stdout  io.Writer
+	Open    func(string) (fs.File, error)
+	Rand    io.Reader
 	// Jitter returns numbers in [0, 1) that spread the waits between attempts.
 	Jitter func() float64
 	// Dial is nil for the system's network.
@@ -41,7 +43,10 @@ type Env struct {
 
 // System is the environment of a process.
 func System() Env {
-	return Env{Getenv: os.Getenv, Stdout: os.Stdout, Open: open, Rand: rand.Reader, Jitter: mathrand.Float64}
+	return Env{
+		Getenv: os.Getenv, Environ: os.Environ, Stdout: os.Stdout, Open: open, Rand: rand.Reader,
+		Jitter: mathrand.Float64,
+	}
 }
 
 // open refuses pipes: opening one blocks until it has a writer.
@@ -60,6 +65,7 @@ func open(name string) (fs.File, error) {
 type session struct {
 	Env
 	config input.Config
+	notes  []string // to log after the first line
 	report *report.Reporter
 	github *github.Client // nil if no request is needed
 	start  time.Time
@@ -69,10 +75,10 @@ type session struct {
 // written.
 func Main(ctx context.Context, env Env) int {
 	in := input.Read(input.Source{
-		Getenv: env.Getenv, Open: env.Open,
+		Getenv: env.Getenv, Environ: env.Environ, Open: env.Open,
 		GetInput: githubactions.New(githubactions.WithGetenv(env.Getenv)).GetInput,
 	})
-	s := &session{Env: env, config: in.Config, start: time.Now()}
+	s := &session{Env: env, config: in.Config, notes: in.Notes, start: time.Now()}
 	s.report = report.New(report.Options{Stdout: env.Stdout, Getenv: env.Getenv, Masks: &in.Masks, Rand: env.Rand})
 	s.report.PrintMasks()
 	for _, text := range in.Warnings {
@@ -112,6 +118,9 @@ func (s *session) run(ctx context.Context) int {
 		defer s.github.Close()
 	}
 	s.report.Header(Version, c.Mode, c.Org, host, c.DryRun)
+	for _, note := range s.notes {
+		s.report.Line(note)
+	}
 
 	end := report.Run{Mode: c.Mode, Org: c.Org, MaxAge: c.MaxAge, DryRun: c.DryRun}
 	switch c.Mode {

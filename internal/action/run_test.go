@@ -71,7 +71,8 @@ func (s stepRun) run(ctx context.Context, t testing.TB) result {
 	var stdout bytes.Buffer
 	start := time.Now()
 	r := result{code: Main(ctx, Env{
-		Getenv: func(name string) string { return env[name] }, Stdout: &stdout, Rand: s.rand, Dial: s.dial,
+		Getenv: func(name string) string { return env[name] }, Environ: func() []string { return assignments(env) },
+		Stdout: &stdout, Rand: s.rand, Dial: s.dial,
 		Open: func(name string) (fs.File, error) { return os.Open(name) },
 	})}
 	r.took = time.Since(start)
@@ -83,6 +84,14 @@ func (s stepRun) run(ctx context.Context, t testing.TB) result {
 		t.Fatalf("outputs: %v", err)
 	}
 	return r
+}
+
+// assignments returns an environment as NAME=value.
+func assignments(env map[string]string) (list []string) {
+	for name, value := range env {
+		list = append(list, name+"="+value)
+	}
+	return list
 }
 
 // simulate runs a step against a server in simulated time.

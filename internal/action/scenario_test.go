@@ -183,6 +183,7 @@ func runScenario(ts *testscript.TestScript, neg bool, args []string) {
 		_ = os.Remove(ts.MkAbs(name))
 	}
 
+	environ := environOf(ts)
 	var stdout bytes.Buffer
 	var code int
 	var took time.Duration
@@ -205,7 +206,8 @@ func runScenario(ts *testscript.TestScript, neg bool, args []string) {
 		}
 		start := time.Now()
 		code = Main(ctx, Env{
-			Getenv: ts.Getenv, Stdout: &stdout, Rand: rand.Reader, Dial: network.Dial,
+			Getenv: ts.Getenv, Environ: func() []string { return environ },
+			Stdout: &stdout, Rand: rand.Reader, Dial: network.Dial,
 			Open: func(name string) (fs.File, error) { return os.Open(name) },
 		})
 		took = time.Since(start)
@@ -220,6 +222,13 @@ func runScenario(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("got exit code %d, want %d", code, want)
 	}
 	writeResults(ts, server, stdout.String(), took)
+}
+
+// environOf returns the whole environment of a script, which only its child
+// processes see.
+func environOf(ts *testscript.TestScript) []string {
+	ts.Check(ts.Exec("env", "-0"))
+	return strings.Split(strings.TrimSuffix(ts.ReadFile("stdout"), "\x00"), "\x00")
 }
 
 // writeResults writes the files that a script reads after a run, and checks that

@@ -34,6 +34,9 @@ type Input struct {
 	fallback string
 	// modes are those that use the input; empty means all of them.
 	modes []secret.Mode
+	// ifEmpty is what to write in an expression that may have no value. It is set for the inputs whose default would
+	// then write somewhere else.
+	ifEmpty string
 }
 
 var (
@@ -44,14 +47,18 @@ var (
 
 // Inputs lists every input, in the order in which problems are reported.
 var Inputs = []Input{
-	{Name: "mode", Default: "set", fallback: "set"},
-	{Name: "org", Default: "${{ github.repository_owner }}", env: "GITHUB_REPOSITORY_OWNER"},
-	{Name: "stores", Default: "actions", fallback: "actions"},
+	{Name: "mode", Default: "set", fallback: "set", ifEmpty: "'set'"},
+	{
+		Name: "org", Default: "${{ github.repository_owner }}", env: "GITHUB_REPOSITORY_OWNER",
+		ifEmpty: "github.repository_owner",
+	},
+	{Name: "stores", Default: "actions", fallback: "actions", ifEmpty: "'actions'"},
 	{Name: "secret_name"},
 	{Name: "secret_value", modes: writeValues},
 	{Name: "secret_file", modes: writeValues},
 	{Name: "secrets", modes: writeValues},
 	{Name: "secrets_file", modes: writeValues},
+	{Name: "secrets_format", Default: "auto", fallback: "auto", modes: writeValues},
 	{Name: "encrypted_value", modes: onlySet},
 	{Name: "key_id", modes: writeValues},
 	{Name: "sealed", modes: onlySet},
@@ -60,7 +67,10 @@ var Inputs = []Input{
 	{Name: "selected_repository_ids", modes: setOrAccess},
 	{Name: "selected_repositories", modes: setOrAccess},
 	{Name: "token"},
-	{Name: "api_url", Default: "${{ github.api_url }}", env: "GITHUB_API_URL", fallback: "https://api.github.com"},
+	{
+		Name: "api_url", Default: "${{ github.api_url }}", env: "GITHUB_API_URL", fallback: "https://api.github.com",
+		ifEmpty: "github.api_url",
+	},
 	{Name: "ca_certificate"},
 	{Name: "timeout", Default: "5m", fallback: "5m"},
 	{Name: "dry_run", Default: "false", fallback: "false"},
@@ -125,12 +135,15 @@ type Result struct {
 	Config   Config
 	Masks    mask.Set
 	Warnings []string
+	Notes    []string // for the log
 	Problems []Problem
 }
 
 // Source is where inputs come from.
 type Source struct {
 	Getenv func(string) string
+	// Environ returns the whole environment, NAME=value. If it is nil, unknown and empty inputs are not found.
+	Environ func() []string
 	// GetInput returns an input, trimmed; see githubactions.Action.GetInput.
 	GetInput func(string) string
 	Open     func(string) (fs.File, error)
@@ -138,8 +151,10 @@ type Source struct {
 
 // Read reads and validates every input.
 func Read(src Source) Result {
-	r := &reader{Source: src}
+	r := &reader{Source: src, shapes: map[string]string{}}
 	c := &r.result.Config
+	r.checkEnvironment()
+	r.checkShapes()
 	// Values come first: they must be masked even if other inputs are invalid.
 	values := r.values()
 	c.Token = r.token()
@@ -168,14 +183,15 @@ func Read(src Source) Result {
 	}
 	offline := c.Mode == secret.ModeSeal && (!c.PublicKey.IsZero() || r.get("public_key") != "")
 	if c.Token == "" && !r.hasProblem("token") && !offline {
-		r.problemf("token", "required. GITHUB_TOKEN cannot access organization secrets: use an App installation token "+
-			"with the organization permission for the store, or a personal token with admin:org")
+		r.problemf("token", "required. %s. GITHUB_TOKEN cannot access organization secrets: use an App installation "+
+			"token with the organization permission for the store, or a personal token with admin:org", missingSecret)
 	}
 	c.APIURL = r.apiURL()
 	c.CACertificates = r.caCertificate()
 	c.Timeout = r.duration("timeout", "5m")
 	c.DryRun = r.boolean("dry_run")
 
+	r.replaceProblems()
 	slices.SortStableFunc(r.result.Problems, func(a, b Problem) int {
 		return inputIndex(a.Input) - inputIndex(b.Input)
 	})
@@ -189,6 +205,12 @@ func inputIndex(name string) int {
 type reader struct {
 	Source
 	result Result
+	// shapes has, by input, a problem that explains all others of that input.
+	shapes map[string]string
+	// leftOut counts the entries of a batch that secret_name does not list.
+	leftOut int
+	// nested says what a batch is that is no object of strings.
+	nested string
 }
 
 // raw returns a value byte for byte; GetInput would trim it.
@@ -245,6 +267,7 @@ func (r *reader) rejectUnused(mode secret.Mode) {
 // set reads what mode set needs: values from exactly one source, and access.
 func (r *reader) set(c *Config, values []value, trim bool) {
 	r.requireOneSource("secret_value", "secret_file", "secrets", "secrets_file", "encrypted_value", "sealed")
+	r.checkFormat()
 	switch {
 	case r.isSet("sealed"):
 		r.names(c)
@@ -270,6 +293,7 @@ func (r *reader) set(c *Config, values []value, trim bool) {
 
 func (r *reader) seal(c *Config, values []value, trim bool) {
 	r.requireOneSource("secret_value", "secret_file", "secrets", "secrets_file")
+	r.checkFormat()
 	c.Entries = r.entries(values, trim)
 	switch key, id := r.get("public_key"), r.get("key_id"); {
 	case key == "" && id == "":
@@ -327,6 +351,13 @@ func (r *reader) names(c *Config) {
 		text += " that may be stored; the job that sealed must not choose them"
 	}
 	r.problemf("secret_name", "%s", text)
+}
+
+// checkFormat rejects a format that nothing is read in.
+func (r *reader) checkFormat() {
+	if r.isDotenv() && !r.isSet("secrets") && !r.isSet("secrets_file") {
+		r.problemf("secrets_format", "used only with secrets or secrets_file; remove it")
+	}
 }
 
 func (r *reader) requireOneSource(names ...string) {

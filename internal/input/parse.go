@@ -3,6 +3,7 @@ package input
 import (
 	"cmp"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -12,19 +13,16 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"set-org-secret/internal/secret"
 )
 
-// quote returns text of a public input on one line of at most 80 characters.
-func quote(s string) string {
-	if r := []rune(s); len(r) > 80 {
-		s = string(r[:80]) + "…"
-	}
-	return strconv.Quote(s)
-}
-
 // splitList splits at commas and newlines, but not at commas in braces: {a,b}-* is one glob. Empty entries are
-// dropped.
-func splitList(s string) []string {
+// dropped. A JSON array of strings or numbers is a list too.
+func splitList(s string) ([]string, error) {
+	if list, ok, err := jsonList(s); ok || err != nil {
+		return list, err
+	}
 	depth := 0
 	fields := strings.FieldsFunc(s, func(r rune) bool {
 		switch r {
@@ -40,7 +38,46 @@ func splitList(s string) []string {
 		}
 		return false
 	})
-	var list []string
+	list := withoutEmpty(fields)
+	for _, entry := range list {
+		if entry == "-" || strings.HasPrefix(entry, "- ") {
+			return nil, errors.New(`must be separated by commas or newlines; write a YAML list without its "- "`)
+		}
+	}
+	return list, nil
+}
+
+// jsonList returns the entries of a JSON array. ok is false if s is none: a glob can start with a bracket as well.
+func jsonList(s string) (list []string, ok bool, err error) {
+	inner, isOpen := strings.CutPrefix(strings.TrimSpace(s), "[")
+	inner, isClosed := strings.CutSuffix(inner, "]")
+	if !isOpen || !isClosed && !strings.HasPrefix(strings.TrimSpace(inner), `"`) {
+		return nil, false, nil
+	}
+	var entries []json.RawMessage
+	if json.Unmarshal([]byte(s), &entries) != nil {
+		if strings.ContainsAny(inner, "[]") || !strings.ContainsAny(inner, "\"', {}") {
+			return nil, false, nil // globs: [abc], or [ab]*, [cd]
+		}
+		return nil, false, errNotList
+	}
+	for _, raw := range entries {
+		var entry string
+		if json.Unmarshal(raw, &entry) != nil || raw[0] != '"' {
+			entry = string(raw) // a number, digit by digit
+			if c := raw[0]; c != '-' && (c < '0' || c > '9') {
+				return nil, false, errNotList
+			}
+		}
+		list = append(list, entry)
+	}
+	return withoutEmpty(list), true, nil
+}
+
+var errNotList = errors.New("must be separated by commas or newlines, or a JSON array of strings or numbers")
+
+// withoutEmpty trims the entries of a list, and drops those that are empty.
+func withoutEmpty(fields []string) (list []string) {
 	for _, f := range fields {
 		if f = strings.TrimSpace(f); f != "" {
 			list = append(list, f)
@@ -53,7 +90,11 @@ func splitList(s string) []string {
 func parseList[T comparable](r *reader, input string, parse func(string) (T, error)) []T {
 	var list []T
 	seen := map[T]bool{}
-	for _, s := range splitList(r.get(input)) {
+	entries, err := splitList(r.get(input))
+	if err != nil {
+		r.problemf(input, "%v", err)
+	}
+	for _, s := range entries {
 		v, err := parse(s)
 		switch {
 		case err != nil:
@@ -71,7 +112,7 @@ func parseList[T comparable](r *reader, input string, parse func(string) (T, err
 func (r *reader) boolean(name string) bool {
 	s := r.get(name)
 	if !strings.EqualFold(s, "true") && !strings.EqualFold(s, "false") {
-		r.problemf(name, "must be true or false, not %s", quote(s))
+		r.problemf(name, "must be true or false, not %s", secret.Quote(s))
 	}
 	return strings.EqualFold(s, "true")
 }
@@ -83,14 +124,14 @@ func parseDuration(s string) (time.Duration, error) {
 	if ok && strings.Trim(number, "0123456789.") == "" && strings.Trim(number, ".") == number {
 		switch n, err := strconv.ParseFloat(number, 64); {
 		case n > 36500:
-			return 0, fmt.Errorf("must be at most 36500d, not %s", quote(s))
+			return 0, fmt.Errorf("must be at most 36500d, not %s", secret.Quote(s))
 		case err == nil:
 			sum, s = time.Duration(n*24*float64(time.Hour)), cmp.Or(rest, "0")
 		}
 	}
 	d, err := time.ParseDuration(s)
 	if err != nil {
-		return 0, fmt.Errorf("invalid duration %s: use a value such as 90s, 5m, 12h or 30d", quote(s))
+		return 0, fmt.Errorf("invalid duration %s: use a value such as 90s, 5m, 12h or 30d", secret.Quote(s))
 	}
 	return sum + d, nil
 }
@@ -107,12 +148,15 @@ func (r *reader) duration(name, example string) time.Duration {
 	return d
 }
 
+// isWordRune reports whether a character is an ASCII letter or digit, a hyphen or an underscore.
+func isWordRune(c rune) bool {
+	return c == '_' || c == '-' || c <= unicode.MaxASCII && (unicode.IsLetter(c) || unicode.IsDigit(c))
+}
+
 // safeSegment reports whether s is safe as one segment of a URL's path: the letters, digits, hyphens and underscores of
 // logins, and the dots of repository names.
 func safeSegment(s string) bool {
-	other := func(r rune) bool {
-		return !strings.ContainsRune("_.-", r) && (r > unicode.MaxASCII || !unicode.IsLetter(r) && !unicode.IsDigit(r))
-	}
+	other := func(c rune) bool { return !isWordRune(c) && c != '.' }
 	return len(s) <= 100 && strings.Trim(s, ".") != "" && !strings.ContainsFunc(s, other)
 }
 
@@ -122,28 +166,34 @@ func (r *reader) org() string {
 	case s == "":
 		r.problemf("org", "required: the login of the organization")
 	case !safeSegment(s):
-		r.problemf("org", "invalid organization login %s", quote(s))
+		r.problemf("org", "must be the login of an organization, as in https://github.com/LOGIN, not %s",
+			secret.Quote(s))
 	}
 	return s
 }
 
-// token reads the token and masks it. It is sent in a header: anything but printable ASCII was pasted by mistake. It
+// token reads the token and masks it. It is sent in a header: other characters were pasted by mistake. It
 // is never printed.
+//
+// https://www.rfc-editor.org/rfc/rfc9110#name-credentials has the characters, as token68.
 func (r *reader) token() string {
 	s := r.get("token")
 	if s == "" {
 		return ""
 	}
 	r.result.Masks.Add([]byte(s))
-	if strings.ContainsFunc(s, func(c rune) bool { return c > unicode.MaxASCII || !unicode.IsGraphic(c) || c == ' ' }) {
-		r.problemf("token", "contains whitespace or invalid characters; check that only the token was pasted")
-		return ""
+	r.result.Masks.Add([]byte(strings.Trim(s, "\"'`")))
+	other := func(c rune) bool { return !isWordRune(c) && !strings.ContainsRune(".~+/=", c) }
+	switch {
+	case s == "***":
+		r.problemf("token", `is "***": the token was masked before it reached this action; write ${{ secrets.NAME }}`)
+	case strings.ContainsFunc(s, other):
+		r.problemf("token", "contains characters that no token has, such as whitespace, quotes or a colon; "+
+			"check that only the token was pasted")
+	default:
+		return s
 	}
-	if s == "***" || strings.HasPrefix(s, "${{") {
-		r.problemf("token", "is a placeholder, not a token")
-		return ""
-	}
-	return s
+	return ""
 }
 
 func (r *reader) apiURL() *url.URL {
@@ -151,7 +201,7 @@ func (r *reader) apiURL() *url.URL {
 	u, err := url.Parse(s)
 	if err != nil {
 		// url.Parse quotes its input, credentials included.
-		r.problemf("api_url", "must be a URL")
+		r.problemf("api_url", "must have the form https://HOST or https://HOST/api/v3")
 		return nil
 	}
 	loopback := u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback()
@@ -159,13 +209,13 @@ func (r *reader) apiURL() *url.URL {
 	case u.User != nil:
 		r.problemf("api_url", "must not contain credentials; use the input token")
 	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Hostname() == "":
-		r.problemf("api_url", "must have the form https://HOST or https://HOST/api/v3, not %s", quote(s))
+		r.problemf("api_url", "must have the form https://HOST or https://HOST/api/v3, not %s", secret.Quote(s))
 	case u.Scheme == "http" && !loopback:
-		r.problemf("api_url", "must be https, because the token is sent there, not %s", quote(s))
+		r.problemf("api_url", "must be https, because the token is sent there, not %s", secret.Quote(s))
 	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.HasSuffix(s, "#"):
-		r.problemf("api_url", "must not have a query or fragment")
-	case strings.Contains(u.EscapedPath(), "%") || strings.Contains(u.Path, ".."):
-		r.problemf("api_url", "must not have .. or %% in its path: %s", quote(s))
+		r.problemf("api_url", "must have the form https://HOST or https://HOST/api/v3, without query or fragment")
+	case strings.Contains(s, "%") || strings.Contains(u.Path, ".."):
+		r.problemf("api_url", "must not have .. or %% in its path: %s", secret.Quote(s))
 	default:
 		u.Path = strings.TrimRight(u.Path, "/") + "/"
 		return u

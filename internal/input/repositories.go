@@ -18,7 +18,11 @@ func (r *reader) selection(org string) *secret.Selection {
 		return nil
 	}
 	s := &secret.Selection{IDs: parseList(r, "selected_repository_ids", parseID)}
-	entries := splitList(r.get(input))
+	entries, err := splitList(r.get(input))
+	if err != nil {
+		r.problemf(input, "%v", err)
+		return s
+	}
 	if len(entries) == 1 && strings.EqualFold(entries[0], "none") {
 		if len(s.IDs) > 0 {
 			r.problemf(input, "none cannot be combined with selected_repository_ids")
@@ -34,7 +38,7 @@ func (r *reader) selection(org string) *secret.Selection {
 			s.Excluded = append(s.Excluded, p)
 		case !p.Plain():
 			s.Patterns = append(s.Patterns, p)
-		case !slices.Contains(s.Names, p.Glob):
+		case !slices.ContainsFunc(s.Names, func(name string) bool { return strings.EqualFold(name, p.Glob) }):
 			s.Names = append(s.Names, p.Glob)
 		}
 	}
@@ -48,25 +52,41 @@ func (r *reader) selection(org string) *secret.Selection {
 	return s
 }
 
-// parseRepository reads a name or glob, with or without the organization, and whether it is excluded.
+// parseRepository reads a name or glob, with or without the organization or as a URL, and whether it is excluded.
 func parseRepository(entry, org string) (p secret.Pattern, exclude bool, err error) {
 	text, exclude := strings.CutPrefix(entry, "!")
-	name := strings.ToLower(strings.TrimSpace(text))
+	name := strings.TrimSpace(text)
+	p.Text = entry
+	if scheme, rest, isURL := strings.Cut(name, "://"); isURL && strings.EqualFold(scheme, "https") {
+		host, path, _ := strings.Cut(rest, "/")
+		if strings.Contains(host, "@") {
+			return p, exclude, errors.New("a URL must not contain credentials; write org/repo")
+		}
+		if name = strings.TrimSuffix(path, "/"); strings.Count(name, "/") != 1 {
+			return p, exclude, fmt.Errorf("must have the form https://HOST/org/repo, not %s", secret.Quote(entry))
+		}
+	}
 	if owner, bare, ok := strings.Cut(name, "/"); ok {
-		if !strings.EqualFold(owner, org) {
+		switch {
+		case !safeSegment(owner):
+			bare = name // refused below
+		case !strings.EqualFold(owner, org):
 			return p, exclude, fmt.Errorf("%s is not a repository of %s; an organization secret can only be read in "+
-				"its own organization", quote(entry), quote(org))
+				"its own organization", secret.Quote(entry), secret.Quote(org))
 		}
 		name = bare
 	}
-	p = secret.Pattern{Text: entry, Glob: name}
+	p.Glob = name
+	if p.Plain() { // without its suffix the glob *.git would be every repository
+		p.Glob = strings.TrimSuffix(name, ".git")
+	}
 	switch {
-	case name == "none":
+	case strings.EqualFold(p.Glob, "none"):
 		return p, exclude, errors.New("none cannot be combined with repository names")
 	case !p.Plain() && !p.Valid():
-		return p, exclude, fmt.Errorf("invalid glob %s: use *, ?, [a-z] and {a,b}", quote(entry))
-	case p.Plain() && !safeSegment(name):
-		return p, exclude, fmt.Errorf("invalid repository name %s", quote(entry))
+		return p, exclude, fmt.Errorf("must be a glob of *, ?, [a-z] and {a,b}, not %s", secret.Quote(entry))
+	case p.Plain() && !safeSegment(p.Glob):
+		return p, exclude, fmt.Errorf("must be repo, org/repo or https://HOST/org/repo, not %s", secret.Quote(entry))
 	}
 	return p, exclude, nil
 }
@@ -77,7 +97,7 @@ func parseID(s string) (int64, error) {
 	case err == nil && id > 0 && s[0] != '+':
 		return id, nil
 	case safeSegment(path.Base(s)) && !strings.ContainsAny(s, "0123456789"):
-		return 0, fmt.Errorf("%s is not a number; use selected_repositories for names", quote(s))
+		return 0, fmt.Errorf("must be numbers, not %s; use selected_repositories for names", secret.Quote(s))
 	}
-	return 0, fmt.Errorf("%s is not a number", quote(s))
+	return 0, fmt.Errorf("must be numbers, not %s", secret.Quote(s))
 }

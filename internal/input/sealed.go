@@ -1,7 +1,11 @@
 package input
 
 import (
+	"encoding/base64"
 	"encoding/json"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"set-org-secret/internal/seal"
 	"set-org-secret/internal/secret"
@@ -19,17 +23,57 @@ func (r *reader) encryptedValue(stores []secret.Store) []Sealed {
 		r.problemf("encrypted_value", "required with key_id")
 		return nil
 	case !r.isSet("key_id"):
+		r.isPlaintext(r.get("encrypted_value"))
 		r.problemf("key_id", "required with encrypted_value; both are outputs of the step that sealed the value")
 		return nil
 	}
-	sealed, err := seal.ParseSealed(r.get("encrypted_value"), r.get("key_id"))
-	if err != nil {
-		r.sealProblem(err)
+	sealed, problem := r.parseSealed(r.get("encrypted_value"), r.get("key_id"))
+	if problem != nil {
+		r.sealProblem(problem)
 	}
 	if len(stores) != 1 {
 		return nil
 	}
 	return []Sealed{{Store: stores[0], Name: name, Sealed: sealed}}
+}
+
+// parseSealed parses a value that is already sealed. It masks and refuses a plaintext that was encoded and not sealed:
+// as a sealed value it would be sent, and shown in outputs and summary.
+func (r *reader) parseSealed(encryptedValue, keyID string) (seal.Sealed, error) {
+	if r.isPlaintext(encryptedValue) {
+		return seal.Sealed{}, &seal.Error{Field: "encrypted_value", Text: "holds readable text, so it is not sealed: " +
+			"pass a plaintext in secret_value, or the output encrypted_value of a step with mode: seal"}
+	}
+	return seal.ParseSealed(encryptedValue, keyID)
+}
+
+// isPlaintext reports whether text is a plaintext in base64 or not base64 at all, and masks it if so. A sealed box
+// begins with a random key: that all of it is readable text by chance is out of the question.
+func (r *reader) isPlaintext(text string) bool {
+	compact := strings.Map(func(c rune) rune {
+		switch c {
+		case '\r', '\n', ' ', '=':
+			return -1
+		case '-': // the alphabet for URLs
+			return '+'
+		case '_':
+			return '/'
+		}
+		return c
+	}, text)
+	decoded, err := base64.RawStdEncoding.DecodeString(compact)
+	if err == nil && !readable(decoded) {
+		return false
+	}
+	r.result.Masks.Add([]byte(text))
+	r.result.Masks.Add(decoded)
+	return err == nil && len(decoded) > 0
+}
+
+// readable reports whether bytes are text that a person can read.
+func readable(b []byte) bool {
+	other := func(c rune) bool { return !unicode.IsPrint(c) && !unicode.IsSpace(c) }
+	return utf8.Valid(b) && !strings.ContainsFunc(string(b), other)
 }
 
 // sealedRow is a row of the output results, as far as it is used. Its access is not: the job that sealed must not
@@ -43,79 +87,95 @@ type sealedRow struct {
 	EncryptedValue string `json:"encrypted_value"`
 }
 
+// isStored reports whether the row says that the value is stored.
+func (row sealedRow) isStored() bool {
+	op := secret.Operation(row.Operation)
+	return op == secret.Created || op == secret.Updated
+}
+
 // target is what a row is about.
 type target struct {
 	name  secret.Name
 	store secret.Store
 }
 
-// sealedRows reads the results of another run. It returns the rows that names and stores allow, in their order; other
-// rows, and rows that are missing, are problems.
+// sealedRows reads the results of another run. It returns the rows that names and stores ask for, in their order. Each
+// of these must have a row. Other rows are not looked at.
 func (r *reader) sealedRows(stores []secret.Store, names []secret.Name) []Sealed {
 	var rows []sealedRow
 	if err := json.Unmarshal([]byte(r.get("sealed")), &rows); err != nil {
+		r.maskWords(r.get("sealed"))
 		r.problemf("sealed", "must be the results of a seal run: "+
 			"a JSON array of rows with store, secret_name, key_id and encrypted_value")
 		return nil
 	}
+	wanted := map[target]bool{}
+	for _, name := range names {
+		for _, store := range stores {
+			wanted[target{name, store}] = true
+		}
+	}
 	found := map[target]Sealed{}
-	var order []target // of the rows
+	waiting := 0
 	for i, row := range rows {
-		s, ok := r.sealedRow(i+1, row)
-		key := target{s.Name, s.Store}
-		if _, twice := found[key]; ok && twice {
-			r.problemf("sealed", "row %d: %s in %s is listed twice", i+1, s.Name, s.Store)
-			ok = false
+		var key target
+		key.name, _ = secret.ParseName(row.SecretName)
+		key.store, _ = secret.ParseStore(row.Store)
+		if !wanted[key] {
+			if !row.isStored() {
+				waiting++
+			}
+			continue
 		}
-		if !ok {
-			key = target{}
-		} else {
-			found[key] = s
+		if _, twice := found[key]; twice {
+			r.problemf("sealed", "row %d: %s in %s is listed twice", i+1, key.name, key.store)
+			continue
 		}
-		order = append(order, key)
+		found[key] = r.sealedRow(i+1, key, row)
+	}
+	if waiting > 0 && len(wanted) > 0 {
+		r.warnf("sealed: %s not stored yet; secret_name and stores do not list them", rowCount(waiting))
 	}
 	var list []Sealed
-	complete := !r.hasProblem("sealed") // else a row that is invalid may be the missing one
 	for _, name := range names {
 		for _, store := range stores {
 			s, ok := found[target{name, store}]
-			if !ok && complete {
+			if !ok {
 				r.problemf("sealed", "%s in %s is requested by secret_name and stores, but has no row", name, store)
 			}
-			delete(found, target{name, store})
 			list = append(list, s)
-		}
-	}
-	for i, key := range order {
-		if _, left := found[key]; left && len(names) > 0 {
-			r.problemf("sealed", "row %d: %s in %s is not allowed by secret_name and stores", i+1, key.name, key.store)
 		}
 	}
 	return list
 }
 
-// sealedRow parses a row. ok is false if it does not say what it is about.
-func (r *reader) sealedRow(number int, row sealedRow) (s Sealed, ok bool) {
+func rowCount(n int) string {
+	if n == 1 {
+		return "1 other row is"
+	}
+	return secret.FormatCount(n) + " other rows are"
+}
+
+// sealedRow parses a row that is asked for. The job that wrote it is not trusted: what it says of a value that is
+// stored is checked too, since it goes into outputs and summary.
+func (r *reader) sealedRow(number int, key target, row sealedRow) Sealed {
+	s := Sealed{Name: key.name, Store: key.store}
 	var err error
-	if s.Name, err = secret.ParseName(row.SecretName); err != nil {
-		r.problemf("sealed", "row %d: secret_name: %v", number, err)
-		return s, false
-	}
-	if s.Store, err = secret.ParseStore(row.Store); err != nil {
-		r.problemf("sealed", "row %d: store: %v", number, err)
-		return s, false
-	}
-	op := secret.Operation(row.Operation)
 	switch {
-	case op == secret.Created || op == secret.Updated:
-		s.Stored = &secret.Result{Operation: op, KeyID: row.KeyID}
-		s.Stored.Access.Visibility, _ = secret.ParseVisibility(row.Visibility)
+	case row.isStored():
+		s.Stored = &secret.Result{Operation: secret.Operation(row.Operation), KeyID: row.KeyID}
+		if err = seal.CheckKeyID(row.KeyID); err == nil {
+			if s.Stored.Access.Visibility, err = secret.ParseVisibility(row.Visibility); err != nil {
+				err = &seal.Error{Field: "visibility", Text: err.Error()}
+			}
+		}
 	case row.EncryptedValue == "":
 		r.problemf("sealed", "row %d: %s in %s has no encrypted_value and is not stored yet", number, s.Name, s.Store)
 	default:
-		if s.Sealed, err = seal.ParseSealed(row.EncryptedValue, row.KeyID); err != nil {
-			r.problemf("sealed", "row %d: %s in %s: %v", number, s.Name, s.Store, err)
-		}
+		s.Sealed, err = r.parseSealed(row.EncryptedValue, row.KeyID)
 	}
-	return s, true
+	if err != nil {
+		r.problemf("sealed", "row %d: %s in %s: %v", number, s.Name, s.Store, err)
+	}
+	return s
 }

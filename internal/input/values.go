@@ -12,9 +12,14 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// emptyValue explains the most common way to lose a value.
-const emptyValue = "empty. A job output that GitHub masked arrives empty in the next job: " +
-	"store it in the same job, pass a file, or seal it there (mode: seal)"
+const (
+	// missingSecret explains why a reference to a secret is empty.
+	missingSecret = "A secrets.… that is misspelled, not shared with this repository, or withheld (from forks and " +
+		"Dependabot) is empty"
+	// emptyValue explains the most common ways to lose a value.
+	emptyValue = "empty. A job output that GitHub masked arrives empty in the next job: " +
+		"store it in the same job, pass a file, or seal it there (mode: seal). " + missingSecret
+)
 
 // maxBatchBytes bounds secrets_file: GitHub stores 1,000 secrets of 48 KB for an organization, and a file may have
 // each of them escaped.
@@ -25,6 +30,8 @@ type value struct {
 	input string
 	name  string // the secret's name, in a batch
 	bytes []byte
+	// refused says that the batch is refused, so that the value may be structure of another format.
+	refused bool
 }
 
 // label is how messages name a value: the input, and the secret in a batch.
@@ -37,6 +44,7 @@ func (v value) label() string {
 
 // values reads every source of plaintext that is set, even if that is one too many, since all of them must be masked.
 func (r *reader) values() (values []value) {
+	listed := r.listedNames()
 	for _, source := range []struct {
 		input string
 		limit int64 // of a file; 0 if the input is the value itself
@@ -53,27 +61,49 @@ func (r *reader) values() (values []value) {
 			}
 		}
 		if strings.HasPrefix(source.input, "secrets") {
-			values = append(values, r.batch(source.input, b)...)
+			values = append(values, r.batch(source.input, b, listed)...)
 		} else {
 			values = append(values, value{input: source.input, bytes: b})
 		}
 	}
 	for _, v := range values {
-		if !r.result.Masks.Add(v.bytes) && len(v.bytes) > 0 {
+		if v.refused {
+			r.maskLong(string(v.bytes))
+		} else if !r.result.Masks.Add(v.bytes) && len(v.bytes) > 0 {
 			r.warnf("%s: too short, or not UTF-8, for the runner to mask: it can appear in logs", v.label())
 		}
 	}
 	return values
 }
 
+// listedNames returns the secrets of a batch that secret_name lists, or nil if all are taken. Its problems are
+// reported by entries.
+func (r *reader) listedNames() map[secret.Name]bool {
+	list, err := splitList(r.get("secret_name"))
+	if err != nil || len(list) == 0 {
+		return nil
+	}
+	names := map[secret.Name]bool{}
+	for _, s := range list {
+		name, err := secret.ParseName(s)
+		if err != nil {
+			return nil
+		}
+		names[name] = true
+	}
+	return names
+}
+
 // entries checks each plaintext and returns it with the secret it is for.
 func (r *reader) entries(values []value, trim bool) []Entry {
 	var name secret.Name
+	var listed []secret.Name
+	isBatch := r.isSet("secrets") || r.isSet("secrets_file")
 	switch {
-	case !r.isSet("secrets") && !r.isSet("secrets_file"):
+	case !isBatch:
 		name = r.oneName() // even without a value: all problems are reported at once
-	case r.isSet("secret_name") && !r.isSet("secret_value") && !r.isSet("secret_file"):
-		r.problemf("secret_name", "not used with secrets or secrets_file, in which each secret has its name")
+	case !r.isSet("secret_value") && !r.isSet("secret_file"):
+		listed = parseList(r, "secret_name", secret.ParseName)
 	}
 	var entries []Entry
 	seen := map[secret.Name]string{}
@@ -93,7 +123,35 @@ func (r *reader) entries(values []value, trim bool) []Entry {
 		}
 		entries = append(entries, e)
 	}
+	r.checkListed(listed, seen)
 	return entries
+}
+
+// checkListed reports the names in secret_name that a batch does not have, and notes how many entries it has besides.
+func (r *reader) checkListed(listed []secret.Name, seen map[secret.Name]string) {
+	source := "secrets_file"
+	if r.isSet("secrets") {
+		source = "secrets"
+	}
+	if r.hasProblem(source) {
+		return // an entry that could not be read may be the missing one
+	}
+	for _, name := range listed {
+		if _, ok := seen[name]; !ok {
+			r.problemf("secret_name", "%s is not in %s%s", name, source, r.nested)
+		}
+	}
+	if r.leftOut > 0 {
+		r.result.Notes = append(r.result.Notes, fmt.Sprintf("%s: %s not stored, because secret_name does not list them",
+			source, entryCount(r.leftOut)))
+	}
+}
+
+func entryCount(n int) string {
+	if n == 1 {
+		return "1 other entry is"
+	}
+	return secret.FormatCount(n) + " other entries are"
 }
 
 // trimNewline drops one newline, LF or CR LF, from the end.
@@ -122,16 +180,48 @@ func (r *reader) checkValue(v value, trim bool) {
 	case string(trimmed) == "***":
 		r.problemf(v.input, `%sis "***": the value was masked before it reached this action`, subject)
 	case isExpression(trimmed):
-		r.problemf(v.input, "%sis an unevaluated expression: ${{ }} is evaluated only in workflow files", subject)
+		r.problemf(v.input, "%s%s", subject, unevaluated)
 	case len(b) > secret.MaxValueBytes && isFile:
 		r.problemf(v.input, "the file is larger than the 49,152 bytes (48 KB) that GitHub stores")
 	case len(b) > secret.MaxValueBytes:
 		r.problemf(v.input, "%s%s bytes; GitHub stores at most 49,152 (48 KB)", subject, secret.FormatCount(len(b)))
 	case len(trimmed) == 0:
 		r.warnf("%s contains only whitespace, which is stored as it is", v.label())
-	case !trim && b[len(b)-1] == '\n':
-		r.warnf("%s ends in a newline, which is stored with it; trim_trailing_newline: true drops it", v.label())
+	default:
+		r.warnAboutText(v, trimmed, trim)
 	}
+}
+
+// warnAboutText warns of what is stored as it is, and is seldom meant to be.
+func (r *reader) warnAboutText(v value, trimmed []byte, trim bool) {
+	b := v.bytes
+	switch {
+	case isUTF16(b):
+		r.warnf("%s is UTF-16, which is stored as it is; was it written by PowerShell or Notepad?", v.label())
+		return
+	case bytes.HasPrefix(b, byteOrderMark):
+		r.warnf("%s starts with a UTF-8 byte order mark, which is stored with it", v.label())
+	}
+	switch severalLines := bytes.ContainsAny(trimmed, "\r\n"); {
+	case bytes.Contains(b, []byte("\r\n")) && (severalLines || trim):
+		r.warnf("%s: lines end in CR LF, which is stored with them; was it written on Windows?", v.label())
+	case !trim && !severalLines && b[len(b)-1] == '\n':
+		r.warnf("%s ends in a newline, which is stored with it; trim_trailing_newline: true drops it", v.label())
+	case b[len(b)-1] == '\r':
+		r.warnf("%s ends in a CR, which is stored with it; was it written on Windows?", v.label())
+	}
+	if isReference(string(trimmed)) {
+		r.warnf("%s is a reference that nothing has resolved (op://, ENC[ or vault:); it is stored as it is", v.label())
+	}
+	if bytes.Contains(b, []byte("\uFFFD")) {
+		r.warnf("%s contains U+FFFD, which decoders write in place of bytes that are not text", v.label())
+	}
+}
+
+// isReference reports whether one line refers to a value that another tool keeps.
+func isReference(text string) bool {
+	return !strings.ContainsAny(text, "\r\n") && (strings.HasPrefix(text, "op://") ||
+		strings.HasPrefix(text, "vault:") || strings.HasPrefix(text, "ENC[") && strings.HasSuffix(text, "]"))
 }
 
 // isExpression reports whether text is one ${{ … }} and nothing else.
@@ -151,13 +241,24 @@ func (r *reader) oneName() secret.Name {
 		return ""
 	}
 	name, err := secret.ParseName(s)
-	if err != nil && len(splitList(s)) > 1 {
-		err = fmt.Errorf("%w; one value has one name, use secrets or secrets_file for several", err)
+	if err != nil && strings.ContainsAny(s, ",\r\n[") {
+		err = errors.New("must be one name, because there is one value; use secrets or secrets_file for several")
+	}
+	if err == nil && resemblesValue(s) {
+		err = errors.New("looks like a value; are name and value swapped? Write a name of this length in upper case")
 	}
 	if err != nil {
 		r.problemf("secret_name", "%v", err)
 	}
 	return name
+}
+
+// resemblesValue reports whether a legal name looks generated: a token of GitHub's, or a long run of letters and digits
+// that are not all upper case. It would be shown in upper case, in which the runner does not hide it.
+func resemblesValue(s string) bool {
+	isToken := len(s) > 20 && strings.HasPrefix(s, "gh") && strings.HasPrefix(s[3:], "_")
+	return isToken || len(s) >= 32 && !strings.Contains(s, "_") && strings.ContainsAny(s, "0123456789") &&
+		s != strings.ToUpper(s)
 }
 
 // readFile reads a regular file of at most limit bytes, and one more so that the caller sees that there is more.
@@ -166,7 +267,7 @@ func (r *reader) readFile(path string, limit int64) ([]byte, error) {
 	if strings.ContainsAny(path, "\r\n") {
 		// Content was given in place of a path: it may be secret.
 		r.result.Masks.Add([]byte(path))
-		return nil, errors.New("must be a path, not multi-line text; pass the content in secret_value or secrets")
+		return nil, errors.New("must be a path, not text of several lines; pass the content in secret_value or secrets")
 	}
 	full := path
 	if workspace := r.Getenv("GITHUB_WORKSPACE"); workspace != "" && !filepath.IsAbs(full) {
@@ -178,7 +279,7 @@ func (r *reader) readFile(path string, limit int64) ([]byte, error) {
 			"and no other folder of the runner: use a path relative to the workspace, or ${{ runner.temp }}/NAME", err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", quote(path), err)
+		return nil, fmt.Errorf("%s: %w", secret.Quote(path), err)
 	}
 	return b, nil
 }

@@ -75,7 +75,7 @@ func quotedLen(s string) int {
 
 // markdownWord returns a word, in a code span if it has a meaning in Markdown.
 func markdownWord(word string) string {
-	const punctuation = ".,:;()"
+	const punctuation = ".,:;()?"
 	special := "\\`*_[]|#~@<>&"
 	if strings.HasPrefix(word, "https://") {
 		special = "\\`*[]|~<>&" // links itself

@@ -48,7 +48,8 @@ func fieldErrorf(field, format string, args ...any) error {
 
 const maxKeyID = 128
 
-func checkKeyID(id string) error {
+// CheckKeyID returns an [*Error] if id is not the id of a key: letters, digits, _ and -, at most 128 of them.
+func CheckKeyID(id string) error {
 	invalid := func(r rune) bool {
 		return r != '_' && r != '-' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
 	}
@@ -58,7 +59,7 @@ func checkKeyID(id string) error {
 	case len(id) > maxKeyID:
 		return fieldErrorf("key_id", "longer than %d characters", maxKeyID)
 	case strings.ContainsFunc(id, invalid):
-		return fieldErrorf("key_id", "has characters other than letters, digits, _ and -")
+		return fieldErrorf("key_id", "must have only letters, digits, _ and -")
 	}
 	return nil
 }
@@ -74,12 +75,12 @@ func decode(text string) ([]byte, error) {
 // ParsePublicKey parses a key as GitHub's API returns it: an id, and 32 bytes in base64. It returns an [*Error] if
 // one is invalid or the key is a low-order point.
 func ParsePublicKey(id, text string) (PublicKey, error) {
-	if err := checkKeyID(id); err != nil {
+	if err := CheckKeyID(id); err != nil {
 		return PublicKey{}, err
 	}
 	raw, err := decode(text)
 	if err != nil {
-		return PublicKey{}, fieldErrorf("public_key", "not base64")
+		return PublicKey{}, fieldErrorf("public_key", "must be base64")
 	}
 	if len(raw) != keySize {
 		return PublicKey{}, fieldErrorf("public_key", "%d bytes, not %d", len(raw), keySize)
@@ -129,16 +130,17 @@ func Seal(rand io.Reader, key PublicKey, v secret.Value) (Sealed, error) {
 	return Sealed{KeyID: key.id, PublicKey: key.text, EncryptedValue: base64.StdEncoding.EncodeToString(sealed)}, nil
 }
 
-// ParseSealed parses a value that is already sealed. It returns an [*Error] if the value is not base64, or the box is
-// too small or too large. Only GitHub can decrypt it.
+// ParseSealed parses a value that is already sealed. Line breaks in it, which many encoders write, are removed. It
+// returns an [*Error] if the value is not base64, or the box is too small or too large. Only GitHub can decrypt it.
 func ParseSealed(encryptedValue, keyID string) (Sealed, error) {
-	if err := checkKeyID(keyID); err != nil {
+	if err := CheckKeyID(keyID); err != nil {
 		return Sealed{}, err
 	}
+	encryptedValue = strings.NewReplacer("\r", "", "\n", "").Replace(encryptedValue)
 	raw, err := decode(encryptedValue)
 	switch {
 	case err != nil:
-		return Sealed{}, fieldErrorf("encrypted_value", "not base64")
+		return Sealed{}, fieldErrorf("encrypted_value", "must be base64")
 	case len(raw) < Overhead:
 		return Sealed{}, fieldErrorf("encrypted_value", "%d bytes; a sealed box has at least %d", len(raw), Overhead)
 	case len(raw) == Overhead:

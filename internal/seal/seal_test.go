@@ -122,7 +122,7 @@ func TestParsePublicKey(t *testing.T) {
 	if _, err := base64.StdEncoding.DecodeString(loose); err != nil {
 		t.Fatalf("lenient decoding of %s: got error %v, want none", loose, err)
 	}
-	const invalidID = "key_id: has characters other than letters, digits, _ and -"
+	const invalidID = "key_id: must have only letters, digits, _ and -"
 	for _, test := range []struct{ name, id, key, want string }{
 		{"valid", "568250167242549744", good, ""},
 		{"id with letters", "key_A-1", good, ""},
@@ -134,12 +134,12 @@ func TestParsePublicKey(t *testing.T) {
 		{"31 bytes", "1", encoded(public[:31]), "public_key: 31 bytes, not 32"},
 		// As in the example of GitHub's documentation.
 		{"33 bytes", "1", encoded(append([]byte{1}, public[:]...)), "public_key: 33 bytes, not 32"},
-		{"not base64", "1", "%%%", "public_key: not base64"},
-		{"base64url", "1", strings.Repeat("_", 43) + "=", "public_key: not base64"},
-		{"no padding", "1", strings.TrimRight(good, "="), "public_key: not base64"},
-		{"unused bits not zero", "1", loose, "public_key: not base64"},
-		{"line break inside", "1", good[:20] + "\n" + good[20:], "public_key: not base64"},
-		{"line break at the end", "1", good + "\n", "public_key: not base64"},
+		{"not base64", "1", "%%%", "public_key: must be base64"},
+		{"base64url", "1", strings.Repeat("_", 43) + "=", "public_key: must be base64"},
+		{"no padding", "1", strings.TrimRight(good, "="), "public_key: must be base64"},
+		{"unused bits not zero", "1", loose, "public_key: must be base64"},
+		{"line break inside", "1", good[:20] + "\n" + good[20:], "public_key: must be base64"},
+		{"line break at the end", "1", good + "\n", "public_key: must be base64"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			key, err := ParsePublicKey(test.id, test.key)
@@ -197,7 +197,7 @@ func TestLowOrderPoints(t *testing.T) {
 }
 
 func TestParseSealed(t *testing.T) {
-	const invalidID = "key_id: has characters other than letters, digits, _ and -"
+	const invalidID = "key_id: must have only letters, digits, _ and -"
 	sized := func(n int) string { return encoded(make([]byte, n)) }
 	for _, test := range []struct{ name, value, id, want string }{
 		{"smallest", sized(49), "1", ""},
@@ -206,8 +206,8 @@ func TestParseSealed(t *testing.T) {
 		{"47 bytes", sized(47), "1", "encrypted_value: 47 bytes; a sealed box has at least 48"},
 		{"box of an empty value", sized(48), "1", "encrypted_value: an empty value was sealed"},
 		{"too large", sized(48<<10 + 49), "1", "encrypted_value: holds 49153 bytes of plaintext, GitHub stores at most 49152"},
-		{"not base64", "a plaintext, pasted by mistake", "1", "encrypted_value: not base64"},
-		{"line break", sized(60)[:40] + "\r\n" + sized(60)[40:], "1", "encrypted_value: not base64"},
+		{"not base64", "a plaintext, pasted by mistake", "1", "encrypted_value: must be base64"},
+		{"line breaks are removed", sized(60)[:40] + "\r\n" + sized(60)[40:] + "\n", "1", ""},
 		{"no key id", sized(60), "", "key_id: empty"},
 		{"key id with a workflow command", sized(60), "1\n::error::x", invalidID},
 	} {
@@ -216,7 +216,8 @@ func TestParseSealed(t *testing.T) {
 			if errorText(err) != test.want {
 				t.Errorf("got %q, want %q", errorText(err), test.want)
 			}
-			if want := (Sealed{EncryptedValue: test.value, KeyID: test.id}); err == nil && sealed != want {
+			value := strings.NewReplacer("\r", "", "\n", "").Replace(test.value)
+			if want := (Sealed{EncryptedValue: value, KeyID: test.id}); err == nil && sealed != want {
 				t.Errorf("got %+v, want %+v", sealed, want)
 			}
 		})

@@ -2,8 +2,26 @@ package secret
 
 import (
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
+
+// maxQuoted is the length, in characters, up to which text of an input is quoted.
+const maxQuoted = 80
+
+// Quote quotes text from outside for a message. The runner hides what it masks only whole, as it is and as JSON
+// escapes it. So text is never cut, and text that would have to be escaped in another way is only described.
+func Quote(s string) string {
+	unprintable := func(r rune) bool { return !strconv.IsPrint(r) && r != '\n' && r != '\r' && r != '\t' }
+	switch n := utf8.RuneCountInString(s); {
+	case n > maxQuoted:
+		return "a text of " + FormatCount(n) + " characters"
+	case !utf8.ValidString(s), strings.ContainsFunc(s, unprintable), strings.Contains(s, "##["):
+		return "a text with characters that cannot be shown"
+	}
+	return strconv.Quote(s)
+}
 
 // FormatCount writes a number with commas between thousands: 1,234.
 func FormatCount(n int) string {

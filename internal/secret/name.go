@@ -16,54 +16,27 @@ import (
 type Name string
 
 // ParseName validates s by GitHub's rules: letters, digits and underscores, no leading digit, no GITHUB_ prefix in
-// any case. The error quotes s, and suggests a legal name if there is one.
+// any case. The error quotes s as it is given: in another case, or with other characters replaced, the runner would not
+// hide it if s is a secret that was given in place of a name.
 //
 // https://docs.github.com/en/actions/reference/security/secrets#naming-your-secrets
 func ParseName(s string) (Name, error) {
-	if s == "" {
-		return "", errors.New("empty")
-	}
-	var problem string
 	switch {
+	case s == "":
+		return "", errors.New("empty")
+	case strings.ContainsFunc(s, func(r rune) bool { return !nameRune(r) }):
+		return "", fmt.Errorf("must have only letters, digits and _, not %s", Quote(s))
 	case s[0] >= '0' && s[0] <= '9':
-		problem = "starts with a digit"
-	case strings.HasPrefix(strings.ToUpper(s), "GITHUB_"):
-		problem = "starts with GITHUB_, which GitHub reserves"
-	}
-	for _, r := range s {
-		if !nameRune(r) {
-			problem = "has characters other than letters, digits and _"
-		}
-	}
-	if problem != "" {
-		if legal := legalName(s); legal != "" {
-			return "", fmt.Errorf("%q %s; %s would be legal", s, problem, legal)
-		}
-		return "", fmt.Errorf("%q %s", s, problem)
+		return "", fmt.Errorf("must start with a letter or _, not %s", Quote(s))
+	case len(s) >= len(reserved) && strings.EqualFold(s[:len(reserved)], reserved):
+		return "", fmt.Errorf("must not start with %s, which GitHub reserves: %s", reserved, Quote(s))
 	}
 	return Name(strings.ToUpper(s)), nil
 }
 
+// reserved is the prefix of names that GitHub keeps for its own.
+const reserved = "GITHUB_"
+
 func nameRune(r rune) bool {
 	return r == '_' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z'
-}
-
-// legalName returns a legal name that resembles s, or "" if no letter or digit of it can be used.
-func legalName(s string) string {
-	legal := strings.Map(func(r rune) rune {
-		if nameRune(r) {
-			return r
-		}
-		return '_'
-	}, strings.ToUpper(s))
-	for strings.HasPrefix(legal, "GITHUB_") {
-		legal = strings.TrimPrefix(legal, "GITHUB_")
-	}
-	if legal != "" && legal[0] >= '0' && legal[0] <= '9' {
-		legal = "_" + legal
-	}
-	if strings.Trim(legal, "_") == "" {
-		return ""
-	}
-	return legal
 }

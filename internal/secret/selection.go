@@ -6,8 +6,9 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 )
 
-// Selection is the repositories that the inputs ask for, before names are looked up. Names are in lower case, without
-// the organization.
+// Selection is the repositories that the inputs ask for, before names are looked up. Names are without the
+// organization. They keep their case, which does not count: messages show them, and the runner hides a masked text in
+// its own case only.
 type Selection struct {
 	IDs      []int64
 	Names    []string
@@ -18,7 +19,7 @@ type Selection struct {
 // Pattern matches the names of repositories, without the organization; case does not count.
 type Pattern struct {
 	Text string // as given, for messages
-	Glob string // in lower case
+	Glob string // without the organization
 }
 
 // Plain reports whether the pattern is one name and no glob.
@@ -32,5 +33,5 @@ func (p Pattern) Valid() bool {
 // Match reports whether a name ("repo" or "org/repo") matches.
 func (p Pattern) Match(name string) bool {
 	bare := name[strings.LastIndex(name, "/")+1:]
-	return doublestar.MatchUnvalidated(p.Glob, strings.ToLower(bare))
+	return doublestar.MatchUnvalidated(strings.ToLower(p.Glob), strings.ToLower(bare))
 }

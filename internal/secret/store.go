@@ -50,5 +50,6 @@ func oneOf[T ~string](s string, choices []T) (T, error) {
 		names[i] = string(c)
 	}
 	last := len(names) - 1
-	return "", fmt.Errorf("must be %s or %s, not %q", strings.Join(names[:last], ", "), names[last], s)
+	return "", fmt.Errorf("must be %s or %s, not %s", strings.Join(names[:last], ", "), names[last],
+		Quote(s))
 }
