@@ -46,6 +46,10 @@ func (r *reader) batch(input string, text []byte, listed map[secret.Name]bool) (
 		r.problemf(input, "contains no secrets")
 	case string(trimmed) == "null":
 		r.problemf(input, "null: toJSON of something that does not exist; check the id of the step")
+	case string(trimmed) == "***":
+		r.problemf(input, `is "***": the values were masked before they reached this action`)
+	case isExpression(trimmed):
+		r.problemf(input, "%s", unevaluated)
 	case r.isDotenv() && trimmed[0] == '{' && json.Valid(trimmed):
 		r.maskWords(string(text))
 		r.problemf(input, "a JSON object, not a .env file; remove secrets_format: dotenv")
@@ -133,12 +137,13 @@ func lineNumbers(numbers []int) string {
 	return "lines " + strings.Join(list[:last], ", ") + " and " + list[last]
 }
 
-// isLeftOut reports whether an entry is not taken, and counts it.
+// isLeftOut reports whether an entry is not taken, and counts it. What has no name at all is no entry.
 func (l *lineReader) isLeftOut(name string) bool {
-	if l.listed == nil {
+	name = strings.TrimSpace(name)
+	if l.listed == nil || name == "" {
 		return false
 	}
-	parsed, err := secret.ParseName(strings.TrimSpace(name))
+	parsed, err := secret.ParseName(name)
 	leftOut := err != nil || !l.listed[parsed]
 	if leftOut {
 		l.leftOut++
@@ -147,11 +152,12 @@ func (l *lineReader) isLeftOut(name string) bool {
 }
 
 // add adds an entry, if its name is legal and its value is not empty. It quotes neither: in a key that was pasted
-// without its heredoc, the text before an = is a part of the key, and base64 alone ends in one.
-func (l *lineReader) add(number int, name, val string, isPair bool) {
+// without its heredoc, the text before an = is a part of the key, and base64 alone ends in one. isBare says that the
+// value is what follows the =, without quotes.
+func (l *lineReader) add(number int, name, val string, isBare bool) {
 	_, err := secret.ParseName(name)
 	switch {
-	case isPair && strings.Trim(val, "=\r") == "" && val != "" && val != "\r":
+	case isBare && strings.Trim(val, "=") == "" && val != "":
 		l.maskLine(l.lines[number-1])
 		l.problemf(l.input, "line %d looks like the end of a base64 value; pass an unnamed value in secret_value or "+
 			"secret_file", number)
@@ -184,7 +190,7 @@ func (r *reader) batchLines(input string, text []byte, listed map[secret.Name]bo
 	l := r.newLineReader(input, text, listed)
 	for i := 0; i < len(l.lines); i++ {
 		line, number := l.lines[i], i+1
-		if strings.TrimSuffix(line, "\r") == "" {
+		if line == "" {
 			continue
 		}
 		start := startsOtherwise(line)

@@ -41,11 +41,12 @@ func (r *reader) batchDotenv(input string, text []byte, listed map[secret.Name]b
 		case reason == openQuote, reason != "" && !leftOut:
 			l.refuse(number, reason)
 		case !leftOut:
+			isUnquoted := val == "" || !isQuote(val[0])
 			if val, reason = unquoteDotenv(val); reason != "" {
 				l.refuse(number, reason)
 				continue
 			}
-			l.add(number, name, val, false)
+			l.add(number, name, val, isUnquoted)
 		}
 	}
 	l.reportRefused("NAME=value", dotenvAdvice)

@@ -1,13 +1,17 @@
 package input
 
 import (
+	"encoding/json"
+	"fmt"
 	"io/fs"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
+	"set-org-secret/internal/fakerunner"
 	"set-org-secret/internal/secret"
 )
 
@@ -18,40 +22,189 @@ func readOnlyEnv(env map[string]string) Result {
 	return Read(s)
 }
 
-// FuzzBatch checks that no problem of a batch shows a value, and that every value that is read and can be masked is.
+// FuzzBatch checks that whatever a batch holds, either every value is what the
+// documented format says, or there is a problem and nothing is sent; that no problem
+// shows five characters in a row of a value; and that values that can be masked are.
 func FuzzBatch(f *testing.F) {
 	for _, seed := range []string{
 		`{"A": "1\n", "b": "x"}`, "A=1\nB<<EOF\nx\ny\nEOF\n", `{"A": 5}`, "A<<\n", "x", "{", `{"A": "\ud83d"}`,
-		"A='x'\r\n", "x=", "x==", "x=1\nx=2", "x<<E\nE", "A=\u8300\u2192",
+		"A='x'\r\n", "x=", "x==", "x=1\nx=2", "x<<E\nE", "A=\u8300\u2192", `{"A": {"value": "x"}}`, "\uFEFFA=x",
+		"export A=x", "A=\"x\nB=y\"", "A=x # y", "A=x#y", `A="x\"\u00e9" # c`, "A='${x}'", `[{"key": "x", "value": "x"}]`,
 	} {
-		f.Add(seed, "Zq9vTs81Kd")
+		f.Add(seed, uint64(1<<60), false, false)
+		f.Add(seed, uint64(1<<61), true, false)
+		f.Add(seed, uint64(1<<62), false, true)
+		f.Add(seed, uint64(1<<63), true, true)
 	}
-	isOther := func(r rune) bool {
-		return !strings.ContainsRune("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", r)
-	}
-	f.Fuzz(func(t *testing.T, text, plain string) {
-		// Only a long value is in no message by chance.
-		if len(plain) < 10 || strings.ContainsFunc(plain, isOther) {
-			return
-		}
+	f.Fuzz(func(t *testing.T, text string, seed uint64, dotenv, listed bool) {
+		// Sixteen characters of which no message has five in a row.
+		plain := strings.NewReplacer(
+			"0", "Q", "1", "Z", "2", "X", "3", "J", "4", "V", "5", "K", "6", "W", "7", "q",
+		).Replace(fmt.Sprintf("%016x", seed|1<<60))
 		text = strings.ReplaceAll(text, "x", plain)
-		r := readOnlyEnv(map[string]string{
-			"INPUT_SECRETS": text, "INPUT_TOKEN": "t0ken", "GITHUB_REPOSITORY_OWNER": "acme",
-		})
-		if !isInName(text, plain) {
-			for _, p := range r.Problems {
-				if strings.Contains(p.Text, plain) {
-					t.Errorf("got the problem %q, want it without the value %q", p, plain)
-				}
-			}
+		env := map[string]string{"INPUT_SECRETS": text, "INPUT_TOKEN": "t0ken", "GITHUB_REPOSITORY_OWNER": "acme"}
+		if dotenv {
+			env["INPUT_SECRETS_FORMAT"] = "dotenv"
 		}
+		if listed {
+			env["INPUT_SECRET_NAME"] = "A"
+		}
+		r := readOnlyEnv(env)
+		checkShowsNothing(t, r, text, plain, dotenv)
 		if len(r.Problems) > 0 {
 			return
 		}
+		want, err := readDocumented(text, dotenv, listed)
+		if err != nil {
+			t.Fatalf("%q: got the entries %q, want a problem: %v", text, names(r), err)
+		}
 		for _, e := range r.Config.Entries {
+			if got, ok := string(e.Value.Reveal()), want[string(e.Name)]; got != ok {
+				t.Errorf("%q: got %s=%q, want %q", text, e.Name, got, ok)
+			}
 			checkMasked(t, r, e)
 		}
+		if n := len(r.Config.Entries); !listed && n != len(want) {
+			t.Errorf("%q: got %d entries, want %d", text, n, len(want))
+		}
 	})
+}
+
+// checkShowsNothing checks that no problem has five characters in a row of plain,
+// but for names, which are not secret.
+func checkShowsNothing(t *testing.T, r Result, text, plain string, dotenv bool) {
+	t.Helper()
+	isJSON := !dotenv && strings.HasPrefix(strings.TrimSpace(strings.TrimPrefix(text, "\uFEFF")), "{")
+	if !isJSON && isInName(text, plain) {
+		return
+	}
+	var pairs []string
+	if isJSON {
+		for _, name := range jsonNames(text) {
+			pairs = append(pairs, secret.Quote(name), "", name, "")
+		}
+	}
+	withoutNames := strings.NewReplacer(pairs...)
+	for _, p := range r.Problems {
+		shown := withoutNames.Replace(p.Text)
+		for i := range len(plain) - 4 {
+			if part := plain[i : i+5]; strings.Contains(shown, part) {
+				t.Errorf("%q: got the problem %q, want it without %q of the value %q", text, p, part, plain)
+			}
+		}
+	}
+}
+
+// jsonNames returns the names of the members of a JSON object, as far as it is valid.
+func jsonNames(text string) (list []string) {
+	dec := json.NewDecoder(strings.NewReader(strings.TrimPrefix(text, "\uFEFF")))
+	_, _ = dec.Token()
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return list
+		}
+		list = append(list, fmt.Sprint(key))
+		var raw json.RawMessage
+		if dec.Decode(&raw) != nil {
+			return list
+		}
+	}
+	return list
+}
+
+// readDocumented reads a batch as the documentation says, by other code: strictly
+// enough that what it cannot read must be a problem. If only A is listed, what other
+// lines hold does not matter.
+func readDocumented(text string, dotenv, listed bool) (map[string]string, error) {
+	text = strings.TrimPrefix(text, "\uFEFF")
+	values := map[string]string{}
+	switch isJSON := strings.HasPrefix(strings.TrimSpace(text), "{"); {
+	case dotenv:
+		for line := range strings.SplitSeq(text, "\n") {
+			name, value, err := readDotenvLine(line)
+			if err != nil && isLeftOut(line, listed) {
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			if name != "" {
+				values[strings.ToUpper(name)] = value
+			}
+		}
+	case isJSON:
+		var members map[string]any
+		if err := json.Unmarshal([]byte(text), &members); err != nil {
+			return nil, err
+		}
+		for name, member := range members {
+			value, _ := member.(string)
+			values[strings.ToUpper(name)] = value
+		}
+	default:
+		outputs, _, err := fakerunner.ParseOutputs(text) // the runner's own reading
+		if err != nil {
+			return nil, err
+		}
+		for name, value := range outputs {
+			values[strings.ToUpper(name)] = value
+		}
+		return values, checkLoose(text, listed)
+	}
+	return values, nil
+}
+
+const blank = `[\t\n\v\f\r \x{85}\p{Z}]`
+
+var dotenvLine = regexp.MustCompile(`^` + blank + `*(?:export` + blank + `+)?([^=]*?)` + blank + `*=` + blank + `*` +
+	`(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([^"'` + "`" + `#]*?))(?:` + blank + `+#.*)?` + blank + `*$`)
+
+// isLeftOut reports whether a line is the entry of another name than A.
+func isLeftOut(line string, listed bool) bool {
+	name, _, ok := strings.Cut(line, "=")
+	name = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(name), "export"))
+	return listed && ok && name != "" && !strings.EqualFold(name, "A")
+}
+
+// readDotenvLine reads a line of a .env file.
+func readDotenvLine(line string) (name, value string, err error) {
+	trimmed := strings.TrimSpace(line)
+	if trimmed == "" || trimmed[0] == '#' {
+		return "", "", nil
+	}
+	m := dotenvLine.FindStringSubmatch(line)
+	if m == nil {
+		return "", "", fmt.Errorf("%q is no line of a .env file", line)
+	}
+	if m[2] != "" {
+		err = json.Unmarshal([]byte(`"`+m[2]+`"`), &value)
+		return m[1], value, err
+	}
+	return m[1], m[3] + m[4], nil
+}
+
+// checkLoose returns an error if a loose reader of .env files reads one of the lines
+// of the environment-file format otherwise.
+func checkLoose(text string, listed bool) error {
+	lines := strings.Split(text, "\n")
+	for i := 0; i < len(lines); i++ {
+		name, value, _ := strings.Cut(lines[i], "=")
+		if before, delimiter, ok := strings.Cut(lines[i], "<<"); ok && len(before) < len(name) {
+			i += 1 + slices.Index(lines[i+1:], delimiter)
+			continue
+		}
+		loose := strings.TrimSpace(value)
+		if j := strings.Index(" "+loose, " #"); j >= 0 {
+			loose = loose[:max(j-1, 0)]
+		}
+		if lines[i] != "" && !isLeftOut(lines[i], listed) && (strings.HasPrefix(name, "#") || strings.HasPrefix(name, "export ") ||
+			strings.TrimSpace(name) != name || strings.Trim(loose, "\"'`") != value && strings.ContainsAny(value[:1], "\"'`") ||
+			loose != value) {
+			return fmt.Errorf("a loose reader reads %q from %q", loose, lines[i])
+		}
+	}
+	return nil
 }
 
 // checkMasked checks that a value is masked if it has one line that is long enough.
@@ -67,12 +220,8 @@ func checkMasked(t *testing.T, r Result, e Entry) {
 	}
 }
 
-// isInName reports whether part may be in the name of a secret, which messages quote: anywhere in JSON, and in other
-// formats before a value.
+// isInName reports whether part may be in the name of a secret, which messages quote: in a line, before a value.
 func isInName(text, part string) bool {
-	if strings.HasPrefix(strings.TrimSpace(text), "{") {
-		return true
-	}
 	for line := range strings.SplitSeq(text, "\n") {
 		name, value, ok := strings.Cut(line, "=")
 		if ok && strings.Contains(name, part) && strings.Trim(value, "=\r") != "" {

@@ -353,8 +353,11 @@ func (r *reader) names(c *Config) {
 	r.problemf("secret_name", "%s", text)
 }
 
-// checkFormat rejects a format that nothing is read in.
+// checkFormat rejects an unknown format, and one that nothing is read in.
 func (r *reader) checkFormat() {
+	if format := r.get("secrets_format"); !r.isDotenv() && !strings.EqualFold(format, "auto") {
+		r.problemf("secrets_format", "must be auto or dotenv, not %s", secret.Quote(format))
+	}
 	if r.isDotenv() && !r.isSet("secrets") && !r.isSet("secrets_file") {
 		r.problemf("secrets_format", "used only with secrets or secrets_file; remove it")
 	}

@@ -161,7 +161,7 @@ func TestProblems(t *testing.T) {
 		{"api_url without a host", with{"api_url": "https://"}, []string{"api_url:"}},
 		{"certificate that is invalid", with{"ca_certificate": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"}, []string{"ca_certificate: certificate 1 cannot be parsed"}},
 		{"certificate file missing", with{"ca_certificate": "ca.pem"}, []string{"ca_certificate: must be PEM text or a readable file"}},
-		{"timeout without unit", with{"timeout": "30"}, []string{`timeout: invalid duration "30": use a value such as 90s, 5m, 12h or 30d`}},
+		{"timeout without unit", with{"timeout": "30"}, []string{`timeout: must be a duration such as 90s, 5m, 12h or 30d, not "30"`}},
 		{"timeout of zero", with{"timeout": "0s"}, []string{"timeout: must be greater than zero"}},
 		{"dry_run", with{"dry_run": "1"}, []string{"dry_run:"}},
 

@@ -131,7 +131,7 @@ func parseDuration(s string) (time.Duration, error) {
 	}
 	d, err := time.ParseDuration(s)
 	if err != nil {
-		return 0, fmt.Errorf("invalid duration %s: use a value such as 90s, 5m, 12h or 30d", secret.Quote(s))
+		return 0, fmt.Errorf("must be a duration such as 90s, 5m, 12h or 30d, not %s", secret.Quote(s))
 	}
 	return sum + d, nil
 }

@@ -47,8 +47,8 @@ func (r *reader) parseSealed(encryptedValue, keyID string) (seal.Sealed, error) 
 	return seal.ParseSealed(encryptedValue, keyID)
 }
 
-// isPlaintext reports whether text is a plaintext in base64 or not base64 at all, and masks it if so. A sealed box
-// begins with a random key: that all of it is readable text by chance is out of the question.
+// isPlaintext reports whether text is a plaintext in base64. It masks that, and whatever is not base64 at all. A sealed
+// box begins with a random key: that all of it is readable text by chance is out of the question.
 func (r *reader) isPlaintext(text string) bool {
 	compact := strings.Map(func(c rune) rune {
 		switch c {
@@ -62,12 +62,14 @@ func (r *reader) isPlaintext(text string) bool {
 		return c
 	}, text)
 	decoded, err := base64.RawStdEncoding.DecodeString(compact)
-	if err == nil && !readable(decoded) {
-		return false
+	isPlaintext := err == nil && len(decoded) > 0 && readable(decoded)
+	if isPlaintext {
+		r.result.Masks.Add(decoded)
 	}
-	r.result.Masks.Add([]byte(text))
-	r.result.Masks.Add(decoded)
-	return err == nil && len(decoded) > 0
+	if _, err := base64.StdEncoding.DecodeString(text); isPlaintext || err != nil {
+		r.result.Masks.Add([]byte(text))
+	}
+	return isPlaintext
 }
 
 // readable reports whether bytes are text that a person can read.

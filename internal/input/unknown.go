@@ -77,14 +77,14 @@ func resembled(unknown string) string {
 		return closest
 	}
 	for _, word := range words {
-		if !strings.Contains(stem, word) {
+		if !strings.Contains(name, word) {
 			continue
 		}
 		if word == "access" {
 			consider("visibility", distance(name, "visibility"))
 		}
 		for _, in := range Inputs {
-			if strings.Contains(stemOf(in.Name), word) {
+			if strings.Contains(in.Name, word) {
 				consider(in.Name, distance(name, in.Name))
 			}
 		}

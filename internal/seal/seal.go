@@ -57,7 +57,7 @@ func CheckKeyID(id string) error {
 	case id == "":
 		return fieldErrorf("key_id", "empty")
 	case len(id) > maxKeyID:
-		return fieldErrorf("key_id", "longer than %d characters", maxKeyID)
+		return fieldErrorf("key_id", "must be at most %d characters", maxKeyID)
 	case strings.ContainsFunc(id, invalid):
 		return fieldErrorf("key_id", "must have only letters, digits, _ and -")
 	}

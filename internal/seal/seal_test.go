@@ -129,7 +129,7 @@ func TestParsePublicKey(t *testing.T) {
 		{"no id", "", good, "key_id: empty"},
 		{"id with a space", "5 6", good, invalidID},
 		{"id with a newline", "56\n", good, invalidID},
-		{"id of 129 characters", strings.Repeat("1", 129), good, "key_id: longer than 128 characters"},
+		{"id of 129 characters", strings.Repeat("1", 129), good, "key_id: must be at most 128 characters"},
 		{"no key", "1", "", "public_key: 0 bytes, not 32"},
 		{"31 bytes", "1", encoded(public[:31]), "public_key: 31 bytes, not 32"},
 		// As in the example of GitHub's documentation.

@@ -1,0 +1,356 @@
+package input
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// names returns NAME=value of each entry.
+func names(r Result) (list []string) {
+	for _, e := range r.Config.Entries {
+		list = append(list, string(e.Name)+"="+string(e.Value.Reveal()))
+	}
+	return list
+}
+
+// wantProblem checks that there is one problem, with a text.
+func wantProblem(t *testing.T, what string, r Result, want string) {
+	t.Helper()
+	if len(r.Problems) != 1 {
+		t.Errorf("%s: got %d problems, want 1:\n%s", what, len(r.Problems), texts(r))
+	}
+	if !strings.Contains(texts(r), want) {
+		t.Errorf("%s: got %q, want %q", what, texts(r), want)
+	}
+}
+
+// wantEntries checks that there is no problem, and the entries.
+func wantEntries(t *testing.T, what string, r Result, want ...string) {
+	t.Helper()
+	if len(r.Problems) > 0 {
+		t.Errorf("%s: got problems, want none:\n%s", what, texts(r))
+	}
+	if got := names(r); !slices.Equal(got, want) {
+		t.Errorf("%s: got the entries %q, want %q", what, got, want)
+	}
+}
+
+// TestReadOtherwise has each line of the environment-file format that is refused,
+// and texts like it that are literal.
+func TestReadOtherwise(t *testing.T) {
+	for text, want := range map[string]string{
+		"# A=x\nB=y":          "line 1: a comment",
+		"export A=x":          "line 1: export before the name",
+		" A=x":                "line 1: a blank at the start",
+		"\tA=x":               "line 1: a blank at the start",
+		"A=x\n \nB=y":         "line 2: a blank at the start",
+		"A =x":                "line 1: a blank before the =",
+		"A= x":                "line 1: a blank after the =",
+		"A=x ":                "line 1: a blank at the end of the line",
+		"A=#x":                "line 1: a # that starts a comment elsewhere",
+		"A=x #y":              "line 1: a # that starts a comment elsewhere",
+		"A=x\t#y":             "line 1: a # that starts a comment elsewhere",
+		`A="x"`:               "line 1: a quote before the value",
+		`A='x'`:               "line 1: a quote before the value",
+		"A=`x`":               "line 1: a quote before the value",
+		"A=\"x\nB=y\"":        "line 1: a quote that does not close on the line",
+		`A="x\"`:              "line 1: a quote that does not close on the line",
+		"A=x\r\nB=y":          "line 1: a CR at the end of the line",
+		"A<<E\r\nx\r\nE\r\n":  "line 1: a CR at the end of the line",
+		"A<<E\nx\nE\r\nB=y":   "line 3: a CR at the end of the line",
+		"export A<<E\nx=1\nE": "line 1: export before the name",
+		"A='x'\nB=y\nC=\"z\"": "lines 1 and 3: a quote before the value",
+		"A='x'\nB= y\nC='z'":  "lines 1 and 3: a quote before the value; line 2: a blank after the =",
+		"A=x\n" + strings.Repeat("# x\n", 8) + "B=y": "lines 2, 3, 4, 5, 6 and 3 more: a comment",
+	} {
+		r := read(t, map[string]string{"secrets": text})
+		wantProblem(t, text, r, "secrets: "+want+". Other readers read these lines differently. Write NAME<<DELIMITER")
+	}
+	for _, text := range []string{`A=x"y"`, "A=x'y", "A=x`", "A=x#y", "A=${x}", "A=$x", `A=\n`, "A=x y", "A=x=#", "A=x<<y"} {
+		_, value, _ := strings.Cut(text, "=")
+		wantEntries(t, text, read(t, map[string]string{"secrets": text}), "A="+value)
+	}
+	for _, value := range []string{"# x", "export A=x", " x ", `"x"`, "x #y", "x\r\ny", "A=\"x\nB=y\""} {
+		wantEntries(t, value, read(t, map[string]string{"secrets": "A<<E\n" + value + "\nE"}), "A="+value)
+	}
+}
+
+// TestDotenv has what is read of a .env file, and what is refused.
+func TestDotenv(t *testing.T) {
+	for text, want := range map[string]string{
+		"A=x":                       "x",
+		"\n# c\n  # d\n\nA=x\n":     "x",
+		"export A=x":                "x",
+		"export\t A = x \r\n":       "x",
+		"A=x y  # c":                "x y",
+		"A=x=y":                     "x=y",
+		"A=x $y \\n":                `x $y \n`,
+		`A="x y # ' z" # c`:         "x y # ' z",
+		`A='x "${y}" # \n' # c`:     `x "${y}" # \n`,
+		`A="\" \\ \/ \n \t \u00e9"`: "\" \\ / \n \t é",
+		`A="\ud83d\ude00"`:          "😀",
+		"A=é # c":                   "é",
+		"A=\"é\" # c":               "é",
+		"\uFEFFA=x":                 "x",
+	} {
+		r := read(t, map[string]string{"secrets": text, "secrets_format": "dotenv"})
+		wantEntries(t, text, r, "A="+want)
+	}
+	for text, want := range map[string]string{
+		"A=x#y":             "line 1: a # without a blank before it",
+		"A=x#y # c":         "line 1: a # without a blank before it",
+		`A=x"y"`:            "line 1: a quote within the value",
+		"A=x'y":             "line 1: a quote within the value",
+		"A=x`y":             "line 1: a quote within the value",
+		"A=`x`":             "line 1: a backquote around the value",
+		`A="x"y`:            "line 1: text after the closing quote",
+		`A="x"#y`:           "line 1: text after the closing quote",
+		`A='x' 'y'`:         "line 1: text after the closing quote",
+		"A=x\nB='y\nz=1'":   "line 2: a quote that does not close on the line",
+		`A="x\"`:            "line 1: a quote that does not close on the line",
+		"A=${x}":            "line 1: a ${, which some readers expand",
+		`A="x${y}"`:         "line 1: a ${, which some readers expand",
+		`A="\x41"`:          "line 1: an escape that JSON does not have",
+		`A="\u12"`:          "line 1: an escape that JSON does not have",
+		"A=x\ty":            "line 1: an escape that JSON does not have, a control character",
+		`A="\ud83d"`:        "line 1: an escape that JSON does not have",
+		`A="\ud83d\u0041"`:  "line 1: an invalid Unicode escape",
+		"A=x\nB":            "line 2: no =; write NAME=value",
+		"A<<E\nx\nE":        "lines 1, 2 and 3: no =; write NAME=value",
+		"A=":                "line 1: the value is empty",
+		"A=# c":             "line 1: the value is empty",
+		`A=""`:              "line 1: the value is empty",
+		"a.b=x":             "line 1: must have a secret name",
+		"A=x\nA=y":          "A is listed twice, in lines 1 and 2",
+		`{"A": "x"}`:        "a JSON object, not a .env file; remove secrets_format: dotenv",
+		"A=\xff\xfe\nA=\"b": "not UTF-8 at line 1, column 3",
+	} {
+		r := read(t, map[string]string{"secrets": text, "secrets_format": "dotenv"})
+		wantProblem(t, text, r, "secrets: "+want)
+	}
+	r := read(t, map[string]string{"secrets_format": "dotenv"})
+	wantProblem(t, "without a batch", r, "secrets_format: used only with secrets or secrets_file")
+}
+
+// TestListed checks that secret_name says what is taken of a batch, and that what is
+// left out is neither looked at nor masked.
+func TestListed(t *testing.T) {
+	for _, test := range []struct{ name, text, format, listed, want, note string }{
+		{"JSON", `{"a": "one-value", "B": "", "c-d": {"e": ["left-out-value"]}, "E": 12345678}`, "auto", "A", "A=one-value", "3 other entries are"},
+		{"JSON array of names", `{"A": "one-value", "B": "two-value"}`, "auto", `["b"]`, "B=two-value", "1 other entry is"},
+		{"lines", "A=one-value\nb.c='x'\nD=\nE<<F\nleft-out-value\nF", "auto", "a", "A=one-value", "3 other entries are"},
+		{"dotenv", "A='one-value'\nb.c=x#y\nD=\n", "dotenv", "a", "A=one-value", "2 other entries are"},
+		{"all", `{"A": "one-value"}`, "auto", "A", "A=one-value", ""},
+	} {
+		r := read(t, map[string]string{"secrets": test.text, "secrets_format": test.format, "secret_name": test.listed})
+		wantEntries(t, test.name, r, test.want)
+		if got := strings.Join(r.Notes, "\n"); !strings.Contains(got, test.note) || (test.note == "") != (got == "") {
+			t.Errorf("%s: got the notes %q, want %q", test.name, got, test.note)
+		}
+		_, value, _ := strings.Cut(test.want, "=")
+		if got, want := r.Masks.Lines(), []string{value, "ghp_test"}; !slices.Equal(got, want) {
+			t.Errorf("%s: got the masks %q, want %q", test.name, got, want)
+		}
+	}
+	for _, test := range []struct{ text, listed, want string }{
+		{`{"A": "x"}`, "A, B", "secret_name: B is not in secrets"},
+		{`{"A": "x"}`, "a b", `secret_name: must have only letters, digits and _, not "a b"`},
+		{"A=x\nB=\"y\nC=z\"", "A", "secrets: line 2: a quote that does not close on the line"},
+		{"A=x\n# B", "A", "secrets: line 2: a comment"},
+		{"A=x\nB= 'y\nC=z'", "A", "secrets: line 2: a quote that does not close on the line"},
+		{`{"request_id": "1", "data": {"A": "x"}}`, "A", "secret_name: A is not in secrets. It is nested, as vault"},
+	} {
+		r := read(t, map[string]string{"secrets": test.text, "secret_name": test.listed})
+		wantProblem(t, test.text, r, test.want)
+	}
+}
+
+// TestStructureIsNotMasked checks what is masked of a document that is refused.
+func TestStructureIsNotMasked(t *testing.T) {
+	for _, test := range []struct {
+		text string
+		want []string
+	}{
+		{`{"A":{"value":"x","type":"string"}}`, nil},
+		{`{"A_long_name":{"another_name":"Correct-Horse","short":"string"},"B":"1234567"}`, []string{"Correct-Horse"}},
+		{`{"A":[{"data":["Correct-Horse", 1234567890, true, null]}]}`, []string{"Correct-Horse", "1234567890"}},
+		{`{"A_long_name": "Correct-Horse", "B_long_name": "Battery-Staple", `, []string{"Correct-Horse", "Battery-Staple"}},
+		{`{"A_long_name": "Correct\u002dHorse", B_long_name: Battery-Staple}`, []string{"Correct-Horse", "Battery-Staple"}},
+		{`{"A_long_name": "Correct-Horse` + "\nBattery-Staple", []string{"Correct-Horse", "Battery-Staple"}},
+		{`[{"another_name": "Correct-Horse"}]`, []string{"Correct-Horse"}},
+		{`{"A": "x"} Battery-Staple`, []string{"Battery-Staple"}},
+		{"A_long_name='Correct-Horse'\nB_long_name=value", []string{"'Correct-Horse'", "Correct-Horse"}},
+		{"A_long_name=Correct-Horse # a comment\nB=string", []string{"Correct-Horse # a comment", "Correct-Horse"}},
+		{"Correct-Horse\nshort", []string{"Correct-Horse"}},
+		{"A<<E\nCorrect-Horse\nshort", []string{"Correct-Horse"}},
+	} {
+		r := read(t, map[string]string{"secrets": test.text})
+		if len(r.Problems) == 0 {
+			t.Errorf("%s: got no problem, want one", test.text)
+		}
+		got := slices.DeleteFunc(slices.Clone(r.Masks.Lines()), func(mask string) bool { return mask == "ghp_test" })
+		if !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(test.want))) {
+			t.Errorf("%s: got the masks %q, want %q", test.text, got, test.want)
+		}
+	}
+}
+
+// TestEncodedPlaintext checks that a plaintext is refused as a sealed value, and
+// masked.
+func TestEncodedPlaintext(t *testing.T) {
+	long := strings.Repeat("Correct-Horse ", 5)
+	for _, test := range []struct{ value, mask, want string }{
+		{encode(long), strings.TrimSpace(long), "encrypted_value: holds readable text"},
+		{encode(plain), plain, "encrypted_value: holds readable text"},
+		{encode(long)[:40] + "\n" + encode(long)[40:], strings.TrimSpace(long), "encrypted_value: holds readable text"},
+		{strings.TrimRight(encode(plain), "="), plain, "encrypted_value: holds readable text"},
+		{encode("-----BEGIN KEY-----\nabcdefgh\n"), "abcdefgh", "encrypted_value: holds readable text"},
+		{plain, plain, "encrypted_value: must be base64"},
+	} {
+		r := read(t, map[string]string{"encrypted_value": test.value, "key_id": "568"})
+		wantProblem(t, test.value, r, test.want)
+		for _, mask := range []string{test.mask, strings.SplitN(test.value, "\n", 2)[0]} {
+			if !slices.Contains(r.Masks.Lines(), mask) {
+				t.Errorf("%s: got the masks %q, want %q among them", test.value, r.Masks.Lines(), mask)
+			}
+		}
+	}
+	wrapped := box(100)[:76] + "\r\n" + box(100)[76:] + "\n"
+	r := read(t, map[string]string{"encrypted_value": wrapped, "key_id": "568"})
+	if len(r.Problems) > 0 {
+		t.Fatalf("line breaks: got problems, want none:\n%s", texts(r))
+	}
+	if got := r.Config.Sealed[0].Sealed.EncryptedValue; got != box(100) {
+		t.Errorf("line breaks: got %q, want %q", got, box(100))
+	}
+}
+
+// TestWarnings has what is stored as it is and seldom meant.
+func TestWarnings(t *testing.T) {
+	pem := "-----BEGIN X-----\nabcd\n-----END X-----\n"
+	for value, want := range map[string]string{
+		"Correct-Horse":                       "",
+		"Correct-Horse\n":                     "ends in a newline",
+		"Correct-Horse\r\n":                   "ends in a newline",
+		"Correct-Horse\r":                     "ends in a CR",
+		pem:                                   "",
+		strings.ReplaceAll(pem, "\n", "\r\n"): "lines end in CR LF",
+		"Correct\r\nHorse":                    "lines end in CR LF",
+		"\uFEFFCorrect-Horse":                 "starts with a UTF-8 byte order mark",
+		"\xff\xfea\x00b\x00":                  "is UTF-16",
+		"op://vault/item/field":               "is a reference that nothing has resolved",
+		"ENC[AES256_GCM,data:abc,type:str]\n": "is a reference that nothing has resolved",
+		"vault:secret/data/db#password":       "is a reference that nothing has resolved",
+		"see op://vault/item":                 "",
+		"ENC[x] and more":                     "",
+		"bin\uFFFDary":                        "contains U+FFFD",
+		" \n ":                                "contains only whitespace",
+	} {
+		r := read(t, map[string]string{"secret_value": value})
+		if len(r.Problems) > 0 {
+			t.Errorf("%q: got problems, want none:\n%s", value, texts(r))
+		}
+		got := strings.Join(r.Warnings, "\n")
+		if !strings.Contains(got, want) || want == "" && got != "" {
+			t.Errorf("%q: got the warnings %q, want %q", value, got, want)
+		}
+		if got := string(r.Config.Entries[0].Value.Reveal()); got != value {
+			t.Errorf("got the value %q, want %q", got, value)
+		}
+	}
+}
+
+// TestResembled has unknown inputs, and the input that each may be meant to be.
+func TestResembled(t *testing.T) {
+	for unknown, want := range map[string]string{
+		"REPOSITORIES": "selected_repositories", "REPOSITORY_IDS": "selected_repository_ids",
+		"SELECTED-REPOSITORIES": "selected_repositories", "SELECTED_REPOSITORY": "selected_repositories",
+		"REPO": "selected_repositories", "SECRETNAME": "secret_name", "SECRET-VALUE": "secret_value",
+		"SECRETS_FILES": "secrets_file", "VALUE": "secret_value", "VISIBILTY": "visibility", "ACCESS": "visibility",
+		"ORGANIZATION": "org", "STORE": "stores", "GITHUB-TOKEN": "token", "ACCESS_TOKEN": "token", "DRYRUN": "dry_run",
+		"TIMEOUTS": "timeout", "API-URL": "api_url", "KEY": "key_id", "MODES": "mode",
+		"COLOUR": "", "FETCH-DEPTH": "", "VERBOSE": "", "NODE-VERSION": "", "WORKING-DIRECTORY": "",
+	} {
+		if got := resembled(unknown); got != want {
+			t.Errorf("%s: got %q, want %q", unknown, got, want)
+		}
+	}
+}
+
+// TestLists has each way to write a list, for each input that is one.
+func TestLists(t *testing.T) {
+	for text, want := range map[string]string{
+		"a,b": "a b", "a\nb": "a b", " a , \r\n b ,": "a b", `["a", "b"]`: "a b", "[ \"a\" ,\n\"b\" ]": "a b",
+		"[1, 20000000000000000001]": "1 20000000000000000001", "[]": "", `["", " a "]`: "a",
+		"{a,b}-*, c": "{a,b}-* c", "[ab]*, [cd]": "[ab]* [cd]", "[ab]": "[ab]", "[a-c]*": "[a-c]*", `["a,b"]`: "a,b",
+	} {
+		got, err := splitList(text)
+		if err != nil {
+			t.Errorf("%s: got the error %v, want none", text, err)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: got %q, want %q", text, got, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"- a\n- b": `write a YAML list without its "- "`, "-\n": "YAML list", `["a", ["b"]]`: "a JSON array of strings or numbers",
+		`["a", true]`: "a JSON array", `["a"`: "a JSON array", "[a, b]": "a JSON array", "['a']": "a JSON array", "[null]": "a JSON array",
+	} {
+		if got, err := splitList(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %q and the error %v, want %q", text, got, err, want)
+		}
+	}
+	for input, list := range map[string]string{
+		"stores": "actions dependabot", "secret_name": "A B", "selected_repository_ids": "1 2", "selected_repositories": "web api",
+	} {
+		with := map[string]string{"mode": "access", "selected_repositories": "web"}
+		with[input] = `["` + strings.ReplaceAll(list, " ", `", "`) + `"]`
+		if r := read(t, with); len(r.Problems) > 0 {
+			t.Errorf("%s: got problems, want none:\n%s", with[input], texts(r))
+		}
+		with[input] = "- " + strings.ReplaceAll(list, " ", "\n- ")
+		if r := read(t, with); !strings.Contains(texts(r), input+`: must be separated by commas or newlines; write a YAML list without its "- "`) {
+			t.Errorf("%s: got %q, want an explanation", with[input], texts(r))
+		}
+	}
+}
+
+// TestRepositoryForms has each way to name a repository.
+func TestRepositoryForms(t *testing.T) {
+	for text, want := range map[string]string{
+		"web": "web", "acme/web": "web", "https://github.com/acme/web": "web", "HTTPS://ghe.example/Acme/Web.git": "Web",
+		"acme/web.git": "web", "web.GIT": "web.GIT", "https://github.com/acme/web/": "web", ".github": ".github",
+		"svc-*": "svc-*", "*.git": "*.git", "https://github.com/acme/*.git": "*.git", "!https://github.com/acme/web": "!web",
+	} {
+		p, exclude, err := parseRepository(text, "acme")
+		if err != nil {
+			t.Errorf("%s: got the error %v, want none", text, err)
+			continue
+		}
+		got := p.Glob
+		if exclude {
+			got = "!" + got
+		}
+		if got != want {
+			t.Errorf("%s: got %q, want %q", text, got, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"https://github.com/other/web":             "is not a repository of",
+		"https://github.com/acme":                  "must have the form https://HOST/org/repo",
+		"https://github.com/acme/web/tree/main":    "must have the form https://HOST/org/repo",
+		"https://user:" + "pw@github.com/acme/web": "a URL must not contain credentials",
+		"git@github.com:acme/web.git":              "must be repo, org/repo or https://HOST/org/repo",
+		"http://github.com/acme/web":               "must be repo, org/repo or https://HOST/org/repo",
+		".git":                                     "must be repo",
+	} {
+		_, _, err := parseRepository(text, "acme")
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got the error %v, want %q", text, err, want)
+		}
+		if err != nil && strings.Contains(err.Error(), "pw") {
+			t.Errorf("%s: got the error %v, want it without the password", text, err)
+		}
+	}
+}
