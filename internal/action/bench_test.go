@@ -13,7 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sethvargo/go-githubactions"
+
 	"set-org-secret/internal/fakegithub"
+	"set-org-secret/internal/input"
 )
 
 // BenchmarkRun stores one secret with the whole program, in this process, on the
@@ -104,6 +107,44 @@ func peakMB(b *testing.B, stderr string) float64 {
 		b.Fatal(err)
 	}
 	return kib * 1024 / 1e6
+}
+
+// BenchmarkInputs measures how long reading the inputs takes, which is a part of
+// every start: those of one secret, in an environment as large as a runner's. The
+// limit is 0.1 ms.
+func BenchmarkInputs(b *testing.B) {
+	env := map[string]string{"GITHUB_ACTIONS": "true"}
+	for i := range 60 {
+		env[fmt.Sprintf("GITHUB_VARIABLE_%d", i)] = strings.Repeat("x", 60)
+	}
+	for _, in := range input.Inputs {
+		env["INPUT_"+strings.ToUpper(in.Name)] = in.Default
+	}
+	for name, value := range map[string]string{
+		"ORG": "acme", "API_URL": "https://api.github.com", "TOKEN": "ghp_bench", "SECRET_NAME": "DB_PASSWORD",
+		"SECRET_VALUE": "Correct-Horse", "SELECTED_REPOSITORIES": "web, api, svc-*",
+	} {
+		env["INPUT_"+name] = value
+	}
+	getenv := func(name string) string { return env[name] }
+	environ := assignments(env)
+	const reads = 1000
+	for b.Loop() {
+		for range reads {
+			r := input.Read(input.Source{
+				Getenv: getenv, Environ: func() []string { return environ },
+				GetInput: githubactions.New(githubactions.WithGetenv(getenv)).GetInput,
+			})
+			if len(r.Problems) > 0 {
+				b.Fatalf("got %v, want no problem", r.Problems)
+			}
+		}
+	}
+	each := b.Elapsed() / time.Duration(b.N*reads)
+	b.ReportMetric(float64(each.Nanoseconds())/1000, "µs/read")
+	if each > 100*time.Microsecond {
+		b.Errorf("reading the inputs takes %v, want at most 0.1 ms", each)
+	}
 }
 
 // BenchmarkSixtySecrets compares a batch of 60 at 40 ms a response with the ideal:

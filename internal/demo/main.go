@@ -218,6 +218,7 @@ func runStep(w io.Writer, dir string, s step, base map[string]string) error {
 	}
 	system := action.System()
 	system.Getenv = func(name string) string { return env[name] }
+	system.Environ = nil // that of this process has other inputs, if it runs in a workflow
 	var stdout bytes.Buffer
 	system.Stdout = &stdout
 	code := action.Main(context.Background(), system)

@@ -119,9 +119,12 @@ func TestProblems(t *testing.T) {
 		{"only a newline, trimmed", with{"secret_value": "\n", "trim_trailing_newline": "true"}, []string{"secret_value: empty"}},
 		{"trim is not a boolean", with{"trim_trailing_newline": "yes"}, []string{`trim_trailing_newline: must be true or false, not "yes"`}},
 		{"file missing", with{"secret_file": "no/such/file"}, []string{`secret_file: "no/such/file": no such file or directory`}},
-		{"content instead of a path", with{"secret_file": "Correct-Horse\nBattery-Staple"}, []string{"secret_file: must be a path, not text of several lines"}},
-		{"content instead of a path of a batch", with{"secrets_file": "A=Correct-Horse\nB=Battery-Staple"}, []string{"secrets_file: must be a path, not text of several lines"}},
+		{"content instead of a path", with{"secret_file": "Correct-Horse\nBattery-Staple"}, []string{"secret_file: must be a path, not the content of a file"}},
+		{"content instead of a path of a batch", with{"secrets_file": "A=Correct-Horse\nB=Battery-Staple"}, []string{"secrets_file: must be a path, not the content of a file"}},
 		{"content instead of a path of a certificate", with{"ca_certificate": "MIIB\nAAAA"}, []string{"ca_certificate: must be PEM text or a readable file: must be a path"}},
+		{"content of one line instead of a path", with{"secret_file": plain + "=="}, []string{"secret_file: must be a path, not the content"}},
+		{"content of one long line instead of a path", with{"secret_file": strings.Repeat("k", 5000)}, []string{"secret_file: must be a path, not the content"}},
+		{"JSON instead of a path", with{"secrets_file": `{"A": "` + plain + `"}`}, []string{"secrets_file: must be a path, not the content"}},
 		{"file of a job container", with{"secret_file": "/__w/repo/key.pem"}, []string{"use a path relative to the workspace, or ${{ runner.temp }}/NAME"}},
 
 		{"visibility all with list", with{"visibility": "all", "selected_repository_ids": "1"}, []string{"visibility: cannot be all if repositories are given"}},
@@ -355,6 +358,10 @@ func TestMasksInvalidInputs(t *testing.T) {
 		"line without =":         {"secrets": "A=b\n" + plain},
 		"invalid name":           {"secrets": "not legal=" + plain},
 		"heredoc without an end": {"secrets": "A<<EOF\n" + plain + "\nEOG"},
+		"lines as a path":        {"secrets_file": "A=" + plain + "\nB=x"},
+		"a line as a path":       {"secrets_file": "A=" + plain},
+		"JSON as a path":         {"secrets_file": `{"A": "` + plain + `"}`},
+		"a PEM key as a path":    {"secret_file": "-----BEGIN X-----\n" + plain + "\n-----END X-----"},
 	} {
 		r := read(t, with)
 		if len(r.Problems) == 0 {

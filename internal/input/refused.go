@@ -48,6 +48,18 @@ func (r *reader) maskLine(line string) {
 	}
 }
 
+// maskContent masks content that was given in place of a path: one plaintext, or a batch.
+func (r *reader) maskContent(text string) {
+	if trimmed := strings.TrimSpace(text); strings.HasPrefix(trimmed, "{") || strings.HasPrefix(trimmed, "[") {
+		r.maskWords(text)
+		return
+	}
+	r.result.Masks.Add([]byte(text))
+	for line := range strings.FieldsFuncSeq(text, isLineEnd) {
+		r.maskLine(line)
+	}
+}
+
 // maskWords masks the words of text that is meant to be JSON and may not be: what is in quotes, and what is between
 // punctuation, but for names, which a colon follows.
 func (r *reader) maskWords(text string) {

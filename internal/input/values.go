@@ -264,16 +264,20 @@ func resemblesValue(s string) bool {
 // readFile reads a regular file of at most limit bytes, and one more so that the caller sees that there is more.
 // Relative paths start at the workspace.
 func (r *reader) readFile(path string, limit int64) ([]byte, error) {
+	errContent := errors.New("must be a path, not the content of a file; pass that in secret_value or secrets")
 	if strings.ContainsAny(path, "\r\n") {
-		// Content was given in place of a path: it may be secret.
-		r.result.Masks.Add([]byte(path))
-		return nil, errors.New("must be a path, not text of several lines; pass the content in secret_value or secrets")
+		r.maskContent(path)
+		return nil, errContent
 	}
 	full := path
 	if workspace := r.Getenv("GITHUB_WORKSPACE"); workspace != "" && !filepath.IsAbs(full) {
 		full = filepath.Join(workspace, full)
 	}
 	b, err := r.readRegular(full, limit)
+	if errors.Is(err, fs.ErrNotExist) && strings.ContainsAny(path, "={\"") || err != nil && len(path) > 1000 {
+		r.maskContent(path)
+		return nil, errContent
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("%w; this action runs in a container of its own, which has the workspace and runner.temp "+
 			"and no other folder of the runner: use a path relative to the workspace, or ${{ runner.temp }}/NAME", err)
