@@ -153,15 +153,17 @@ func TestListed(t *testing.T) {
 			t.Errorf("%s: got the masks %q, want %q", test.name, got, want)
 		}
 	}
-	for _, test := range []struct{ text, listed, want string }{
-		{`{"A": "x"}`, "A, B", "secret_name: B is not in secrets"},
-		{`{"A": "x"}`, "a b", `secret_name: must have only letters, digits and _, not "a b"`},
-		{"A=x\nB=\"y\nC=z\"", "A", "secrets: line 2: a quote that does not close on the line"},
-		{"A=x\n# B", "A", "secrets: line 2: a comment"},
-		{"A=x\nB= 'y\nC=z'", "A", "secrets: line 2: a quote that does not close on the line"},
-		{`{"request_id": "1", "data": {"A": "x"}}`, "A", "secret_name: A is not in secrets. It is nested, as vault"},
+	for _, test := range []struct{ text, format, listed, want string }{
+		{`{"A": "x"}`, "auto", "A, B", "secret_name: B is not in secrets"},
+		{`{"A": "x"}`, "auto", "a b", `secret_name: must have only letters, digits and _, not "a b"`},
+		{"A=x\nB=\"y\nC=z\"", "auto", "A", "secrets: line 2: a quote that does not close on the line"},
+		{"A=x\nB=\"y\nC=z\"", "dotenv", "A", "secrets: line 2: a quote that does not close on the line"},
+		{"A=x\n# B", "auto", "A", "secrets: line 2: a comment"},
+		{"A=x\nB= 'y\nC=z'", "auto", "A", "secrets: line 2: a quote that does not close on the line"},
+		{"A=x\n=y", "auto", "A", "secrets: line 2: must have a secret name"},
+		{`{"request_id": "1", "data": {"A": "x"}}`, "auto", "A", "secret_name: A is not in secrets. It is nested, as vault"},
 	} {
-		r := read(t, map[string]string{"secrets": test.text, "secret_name": test.listed})
+		r := read(t, map[string]string{"secrets": test.text, "secrets_format": test.format, "secret_name": test.listed})
 		wantProblem(t, test.text, r, test.want)
 	}
 }

@@ -210,7 +210,7 @@ func (r *reader) warnAboutText(v value, trimmed []byte, trim bool) {
 	case b[len(b)-1] == '\r':
 		r.warnf("%s ends in a CR, which is stored with it; was it written on Windows?", v.label())
 	}
-	if isReference(string(trimmed)) {
+	if isReference(trimmed) {
 		r.warnf("%s is a reference that nothing has resolved (op://, ENC[ or vault:); it is stored as it is", v.label())
 	}
 	if bytes.Contains(b, []byte("\uFFFD")) {
@@ -219,9 +219,10 @@ func (r *reader) warnAboutText(v value, trimmed []byte, trim bool) {
 }
 
 // isReference reports whether one line refers to a value that another tool keeps.
-func isReference(text string) bool {
-	return !strings.ContainsAny(text, "\r\n") && (strings.HasPrefix(text, "op://") ||
-		strings.HasPrefix(text, "vault:") || strings.HasPrefix(text, "ENC[") && strings.HasSuffix(text, "]"))
+func isReference(text []byte) bool {
+	starts := func(prefix string) bool { return bytes.HasPrefix(text, []byte(prefix)) }
+	return !bytes.ContainsAny(text, "\r\n") &&
+		(starts("op://") || starts("vault:") || starts("ENC[") && bytes.HasSuffix(text, []byte("]")))
 }
 
 // isExpression reports whether text is one ${{ … }} and nothing else.

@@ -112,11 +112,15 @@ func (s *Set) matchLen(text string, runnersOnly bool) int {
 		return 0
 	}
 	for _, v := range s.variants[text[:minRunes]] {
-		if runnersOnly && v.encoding >= runnersEncodings {
+		if len(text) < int(v.length) || runnersOnly && v.encoding >= runnersEncodings {
 			continue
 		}
-		if len(text) >= v.length && strings.HasPrefix(text, encodings[v.encoding](v.line)) {
-			return v.length
+		form := encodings[v.encoding](v.line)
+		if strings.HasPrefix(text, form) {
+			return len(form)
+		}
+		if part := withoutPadding(form, v.encoding); !runnersOnly && strings.HasPrefix(text, part) {
+			return len(part)
 		}
 	}
 	return 0
@@ -125,9 +129,8 @@ func (s *Set) matchLen(text string, runnersOnly bool) int {
 // variant is one way to write a line. It is encoded again whenever its first bytes match, since a thousand lines in
 // every variant would take a lot of memory.
 type variant struct {
-	line     string
-	encoding int // index of encodings
-	length   int
+	line             string
+	encoding, length int32 // the index of encodings, and the length of the shortest match
 }
 
 // runnersEncodings is the number of the encodings that are the runner's; those that follow are only redacted.
@@ -135,7 +138,7 @@ const runnersEncodings = 12
 
 var encodings = [...]func(string) string{
 	func(line string) string { return line },
-	base64From(0, false), base64From(1, false), base64From(2, false),
+	base64From(0), base64From(1), base64From(2), // see withoutPadding
 	strings.NewReplacer(`"`, `\"`).Replace, // docker's command line
 	strings.NewReplacer(`'`, `''`).Replace, // expression strings
 	escapeJSON,
@@ -151,17 +154,22 @@ var encodings = [...]func(string) string{
 		quoted, _ := json.Marshal(line) // a string always encodes
 		return string(quoted[1 : len(quoted)-1])
 	},
-	base64From(0, true), base64From(1, true), base64From(2, true),
 }
 
 // escapeJSON escapes as Newtonsoft's JsonConvert does: unlike encoding/json not <, > and &, but U+0085.
 func escapeJSON(line string) string {
+	isEscaped := func(c rune) bool {
+		return c < ' ' || c == '"' || c == '\\' || c == 0x85 || c == 0x2028 || c == 0x2029
+	}
+	if !strings.ContainsFunc(line, isEscaped) {
+		return line
+	}
 	var b strings.Builder
 	for _, c := range line {
 		switch i := strings.IndexRune("\b\t\n\f\r\"\\", c); {
 		case i >= 0:
 			b.WriteString(`\` + `btnfr"\`[i:i+1])
-		case c < ' ' || c == 0x85 || c == 0x2028 || c == 0x2029:
+		case isEscaped(c):
 			fmt.Fprintf(&b, `\u%04x`, c)
 		default:
 			b.WriteRune(c)
@@ -171,9 +179,9 @@ func escapeJSON(line string) string {
 }
 
 // escapeURI escapes as .NET's Uri.EscapeDataString does: all but the unreserved characters of RFC 3986.
-func escapeURI(line string) string { return unreserved.Replace(url.QueryEscape(line)) }
-
-var unreserved = strings.NewReplacer("+", "%20", "%7E", "~")
+func escapeURI(line string) string {
+	return strings.ReplaceAll(strings.ReplaceAll(url.QueryEscape(line), "+", "%20"), "%7E", "~")
+}
 
 // trimQuotes returns what is in double quotes, if that is long enough for the runner.
 func trimQuotes(line string) string {
@@ -210,23 +218,24 @@ func utf16Len(s string) int {
 	return n
 }
 
-// base64From encodes what follows the first bytes, for a line that starts within a longer text. The runner's forms have
-// the padding, which only the end of a text has. If more may follow, the last character is left out where it depends on
-// that.
-func base64From(shift int, moreFollows bool) func(string) string {
+// base64From encodes what follows the first bytes, for a line that starts within a longer text.
+func base64From(shift int) func(string) string {
 	return func(line string) string {
 		if len(line) > shift {
 			line = line[shift:]
 		}
-		if !moreFollows {
-			return base64.StdEncoding.EncodeToString([]byte(line))
-		}
-		b64 := base64.RawStdEncoding.EncodeToString([]byte(line))
-		if len(line)%3 != 0 {
-			b64 = b64[:len(b64)-1]
-		}
-		return b64
+		return base64.StdEncoding.EncodeToString([]byte(line))
 	}
+}
+
+// withoutPadding returns the part of a form in base64 that does not depend on what follows the line in a longer text.
+// The runner looks for the padding, which only the end of a text has.
+func withoutPadding(form string, encoding int32) string {
+	part := strings.TrimRight(form, "=")
+	if encoding < 1 || encoding > 3 || part == form || len(part) <= minRunes {
+		return form
+	}
+	return part[:len(part)-1]
 }
 
 // index builds variants. A batch has thousands of them and its outputs a megabyte, so the text is walked once,
@@ -235,15 +244,15 @@ func (s *Set) index() {
 	s.variants = map[string][]variant{}
 	for _, line := range s.lines {
 		for i, encode := range encodings {
-			text := encode(line)
+			text := withoutPadding(encode(line), int32(i))
 			if len(text) < minRunes || i > 0 && text == line {
 				continue
 			}
 			start := strings.Clone(text[:minRunes])
-			s.variants[start] = append(s.variants[start], variant{line, i, len(text)})
+			s.variants[start] = append(s.variants[start], variant{line, int32(i), int32(len(text))})
 		}
 	}
 	for _, list := range s.variants {
-		slices.SortFunc(list, func(a, b variant) int { return b.length - a.length })
+		slices.SortFunc(list, func(a, b variant) int { return int(b.length - a.length) })
 	}
 }

@@ -112,6 +112,30 @@ func TestEscapeMarkdown(t *testing.T) {
 	}
 }
 
+// TestTableCells checks that a text from outside cannot add cells or lines to a
+// table, whichever column it is in.
+func TestTableCells(t *testing.T) {
+	r, _, _ := newReporter(t)
+	const text = "a | b` | `<b>\n## c"
+	result := secret.Result{
+		Store: secret.Actions, Name: text, Operation: secret.Created, KeyID: text, Access: secret.Access{Visibility: text},
+		Check: &secret.Check{Exists: true},
+	}
+	for name, table := range map[string]string{
+		"check": r.checkTable([]secret.Result{result}, time.Hour), "seal": r.sealTable([]secret.Result{result}),
+		"set": r.storeTable([]secret.Result{result}),
+	} {
+		lines := strings.Split(strings.TrimSuffix(table, "\n"), "\n")
+		if len(lines) != 3 {
+			t.Fatalf("%s: got %d lines, want 3:\n%s", name, len(lines), table)
+		}
+		cells := strings.Count(lines[2], "|") - strings.Count(lines[2], `\|`)
+		if want := strings.Count(lines[0], "|"); cells != want {
+			t.Errorf("%s: got %d bars between cells, want %d:\n%s", name, cells, want, table)
+		}
+	}
+}
+
 // TestAnnotationLimits checks that annotations stay within GitHub's limits of
 // count and length, and that the others are logged as plain lines.
 func TestAnnotationLimits(t *testing.T) {
