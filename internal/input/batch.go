@@ -155,13 +155,13 @@ func (l *lineReader) isLeftOut(name string) bool {
 // without its heredoc, the text before an = is a part of the key, and base64 alone ends in one. isBare says that the
 // value is what follows the =, without quotes.
 func (l *lineReader) add(number int, name, val string, isBare bool) {
-	_, err := secret.ParseName(name)
+	_, err := parseName(name)
 	switch {
 	case isBare && strings.Trim(val, "=") == "" && val != "":
 		l.maskLine(l.lines[number-1])
 		l.problemf(l.input, "line %d looks like the end of a base64 value; pass an unnamed value in secret_value or "+
 			"secret_file", number)
-	case err != nil || resemblesValue(name):
+	case err != nil:
 		l.maskLine(l.lines[number-1])
 		l.maskLong(val)
 		l.problemf(l.input, "line %d: must have a secret name before = or <<: letters, digits and _; "+

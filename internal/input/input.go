@@ -339,7 +339,7 @@ func (r *reader) sealProblem(err error) {
 
 // names reads secret_name if it is a list.
 func (r *reader) names(c *Config) {
-	c.Names = parseList(r, "secret_name", secret.ParseName)
+	c.Names = parseList(r, "secret_name", parseName)
 	if len(c.Names) > 0 || r.hasProblem("secret_name") {
 		return
 	}

@@ -102,6 +102,11 @@ func TestProblems(t *testing.T) {
 		{"name with hyphen", with{"secret_name": "db-password"}, []string{`secret_name: must have only letters, digits and _, not "db-password"`}},
 		{"name with leading digit", with{"secret_name": "1st"}, []string{`secret_name: must start with a letter or _, not "1st"`}},
 		{"name with a reserved prefix", with{"secret_name": "GitHub_Token"}, []string{"secret_name: must not start with GITHUB_"}},
+		{"a token as a name", with{"secret_name": "ghp_" + strings.Repeat("a", 36)}, []string{"secret_name: looks like a value"}},
+		{"a generated value as a name", with{"secret_name": strings.Repeat("Ab1", 12)}, []string{"secret_name: looks like a value"}},
+		{"a long name in upper case", with{"secret_name": strings.Repeat("AB1", 12)}, nil},
+		{"a long name of words", with{"secret_name": "production_database_password_of_team_1"}, nil},
+		{"a generated value in a list of names", with{"mode": "check", "secret_name": "A, " + strings.Repeat("Ab1", 12)}, []string{"secret_name: looks like a value"}},
 		{"name with newline", with{"secret_name": "A\nB"}, []string{"secret_name: must be one name, because there is one value"}},
 		{"name with path", with{"secret_name": "../../user/keys"}, []string{"secret_name:"}},
 

@@ -80,7 +80,7 @@ func (r *reader) batchJSON(input string, text []byte, listed map[secret.Name]boo
 
 // entry reads one member of the object. start is the offset behind its name.
 func (j *jsonReader) entry(name string, raw json.RawMessage, start int, listed map[secret.Name]bool) {
-	parsed, err := secret.ParseName(name)
+	parsed, err := parseName(name)
 	if listed != nil && !listed[parsed] {
 		j.leftOut++
 		return

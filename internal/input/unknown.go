@@ -44,7 +44,7 @@ func (r *reader) checkEnvironment() {
 			continue
 		}
 		if slices.Contains([]string{"secret_value", "secrets", "token"}, closest) {
-			r.result.Masks.Add([]byte(value))
+			r.maskContent(value)
 		}
 		r.problemf(shown, "not an input of this action; did you mean %s?", closest)
 	}

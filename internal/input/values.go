@@ -85,7 +85,7 @@ func (r *reader) listedNames() map[secret.Name]bool {
 	}
 	names := map[secret.Name]bool{}
 	for _, s := range list {
-		name, err := secret.ParseName(s)
+		name, err := parseName(s)
 		if err != nil {
 			return nil
 		}
@@ -103,7 +103,7 @@ func (r *reader) entries(values []value, trim bool) []Entry {
 	case !isBatch:
 		name = r.oneName() // even without a value: all problems are reported at once
 	case !r.isSet("secret_value") && !r.isSet("secret_file"):
-		listed = parseList(r, "secret_name", secret.ParseName)
+		listed = parseList(r, "secret_name", parseName)
 	}
 	var entries []Entry
 	seen := map[secret.Name]string{}
@@ -241,12 +241,9 @@ func (r *reader) oneName() secret.Name {
 		r.problemf("secret_name", "required: the name of the secret to store")
 		return ""
 	}
-	name, err := secret.ParseName(s)
+	name, err := parseName(s)
 	if err != nil && strings.ContainsAny(s, ",\r\n[") {
 		err = errors.New("must be one name, because there is one value; use secrets or secrets_file for several")
-	}
-	if err == nil && resemblesValue(s) {
-		err = errors.New("looks like a value; are name and value swapped? Write a name of this length in upper case")
 	}
 	if err != nil {
 		r.problemf("secret_name", "%v", err)
@@ -254,12 +251,18 @@ func (r *reader) oneName() secret.Name {
 	return name
 }
 
-// resemblesValue reports whether a legal name looks generated: a token of GitHub's, or a long run of letters and digits
-// that are not all upper case. It would be shown in upper case, in which the runner does not hide it.
-func resemblesValue(s string) bool {
+// parseName validates the name of a secret. It also refuses a legal one that looks generated: a token of GitHub's, or a
+// long run of letters and digits that are not all upper case. It would be shown in upper case, in which the runner does
+// not hide it.
+func parseName(s string) (secret.Name, error) {
+	name, err := secret.ParseName(s)
 	isToken := len(s) > 20 && strings.HasPrefix(s, "gh") && strings.HasPrefix(s[3:], "_")
-	return isToken || len(s) >= 32 && !strings.Contains(s, "_") && strings.ContainsAny(s, "0123456789") &&
+	isRandom := len(s) >= 32 && !strings.Contains(s, "_") && strings.ContainsAny(s, "0123456789") &&
 		s != strings.ToUpper(s)
+	if err == nil && (isToken || isRandom) {
+		return "", errors.New("looks like a value; are name and value swapped? Write a long name in upper case")
+	}
+	return name, err
 }
 
 // readFile reads a regular file of at most limit bytes, and one more so that the caller sees that there is more.
