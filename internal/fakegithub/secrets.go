@@ -147,6 +147,20 @@ func (s *Server) Secrets() []Secret {
 	return list
 }
 
+// PutSecret creates or replaces a secret as somebody else does, without a request.
+func (s *Server) PutSecret(org string, secret Secret) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.orgs[strings.ToLower(org)].put(secret)
+}
+
+// DeleteSecret deletes a secret as somebody else does, without a request.
+func (s *Server) DeleteSecret(org, storeName, name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.orgs[strings.ToLower(org)].stores[storeName].secrets, strings.ToUpper(name))
+}
+
 // RotateKey replaces the key pair of a store.
 func (s *Server) RotateKey(org, storeName string) {
 	s.mu.Lock()
