@@ -61,7 +61,7 @@ func (r *Reporter) markdown(run Run, entries []*entry) string {
 	body := &limitedText{budget: maxSummaryBytes - len(head) - len(table) - omissionNote}
 	r.addFailures(body, run, entries)
 	for _, e := range entries {
-		if lines := changeLines(e.Change); e.Err == nil && len(lines) > 0 {
+		if lines := changeLines(e.Change); mayHaveChanged(e.Result) && len(lines) > 0 {
 			body.add(r.changeText(run, e.Result, lines))
 		}
 	}
@@ -128,11 +128,14 @@ func (r *Reporter) failureText(g *group) string {
 
 // changeText lists who gains and who loses access to one secret.
 func (r *Reporter) changeText(run Run, result secret.Result, lines []string) string {
-	dryRun := ""
-	if run.DryRun {
-		dryRun = " (dry run)"
+	note := ""
+	switch {
+	case run.DryRun:
+		note = " (dry run)"
+	case result.Operation == secret.Unknown:
+		note = " (not confirmed)"
 	}
-	text := fmt.Sprintf("Access changes for `%s` in %s%s:\n\n", result.Name, result.Store, dryRun)
+	text := fmt.Sprintf("Access changes for `%s` in %s%s:\n\n", result.Name, result.Store, note)
 	for _, line := range lines {
 		text += "- " + r.escapeMarkdown(line) + "\n"
 	}
