@@ -242,7 +242,7 @@ func (f *Fault) response() response {
 	if f.Body != "" {
 		resp.body = f.Body
 	} else if f.Status != http.StatusNoContent {
-		resp.body = map[string]string{"message": http.StatusText(f.Status)}
+		resp.body = errorResponse(f.Status, http.StatusText(f.Status)).body
 	}
 	return resp
 }
