@@ -93,7 +93,7 @@ func readDescription(t *testing.T, path string) map[string][]string {
 	if err := json.Unmarshal(readFile(t, path), &description); err != nil {
 		t.Fatalf("%s: %v", path, err)
 	}
-	secrets := regexp.MustCompile(`^/orgs/\{org\}/(` + strings.Join(allStores, "|") + `)/secrets(/|$)`)
+	secrets := regexp.MustCompile(`^/orgs/\{org\}/(` + strings.Join(storeNames, "|") + `)/secrets(/|$)`)
 	operations := map[string][]string{}
 	for path, methods := range description.Paths {
 		for method, operation := range methods {
@@ -110,7 +110,7 @@ func readDescription(t *testing.T, path string) map[string][]string {
 		}
 	}
 	const perStore = 9
-	wantEqual(t, "operations that are described", len(operations), perStore*len(allStores)+2)
+	wantEqual(t, "operations that are described", len(operations), perStore*len(storeNames)+2)
 	return operations
 }
 
@@ -236,7 +236,7 @@ func (v *validator) send(t *testing.T, method, path, body string) (status int, t
 	return resp.StatusCode, string(b)
 }
 
-var allStores = []string{"actions", "dependabot", "codespaces", "agents"}
+var storeNames = strings.Split(allStores, ", ")
 
 // describedWorld has more than one page of every list.
 func describedWorld() fakegithub.World {
@@ -251,7 +251,7 @@ func describedWorld() fakegithub.World {
 	for i := range 101 {
 		many = append(many, fmt.Sprintf("repo-%04d", i+1))
 	}
-	for _, store := range allStores {
+	for _, store := range storeNames {
 		org.Secrets = append(org.Secrets,
 			fakegithub.Secret{Store: store, Name: "MANY", Visibility: "selected", Repositories: many},
 			fakegithub.Secret{Store: store, Name: "FEW", Visibility: "selected", Repositories: many[:1]})
@@ -302,7 +302,7 @@ func sum(counts map[string]int) (n int) {
 func validateProgram(t *testing.T, v *validator) {
 	run := func(what, operation string, with map[string]string) result {
 		t.Helper()
-		all := map[string]string{"api_url": v.url, "stores": strings.Join(allStores, ","), "timeout": "10s"}
+		all := map[string]string{"api_url": v.url, "stores": allStores, "timeout": "10s"}
 		maps.Copy(all, with)
 		r := stepRun{with: all}.run(t.Context(), t)
 		wantCode := 0
@@ -362,7 +362,7 @@ func validateProgram(t *testing.T, v *validator) {
 	}
 	access("access", repositories)
 	access("access for none", "none")
-	for _, store := range allStores {
+	for _, store := range storeNames {
 		s, _ := v.github.Secret("acme", store, "FIRST")
 		wantEqual(t, "value of FIRST in "+store, s.Value, value+"-1")
 		wantEqual(t, "repositories of FIRST in "+store, strings.Join(s.Repositories, " "), "api site svc-one web")
@@ -371,7 +371,7 @@ func validateProgram(t *testing.T, v *validator) {
 
 // validateFake sends what the program does not: the fake's other responses.
 func validateFake(t *testing.T, v *validator) {
-	for _, store := range allStores {
+	for _, store := range storeNames {
 		secrets := "/orgs/acme/" + store + "/secrets/"
 		for _, r := range []struct {
 			method, path string
@@ -414,7 +414,7 @@ func refusesResponses(t *testing.T, v *validator) {
 		{"/repos/acme/web", []string{"id", "full_name"}},
 		{"/orgs/acme/repos", []string{"0.id", "0.full_name"}},
 	}
-	for _, store := range allStores {
+	for _, store := range storeNames {
 		secrets := "/orgs/acme/" + store + "/secrets"
 		responses = append(responses,
 			response{secrets + "/public-key", []string{"key", "key_id"}},
@@ -496,7 +496,7 @@ func refusesRequests(t *testing.T, v *validator) {
 		{"PUT", "/orgs/acme/agents/secrets/NEW", `{"key_id": "1", "visibility": "all"}`, "encrypted_value"},
 		{"PUT", "/orgs/acme/agents/secrets/NEW", `{"encrypted_value": "c2VhbGVk", "visibility": "all"}`, "key_id"},
 	}
-	for _, store := range allStores {
+	for _, store := range storeNames {
 		secret := "/orgs/acme/" + store + "/secrets/NEW"
 		put := func(visibility, value, id, ids, want string) request {
 			body := fmt.Sprintf(`{"encrypted_value": %q, "key_id": %s%s, "selected_repository_ids": %s}`,

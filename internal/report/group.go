@@ -19,11 +19,12 @@ const (
 	nowhere
 )
 
-// entry is a result as it is reported. saved is set by fitting the outputs, and then the summary, to their size
-// limits.
+// entry is a result as it is reported. saved and leftOut are set by fitting the outputs, and then the summary, to
+// their size limits.
 type entry struct {
 	secret.Result
-	saved saved
+	saved   saved
+	leftOut bool // there is no row in the output results
 }
 
 func entriesOf(results []secret.Result) []*entry {
@@ -38,6 +39,28 @@ func entriesOf(results []secret.Result) []*entry {
 // open.
 func (e *entry) storableLater() bool {
 	return e.EncryptedValue != "" && !errors.Is(e.Err, secret.ErrKeyRotated)
+}
+
+// use is how useful a row of the output results is. If rows have to be left out, those of the lowest use go first.
+type use int
+
+const (
+	done use = iota
+	doneAndDue
+	notDone
+	finishable // with its sealed value
+)
+
+func (e *entry) use() use {
+	switch {
+	case e.storableLater():
+		return finishable
+	case e.Failed():
+		return notDone
+	case e.Check != nil && e.Check.Due:
+		return doneAndDue
+	}
+	return done
 }
 
 // asError returns the parts of err. If its text is more than that of the first [secret.Error] in it, because it adds

@@ -118,10 +118,12 @@ type Run struct {
 // all of that, or save a sealed value.
 func (r *Reporter) Finish(run Run) error {
 	entries := entriesOf(run.Results)
+	outputs := r.outputs(run, entries)
+	r.warnLeftOut(run.Mode, entries)
 	if run.Mode == secret.ModeCheck {
 		r.warnDue(run.Results)
 	}
-	errs := []error{r.write(r.outputs(run, entries)), r.writeSummary(run, entries)}
+	errs := []error{r.write(outputs), r.writeSummary(run, entries)}
 	for _, err := range errs {
 		if err != nil {
 			r.annotate("error", err.Error())

@@ -130,6 +130,25 @@ func TestAnnotationLimits(t *testing.T) {
 	}
 }
 
+// TestFailuresAfterErrors checks that failures use only the annotations that other
+// errors leave.
+func TestFailuresAfterErrors(t *testing.T) {
+	r, stdout, _ := newReporter(t)
+	r.annotate("error", "first")
+	var results []secret.Result
+	for i := range 10 {
+		results = append(results, failure("A", secret.Failed, fmt.Errorf("x%d", i)))
+	}
+	r.annotateFailures(Run{Mode: secret.ModeCheck}, entriesOf(results))
+	annotations := fakerunner.New().Process(stdout.String()).Annotations
+	if len(annotations) != 10 {
+		t.Fatalf("got %d annotations, want 10", len(annotations))
+	}
+	if got, want := annotations[9].Message, "2 more failures; see the log and the job summary"; got != want {
+		t.Errorf("the last annotation is %q, want %q", got, want)
+	}
+}
+
 // FuzzOutputs checks that the runner reads back exactly what was written.
 func FuzzOutputs(f *testing.F) {
 	f.Add("created", "[{}]", "568")
@@ -205,6 +224,12 @@ func failure(name secret.Name, op secret.Operation, err error) secret.Result {
 	return secret.Result{Store: secret.Actions, Name: name, Operation: op, Err: err}
 }
 
+// sealed adds a sealed value to a result.
+func sealed(result secret.Result) secret.Result {
+	result.EncryptedValue, result.KeyID = "c2VhbGVk", "568"
+	return result
+}
+
 // TestGroupedFailures checks which failures are reported together, and what is
 // said of them, in the annotations and in the summary.
 func TestGroupedFailures(t *testing.T) {
@@ -213,10 +238,6 @@ func TestGroupedFailures(t *testing.T) {
 			Op: "put secret", Problem: "403 no", Cause: "Cause.", Hint: "Hint.",
 			RequestID: id, Attempts: attempts, Elapsed: 10 * time.Second,
 		}
-	}
-	sealed := func(result secret.Result) secret.Result {
-		result.EncryptedValue, result.KeyID = "c2VhbGVk", "568"
-		return result
 	}
 	const (
 		saved     = "The sealed value is saved in this step's outputs and the job summary; you do not need to rotate again."
@@ -489,6 +510,110 @@ func TestFitToBudget(t *testing.T) {
 	}
 	if got := utf16Len("aü世🔑"); got != 5 {
 		t.Errorf("utf16Len is %d, want 5", got)
+	}
+}
+
+// TestLeaveOut checks which rows are left out first if not even the rows without
+// their sealed values fit, and that the others keep their values.
+func TestLeaveOut(t *testing.T) {
+	checked := func(name secret.Name, due bool) secret.Result {
+		return secret.Result{Name: name, Operation: secret.Checked, Check: &secret.Check{Exists: true, Due: due}}
+	}
+	stored := func(name secret.Name) secret.Result { return secret.Result{Name: name, Operation: secret.Created} }
+	withWarning := stored("W")
+	withWarning.Err = errors.New("x")
+	results := []secret.Result{
+		stored("A"),
+		sealed(failure("S", secret.Failed, errors.New("x"))),
+		checked("D", true),
+		failure("I", secret.Failed, errors.New("x")),
+		checked("N", false),
+		checked("E", true),
+		withWarning,
+		sealed(failure("F", secret.Failed, secret.ErrKeyRotated)), // the value is of no use
+		sealed(failure("T", secret.Unknown, errors.New("x"))),
+		stored("C"),
+	}
+	order := strings.Fields("C N A E D F W I T S")
+	r, _, _ := newReporter(t)
+	var rows []row
+	for _, result := range results {
+		rows = append(rows, r.newRow(result))
+	}
+	for n := 2; n <= len(order); n++ {
+		var kept []row
+		var want []string
+		for i, result := range results {
+			if slices.Contains(order[n:], string(result.Name)) {
+				kept, want = append(kept, rows[i]), append(want, string(result.Name))
+			}
+		}
+		budget := utf16Len(encode(kept))
+		entries := entriesOf(results)
+		text := fitToBudget(rows, entries, budget)
+		if text != encode(kept) {
+			t.Errorf("%d rows left out: got %s, want %s", n, text, encode(kept))
+		}
+		for i, e := range entries {
+			isKept := slices.Contains(want, string(e.Name))
+			wantSaved := notNeeded
+			switch {
+			case e.Name != "S" && e.Name != "T":
+			case isKept:
+				wantSaved = inOutputs
+			default:
+				wantSaved = nowhere
+			}
+			if e.saved != wantSaved {
+				t.Errorf("%d rows left out: saved of %s is %d, want %d", n, e.Name, e.saved, wantSaved)
+			}
+			if e.leftOut == isKept {
+				t.Errorf("%d rows left out: row %d, %s, has leftOut %v, want %v", n, i, e.Name, e.leftOut, !isKept)
+			}
+		}
+		// With one code unit less, the next row is left out.
+		if got := utf16Len(fitToBudget(rows, entriesOf(results), budget-1)); n < len(order) && got >= budget {
+			t.Errorf("budget %d: got %d code units", budget-1, got)
+		}
+	}
+}
+
+// TestLeftOutWarning checks the one warning about rows that are left out, and its
+// advice.
+func TestLeftOutWarning(t *testing.T) {
+	done := &entry{Result: secret.Result{Operation: secret.Updated}, leftOut: true}
+	due := &entry{Result: secret.Result{Operation: secret.Checked, Check: &secret.Check{Due: true}}, leftOut: true}
+	failed := &entry{Result: failure("A", secret.Failed, errors.New("x")), leftOut: true}
+	finishable := &entry{Result: sealed(failure("A", secret.Failed, errors.New("x"))), leftOut: true}
+	hasRow := &entry{Result: finishable.Result}
+	const (
+		start = "the output results is limited to 1 MB and leaves out "
+		split = " The log has every row. Name fewer secrets or stores in one run to have every row in the outputs."
+		names = " The log has every row. To finish the batch with the input sealed, " +
+			"list in secret_name only secrets that have a row."
+	)
+	for _, test := range []struct {
+		mode    secret.Mode
+		entries []*entry
+		want    string
+	}{
+		{secret.ModeSet, []*entry{hasRow}, ""},
+		{secret.ModeCheck, []*entry{done, due}, start + "2 rows: 2 done." + split},
+		{secret.ModeAccess, []*entry{failed}, start + "1 row: 1 not done." + split},
+		{secret.ModeSet, []*entry{done, failed}, start + "2 rows: 1 done, 1 not done." + split},
+		{secret.ModeSet, []*entry{hasRow, done, done}, start + "2 rows: 2 done." + names},
+		{
+			secret.ModeSet,
+			[]*entry{done, failed, finishable, finishable},
+			start + "4 rows: 1 done, 1 not done, 2 with a sealed value." + names,
+		},
+		{secret.ModeSeal, []*entry{finishable}, start + "1 row: 1 with a sealed value." + split},
+	} {
+		r, stdout, _ := newReporter(t)
+		r.warnLeftOut(test.mode, test.entries)
+		if got := strings.TrimPrefix(strings.TrimSpace(stdout.String()), "::warning::"); got != test.want {
+			t.Errorf("mode %s: got %q, want %q", test.mode, got, test.want)
+		}
 	}
 }
 
