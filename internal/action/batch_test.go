@@ -280,6 +280,30 @@ func TestHugeBatch(t *testing.T) {
 	}
 }
 
+// TestHugeRefusal refuses a batch for a problem in each of its 20,000 lines. The log
+// and the summary have the first problems and count the others.
+func TestHugeRefusal(t *testing.T) {
+	var lines strings.Builder
+	for i := range 20_000 {
+		fmt.Fprintf(&lines, "NAME_%05d = value-%05d\n", i+1, i+1)
+	}
+	server := newGitHub(t, fakegithub.World{})
+	r := runBatch(t, server, lines.String(), nil)
+	r.wantCode(t, 1)
+	wantEqual(t, "requests", len(server.Requests()), 0)
+	r.wantWithinLimits(t)
+	wantEqual(t, "problems in the summary", strings.Count(r.summary, "\n- secrets\\_file: line "), 100)
+	wantContains(t, "the summary", r.summary, "\n- and 19,900 more problems\n")
+	message := r.wantAnnotation(t, "20,000 problems in the inputs; nothing was sent to GitHub\n  secrets_file: line 1: ")
+	listed := strings.Count(message, "\n  secrets_file: line ")
+	if listed < 10 || listed > 100 {
+		t.Errorf("the annotation lists %d problems, want 10 to 100", listed)
+	}
+	if want := fmt.Sprintf("\n  and 19,%d more problems", 1000-listed); !strings.HasSuffix(message, want) {
+		t.Errorf("the annotation lists %d problems and ends in %.100q, want %q", listed, message[len(message)-60:], want)
+	}
+}
+
 // TestTwoHundredRows checks that a long table is folded, complete, and comes
 // after the failures.
 func TestTwoHundredRows(t *testing.T) {

@@ -37,9 +37,7 @@ func (r *Reporter) annotate(kind, problem string, details ...string) {
 		r.gha.Infof("%s: %s", strings.ToUpper(kind[:1])+kind[1:], text)
 		return
 	}
-	if len(text) > maxAnnotationBytes {
-		text = strings.ToValidUTF8(text[:maxAnnotationBytes], "") + "…"
-	}
+	text = cut(text, maxAnnotationBytes)
 	if kind == "error" {
 		r.gha.Errorf("%s", text)
 	} else {

@@ -617,6 +617,142 @@ func TestLeftOutWarning(t *testing.T) {
 	}
 }
 
+// TestSummaryTooLarge checks what a summary has if not all of it fits: half is left
+// to failures, the table has what fits, and what is missing is counted.
+func TestSummaryTooLarge(t *testing.T) {
+	long := strings.Repeat("N", 250)
+	result := func(i int) secret.Result {
+		return secret.Result{
+			Store: secret.Dependabot, Name: secret.Name(fmt.Sprintf("%s_%04d", long, i+1)), Operation: secret.Created,
+			Access: secret.Access{Visibility: secret.Private}, KeyID: "568250167242549744",
+		}
+	}
+	failed := func(i int) secret.Result {
+		r := result(i)
+		r.Operation, r.Err, r.EncryptedValue = secret.Failed, errors.New("x"), strings.Repeat("A", 800)
+		return r
+	}
+	for _, test := range []struct {
+		name                  string
+		n                     int
+		result                func(int) secret.Result
+		rows, commands        int // at least
+		complete, allCommands bool
+	}{
+		{"a table that fits", 3000, result, 3000, 0, true, true},
+		{"a table that is too long", 4000, result, 3000, 0, false, true},
+		{"failures and a table that fit", 400, failed, 400, 400, true, true},
+		{"failures that do not fit", 1000, failed, 1000, 350, true, false},
+		{"neither fits", 4000, failed, 1500, 250, false, false},
+	} {
+		var results []secret.Result
+		for i := range test.n {
+			results = append(results, test.result(i))
+		}
+		r, _, _ := newReporter(t)
+		entries := entriesOf(results)
+		for _, e := range entries {
+			if e.storableLater() {
+				e.saved = nowhere
+			}
+		}
+		text := r.markdown(Run{Mode: secret.ModeSet, Org: "acme", Results: results}, entries)
+		if len(text) > maxSummaryBytes {
+			t.Errorf("%s: got %d bytes, want at most %d", test.name, len(text), maxSummaryBytes)
+		}
+		rows := strings.Count(text, "\n| `"+long)
+		if rows < test.rows || (rows == test.n) != test.complete {
+			t.Errorf("%s: got %d of %d rows, want %d or more", test.name, rows, test.n, test.rows)
+		}
+		title := fmt.Sprintf("<details><summary>All %s</summary>", count(test.n, "row"))
+		if !test.complete {
+			title = fmt.Sprintf("<details><summary>The first %s of %s (summary size limit; the log has every row)</summary>",
+				secret.FormatCount(rows), count(test.n, "row"))
+		}
+		if !strings.Contains(text, title) {
+			t.Errorf("%s: no %q in the summary", test.name, title)
+		}
+		commands, saved := strings.Count(text, "gh api --method PUT"), 0
+		for _, e := range entries {
+			if e.saved == inSummary {
+				saved++
+			}
+		}
+		if commands < test.commands || commands != saved {
+			t.Errorf("%s: got %d commands and %d values noted as saved, want %d or more", test.name, commands, saved, test.commands)
+		}
+		note := fmt.Sprintf("%s omitted (summary size limit)", count(test.n-commands, "more entry"))
+		if strings.Contains(text, note) == test.allCommands {
+			t.Errorf("%s: the note %q: got %v, want %v", test.name, note, test.allCommands, !test.allCommands)
+		}
+		if !strings.HasSuffix(text, "\n</details>\n") {
+			t.Errorf("%s: the summary ends in %.50q", test.name, text[len(text)-50:])
+		}
+	}
+}
+
+// TestManyProblems checks that the annotation and the summary of a refused run list
+// the first problems, count the others, and show no part of a masked text.
+func TestManyProblems(t *testing.T) {
+	masked := strings.Repeat("masked-text-", 300) // longer than a problem may be
+	for _, test := range []struct {
+		name                 string
+		n                    int
+		problem              string
+		annotated, inSummary int
+		more, moreInSummary  string
+	}{
+		{"one", 1, "short", 1, 1, "", ""},
+		{"as many as are listed", 100, "short", 100, 100, "", ""},
+		{"one more", 101, "short", 100, 100, "and 1 more problem", "and 1 more problem"},
+		{"20,000 of 200 bytes", 20_000, strings.Repeat("x", 200), 18, 100, "and 19,982 more problems", "and 19,900 more problems"},
+		{"long ones", 3, strings.Repeat("&", 5000), 1, 3, "and 2 more problems", ""},
+		{"many long ones", 200, strings.Repeat("&", 5000), 1, 99, "and 199 more problems", "and 101 more problems"},
+		{"masked", 2, "echoed: " + masked, 2, 2, "", ""},
+	} {
+		r, stdout, env := newReporter(t)
+		r.masks.Add([]byte(masked))
+		r.RefuseInputs(secret.ModeSet, slices.Repeat([]string{test.problem}, test.n))
+		log := fakerunner.New().Process(stdout.String())
+		if len(log.Annotations) != 1 {
+			t.Fatalf("%s: got %d annotations, want 1", test.name, len(log.Annotations))
+		}
+		message := log.Annotations[0].Message
+		if len(message) > 4096 {
+			t.Errorf("%s: the annotation has %d bytes, want at most 4,096", test.name, len(message))
+		}
+		summary, err := os.ReadFile(env["GITHUB_STEP_SUMMARY"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(summary) > maxSummaryBytes {
+			t.Errorf("%s: the summary has %d bytes, want at most %d", test.name, len(summary), maxSummaryBytes)
+		}
+		_, listed, _ := strings.Cut(message, "\n  ")
+		_, items, _ := strings.Cut(string(summary), "\n\n- ")
+		for _, part := range []struct {
+			place string
+			lines []string
+			want  int
+			more  string
+		}{
+			{"annotation", strings.Split(listed, "\n  "), test.annotated, test.more},
+			{"summary", strings.Split(strings.TrimSpace(items), "\n- "), test.inSummary, test.moreInSummary},
+		} {
+			n, more := len(part.lines), ""
+			if last := part.lines[n-1]; strings.HasPrefix(last, "and ") {
+				n, more = n-1, last
+			}
+			if n != part.want || more != part.more {
+				t.Errorf("%s: the %s lists %d problems %q, want %d %q", test.name, part.place, n, more, part.want, part.more)
+			}
+		}
+		if text := stdout.String() + string(summary); strings.Contains(text, "masked-text") {
+			t.Errorf("%s: a masked text is shown: %.300q", test.name, text)
+		}
+	}
+}
+
 // TestAgeBar draws ten blocks for max_age, the oldest secret first, and no bar
 // for a secret without an age or a check without max_age.
 func TestAgeBar(t *testing.T) {
@@ -641,16 +777,15 @@ func TestAgeBar(t *testing.T) {
 			Store: secret.Actions, Name: name, Operation: secret.Checked, Check: &secret.Check{Exists: true, Age: age, Due: due},
 		}
 	}
-	text := checkTable([]secret.Result{
+	_, rows := checkTable([]secret.Result{
 		exists("NEW", 3*day, false), exists("OLD", 60*day, true),
 		{Store: secret.Actions, Name: "MISSING", Check: &secret.Check{Due: true}},
 		{Store: secret.Actions, Name: "FAILED", Operation: secret.Failed, Err: errors.New("x")},
 	}, 30*day)
 	var got []string
-	for line := range strings.SplitSeq(text, "\n") {
-		if cells := strings.Split(line, " | "); strings.HasPrefix(line, "| `") {
-			got = append(got, strings.Trim(cells[0], "| `")+" "+strings.TrimSuffix(cells[len(cells)-1], " |"))
-		}
+	for _, row := range rows {
+		cells := strings.Split(row, " | ")
+		got = append(got, strings.Trim(cells[0], "| `")+" "+strings.TrimSuffix(cells[len(cells)-1], " |\n"))
 	}
 	want := []string{"FAILED failed", "MISSING missing **due**", "OLD ████████████████████ **due**", "NEW █"}
 	if !slices.Equal(got, want) {

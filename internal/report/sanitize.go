@@ -17,6 +17,14 @@ func (r *Reporter) sanitizeLine(text string) string {
 	return text
 }
 
+// cut shortens text to about most bytes. Sanitize it first: a part of a masked text would not be redacted.
+func cut(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
+}
+
 // escapeControl replaces what is not printable, line breaks included, with an escape. It also breaks up ##[, the
 // older form of a workflow command, which the runner finds anywhere in a line.
 func escapeControl(s string) string {
