@@ -162,6 +162,8 @@ func TestHugeFailure(t *testing.T) {
 	wantContains(t, "the log", r.logText(), fmt.Sprintf("The job summary has no room for %d of them.", lost))
 	// One refusal for each place where sealed values are, and what does not fit.
 	wantEqual(t, "annotations", len(r.log().Annotations), 4)
+	wantContains(t, "the log", r.logText(), "The sealed values are saved only in the job summary;",
+		"The sealed values are saved in this step's outputs;")
 	wantContains(t, "the summary", r.summary, "more entries omitted (summary size limit)")
 	if got := strings.Count(r.summary, "Store manually"); got < 100 {
 		t.Errorf("the summary has %d commands, want 100 or more", got)

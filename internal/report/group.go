@@ -19,12 +19,13 @@ const (
 	nowhere
 )
 
-// entry is a result as it is reported. saved and leftOut are set by fitting the outputs, and then the summary, to
-// their size limits.
+// entry is a result as it is reported. Its other fields are set by fitting the outputs, and then the summary, to their
+// size limits.
 type entry struct {
 	secret.Result
-	saved   saved
-	leftOut bool // there is no row in the output results
+	saved     saved
+	leftOut   bool // there is no row in the output results
+	noCommand bool // the command that stores the sealed value is not in the summary
 }
 
 func entriesOf(results []secret.Result) []*entry {
@@ -150,6 +151,9 @@ func savedText(run Run, e *entry, n int) string {
 	case run.Mode == secret.ModeSet && !run.DryRun && e.EncryptedValue == "" && e.Operation == secret.Failed:
 		return fmt.Sprintf("The %s could not be sealed and %s not saved. "+
 			"Keep the old credential active until a later run has stored the new one.", values, are)
+	case e.saved == inOutputs && e.noCommand:
+		return fmt.Sprintf("The sealed %s %s saved in this step's outputs; "+
+			"you do not need to rotate again.", values, are)
 	case e.saved == inOutputs:
 		return fmt.Sprintf("The sealed %s %s saved in this step's outputs and the job summary; "+
 			"you do not need to rotate again.", values, are)

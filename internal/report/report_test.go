@@ -130,6 +130,38 @@ func TestAnnotationLimits(t *testing.T) {
 	}
 }
 
+// TestSavedInOutputsOnly checks that a failure does not claim to be in a job summary
+// that does not exist, could not be written, or has no room for it.
+func TestSavedInOutputsOnly(t *testing.T) {
+	notWritten := []struct {
+		name    string
+		prepare func(r *Reporter, env map[string]string, result *secret.Result)
+	}{
+		{"no summary", func(_ *Reporter, env map[string]string, _ *secret.Result) { env["GITHUB_STEP_SUMMARY"] = "" }},
+		{"not writable", func(_ *Reporter, env map[string]string, _ *secret.Result) {
+			env["GITHUB_STEP_SUMMARY"] = t.TempDir()
+		}},
+		{"no room", func(_ *Reporter, _ map[string]string, result *secret.Result) {
+			result.Access = secret.Access{Visibility: secret.Selected}
+			for i := range 120_000 {
+				result.Access.Repositories = append(result.Access.Repositories, secret.Repository{ID: int64(i + 1)})
+			}
+		}},
+	}
+	for _, test := range notWritten {
+		r, stdout, env := newReporter(t)
+		result := sealed(failure("A", secret.Failed, errors.New("x")))
+		test.prepare(r, env, &result)
+		_ = r.Finish(Run{Mode: secret.ModeSet, Org: "acme", Results: []secret.Result{result}})
+		annotations := fakerunner.New().Process(stdout.String()).Annotations
+		last := annotations[len(annotations)-1].Message
+		const want = "\n  The sealed value is saved in this step's outputs; you do not need to rotate again."
+		if !strings.HasSuffix(last, want) {
+			t.Errorf("%s: got %q, want %q in it", test.name, last, want)
+		}
+	}
+}
+
 // TestFailuresAfterErrors checks that failures use only the annotations that other
 // errors leave.
 func TestFailuresAfterErrors(t *testing.T) {

@@ -25,13 +25,17 @@ const noteBytes = 200
 const foldRows = 25
 
 // writeSummary appends the job summary, if the runner has one.
-func (r *Reporter) writeSummary(run Run, entries []*entry) error {
-	if r.getenv("GITHUB_STEP_SUMMARY") == "" {
+func (r *Reporter) writeSummary(run Run, entries []*entry) (err error) {
+	hasSummary := r.getenv("GITHUB_STEP_SUMMARY") != ""
+	if hasSummary {
+		err = r.appendTo("step-summary", r.markdown(run, entries))
+	}
+	if hasSummary && err == nil {
 		return nil
 	}
-	err := r.appendTo("step-summary", r.markdown(run, entries))
 	for _, e := range entries {
-		if err != nil && e.saved == inSummary {
+		e.noCommand = true
+		if e.saved == inSummary {
 			e.saved = nowhere
 		}
 	}
@@ -114,6 +118,7 @@ func (r *Reporter) addFailures(body *limitedText, run Run, entries []*entry) {
 				command = manualCommand(run, e.Result)
 			}
 			if !body.add(heading + command) {
+				e.noCommand = true
 				continue
 			}
 			heading = ""
