@@ -126,9 +126,14 @@ func startPrism(t *testing.T, description, upstream string) *url.URL {
 		t.Fatal(err)
 	}
 	defer func() { _ = log.Close() }()
-	cmd := exec.Command("node", filepath.Join(modules(t), "@stoplight/prism-cli/dist/index.js"),
+	// Stdin is closed when the process of the test ends, also if it is killed.
+	const exitWithTest = "--import=data:text/javascript,process.stdin.on('end',()=>process.exit()).resume().unref()"
+	cmd := exec.Command("node", exitWithTest, filepath.Join(modules(t), "@stoplight/prism-cli/dist/index.js"),
 		"proxy", "--errors", "--multiprocess=false", "--host=127.0.0.1", "--port=0", description, upstream)
 	cmd.Stdout, cmd.Stderr = log, log
+	if _, err := cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -152,12 +157,11 @@ func startPrism(t *testing.T, description, upstream string) *url.URL {
 			}
 			return address
 		}
-		tail := text[max(0, len(text)-3000):]
 		select {
 		case <-exited:
-			t.Fatalf("Prism exited before it listened:\n%s", tail)
+			t.Fatalf("Prism exited before it listened:\n%s", readFile(t, logFile))
 		case <-timeout:
-			t.Fatalf("Prism does not listen after %v:\n%s", limit, tail)
+			t.Fatalf("Prism does not listen after %v:\n%s", limit, text)
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
