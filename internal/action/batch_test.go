@@ -120,6 +120,22 @@ func TestConcurrentWrites(t *testing.T) {
 	wantAtMost(t, "took", r.took, ideal*3/2)
 }
 
+// TestKeyRotatedMidBatch rotates the key while four writes are under way: at most
+// those are refused, and what was not sent yet is sealed to the new key first.
+func TestKeyRotatedMidBatch(t *testing.T) {
+	text, values := batch(t, 20, 64)
+	server := newGitHub(t, fakegithub.World{Faults: []fakegithub.Fault{
+		{Method: "PUT", After: 8, RotateKey: true, Delay: fakegithub.Duration(40 * time.Millisecond)},
+		{Times: -1, Delay: fakegithub.Duration(40 * time.Millisecond)},
+	}})
+	r := runBatch(t, server, text, map[string]string{"visibility": "private"})
+	r.wantCode(t, 0)
+	wantStored(t, server, values)
+	wantAtMost(t, "writes", countWrites(server), 24)
+	wantEqual(t, "requests but for writes: the key, twice", len(server.Requests())-countWrites(server), 2)
+	wantEqual(t, "lines about it in the log", strings.Count(r.logText(), "GitHub rotated the public key"), 1)
+}
+
 // TestHugeFailure has 1,000 rows that all fail, each with a sealed value. The
 // outputs and the summary stay within GitHub's limits, rows have their sealed
 // value in input order as long as it fits, and the others are named.

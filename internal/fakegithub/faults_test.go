@@ -12,7 +12,7 @@ import (
 )
 
 // TestAppliedFault checks that the response is replaced after the request took
-// effect, and that Request says which requests did.
+// effect, and that Request has the status before.
 func TestAppliedFault(t *testing.T) {
 	f := newFaultTest(t, Fault{Status: 502, Applied: true}, Fault{Status: 502}, Fault{Drop: "after"}, Fault{Drop: "before"})
 	f.wantPut(502)
@@ -21,10 +21,10 @@ func TestAppliedFault(t *testing.T) {
 	f.wantDropped()
 	f.wantDropped()
 	f.wantPut(204)
-	want := []bool{true, false, true, false, true}
+	want := []int{204, 0, 204, 0, 204}
 	for i, r := range f.server.Requests() {
-		if r.Applied != want[i] {
-			t.Errorf("request %d: got applied %v, want %v", i+1, r.Applied, want[i])
+		if r.Served != want[i] {
+			t.Errorf("request %d: got served %d, want %d", i+1, r.Served, want[i])
 		}
 	}
 }

@@ -47,7 +47,8 @@ type scriptedFault struct {
 type Request struct {
 	Method, Path string // with the query
 	Status       int    // 0 if the connection was dropped
-	Applied      bool   // the request was served with a status of success, whatever was returned
+	Served       int    // the status before a fault replaced the response; 0 if the request had no effect
+	Fault        *Fault // nil if none matched
 	At           time.Time
 	UserAgent    string
 	Body         string
@@ -89,6 +90,13 @@ func (s *Server) AddFault(f Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = append(s.faults, &scriptedFault{Fault: f})
+}
+
+// ClearFaults removes all faults.
+func (s *Server) ClearFaults() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = nil
 }
 
 // Requests returns all requests since the last reset, in order of arrival.
@@ -169,6 +177,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		defer func() { s.mu.Lock(); s.inFlight--; s.mu.Unlock() }()
 	}
 	fault := s.nextFault(req)
+	s.requests[entry].Fault = fault
 	s.mu.Unlock()
 
 	if fault != nil && fault.Delay > 0 && !sleep(req.Context(), time.Duration(fault.Delay)) {
@@ -179,7 +188,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	s.mu.Lock()
 	resp := s.respond(req, body, write, fault, at)
-	s.requests[entry].Applied = resp.status != 0 && resp.status < 300
+	s.requests[entry].Served = resp.status
 	if fault != nil && fault.Status != 0 {
 		resp = fault.response()
 	}

@@ -48,10 +48,12 @@ func unreadable(call *call, resp response, err error) *secret.Error {
 	return &secret.Error{Op: call.op, Problem: problem, Hint: wrongURL, RequestID: resp.requestID}
 }
 
+var errNotJSON = errors.New("not JSON as GitHub's API describes it")
+
 // unmarshal returns an error without encoding/json's text, which quotes the body.
 func unmarshal(body []byte, v any) error {
 	if json.Unmarshal(body, v) != nil {
-		return errors.New("not JSON as GitHub's API describes it")
+		return errNotJSON
 	}
 	return nil
 }

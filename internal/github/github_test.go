@@ -820,6 +820,13 @@ func TestOutcomeUnknown(t *testing.T) {
 		{"301", respond(301, "no", fromGitHub, "Location: /x"), "put secret: 301 no", false, false},
 		{"200", respond(200, "no", fromGitHub), "put secret: 200 no", true, false},
 		{
+			"201 with HTML", func(rw http.ResponseWriter, _ *http.Request) {
+				rw.WriteHeader(http.StatusCreated)
+				_, _ = io.WriteString(rw, " <html>Created</html>")
+			},
+			"put secret: unexpected response: not JSON as GitHub's API describes it", true, false,
+		},
+		{
 			"a rate limit", respond(429, "slow", fromGitHub, "Retry-After: 3600"),
 			"put secret: 429 slow", false, false,
 		},

@@ -166,8 +166,10 @@ func (c *Client) send(ctx context.Context, call *call, body any, echoed string, 
 	}
 	ok := slices.Contains(call.ok, got.StatusCode)
 	c.recordMetadata(got, ok)
-	if ok && call.isWrite() { // the status is the result
-		drain(got.Response, cancel)
+	if ok && call.isWrite() { // the status is the result, but for that of a page by a gateway
+		if text := bytes.TrimSpace(drain(got.Response, cancel)); len(text) > 0 && text[0] != '{' {
+			return resp, &failure{err: unreadable(call, resp, errNotJSON), unconfirmed: true}, true
+		}
 		return resp, nil, true
 	}
 	// go-github has read the body of an error and put it back. The status is valid even if the body is not.
@@ -181,12 +183,11 @@ func (c *Client) send(ctx context.Context, call *call, body any, echoed string, 
 	return resp, nil, true
 }
 
-// drain reads the short body of a response, because left unread it would cost the connection.
-func drain(resp *http.Response, cancel context.CancelFunc) {
-	if resp.ContentLength <= maxDrainBytes {
-		defer time.AfterFunc(maxDrainTime, cancel).Stop()
-		_, _ = io.CopyN(io.Discard, resp.Body, maxDrainBytes)
-	}
+// drain returns the beginning of a response's body. A short body left unread would cost the connection.
+func drain(resp *http.Response, cancel context.CancelFunc) []byte {
+	defer time.AfterFunc(maxDrainTime, cancel).Stop()
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxDrainBytes))
+	return text
 }
 
 // attemptContext bounds an attempt. A signal ends a read immediately, and a write after a grace period, so that its

@@ -64,10 +64,11 @@ func (c *Client) WithRetryBudget(ctx context.Context) context.Context {
 	return context.WithValue(ctx, budgetKey{}, &budget{write: true})
 }
 
-// WithoutRetry returns a context whose requests are each sent once, even if a circuit breaker has tripped, and end
-// together within the time of one attempt.
+// WithoutRetry returns a context whose requests are each sent once, even if a circuit breaker has tripped. They end
+// together within the time of one attempt, and of the last one that writes have.
 func (c *Client) WithoutRetry(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(ctx, min(maxAttemptTime, c.opt.Timeout))
+	limit := c.retry.attemptTime(&retryState{call: &call{}, budget: &budget{write: true}}, time.Now())
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	return context.WithValue(ctx, budgetKey{}, &budget{single: true}), cancel
 }
 

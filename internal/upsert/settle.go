@@ -12,10 +12,10 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// needsRead reports whether only a read after the last attempt can tell the operation of a write. looked says that the
-// existing secret was read before it.
-func (w *write) needsRead(looked bool) bool {
-	return w.unconfirmed && (w.err != nil || !w.created && !looked)
+// needsRead reports whether only a read after the last attempt can tell the operation of a write.
+func (e *executor) needsRead(w *write) bool {
+	existed := e.desired.needsExisting() && w.existing.Exists
+	return w.unconfirmed && (w.err != nil || !w.created && !existed)
 }
 
 // settle reads once, without retries, what GitHub has of the secrets whose operation only a read can tell, and
@@ -63,7 +63,8 @@ func (e *executor) readAfter(ctx context.Context, store secret.Store, writes []*
 			access := secret.Access{Visibility: secret.Selected, Repositories: list}
 			found[w] = secret.Existing{Exists: true, Access: access, Hidden: hidden}
 		}
-	case len(writes) == 1:
+	// A token that lost its access gets 404 for everything, but no list.
+	case len(writes) == 1 && !errors.Is(writes[0].err, secret.ErrNotFound):
 		if existing, err := e.GitHub.Secret(ctx, store, e.Items[writes[0].i].Name); err == nil {
 			found[writes[0]] = existing
 		}
@@ -88,9 +89,11 @@ func (e *executor) settleWrite(w *write, now secret.Existing) {
 	first := e.GitHub.Now().Add(-time.Since(w.firstAttempt)).Truncate(time.Second)
 	if w.err == nil { // confirmed with 204, which an earlier attempt may explain
 		w.created = now.Exists && !now.CreatedAt.Before(first)
+		w.unconfirmed = !now.Exists
 		return
 	}
-	text, applied := "", true
+	var text string
+	var applied bool
 	switch before := w.existing; {
 	case e.ListOnly:
 		same := slices.Equal(now.Access.IDs(), before.Access.IDs()) && now.Hidden == before.Hidden
@@ -98,10 +101,8 @@ func (e *executor) settleWrite(w *write, now secret.Existing) {
 		if same {
 			text = "GitHub still has the list from before"
 		}
-	case !now.Exists && before.Exists:
-		text = "GitHub now has no such secret"
 	case !now.Exists:
-		text, applied = "GitHub still has no such secret", false
+		text, applied = "GitHub shows no such secret", before.Exists
 	default:
 		applied = !now.UpdatedAt.Before(first)
 		text = fmt.Sprintf("GitHub shows it as last updated at %s", now.UpdatedAt.UTC().Format(time.RFC3339))

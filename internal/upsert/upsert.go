@@ -264,7 +264,7 @@ func (e *executor) store(ctx context.Context, i int) {
 		w := &write{i: i}
 		w.err = e.write(ctx, w)
 		e.snapshots[e.Items[i].Store].pending.Add(-1)
-		if w.needsRead(e.desired.needsExisting()) {
+		if e.needsRead(w) {
 			e.mu.Lock()
 			defer e.mu.Unlock()
 			e.unsettled = append(e.unsettled, w)
