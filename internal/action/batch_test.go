@@ -16,6 +16,7 @@ import (
 
 	"set-org-secret/internal/fakegithub"
 	"set-org-secret/internal/memnet"
+	"set-org-secret/internal/secret"
 )
 
 // batch returns n secrets of size bytes each, as a JSON object and as a map.
@@ -119,6 +120,22 @@ func TestConcurrentWrites(t *testing.T) {
 	wantAtMost(t, "took", r.took, ideal*3/2)
 }
 
+// TestKeyRotatedMidBatch rotates the key while four writes are under way: at most
+// those are refused, and what was not sent yet is sealed to the new key first.
+func TestKeyRotatedMidBatch(t *testing.T) {
+	text, values := batch(t, 20, 64)
+	server := newGitHub(t, fakegithub.World{Faults: []fakegithub.Fault{
+		{Method: "PUT", After: 8, RotateKey: true, Delay: fakegithub.Duration(40 * time.Millisecond)},
+		{Times: -1, Delay: fakegithub.Duration(40 * time.Millisecond)},
+	}})
+	r := runBatch(t, server, text, map[string]string{"visibility": "private"})
+	r.wantCode(t, 0)
+	wantStored(t, server, values)
+	wantAtMost(t, "writes", countWrites(server), 24)
+	wantEqual(t, "requests but for writes: the key, twice", len(server.Requests())-countWrites(server), 2)
+	wantEqual(t, "lines about it in the log", strings.Count(r.logText(), "GitHub rotated the public key"), 1)
+}
+
 // TestHugeFailure has 1,000 rows that all fail, each with a sealed value. The
 // outputs and the summary stay within GitHub's limits, rows have their sealed
 // value in input order as long as it fits, and the others are named.
@@ -161,11 +178,148 @@ func TestHugeFailure(t *testing.T) {
 	wantContains(t, "the log", r.logText(), fmt.Sprintf("The job summary has no room for %d of them.", lost))
 	// One refusal for each place where sealed values are, and what does not fit.
 	wantEqual(t, "annotations", len(r.log().Annotations), 4)
+	wantContains(t, "the log", r.logText(), "The sealed values are saved only in the job summary;",
+		"The sealed values are saved in this step's outputs;")
 	wantContains(t, "the summary", r.summary, "more entries omitted (summary size limit)")
 	if got := strings.Count(r.summary, "Store manually"); got < 100 {
 		t.Errorf("the summary has %d commands, want 100 or more", got)
 	}
 	wantEqual(t, "rows of the summary's table", strings.Count(r.summary, "| `ROTATED_"), 1000)
+}
+
+// leftOut is the warning that rows are not in the output results.
+const leftOut = "the output results is limited to 1 MB and leaves out "
+
+// wantAnnotation checks that exactly one annotation starts with a text, and returns
+// its message.
+func (r result) wantAnnotation(t *testing.T, text string) string {
+	t.Helper()
+	var found []string
+	for _, annotation := range r.log().Annotations {
+		if strings.HasPrefix(annotation.Message, text) {
+			found = append(found, annotation.Message)
+		}
+	}
+	if len(found) != 1 {
+		t.Fatalf("%d annotations start with %q, want 1: %q", len(found), text, found)
+	}
+	return found[0]
+}
+
+const allStores = "actions, dependabot, codespaces, agents"
+
+// TestHugeCheck checks 1,000 names in four stores, a tenth of them due. All rows
+// that are due are in the outputs, and of the others those that fit, from the first.
+func TestHugeCheck(t *testing.T) {
+	var server *fakegithub.Server
+	var names []string
+	synctest.Test(t, func(t *testing.T) {
+		org := fakegithub.Org{Login: "acme"}
+		for i := range 1000 {
+			updated := time.Now()
+			if i%10 == 9 {
+				updated = updated.AddDate(0, 0, -40)
+			}
+			names = append(names, fmt.Sprintf("CHECKED_%04d", i+1))
+			for store := range strings.SplitSeq(allStores, ", ") {
+				org.Secrets = append(org.Secrets, fakegithub.Secret{
+					Store: store, Name: names[i], Visibility: "private", UpdatedAt: updated,
+				})
+			}
+		}
+		server = newGitHub(t, fakegithub.World{Orgs: []fakegithub.Org{org}})
+	})
+	r := stepRun{with: map[string]string{
+		"mode": "check", "stores": allStores, "secret_name": strings.Join(names, ","), "max_age": "30d",
+	}}.simulate(t, server)
+	r.wantCode(t, 0)
+	r.wantWithinLimits(t)
+	rows := r.rows(t)
+	due, lastNotDue := 0, ""
+	for i, row := range rows {
+		name := row["secret_name"].(string)
+		if i > 0 && name < rows[i-1]["secret_name"].(string) {
+			t.Fatalf("%s comes after %s, want input order", name, rows[i-1]["secret_name"])
+		}
+		if row["due"] == true {
+			due++
+		} else {
+			lastNotDue = name
+		}
+	}
+	wantEqual(t, "rows that are due", due, 400)
+	// Of the first k secrets a tenth is due, so nine tenths of them have four rows that are not due.
+	wantEqual(t, "the last row that is not due", lastNotDue, names[(len(rows)-due-1)/4*10/9])
+	if len(rows) < 2000 || len(rows) == 4000 {
+		t.Errorf("%d rows are in the outputs, want 2,000 or more but not all", len(rows))
+	}
+	wantEqual(t, "the warning", r.wantAnnotation(t, leftOut), fmt.Sprintf(leftOut+"%[1]s rows: %[1]s done. The log has "+
+		"every row. Name fewer secrets or stores in one run to have every row in the outputs.",
+		secret.FormatCount(4000-len(rows))))
+	wantEqual(t, "annotations", len(r.log().Annotations), 10)
+	wantContains(t, "the log", r.logText(), "Warning: 392 more secrets are due; see the job summary")
+	wantEqual(t, "rows of the summary's table", strings.Count(r.summary, "| `CHECKED_"), 4000)
+}
+
+// TestHugeBatch stores 1,000 secrets in four stores, two of which refuse. Rows that
+// are done make room for those that are not, which keep their sealed values.
+func TestHugeBatch(t *testing.T) {
+	text, _ := batch(t, 1000, 64)
+	server := newGitHub(t, fakegithub.World{Faults: []fakegithub.Fault{
+		{Method: "PUT", Path: "/dependabot/secrets/*", Status: 403, Times: -1},
+		{Method: "PUT", Path: "/agents/secrets/*", Status: 403, Times: -1},
+	}})
+	r := runBatch(t, server, text, map[string]string{"visibility": "private", "stores": allStores})
+	r.wantCode(t, 1)
+	r.wantWithinLimits(t)
+	rows := r.rows(t)
+	for i, row := range rows {
+		if row["encrypted_value"] == nil {
+			t.Fatalf("row %d has no sealed value: %v", i+1, row)
+		}
+		// Two rows of a secret each, from the first secret on.
+		if want := fmt.Sprintf("ROTATED_%04d", i/2+1); row["secret_name"] != want {
+			t.Fatalf("row %d is of %v, want %s", i+1, row["secret_name"], want)
+		}
+	}
+	if len(rows) < 1000 || len(rows) == 2000 {
+		t.Fatalf("%d rows are in the outputs, want 1,000 or more of the 2,000 that failed, but not all", len(rows))
+	}
+	wantEqual(t, "the warning", r.wantAnnotation(t, leftOut), fmt.Sprintf(leftOut+"2,%03d rows: 2,000 done, %d with a "+
+		"sealed value. The log has every row. To finish the batch with the input sealed, list in secret_name only "+
+		"secrets that have a row.", 2000-len(rows), 2000-len(rows)))
+	// The summary has the sealed values that the outputs do not have.
+	wantContains(t, "the log", r.logText(), fmt.Sprintf("outputs are limited to 1 MB: %d sealed values omitted; "+
+		"see the log for the names; all of them are in the job summary", 2000-len(rows)))
+	for i := len(rows)/2 + 1; i < 1000; i++ {
+		for _, store := range []string{"dependabot", "agents"} {
+			wantContains(t, "the summary", r.summary, fmt.Sprintf("/orgs/acme/%s/secrets/ROTATED_%04d --input", store, i+1))
+		}
+	}
+}
+
+// TestHugeRefusal refuses a batch for a problem in each of its 20,000 lines. The log
+// and the summary have the first problems and count the others.
+func TestHugeRefusal(t *testing.T) {
+	var lines strings.Builder
+	for i := range 20_000 {
+		fmt.Fprintf(&lines, "%05d=value-%05d\n", i+1, i+1) // no legal name
+	}
+	server := newGitHub(t, fakegithub.World{})
+	r := runBatch(t, server, lines.String(), nil)
+	r.wantCode(t, 1)
+	wantEqual(t, "requests", len(server.Requests()), 0)
+	r.wantWithinLimits(t)
+	wantEqual(t, "problems in the summary", strings.Count(r.summary, "\n- `secrets_file`: line "), 100)
+	wantContains(t, "the summary", r.summary, "\n- and 19,900 more problems\n")
+	message := r.wantAnnotation(t, "20,000 problems in the inputs; nothing was sent to GitHub\n  secrets_file: line 1: ")
+	listed := strings.Count(message, "\n  secrets_file: line ")
+	if listed < 10 || listed > 100 {
+		t.Errorf("the annotation lists %d problems, want 10 to 100", listed)
+	}
+	if want := fmt.Sprintf("\n  and 19,%d more problems", 1000-listed); !strings.HasSuffix(message, want) {
+		t.Errorf("the annotation lists %d problems and ends in %.100q, want %q", listed, message[len(message)-60:], want)
+	}
 }
 
 // TestTwoHundredRows checks that a long table is folded, complete, and comes

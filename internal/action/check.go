@@ -90,12 +90,19 @@ func lookupResult(store secret.Store, name secret.Name, s secret.Existing, err e
 }
 
 // readStore looks up each configured secret, or every secret of a store. It reads the list if that takes fewer
-// requests than the names.
+// requests than the names, and each name that is not listed alone: only that can tell that a secret does not exist.
 func (s *session) readStore(ctx context.Context, store secret.Store) []secret.Result {
 	c := s.config
-	if c.EverySecret || len(c.Names) > 1 {
-		if results, ok := s.readList(ctx, store); ok {
-			return results
+	if c.EverySecret {
+		return s.readEvery(ctx, store)
+	}
+	listed := map[secret.Name]secret.Existing{}
+	var listErr error
+	if len(c.Names) > 1 {
+		var list []secret.Existing
+		list, _, listErr = s.github.Secrets(ctx, store, len(c.Names))
+		for _, existing := range list {
+			listed[existing.Name] = existing
 		}
 	}
 	results := make([]secret.Result, len(c.Names))
@@ -103,7 +110,11 @@ func (s *session) readStore(ctx context.Context, store secret.Store) []secret.Re
 	group.SetLimit(github.MaxConcurrentReads)
 	for i, name := range c.Names {
 		group.Go(func() error {
-			existing, err := s.github.Secret(ctx, store, name)
+			existing, ok := listed[name]
+			err := listErr
+			if !ok && err == nil {
+				existing, err = s.github.Secret(ctx, store, name)
+			}
 			results[i] = lookupResult(store, name, existing, err)
 			return nil
 		})
@@ -112,34 +123,18 @@ func (s *session) readStore(ctx context.Context, store secret.Store) []secret.Re
 	return results
 }
 
-// readList looks secrets up in the list of a store. ok is false if the list is incomplete, so that each name has to
-// be read.
-func (s *session) readList(ctx context.Context, store secret.Store) (results []secret.Result, ok bool) {
-	c := s.config
-	maxPages := len(c.Names)
-	if c.EverySecret {
-		maxPages = math.MaxInt
+// readEvery looks up every secret of a store.
+func (s *session) readEvery(ctx context.Context, store secret.Store) (results []secret.Result) {
+	list, complete, err := s.github.Secrets(ctx, store, math.MaxInt)
+	if err != nil {
+		return []secret.Result{lookupResult(store, "", secret.Existing{}, err)}
 	}
-	list, complete, err := s.github.Secrets(ctx, store, maxPages)
-	if c.EverySecret {
-		if err != nil {
-			return []secret.Result{lookupResult(store, "", secret.Existing{}, err)}, true
-		}
-		if !complete {
-			s.report.Warn(fmt.Sprintf("GitHub's total of %s secrets does not match the list; "+
-				"some may be missing from this report", store))
-		}
-		for _, existing := range list {
-			results = append(results, lookupResult(store, existing.Name, existing, nil))
-		}
-		return results, true
+	if !complete {
+		s.report.Warn(fmt.Sprintf("GitHub's total of %s secrets does not match the list; "+
+			"some may be missing from this report", store))
 	}
-	byName := map[secret.Name]secret.Existing{}
 	for _, existing := range list {
-		byName[existing.Name] = existing
+		results = append(results, lookupResult(store, existing.Name, existing, nil))
 	}
-	for _, name := range c.Names {
-		results = append(results, lookupResult(store, name, byName[name], err))
-	}
-	return results, complete || err != nil
+	return results
 }

@@ -30,22 +30,67 @@ func (o *org) repoByName(name string) *Repository {
 	return nil
 }
 
-// toJSON returns a repository as the API shows it.
+// The fields that GitHub's description requires of a repository and of its owner,
+// in addition to those that toJSON sets one by one. Clients of this fake read none
+// of them.
+var (
+	addresses = strings.Fields(`archive_url assignees_url blobs_url branches_url clone_url collaborators_url
+		comments_url commits_url compare_url contents_url contributors_url deployments_url downloads_url events_url
+		forks_url git_commits_url git_refs_url git_tags_url git_url hooks_url html_url issue_comment_url
+		issue_events_url issues_url keys_url labels_url languages_url merges_url milestones_url notifications_url
+		pulls_url releases_url ssh_url stargazers_url statuses_url subscribers_url subscription_url svn_url tags_url
+		teams_url trees_url url`)
+	ownerAddresses = strings.Fields(`avatar_url events_url followers_url following_url gists_url html_url
+		organizations_url received_events_url repos_url starred_url subscriptions_url url`)
+	counts = strings.Fields(`forks forks_count network_count open_issues open_issues_count size stargazers_count
+		subscribers_count watchers watchers_count`)
+	flags = strings.Fields(`archived disabled fork has_discussions has_issues has_pages has_projects has_wiki`)
+	nulls = strings.Fields(`description homepage language license mirror_url`)
+)
+
+// toJSON returns a repository as the API shows it alone. That includes every field
+// that the API shows of it in a list.
 func (o *org) toJSON(r *Repository) map[string]any {
-	owner := o.login
+	login := o.login
 	if r.MovedTo != "" {
-		owner = r.MovedTo
+		login = r.MovedTo
 	}
-	return map[string]any{
-		"id": r.ID, "node_id": fmt.Sprintf("R_%d", r.ID), "name": r.Name, "full_name": owner + "/" + r.Name,
-		"private": r.Private, "owner": map[string]any{"login": owner, "id": o.id, "type": "Organization"},
+	const created = "2024-01-01T00:00:00Z"
+	owner := map[string]any{
+		"login": login, "id": o.id, "node_id": fmt.Sprintf("O_%d", o.id), "type": "Organization",
+		"site_admin": false, "gravatar_id": nil,
+	}
+	setAll(owner, ownerAddresses, "https://api.github.com/users/"+login)
+	out := map[string]any{
+		"id": r.ID, "node_id": fmt.Sprintf("R_%d", r.ID), "name": r.Name, "full_name": login + "/" + r.Name,
+		"private": r.Private, "owner": owner, "default_branch": "main",
+		"created_at": created, "updated_at": created, "pushed_at": created,
+	}
+	setAll(out, addresses, "https://api.github.com/repos/"+login+"/"+r.Name)
+	setAll(out, counts, 0)
+	setAll(out, flags, false)
+	setAll(out, nulls, nil)
+	return out
+}
+
+func (o *org) toJSONList(repos []*Repository) []any {
+	list := make([]any, len(repos))
+	for i, repo := range repos {
+		list[i] = o.toJSON(repo)
+	}
+	return list
+}
+
+func setAll(object map[string]any, fields []string, value any) {
+	for _, field := range fields {
+		object[field] = value
 	}
 }
 
-// page returns the requested page of a list and its Link header. A page has
-// per_page entries: 30 by default, at most 100. As on GitHub, the links name the
-// organization by its numeric id.
-func (s *Server) page(r request, list []any) ([]any, http.Header) {
+// page returns where the requested page of a list begins and ends, and its Link
+// header. A page has per_page entries: 30 by default, at most 100. As on GitHub, the
+// links name the organization by its numeric id.
+func (s *Server) page(r request, total int) (from, to int, header http.Header) {
 	query := r.URL.Query()
 	size, err := strconv.Atoi(query.Get("per_page"))
 	if err != nil || size < 1 {
@@ -56,7 +101,7 @@ func (s *Server) page(r request, list []any) ([]any, http.Header) {
 	if err != nil || number < 1 {
 		number = 1
 	}
-	last := max((len(list)+size-1)/size, 1)
+	last := max((total+size-1)/size, 1)
 	var links []string
 	link := func(rel string, n int) {
 		rest := afterOrg(strings.TrimPrefix(r.URL.Path, s.world.BasePath))
@@ -75,12 +120,12 @@ func (s *Server) page(r request, list []any) ([]any, http.Header) {
 	if number > 1 {
 		link("first", 1)
 	}
-	header := http.Header{}
+	header = http.Header{}
 	if len(links) > 0 {
 		header.Set("Link", strings.Join(links, ", "))
 	}
-	from := min((number-1)*size, len(list))
-	return list[from:min(from+size, len(list))], header
+	from = min((number-1)*size, total)
+	return from, min(from+size, total), header
 }
 
 // afterOrg returns the path after /orgs/LOGIN/ or /organizations/NUMBER/.
@@ -120,17 +165,14 @@ func (s *Server) getRepositoryByID(r request) response {
 // listRepositories sorts the newest repository first, as GitHub does, unless
 // direction is asc. A higher id is a newer repository.
 func (s *Server) listRepositories(r request) response {
-	list := []any{}
 	newestFirst := func(a, b *Repository) int { return cmp.Compare(b.ID, a.ID) }
 	repos := slices.SortedFunc(slices.Values(r.org.repos), newestFirst)
 	if r.URL.Query().Get("direction") == "asc" {
 		slices.Reverse(repos)
 	}
-	for _, repo := range repos {
-		if r.token.canRead(repo) && repo.MovedTo == "" {
-			list = append(list, r.org.toJSON(repo))
-		}
-	}
-	page, header := s.page(r, list)
-	return response{status: http.StatusOK, header: header, body: page}
+	repos = slices.DeleteFunc(repos, func(repo *Repository) bool {
+		return !r.token.canRead(repo) || repo.MovedTo != ""
+	})
+	from, to, header := s.page(r, len(repos))
+	return response{status: http.StatusOK, header: header, body: r.org.toJSONList(repos[from:to])}
 }

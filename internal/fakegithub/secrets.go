@@ -147,6 +147,20 @@ func (s *Server) Secrets() []Secret {
 	return list
 }
 
+// PutSecret creates or replaces a secret as somebody else does, without a request.
+func (s *Server) PutSecret(org string, secret Secret) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.orgs[strings.ToLower(org)].put(secret)
+}
+
+// DeleteSecret deletes a secret as somebody else does, without a request.
+func (s *Server) DeleteSecret(org, storeName, name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.orgs[strings.ToLower(org)].stores[storeName].secrets, strings.ToUpper(name))
+}
+
 // RotateKey replaces the key pair of a store.
 func (s *Server) RotateKey(org, storeName string) {
 	s.mu.Lock()
@@ -200,12 +214,13 @@ func listResponse(header http.Header, name string, page []any, total int) respon
 }
 
 func (s *Server) listSecrets(r request) response {
-	list := []any{}
-	for _, key := range slices.Sorted(maps.Keys(r.store.secrets)) {
-		list = append(list, s.toJSON(r, r.store.secrets[key]))
+	names := slices.Sorted(maps.Keys(r.store.secrets))
+	from, to, header := s.page(r, len(names))
+	page := []any{}
+	for _, name := range names[from:to] {
+		page = append(page, s.toJSON(r, r.store.secrets[name]))
 	}
-	page, header := s.page(r, list)
-	return listResponse(header, "secrets", page, len(list))
+	return listResponse(header, "secrets", page, len(names))
 }
 
 func (s *Server) getSecret(r request) response {
@@ -330,18 +345,18 @@ func (s *Server) listSelected(r request) response {
 	if errResp != nil {
 		return *errResp
 	}
-	visible := []any{} // to this token; total counts all
+	var visible []*Repository // to this token; total counts all
 	total := 0
 	for _, repo := range r.org.repos {
 		if stored.ids[repo.ID] {
 			total++
 			if r.token.canRead(repo) {
-				visible = append(visible, r.org.toJSON(repo))
+				visible = append(visible, repo)
 			}
 		}
 	}
-	page, header := s.page(r, visible)
-	return listResponse(header, "repositories", page, total)
+	from, to, header := s.page(r, len(visible))
+	return listResponse(header, "repositories", r.org.toJSONList(visible[from:to]), total)
 }
 
 func (s *Server) replaceSelected(r request) response {

@@ -47,6 +47,8 @@ type scriptedFault struct {
 type Request struct {
 	Method, Path string // with the query
 	Status       int    // 0 if the connection was dropped
+	Served       int    // the status before a fault replaced the response; 0 if the request had no effect
+	Fault        *Fault // nil if none matched
 	At           time.Time
 	UserAgent    string
 	Body         string
@@ -88,6 +90,13 @@ func (s *Server) AddFault(f Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = append(s.faults, &scriptedFault{Fault: f})
+}
+
+// ClearFaults removes all faults.
+func (s *Server) ClearFaults() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults = nil
 }
 
 // Requests returns all requests since the last reset, in order of arrival.
@@ -168,31 +177,48 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		defer func() { s.mu.Lock(); s.inFlight--; s.mu.Unlock() }()
 	}
 	fault := s.nextFault(req)
+	s.requests[entry].Fault = fault
 	s.mu.Unlock()
 
 	if fault != nil && fault.Delay > 0 && !sleep(req.Context(), time.Duration(fault.Delay)) {
 		return
 	}
-	if fault != nil && fault.Drop == "before" {
-		panic(http.ErrAbortHandler)
+	if fault != nil {
+		fault.interrupt(req, "before")
 	}
 	s.mu.Lock()
 	resp := s.respond(req, body, write, fault, at)
+	s.requests[entry].Served = resp.status
+	if fault != nil && fault.Status != 0 {
+		resp = fault.response()
+	}
 	h := w.Header()
 	s.serial++
 	requestID := fmt.Sprintf("8C1E:2F9B:%06X:%06X", s.serial, 0x1A2B3C)
 	remaining := max(5000-s.serial, 1)
-	if fault == nil || fault.Drop == "" {
+	if fault == nil || fault.Drop == "" && fault.Hang == "" {
 		s.requests[entry].Status = resp.status
 	}
 	s.mu.Unlock()
 	if fault != nil && fault.Hook != nil {
 		fault.Hook()
 	}
-	if fault != nil && fault.Drop == "after" {
-		panic(http.ErrAbortHandler)
+	if fault != nil {
+		fault.interrupt(req, "after")
 	}
 
+	setMetadata(h, req, at, requestID, remaining)
+	for name, values := range resp.header {
+		h[name] = values
+	}
+	if fault != nil && fault.NoLast {
+		h.Set("Link", lastLink.ReplaceAllString(h.Get("Link"), ""))
+	}
+	s.send(w, resp, fault)
+}
+
+// setMetadata sets the headers of every response.
+func setMetadata(h http.Header, req *http.Request, at time.Time, requestID string, remaining int) {
 	h.Set("Date", at.UTC().Format(http.TimeFormat))
 	h.Set("X-GitHub-Request-Id", requestID)
 	h.Set("X-GitHub-Api-Version-Selected", req.Header.Get("X-GitHub-Api-Version"))
@@ -201,10 +227,33 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	h.Set("X-RateLimit-Used", strconv.Itoa(5000-remaining))
 	h.Set("X-RateLimit-Reset", strconv.FormatInt(at.Add(time.Hour).Unix(), 10))
 	h.Set("X-RateLimit-Resource", "core")
-	for name, values := range resp.header {
-		h[name] = values
+}
+
+var lastLink = regexp.MustCompile(`(, )?<[^>]*>; rel="last"`)
+
+// interrupt closes the connection, or holds it until the client closes it, if the
+// fault says so for this moment.
+func (f *Fault) interrupt(req *http.Request, moment string) {
+	if f.Hang == moment {
+		<-req.Context().Done()
 	}
-	s.send(w, resp, fault)
+	if f.Hang == moment || f.Drop == moment {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// response returns the response that replaces the server's own.
+func (f *Fault) response() response {
+	resp := response{status: f.Status, header: http.Header{}}
+	for name, value := range f.Headers {
+		resp.header.Set(name, value)
+	}
+	if f.Body != "" {
+		resp.body = f.Body
+	} else if f.Status != http.StatusNoContent {
+		resp.body = errorResponse(f.Status, http.StatusText(f.Status)).body
+	}
+	return resp
 }
 
 // send writes a response, cut or endless if the fault says so.
@@ -279,17 +328,8 @@ func matchesEnd(pattern, path string) bool {
 // respond handles a request, or returns the fault's status. The caller holds the
 // lock.
 func (s *Server) respond(req *http.Request, body []byte, write bool, fault *Fault, at time.Time) response {
-	if fault != nil && fault.Status != 0 {
-		resp := response{status: fault.Status, header: http.Header{}}
-		for name, value := range fault.Headers {
-			resp.header.Set(name, value)
-		}
-		if fault.Body != "" {
-			resp.body = fault.Body
-		} else if fault.Status != http.StatusNoContent {
-			resp.body = map[string]string{"message": http.StatusText(fault.Status)}
-		}
-		return resp
+	if fault != nil && fault.Status != 0 && !fault.Applied {
+		return response{} // replaced by the caller
 	}
 	if req.UserAgent() == "" {
 		return errorResponse(http.StatusForbidden, "Request forbidden by administrative rules."+

@@ -96,8 +96,15 @@ type Fault struct {
 	Status  int               `json:"status,omitempty"`
 	Headers map[string]string `json:"headers,omitempty"`
 	Body    string            `json:"body,omitempty"`
-	// Drop closes the connection "before" or "after" the request took effect.
+	// Applied lets the request take effect before Status is returned, as a gateway
+	// may that fails afterwards.
+	Applied bool `json:"applied,omitempty"`
+	// Drop closes the connection "before" or "after" the request took effect, and
+	// Hang keeps it open without a response.
 	Drop string `json:"drop,omitempty"`
+	Hang string `json:"hang,omitempty"`
+	// NoLast leaves the link to the last page of a list out.
+	NoLast bool `json:"no_last,omitempty"`
 	// Cut sends half of the response body; Endless sends 64 MiB.
 	Cut     bool `json:"cut,omitempty"`
 	Endless bool `json:"endless,omitempty"`

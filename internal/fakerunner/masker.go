@@ -11,24 +11,33 @@ import (
 // length: a mask of one letter masks that letter everywhere.
 // Sdk/DTLogging/Logging/SecretMasker.cs.
 type masker struct {
-	originals []string // in the order of registration
-	forms     []string // originals and their encoded forms
+	originals map[string]bool
+	forms     []string        // originals and their encoded forms
+	known     map[string]bool // forms
 }
 
 // add registers a value. It returns false if the value is empty or registered
 // already.
 func (m *masker) add(value string) bool {
-	if value == "" || slices.Contains(m.originals, value) {
+	if value == "" || m.originals[value] {
 		return false
 	}
-	m.originals = append(m.originals, value)
-	m.forms = append(m.forms, value)
+	if m.originals == nil {
+		m.originals, m.known = map[string]bool{}, map[string]bool{}
+	}
+	m.originals[value] = true
+	m.addForm(value)
 	for _, encode := range encoders {
-		if form := encode(value); form != "" && !slices.Contains(m.forms, form) {
-			m.forms = append(m.forms, form)
-		}
+		m.addForm(encode(value))
 	}
 	return true
+}
+
+func (m *masker) addForm(form string) {
+	if form != "" && !m.known[form] {
+		m.known[form] = true
+		m.forms = append(m.forms, form)
+	}
 }
 
 // mask replaces every match with ***. Matches that overlap or touch become one ***.

@@ -15,14 +15,13 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"set-org-secret/internal/seal"
 	"set-org-secret/internal/secret"
@@ -31,19 +30,10 @@ import (
 // MaxConcurrentReads is far below the 100 concurrent requests that GitHub allows.
 const MaxConcurrentReads = 8
 
-const (
-	perPage = 100 // GitHub's maximum
-	// maxListReads is how many times a list is read if its total does not match.
-	maxListReads = 3
-	// maxPages is ten times the longest list of the largest organizations.
-	maxPages = 10_000
-)
-
 // Client is a connection to one organization's secrets. It is safe for concurrent use.
 type Client struct {
 	opt       Options
-	http      *http.Client
-	transport *transport
+	transport atomic.Pointer[transport]
 	retry     *retrier
 	limiter   *writeLimiter
 
@@ -73,28 +63,30 @@ type Options struct {
 
 // New returns a client and sends nothing. It fails if a proxy variable is invalid.
 func New(o Options) (*Client, error) {
+	if o.Jitter == nil {
+		o.Jitter = func() float64 { return 0 }
+	}
+	c := &Client{
+		opt:     o,
+		limiter: &writeLimiter{log: o.Log},
+		retry: &retrier{
+			timeout: o.Timeout, jitter: o.Jitter, log: o.Log, loggedAt: map[string]time.Time{},
+			requests: breaker{what: "request"}, writes: breaker{what: "write"},
+		},
+	}
 	transport, err := newTransport(o.Network, o.BaseURL, o.Token)
 	if err != nil {
 		return nil, err
 	}
-	if o.Jitter == nil {
-		o.Jitter = func() float64 { return 0 }
-	}
-	return &Client{
-		opt: o, transport: transport, http: &http.Client{Transport: transport, CheckRedirect: checkRedirect},
-		limiter: &writeLimiter{log: o.Log},
-		retry: &retrier{
-			timeout: o.Timeout, jitter: o.Jitter, log: o.Log,
-			tripc: make(chan struct{}), loggedAt: map[string]time.Time{},
-		},
-	}, nil
+	c.transport.Store(transport)
+	return c, nil
 }
 
 // Close closes idle connections.
-func (c *Client) Close() { c.transport.inner.CloseIdleConnections() }
+func (c *Client) Close() { c.transport.Load().inner.CloseIdleConnections() }
 
 // Requests returns how many requests were sent so far, redirects and retries included.
-func (c *Client) Requests() int { return int(c.transport.requests.Load()) }
+func (c *Client) Requests() int { return int(c.transport.Load().requests.Load()) }
 
 // TokenExpires returns when the token expires. It is zero if unknown.
 func (c *Client) TokenExpires() time.Time {
@@ -135,21 +127,73 @@ func (c *Client) PublicKey(ctx context.Context, store secret.Store) (seal.Public
 	return key, nil
 }
 
+// wireSecret is a secret without its list of repositories. Its fields are required by GitHub's description of the API.
 type wireSecret struct {
-	Name       string    `json:"name"`
-	Visibility string    `json:"visibility"`
-	UpdatedAt  time.Time `json:"updated_at"`
+	Name       *string    `json:"name"`
+	Visibility *string    `json:"visibility"`
+	CreatedAt  *time.Time `json:"created_at"`
+	UpdatedAt  *time.Time `json:"updated_at"`
 }
 
 func (w wireSecret) parse() (secret.Existing, error) {
-	v, err := secret.ParseVisibility(w.Visibility)
+	if w.Name == nil || w.Visibility == nil || w.CreatedAt == nil || w.UpdatedAt == nil {
+		return secret.Existing{}, errors.New("a secret without name, visibility, created_at or updated_at")
+	}
+	v, err := secret.ParseVisibility(*w.Visibility)
 	if err != nil {
 		return secret.Existing{}, fmt.Errorf("visibility %w", err)
 	}
 	return secret.Existing{
-		Name: secret.Name(strings.ToUpper(w.Name)), Exists: true,
-		UpdatedAt: w.UpdatedAt, Access: secret.Access{Visibility: v},
+		Name: secret.Name(strings.ToUpper(*w.Name)), Exists: true,
+		CreatedAt: *w.CreatedAt, UpdatedAt: *w.UpdatedAt, Access: secret.Access{Visibility: v},
 	}, nil
+}
+
+// parseSecrets parses a page of secrets, and the total that it reports.
+func parseSecrets(body []byte) (entries []secret.Existing, total int, err error) {
+	var page struct {
+		TotalCount *int          `json:"total_count"`
+		Secrets    *[]wireSecret `json:"secrets"`
+	}
+	switch err := unmarshal(body, &page); {
+	case err != nil:
+		return nil, 0, err
+	case page.TotalCount == nil, page.Secrets == nil:
+		return nil, 0, errors.New("a list without total_count or secrets")
+	}
+	for _, w := range *page.Secrets {
+		existing, err := w.parse()
+		if err != nil {
+			return nil, 0, err
+		}
+		entries = append(entries, existing)
+	}
+	return entries, *page.TotalCount, nil
+}
+
+// parseRepositories parses a page of selected repositories, and the total that it reports.
+func parseRepositories(body []byte) (entries []secret.Repository, total int, err error) {
+	var page struct {
+		TotalCount   *int                 `json:"total_count"`
+		Repositories *[]secret.Repository `json:"repositories"`
+	}
+	switch err := unmarshal(body, &page); {
+	case err != nil:
+		return nil, 0, err
+	case page.TotalCount == nil, page.Repositories == nil:
+		return nil, 0, errors.New("a list without total_count or repositories")
+	}
+	return *page.Repositories, *page.TotalCount, checkRepositories(*page.Repositories...)
+}
+
+// checkRepositories returns an error if a repository lacks a field that GitHub's description of the API requires.
+func checkRepositories(list ...secret.Repository) error {
+	for _, repo := range list {
+		if owner, name, ok := strings.Cut(repo.FullName, "/"); repo.ID <= 0 || !ok || owner == "" || name == "" {
+			return errors.New("a repository without id or full_name")
+		}
+	}
+	return nil
 }
 
 // Secret returns a secret without its list of repositories. Exists is false if GitHub returns 404: there is no such
@@ -180,63 +224,20 @@ func (c *Client) Secrets(
 	ctx context.Context, store secret.Store, limit int,
 ) (list []secret.Existing, complete bool, err error) {
 	call := newCall(http.MethodGet, "list secrets", store, "orgs", c.opt.Org, string(store), "secrets")
-	var all pages[wireSecret]
-	for read := 0; read < maxListReads && !complete && !all.truncated; read++ {
-		if all, err = fetchPages(ctx, c, call, limit, parsePage[wireSecret]); err != nil {
-			return nil, false, err
-		}
-		all.entries = unique(all.entries, func(w wireSecret) string { return w.Name })
-		complete = !all.truncated && len(all.entries) == all.total
-	}
-	for _, w := range all.entries {
-		existing, err := w.parse()
-		if err != nil {
-			return nil, false, unreadable(call, response{}, err)
-		}
-		list = append(list, existing)
-	}
-	return list, complete, nil
-}
-
-// parsePage parses a page of an enveloped list, and the total that it reports.
-func parsePage[T any](body []byte) (entries []T, total int, err error) {
-	var page struct {
-		TotalCount   *int `json:"total_count"`
-		Secrets      []T  `json:"secrets"`
-		Repositories []T  `json:"repositories"`
-	}
-	if err = unmarshal(body, &page); err == nil && page.TotalCount == nil {
-		err = errors.New("no total_count")
-	}
-	if err != nil {
-		return nil, 0, err
-	}
-	return append(page.Secrets, page.Repositories...), *page.TotalCount, nil
-}
-
-// unique drops duplicate entries, which a list has if its pages shift while they are read.
-func unique[T any, K comparable](entries []T, key func(T) K) []T {
-	list := make([]T, 0, len(entries))
-	seen := make(map[K]bool, len(entries))
-	for _, v := range entries {
-		if k := key(v); !seen[k] {
-			seen[k] = true
-			list = append(list, v)
-		}
-	}
-	return list
+	all, err := fetchWhole(ctx, c, call, limit, parseSecrets, func(s secret.Existing) secret.Name { return s.Name })
+	return all.entries, err == nil && !all.truncated && all.matchesTotal(), err
 }
 
 // SelectedRepositories returns the selected repositories of a secret. hidden is how many more repositories GitHub
-// counts than it lists for this token.
+// counts than it lists for this token, also after several reads. The error wraps [secret.ErrConflict] if the secret's
+// visibility is not selected.
 func (c *Client) SelectedRepositories(
 	ctx context.Context, store secret.Store, name secret.Name,
 ) (list []secret.Repository, hidden int, err error) {
 	call := newCall(http.MethodGet, "list selected repositories", store,
 		"orgs", c.opt.Org, string(store), "secrets", string(name), "repositories")
-	all, err := fetchPages(ctx, c, call, maxPages, parsePage[secret.Repository])
-	list = unique(all.entries, repositoryID)
-	return list, all.total - len(list), err
+	all, err := fetchWhole(ctx, c, call, math.MaxInt, parseRepositories, repositoryID)
+	return all.entries, all.total - len(all.entries), err
 }
 
 func repositoryID(r secret.Repository) int64 { return r.ID }
@@ -247,11 +248,16 @@ func repositoryID(r secret.Repository) int64 { return r.ID }
 func (c *Client) Repository(ctx context.Context, name string) (secret.Repository, error) {
 	var repo secret.Repository
 	call := newCall(http.MethodGet, "get repository "+c.opt.Org+"/"+name, "", "repos", c.opt.Org, name)
-	resp, err := c.do(ctx, call, func(body []byte) error { return unmarshal(body, &repo) })
+	resp, err := c.do(ctx, call, func(body []byte) error {
+		if err := unmarshal(body, &repo); err != nil {
+			return err
+		}
+		return checkRepositories(repo)
+	})
 	if err != nil {
 		return secret.Repository{}, err
 	}
-	if owner, _, _ := strings.Cut(repo.FullName, "/"); !strings.EqualFold(owner, c.opt.Org) || repo.ID <= 0 {
+	if owner, _, _ := strings.Cut(repo.FullName, "/"); !strings.EqualFold(owner, c.opt.Org) {
 		return secret.Repository{}, &secret.Error{
 			Op: call.op, Problem: "transferred to " + repo.FullName, RequestID: resp.requestID,
 			Is: []error{secret.ErrNotFound},
@@ -265,10 +271,12 @@ func (c *Client) Repository(ctx context.Context, name string) (secret.Repository
 func (c *Client) Repositories(ctx context.Context) ([]secret.Repository, error) {
 	call := newCall(http.MethodGet, "list repositories of "+c.opt.Org, "", "orgs", c.opt.Org, "repos")
 	call.query = "sort=created&direction=asc&"
-	all, err := fetchPages(ctx, c, call, maxPages, func(body []byte) ([]secret.Repository, int, error) {
+	all, err := fetchPages(ctx, c, call, math.MaxInt, func(body []byte) ([]secret.Repository, int, error) {
 		var page []secret.Repository
-		err := unmarshal(body, &page)
-		return page, 0, err
+		if err := unmarshal(body, &page); err != nil {
+			return nil, 0, err
+		}
+		return page, 0, checkRepositories(page...)
 	})
 	return unique(all.entries, repositoryID), err
 }
@@ -279,7 +287,7 @@ func (c *Client) Repositories(ctx context.Context) ([]secret.Repository, error) 
 //
 // The loop ends after a success, after an error that no retry can change, and if the body sends nothing. It continues
 // after [secret.ErrUnprocessable]: break unless the value was sealed again. An error wraps [secret.ErrOutcomeUnknown]
-// if GitHub may have applied the write but sent no response.
+// if GitHub may have applied this or an earlier attempt, and [secret.ErrCutOff] if it may still apply one.
 type Attempts = iter.Seq2[func(seal.Sealed, secret.Access) (created bool, err error), error]
 
 // Put creates or updates a secret.
@@ -331,54 +339,4 @@ func (c *Client) write(ctx context.Context, call *call, body func(seal.Sealed, s
 			}
 		}
 	}
-}
-
-// pages is a list that is read page by page.
-type pages[T any] struct {
-	entries   []T
-	total     int  // the largest that a page reports; 0 if none does
-	truncated bool // there are more pages than the limit; entries has the first
-}
-
-// fetchPages fetches page 1, then the remaining pages concurrently. It stops after page 1 if there are more than
-// limit. parse returns the entries of a page and the total that it reports, or 0.
-func fetchPages[T any](
-	ctx context.Context, c *Client, list *call, limit int, parse func(body []byte) (entries []T, total int, err error),
-) (pages[T], error) {
-	page := func(ctx context.Context, number int) (entries []T, total int, resp response, err error) {
-		call := *list
-		call.query += fmt.Sprintf("per_page=%d", perPage)
-		if number > 1 {
-			call.query += fmt.Sprintf("&page=%d", number)
-		}
-		resp, err = c.do(ctx, &call, func(body []byte) (err error) {
-			entries, total, err = parse(body)
-			return err
-		})
-		return entries, total, resp, err
-	}
-	entries, total, resp, err := page(ctx, 1)
-	if err != nil {
-		return pages[T]{}, err
-	}
-	last := max(resp.lastPage, (total+perPage-1)/perPage, 1)
-	if last > maxPages && limit >= maxPages {
-		return pages[T]{}, unreadable(list, resp, fmt.Errorf("a list of %d pages", last))
-	}
-	if last > limit || last == 1 {
-		return pages[T]{entries, total, last > limit}, nil
-	}
-	rest, totals := make([][]T, last+1), make([]int, last+1)
-	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(MaxConcurrentReads)
-	for number := 2; number <= last; number++ {
-		group.Go(func() (err error) {
-			rest[number], totals[number], _, err = page(groupCtx, number)
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return pages[T]{}, err
-	}
-	return pages[T]{append(entries, slices.Concat(rest...)...), max(total, slices.Max(totals)), false}, nil
 }

@@ -17,22 +17,27 @@ import (
 const (
 	wrongURL = "Check api_url: it must be the API itself (https://api.github.com, https://HOST/api/v3 on GHES, " +
 		"https://api.SUB.ghe.com), not the website."
+	finalURL          = "Set api_url to the final URL; a renamed organization has a new login for org."
 	interruptedUnsent = "interrupted before the request was sent"
 
 	runAgain = "Check https://www.githubstatus.com and re-run later, or increase timeout."
 )
 
 // errorForStatus returns the error for a status that is not a success. If there is no message, HTTP's text for the
-// status is used.
-func errorForStatus(call *call, status int, msg string) *secret.Error {
+// status is used. Only a 404 without a redirect says that what was asked for does not exist.
+func errorForStatus(call *call, status int, msg string, redirected bool) *secret.Error {
 	if msg == "" {
 		msg = http.StatusText(status)
 	}
 	e := &secret.Error{Op: call.op, Problem: strings.TrimSpace(fmt.Sprintf("%d %s", status, msg))}
-	switch status {
-	case http.StatusNotFound:
+	switch {
+	case status == http.StatusNotFound && redirected:
+		e.Problem += " after a redirect"
+	case status == http.StatusNotFound:
 		e.Is = []error{secret.ErrNotFound}
-	case http.StatusUnprocessableEntity:
+	case status == http.StatusConflict:
+		e.Is = []error{secret.ErrConflict}
+	case status == http.StatusUnprocessableEntity:
 		e.Is = []error{secret.ErrUnprocessable}
 	}
 	return e
@@ -44,52 +49,60 @@ func unreadable(call *call, resp response, err error) *secret.Error {
 	return &secret.Error{Op: call.op, Problem: problem, Hint: wrongURL, RequestID: resp.requestID}
 }
 
+var errNotJSON = errors.New("not JSON as GitHub's API describes it")
+
 // unmarshal returns an error without encoding/json's text, which quotes the body.
 func unmarshal(body []byte, v any) error {
 	if json.Unmarshal(body, v) != nil {
-		return errors.New("not JSON as GitHub's API describes it")
+		return errNotJSON
 	}
 	return nil
 }
 
-// notSent is the error for a request that the circuit breaker stopped.
-func notSent(state *retryState, tripped *secret.Error) *secret.Error {
-	problem := "not sent"
-	if state.attempts > 0 {
-		problem = "not sent again"
+// notSent is the error for a request that the circuit breaker stopped: the error of its last attempt, if it made one.
+func notSent(state *retryState, tripped *secret.Error, what string) *secret.Error {
+	if state.last != nil {
+		e := again(state.last)
+		e.Hint = runAgain
+		return e
 	}
-	problem += fmt.Sprintf(": no request has succeeded for %s; last error: %s",
-		secret.FormatDuration(tripped.Elapsed), tripped.Problem)
+	problem := fmt.Sprintf("not sent: no %s has succeeded for %s; last error: %s",
+		what, secret.FormatDuration(tripped.Elapsed), tripped.Problem)
 	return &secret.Error{Op: state.call.op, Problem: problem, Hint: runAgain}
 }
 
-// interrupted is the error for a request that a signal ended between attempts. last is the error of its last attempt,
-// or nil.
-func interrupted(state *retryState, last *secret.Error) *secret.Error {
-	e := &secret.Error{Op: state.call.op, Problem: interruptedUnsent, Is: []error{secret.ErrInterrupted}}
-	if state.attempts > 0 {
-		e.Problem = "interrupted before the next attempt"
+// interrupted is the error for a request that a signal ended between attempts.
+func interrupted(state *retryState) *secret.Error {
+	e := &secret.Error{Op: state.call.op, Problem: interruptedUnsent}
+	if state.last != nil {
+		e = again(state.last)
+		e.Problem += "; not sent again: the run was interrupted"
 	}
-	if last != nil {
-		e.Problem += "; last error: " + last.Problem
-		e.RequestID = last.RequestID
-	}
+	e.Is = []error{secret.ErrInterrupted}
 	return e
 }
 
 // waitTooLong is the error for a wait that GitHub requires and that would end after the retry budget. limit is the
 // error that requires it, which may be another request's.
 func waitTooLong(state *retryState, limit *secret.Error, until time.Time) *secret.Error {
-	e := &secret.Error{
-		Op: state.call.op, Problem: limit.Problem, RequestID: limit.RequestID,
-		Cause: "GitHub requires a wait until " + until.UTC().Format("2006-01-02 15:04:05 UTC") +
-			", which is longer than timeout allows.",
-		Hint: "Re-run after that time, or increase timeout.",
+	e := &secret.Error{Op: state.call.op, Problem: "not sent: an earlier request got " + limit.Problem}
+	if state.last != nil {
+		e = again(state.last)
 	}
-	if state.attempts == 0 {
-		e.Problem, e.RequestID = "not sent: an earlier request got "+limit.Problem, ""
+	if state.last != nil && limit != state.last {
+		e.Problem += "; not sent again: another request got " + limit.Problem
 	}
+	e.Cause = "GitHub requires a wait until " + until.UTC().Format("2006-01-02 15:04:05 UTC") +
+		", which is longer than timeout allows."
+	e.Hint = "Re-run after that time, or increase timeout."
 	return e
+}
+
+// again returns a copy of the error of an earlier attempt without its sentinel errors.
+func again(err *secret.Error) *secret.Error {
+	e := *err
+	e.Is = nil
+	return &e
 }
 
 func explainCertificate(e *secret.Error, err *tls.CertificateVerificationError) {

@@ -24,8 +24,6 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-const requestIDHeader = "X-GitHub-Request-Id"
-
 // testClient is a client and its server in one bubble of simulated time.
 type testClient struct {
 	*Client
@@ -201,6 +199,14 @@ func respondBody(body string) http.HandlerFunc {
 	return func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, body) }
 }
 
+// secretJSON returns a secret as GitHub's API shows it.
+func secretJSON(name, visibility string) string {
+	const dates = `"created_at": "2000-01-01T00:00:00Z", "updated_at": "2000-01-01T00:00:00Z"`
+	return fmt.Sprintf(`{"name": %q, "visibility": %q, %s}`, name, visibility, dates)
+}
+
+const keyJSON = `{"key_id":"568250167242549743","key":"L+V9o0fNYkMVKNqsX7spBzD/9oSvxM/C7ZCZX1jLO3Q="}`
+
 // dropConnection closes the connection without a response.
 func dropConnection(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
@@ -240,6 +246,7 @@ func TestTransientErrors(t *testing.T) {
 			respond(403, secondary, "X-RateLimit-Remaining: 4000", "X-RateLimit-Reset: 946688400"),
 			time.Minute, false,
 		},
+		{"403 with Retry-After alone", respond(403, forbidden, "Retry-After: 11"), 11 * time.Second, false},
 		{"primary rate limit", respond(403, primary+" for user", noneLeft, resetIn45), 46 * time.Second, false},
 		{
 			"primary rate limit, GitHub's clock differs",
@@ -354,16 +361,52 @@ func TestRetryTimeout(t *testing.T) {
 			c.wantRequests(t, requests)
 		})
 	})
-	t.Run("the circuit breaker ends the wait before a retry", func(t *testing.T) {
-		withClient(t, 10*time.Second, "ghp_x", respond(502, ""), func(t *testing.T, c *testClient) {
+	t.Run("a later write ends with the circuit breaker", func(t *testing.T) {
+		slow := func(rw http.ResponseWriter, req *http.Request) { // so that nothing happens at the same time
+			time.Sleep(10 * time.Millisecond)
+			respond(502, "")(rw, req)
+		}
+		withClient(t, 10*time.Second, "ghp_x", slow, func(t *testing.T, c *testClient) {
 			var wg sync.WaitGroup
 			wg.Go(func() { _, _ = c.put(t.Context(), "A") })
-			time.Sleep(500 * time.Millisecond)
-			// Attempts at 0.5, 1.5, 3.5 and 7.5 s. The next would be at 10.5 s, but A trips the breaker at 10 s.
-			_, err := c.put(t.Context(), "B")
-			wantError(t, err, "put secret: 502 Bad Gateway, 4 attempts in 9.5s")
-			c.wantElapsed(t, 10*time.Second)
+			time.Sleep(8 * time.Second)
+			_, err := c.put(t.Context(), "B") // its first error at 8.01 s, the one before the timeout at 9.02 s
+			wantError(t, err, "put secret: 502 Bad Gateway, 3 attempts in 2s")
+			c.wantElapsed(t, 10*time.Second+20*time.Millisecond)
 			wg.Wait()
+		})
+	})
+	t.Run("reads that succeed do not keep writes alive", func(t *testing.T) {
+		h := func(rw http.ResponseWriter, req *http.Request) {
+			if req.Method == http.MethodGet {
+				respondBody(keyJSON)(rw, req)
+				return
+			}
+			respond(503, "")(rw, req)
+		}
+		withClient(t, 10*time.Second, "ghp_x", h, func(t *testing.T, c *testClient) {
+			read := func() {
+				if err := c.getKey(t.Context()); err != nil {
+					t.Errorf("got the error %v of a read, want none", err)
+				}
+			}
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				time.Sleep(5 * time.Second)
+				read()
+			})
+			for i := range 5 {
+				if i > 0 {
+					read()
+				}
+				if _, err := c.put(t.Context(), secret.Name(fmt.Sprint("S", i))); err == nil {
+					t.Errorf("S%d: got no error, want one", i)
+				}
+				c.wantElapsed(t, 10*time.Second)
+			}
+			wg.Wait()
+			_, err := c.put(t.Context(), "LAST")
+			wantError(t, err, "put secret: not sent: no write has succeeded for 10s; last error: 503 Service Unavailable")
 		})
 	})
 	t.Run("one failing secret does not trip the circuit breaker", func(t *testing.T) {
@@ -404,6 +447,50 @@ func TestRetryTimeout(t *testing.T) {
 			}
 			wg.Wait()
 			c.wantRequests(t, 5)
+		})
+	})
+	for name, h := range map[string]http.HandlerFunc{
+		"the backoff grows if GitHub asks for no wait": respond(429, "slow", "Retry-After: 0"),
+		"the backoff grows if the limit was reset already": respond(
+			403, "API rate limit exceeded", "X-RateLimit-Remaining: 0", "X-RateLimit-Reset: 946684000"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			withClient(t, 5*time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
+				_, err := c.put(t.Context(), "A")
+				if err == nil {
+					t.Error("got no error, want one")
+				}
+				c.wantElapsed(t, 5*time.Minute)
+				c.wantRequests(t, 15) // after 0, 1, 3, 7, 15, 31, 61, …, 271 and 300 s
+			})
+		})
+	}
+	t.Run("an attempt is cut off after the timeout if that is shorter", func(t *testing.T) {
+		withClient(t, 6*time.Second, "ghp_x", neverRespond, func(t *testing.T, c *testClient) {
+			_, err := c.put(t.Context(), "A")
+			wantError(t, err, "put secret: no response within 6s, 2 attempts in 7s")
+			c.wantElapsed(t, 13*time.Second)
+		})
+	})
+	t.Run("what follows a slow response ends with it", func(t *testing.T) {
+		// The first request fails at 0 s. Each further one takes 25 s, and the last would end after the timeout and
+		// one attempt.
+		slow := func(rw http.ResponseWriter, req *http.Request) {
+			select {
+			case <-time.After(25 * time.Second):
+				respondBody(keyJSON)(rw, req)
+			case <-req.Context().Done():
+			}
+		}
+		withClient(t, 30*time.Second, "ghp_x", respondInTurn(respond(503, ""), slow), func(t *testing.T, c *testClient) {
+			ctx := c.WithRetryBudget(t.Context())
+			for range 2 {
+				wantError(t, c.getKey(ctx), "") // ends after 26 and 51 s
+			}
+			wantError(t, c.getKey(ctx), "get public key: no response within 9s")
+			c.wantElapsed(t, 60*time.Second)
+			wantError(t, c.getKey(ctx), "get public key: not sent: no write has succeeded for 1m0s; "+
+				"last error: no response within 9s")
 		})
 	})
 	t.Run("an attempt without a response times out and is retried", func(t *testing.T) {
@@ -466,11 +553,18 @@ func TestRetryBudget(t *testing.T) {
 		{"one for each request", false, 3*time.Minute + 30*time.Second, "9 attempts in 2m0s"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			h := respondInTurn(
-				respondBody(`{"name": "A", "visibility": "all"}`),
+			inTurn := respondInTurn(
+				respondBody(secretJSON("A", "all")),
 				respond(503, "", "Retry-After: 90"),
 				respond(503, ""),
 			)
+			h := func(rw http.ResponseWriter, req *http.Request) {
+				if strings.HasSuffix(req.URL.Path, "/public-key") {
+					respondBody(keyJSON)(rw, req)
+					return
+				}
+				inTurn(rw, req)
+			}
 			withClient(t, 2*time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
 				ctx := t.Context()
 				if test.shared {
@@ -480,6 +574,9 @@ func TestRetryBudget(t *testing.T) {
 				for put, final := range c.Put(ctx, secret.Actions, "A") {
 					if err = final; err != nil {
 						break
+					}
+					if err := c.getKey(c.WithRetryBudget(ctx)); err != nil { // a success, so that no breaker counts
+						t.Fatal(err)
 					}
 					if _, err = c.Secret(ctx, secret.Actions, "A"); err != nil {
 						break
@@ -685,7 +782,8 @@ func TestSignal(t *testing.T) {
 		{"read", neverRespond, read, 0, false, false},
 		{"write without a response", neverRespond, write, 3 * time.Second, false, true},
 		{"write with a response in the grace period", respondAfter2s, write, 1500 * time.Millisecond, true, false},
-		{"wait before a retry", respond(502, "", "Retry-After: 50"), write, 0, false, false},
+		{"wait before a retry", respond(502, "", "Retry-After: 50"), write, 0, false, true},
+		{"wait after a refusal", respond(429, "", "Retry-After: 50", requestIDHeader+": 1"), write, 0, false, false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -705,28 +803,51 @@ func TestSignal(t *testing.T) {
 }
 
 // TestOutcomeUnknown checks that the outcome of a write is unknown if and only if
-// its last attempt was sent and got no response.
+// no response proves that GitHub refused an attempt.
 func TestOutcomeUnknown(t *testing.T) {
+	const fromGitHub = requestIDHeader + ": 8C1E:2F9B"
+	refused := respond(403, "no", fromGitHub)
 	for _, test := range []struct {
-		name string
-		h    http.HandlerFunc
-		want string
+		name            string
+		h               http.HandlerFunc
+		want            string
+		unknown, cutOff bool
 	}{
+		{"403", refused, "put secret: 403 no", false, false},
+		{"403 of a proxy", respond(403, "no"), "put secret: 403 no", true, false},
+		{"404", respond(404, "no", fromGitHub), "put secret: 404 no", false, false},
+		{"422", respond(422, "no", fromGitHub), "put secret: 422 no", false, false},
+		{"301", respond(301, "no", fromGitHub, "Location: /x"), "put secret: 301 no", false, false},
+		{"200", respond(200, "no", fromGitHub), "put secret: 200 no", true, false},
 		{
-			"the next attempt gets 403", respondInTurn(dropConnection, respond(403, "no")),
-			"put secret: 403 no, 2 attempts in 1s",
+			"201 with HTML", func(rw http.ResponseWriter, _ *http.Request) {
+				rw.WriteHeader(http.StatusCreated)
+				_, _ = io.WriteString(rw, " <html>Created</html>")
+			},
+			"put secret: unexpected response: not JSON as GitHub's API describes it", true, false,
 		},
 		{
-			"the next attempt gets a rate limit that is too long",
-			respondInTurn(dropConnection, respond(429, "slow", "Retry-After: 3600")),
-			"put secret: 429 slow, 2 attempts in 1s",
+			"a rate limit", respond(429, "slow", fromGitHub, "Retry-After: 3600"),
+			"put secret: 429 slow", false, false,
 		},
+		{"dropped, then 403", respondInTurn(dropConnection, refused), "put secret: 403 no, 2 attempts in 1s", true, false},
+		{
+			"502, then 403", respondInTurn(respond(502, "", fromGitHub), refused),
+			"put secret: 403 no, 2 attempts in 1s", true, false,
+		},
+		{
+			"dropped, then a rate limit that is too long",
+			respondInTurn(dropConnection, respond(429, "slow", fromGitHub, "Retry-After: 3600")),
+			"put secret: 429 slow, 2 attempts in 1s", true, false,
+		},
+		{"a hang, then 403", respondInTurn(neverRespond, refused), "put secret: 403 no, 2 attempts in 1s", true, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			withClient(t, time.Minute, "ghp_x", test.h, func(t *testing.T, c *testClient) {
 				_, err := c.put(t.Context(), "A")
 				wantError(t, err, test.want)
-				wantIs(t, err, secret.ErrOutcomeUnknown, false)
+				wantIs(t, err, secret.ErrOutcomeUnknown, test.unknown)
+				wantIs(t, err, secret.ErrCutOff, test.cutOff)
 			})
 		})
 	}
@@ -793,7 +914,7 @@ func TestSecretsDeletedWhileListed(t *testing.T) {
 		return func(rw http.ResponseWriter, req *http.Request) {
 			var page []string
 			for _, n := range pageOf(req, existing) {
-				page = append(page, fmt.Sprintf(`{"name": "S%d", "visibility": "all"}`, n))
+				page = append(page, secretJSON(fmt.Sprint("S", n), "all"))
 			}
 			_, _ = fmt.Fprintf(rw, `{"total_count": %d, "secrets": [%s]}`, len(existing), strings.Join(page, ","))
 			if deletions > 0 && isFirstPage(req) {
@@ -835,12 +956,8 @@ func TestRepositoriesCreatedWhileListed(t *testing.T) {
 		if req.URL.Query().Get("direction") != "asc" { // GitHub's own order
 			slices.Reverse(list)
 		}
-		var page []string
-		for _, n := range pageOf(req, list) {
-			page = append(page, fmt.Sprintf(`{"id": %d, "full_name": "acme/r%d"}`, n, n))
-		}
 		rw.Header().Set("Link", `<http://127.0.0.1/organizations/1/repos?page=3>; rel="last"`)
-		_, _ = fmt.Fprintf(rw, "[%s]", strings.Join(page, ","))
+		_, _ = fmt.Fprintf(rw, "[%s]", repositoriesJSON(pageOf(req, list)))
 		if isFirstPage(req) {
 			existing = append(existing, 301, 302)
 		}
@@ -965,6 +1082,62 @@ func TestErrorMessages(t *testing.T) {
 			wantError(t, e, "put secret: 422 "+want)
 			if want := "8C1E:2F9B"; e.RequestID != want {
 				t.Errorf("got the request id %q, want %q", e.RequestID, want)
+			}
+		})
+	}
+}
+
+// TestWithoutRetry checks that such a request is sent once, even if the circuit
+// breaker has tripped, and not during a rate limit.
+func TestWithoutRetry(t *testing.T) {
+	t.Run("once", func(t *testing.T) {
+		withClient(t, 10*time.Second, "ghp_x", respond(502, ""), func(t *testing.T, c *testClient) {
+			if _, err := c.put(t.Context(), "A"); err == nil {
+				t.Error("got no error, want one")
+			}
+			before := len(c.requests())
+			ctx, cancel := c.WithoutRetry(t.Context())
+			defer cancel()
+			wantError(t, c.getKey(ctx), "get public key: 502 Bad Gateway")
+			c.wantRequests(t, before+1)
+		})
+	})
+	t.Run("for the time of one attempt", func(t *testing.T) {
+		withClient(t, time.Minute, "ghp_x", neverRespond, func(t *testing.T, c *testClient) {
+			ctx, cancel := c.WithoutRetry(t.Context())
+			defer cancel()
+			for range 2 {
+				if err := c.getKey(ctx); err == nil {
+					t.Error("got no error, want one")
+				}
+			}
+			c.wantElapsed(t, maxAttemptTime)
+		})
+	})
+	t.Run("not during a rate limit", func(t *testing.T) {
+		withClient(t, time.Minute, "ghp_x", respond(429, "slow", "Retry-After: 3600"), func(t *testing.T, c *testClient) {
+			if err := c.getKey(t.Context()); err == nil {
+				t.Error("got no error, want one")
+			}
+			ctx, cancel := c.WithoutRetry(t.Context())
+			defer cancel()
+			wantError(t, c.getKey(ctx), "get public key: not sent: an earlier request got 429 slow")
+			c.wantRequests(t, 1)
+		})
+	})
+}
+
+// TestClock checks that the client's time is GitHub's, ahead of ours or behind.
+func TestClock(t *testing.T) {
+	for _, skew := range []time.Duration{0, time.Hour, -time.Hour} {
+		h := func(rw http.ResponseWriter, req *http.Request) {
+			rw.Header().Set("Date", time.Now().Add(skew).UTC().Format(http.TimeFormat))
+			respondBody(keyJSON)(rw, req)
+		}
+		withClient(t, time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
+			wantError(t, c.getKey(t.Context()), "")
+			if got := time.Until(c.Now()); got != skew {
+				t.Errorf("got a clock that differs by %v, want %v", got, skew)
 			}
 		})
 	}

@@ -34,16 +34,14 @@ type writeLimiter struct {
 	loggedUntil time.Time // the end of the wait that was logged last
 }
 
-// Wait blocks until a write may be sent, and returns how long that took. release must be called after the attempt;
-// sent says whether it may have reached GitHub. Further calls do nothing. The error is [secret.ErrInterrupted] if ctx
-// ended.
-func (l *writeLimiter) Wait(ctx context.Context) (waited time.Duration, release func(sent bool), err error) {
-	start := time.Now()
+// Wait blocks until a write may be sent. release must be called after the attempt; sent says whether it may have
+// reached GitHub. Further calls do nothing. The error is [secret.ErrInterrupted] if ctx ended.
+func (l *writeLimiter) Wait(ctx context.Context) (release func(sent bool), err error) {
 	for {
 		wait := l.reserve()
 		if wait == 0 {
 			var once sync.Once
-			return time.Since(start), func(sent bool) { once.Do(func() { l.release(sent) }) }, nil
+			return func(sent bool) { once.Do(func() { l.release(sent) }) }, nil
 		}
 		l.logWait(wait)
 		timer := time.NewTimer(wait)
@@ -51,7 +49,7 @@ func (l *writeLimiter) Wait(ctx context.Context) (waited time.Duration, release 
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return 0, nil, secret.ErrInterrupted
+			return nil, secret.ErrInterrupted
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	gogithub "github.com/google/go-github/v60/github"
@@ -21,7 +22,10 @@ import (
 )
 
 const (
-	attemptTimeout = 30 * time.Second
+	// maxAttemptTime is how long one attempt may take; less if the timeout is shorter.
+	maxAttemptTime = 30 * time.Second
+	// maxDrainTime is how long the body of a write's response may take; its status is known already.
+	maxDrainTime = time.Second
 	// writeGracePeriod is how long a write in flight may continue after a signal; the runner waits 7.5 s between
 	// SIGINT and SIGTERM.
 	writeGracePeriod = 3 * time.Second
@@ -56,7 +60,9 @@ func (c *call) resealable(f *failure) bool {
 type response struct {
 	status    int
 	requestID string
+	nextPage  int    // 0 if the response has no link to a next page
 	lastPage  int    // 0 if the response has no link to a last page
+	hasLinks  bool   // to any page
 	body      []byte // of a read
 }
 
@@ -71,6 +77,10 @@ type failure struct {
 	retryAfter time.Duration
 	// global is set for rate limits, which pause every request.
 	global bool
+	// unconfirmed says that GitHub may have applied a write: it was sent, and no response proves that it was refused.
+	unconfirmed bool
+	// cutOff says that this side ended an unconfirmed attempt, so that GitHub may still apply it.
+	cutOff bool
 }
 
 // do sends a read and retries transient errors. parse reads the body of the response.
@@ -93,29 +103,40 @@ func (c *Client) do(ctx context.Context, call *call, parse func(body []byte) err
 func (c *Client) attempt(ctx context.Context, state *retryState, body any, echoed string) (
 	resp response, failed *failure, sent bool,
 ) {
+	limit := c.retry.attemptTime(state, time.Now())
+	if limit <= 0 {
+		return resp, &failure{err: state.finish(c.retry.expire(state, time.Now()))}, false
+	}
 	state.attempts++
-	resp, failed, sent = c.send(ctx, state.call, body, echoed)
-	if resp.status != 0 || sent {
-		state.unknown = state.call.isWrite() && resp.status == 0
+	resp, failed, sent = c.send(ctx, state.call, body, echoed, limit)
+	if failed == nil {
+		c.retry.recordSuccess(state)
+		return resp, nil, sent
 	}
-	if failed != nil {
-		if failed.retryable && state.firstError.IsZero() {
-			state.firstError = time.Now()
-		}
-		if failed.err.RequestID == "" {
-			failed.err.RequestID = resp.requestID
-		}
-		failed.err = state.finish(failed.err)
+	if failed.retryable {
+		c.retry.recordError(state, time.Now())
+	} else if resp.status != 0 {
+		c.retry.recordAnswer(state)
 	}
+	if failed.err.RequestID == "" {
+		failed.err.RequestID = resp.requestID
+	}
+	if state.call.isWrite() && sent {
+		state.unconfirmed = state.unconfirmed || failed.unconfirmed
+		state.cutOff = state.cutOff || failed.cutOff
+	}
+	failed.err = state.finish(failed.err)
+	state.last = failed.err
 	return resp, failed, sent
 }
 
-func (c *Client) send(ctx context.Context, call *call, body any, echoed string) (
+func (c *Client) send(ctx context.Context, call *call, body any, echoed string, limit time.Duration) (
 	resp response, failed *failure, sent bool,
 ) {
 	// A client for each attempt, with shared connections: a go-github client remembers rate limits and then returns a
 	// made-up response without sending the request.
-	gh := gogithub.NewClient(c.http)
+	transport := c.transport.Load()
+	gh := gogithub.NewClient(&http.Client{Transport: transport, CheckRedirect: checkRedirect})
 	gh.BaseURL, gh.UserAgent = c.opt.BaseURL, c.opt.UserAgent
 	path := call.path
 	if call.query != "" {
@@ -125,26 +146,31 @@ func (c *Client) send(ctx context.Context, call *call, body any, echoed string) 
 	if err != nil {
 		return resp, &failure{err: &secret.Error{Op: call.op, Problem: "the request cannot be built"}}, false
 	}
-	attemptCtx, cancel := attemptContext(ctx, call.isWrite())
+	attemptCtx, cancel := attemptContext(ctx, call.isWrite(), limit)
 	defer cancel()
+	defer func() {
+		if failed != nil && errors.Is(attemptCtx.Err(), context.DeadlineExceeded) {
+			c.replaceTransport(transport)
+		}
+	}()
 	var wrote atomic.Bool
 	trace := &httptrace.ClientTrace{WroteHeaders: func() { wrote.Store(true) }}
-	attemptCtx = httptrace.WithClientTrace(attemptCtx, trace)
-	got, err := gh.BareDo(attemptCtx, req)
+	got, err := gh.BareDo(httptrace.WithClientTrace(attemptCtx, trace), req)
 	if got == nil || got.Response == nil {
-		return resp, c.errorFromTransport(ctx, call, err, wrote.Load()), wrote.Load()
+		return resp, c.errorFromTransport(ctx, call, err, wrote.Load(), limit), wrote.Load()
 	}
 	defer func() { _ = got.Body.Close() }()
-	resp = response{status: got.StatusCode, requestID: got.Header.Get("X-GitHub-Request-Id"), lastPage: got.LastPage}
+	resp = response{
+		status: got.StatusCode, requestID: got.Header.Get(requestIDHeader),
+		nextPage: got.NextPage, lastPage: got.LastPage, hasLinks: got.Header.Get("Link") != "",
+	}
 	ok := slices.Contains(call.ok, got.StatusCode)
 	c.recordMetadata(got, ok)
-	if ok && call.isWrite() {
-		if got.ContentLength <= maxDrainBytes {
-			// Left unread, the body would cost the connection.
-			_, _ = io.CopyN(io.Discard, got.Body, maxDrainBytes)
+	if ok && call.isWrite() { // the status is the result, but for that of a page by a gateway
+		if text := bytes.TrimSpace(drain(got.Response, cancel)); len(text) > 0 && text[0] != '{' {
+			return resp, &failure{err: unreadable(call, resp, errNotJSON), unconfirmed: true}, true
 		}
-		c.retry.recordSuccess()
-		return resp, nil, true // the status is the result of a write
+		return resp, nil, true
 	}
 	// go-github has read the body of an error and put it back. The status is valid even if the body is not.
 	resp.body, err = io.ReadAll(got.Body)
@@ -152,16 +178,22 @@ func (c *Client) send(ctx context.Context, call *call, body any, echoed string) 
 	case !ok:
 		return resp, c.errorFromResponse(call, got.Response, resp.body, echoed), true
 	case err != nil:
-		return resp, c.errorFromTransport(ctx, call, err, true), true
+		return resp, c.errorFromTransport(ctx, call, err, true, limit), true
 	}
-	c.retry.recordSuccess()
 	return resp, nil, true
+}
+
+// drain returns the beginning of a response's body. A short body left unread would cost the connection.
+func drain(resp *http.Response, cancel context.CancelFunc) []byte {
+	defer time.AfterFunc(maxDrainTime, cancel).Stop()
+	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxDrainBytes))
+	return text
 }
 
 // attemptContext bounds an attempt. A signal ends a read immediately, and a write after a grace period, so that its
 // result is known if GitHub responds at all.
-func attemptContext(ctx context.Context, write bool) (context.Context, context.CancelFunc) {
-	attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptTimeout)
+func attemptContext(ctx context.Context, write bool, limit time.Duration) (context.Context, context.CancelFunc) {
+	attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	stop := context.AfterFunc(ctx, func() {
 		if write {
 			timer := time.NewTimer(writeGracePeriod)
@@ -193,7 +225,8 @@ func (c *Client) recordMetadata(resp *gogithub.Response, ok bool) {
 // one kind of 429, use the reset time of another limit, and lose the message of unusual bodies.
 func (c *Client) errorFromResponse(call *call, resp *http.Response, text []byte, echoed string) *failure {
 	msg := message(text, echoed, c.opt.Token)
-	failed := &failure{err: errorForStatus(call, resp.StatusCode, msg)}
+	redirected := resp.Request != nil && resp.Request.Response != nil
+	failed := &failure{err: errorForStatus(call, resp.StatusCode, msg, redirected), unconfirmed: !refused(resp)}
 	failed.reason = "GitHub returned " + failed.err.Problem
 	wait, requested := retryAfter(resp)
 	limited := resp.StatusCode == http.StatusTooManyRequests ||
@@ -212,11 +245,20 @@ func (c *Client) errorFromResponse(call *call, resp *http.Response, text []byte,
 		failed.reason = "GitHub returned " + strconv.Itoa(resp.StatusCode)
 	case resp.StatusCode == http.StatusUnauthorized && kindOf(c.opt.Token) == installation && c.mayBeReplicating():
 		failed.retryable = true
+	case redirected && resp.StatusCode == http.StatusNotFound:
+		failed.err.Cause = "A redirect led to an address that GitHub does not have, which does not show that " +
+			"what was asked for is missing."
+		failed.err.Hint = finalURL
 	default:
-		c.retry.recordSuccess()
 		failed.err.Cause, failed.err.Hint = c.explain(call, resp, msg)
 	}
 	return failed
+}
+
+// refused reports whether a response proves that GitHub did not apply a write. A status of 5xx may come from a gateway
+// after GitHub applied it, and without a request id the response is that of a proxy.
+func refused(resp *http.Response) bool {
+	return resp.StatusCode >= 300 && resp.StatusCode < 500 && resp.Header.Get(requestIDHeader) != ""
 }
 
 // mayBeReplicating reports whether the first 401 was less than replicationDelay ago: a new installation token may not
@@ -231,7 +273,9 @@ func (c *Client) mayBeReplicating() bool {
 }
 
 // errorFromTransport classifies an attempt without a complete response.
-func (c *Client) errorFromTransport(ctx context.Context, call *call, err error, sent bool) *failure {
+func (c *Client) errorFromTransport(
+	ctx context.Context, call *call, err error, sent bool, limit time.Duration,
+) *failure {
 	var urlErr *url.Error
 	if errors.As(err, &urlErr) {
 		err = urlErr.Err // without the address
@@ -241,7 +285,8 @@ func (c *Client) errorFromTransport(ctx context.Context, call *call, err error, 
 		if sent {
 			problem = "interrupted while waiting for the response"
 		}
-		return &failure{err: &secret.Error{Op: call.op, Problem: problem, Is: []error{secret.ErrInterrupted}}}
+		e := &secret.Error{Op: call.op, Problem: problem, Is: []error{secret.ErrInterrupted}}
+		return &failure{err: e, unconfirmed: sent, cutOff: sent}
 	}
 	var (
 		verification *tls.CertificateVerificationError
@@ -251,7 +296,7 @@ func (c *Client) errorFromTransport(ctx context.Context, call *call, err error, 
 	e := &secret.Error{Op: call.op, Problem: err.Error()}
 	switch {
 	case errors.Is(err, errCrossOriginRedirect), errors.Is(err, errTooManyRedirects):
-		e.Hint = "Set api_url to the final URL; a renamed organization has a new login for org."
+		e.Hint = finalURL
 	case errors.As(err, &tooLarge):
 		e.Problem, e.Hint = "the response is larger than 16 MiB", wrongURL
 	case errors.As(err, &verification):
@@ -262,16 +307,30 @@ func (c *Client) errorFromTransport(ctx context.Context, call *call, err error, 
 		e.Hint = "Check HTTPS_PROXY and NO_PROXY of the runner: " +
 			"the proxy must allow this host, and may require credentials in its URL."
 	default:
-		e.Problem = noResponse(err)
-		return &failure{err: e, retryable: true, reason: c.opt.BaseURL.Host + ": " + e.Problem}
+		e.Problem = noResponse(err, limit)
+		return &failure{
+			err: e, retryable: true, reason: c.opt.BaseURL.Host + ": " + e.Problem,
+			unconfirmed: sent, cutOff: sent && !closedByServer(err),
+		}
 	}
-	return &failure{err: e}
+	return &failure{err: e, unconfirmed: sent, cutOff: sent}
 }
 
-func noResponse(err error) string {
+// closedByServer reports whether the server, or something in between, ended the connection or the stream.
+func closedByServer(err error) bool {
+	for _, target := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE} {
+		if errors.Is(err, target) {
+			return true
+		}
+	}
+	// net/http does not export its HTTP/2 errors.
+	return strings.Contains(err.Error(), "received from peer") || strings.Contains(err.Error(), "server sent GOAWAY")
+}
+
+func noResponse(err error, limit time.Duration) string {
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return "no response within " + secret.FormatDuration(attemptTimeout)
+		return "no response within " + secret.FormatDuration(limit)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return "no response (connection closed unexpectedly)"
 	}

@@ -21,24 +21,35 @@ const (
 )
 
 // retrier decides whether and when a failed request is retried. A request fails when its retry budget is used up:
-// timeout after the first error. If nothing has succeeded for that long, the circuit breaker trips and all other
-// requests fail too, so that a server that is down costs the timeout once, not once a secret.
+// timeout after the first error. Two circuit breakers fail all others at once, so that a server that is down costs the
+// timeout once, not once a secret.
 type retrier struct {
 	timeout time.Duration
 	jitter  func() float64
 	log     func(string)
-	tripc   chan struct{} // closed once the breaker has tripped
 
-	mu          sync.Mutex
-	lastSuccess time.Time
-	pausedUntil time.Time     // a rate limit pauses every request until then
-	limit       *secret.Error // the response that set pausedUntil
-	tripped     *secret.Error // the error that tripped the breaker
-	loggedAt    map[string]time.Time
+	mu sync.Mutex
+	// requests trips if no request has succeeded, writes if no write has. Reads may succeed while writes fail.
+	requests, writes breaker
+	pausedUntil      time.Time     // a rate limit pauses every request until then
+	limit            *secret.Error // the response that set pausedUntil
+	loggedAt         map[string]time.Time
+}
+
+// breaker is a circuit breaker. It trips timeout after the first error, unless something succeeds. No request waits
+// longer than until then.
+type breaker struct {
+	what       string        // that succeeds: "request" or "write"
+	firstError time.Time     // since the last success; zero if there was none
+	exemptTo   time.Time     // the end of the last wait for the write limiter
+	tripped    *secret.Error // the error that tripped the breaker
 }
 
 // budget is a retry budget. It starts with the first error of any request that shares it.
 type budget struct {
+	write  bool // its requests are a write and those that it needs
+	single bool // its requests are not retried
+
 	mu         sync.Mutex
 	firstError time.Time
 }
@@ -47,9 +58,18 @@ type budgetKey struct{}
 
 // WithRetryBudget returns a context whose requests share one retry budget, such as a write, the reads before its
 // attempts and the fetch of a new key. It ends [Options].Timeout after their first error, not counting waits for the
-// write limiter. Without a shared budget, each request has its own.
+// write limiter, or as long after the first error of all such requests if no write has succeeded since. Without a
+// shared budget, each request has its own.
 func (c *Client) WithRetryBudget(ctx context.Context) context.Context {
-	return context.WithValue(ctx, budgetKey{}, &budget{})
+	return context.WithValue(ctx, budgetKey{}, &budget{write: true})
+}
+
+// WithoutRetry returns a context whose requests are each sent once, even if a circuit breaker has tripped. They end
+// together within the time of one attempt, and of the last one that writes have.
+func (c *Client) WithoutRetry(ctx context.Context) (context.Context, context.CancelFunc) {
+	limit := c.retry.attemptTime(&retryState{call: &call{}, budget: &budget{write: true}}, time.Now())
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	return context.WithValue(ctx, budgetKey{}, &budget{single: true}), cancel
 }
 
 func budgetOf(ctx context.Context) *budget {
@@ -59,26 +79,29 @@ func budgetOf(ctx context.Context) *budget {
 	return &budget{}
 }
 
-// start returns when the first error was, which is now if there was none.
-func (b *budget) start(now time.Time) time.Time {
+// start starts the budget if it has not started.
+func (b *budget) start(now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.firstError.IsZero() {
 		b.firstError = now
 	}
-	return b.firstError
 }
 
-// spent returns how long ago the first error was. exempt, the time that was spent in the write limiter since the last
-// call, does not count.
-func (b *budget) spent(now time.Time, exempt time.Duration) time.Duration {
+// exempt leaves a time out of the budget.
+func (b *budget) exempt(d time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.firstError.IsZero() {
-		return 0
+	if !b.firstError.IsZero() {
+		b.firstError = b.firstError.Add(d)
 	}
-	b.firstError = b.firstError.Add(exempt)
-	return now.Sub(b.firstError)
+}
+
+// started returns when the first error was; zero if there was none.
+func (b *budget) started() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.firstError
 }
 
 // retryState is the retry state of one request.
@@ -87,8 +110,13 @@ type retryState struct {
 	budget     *budget
 	attempts   int
 	firstError time.Time
-	unknown    bool // the last attempt at a write was sent and got no response
+	last       *secret.Error // of the last attempt
+	// unconfirmed says that GitHub may have applied an attempt at a write, and cutOff that it still may.
+	unconfirmed, cutOff bool
 }
+
+// servesWrite reports whether the request is a write or one that a write needs.
+func (s *retryState) servesWrite() bool { return s.budget.write || s.call.isWrite() }
 
 // finish completes the error of an attempt, or the one that ends the retries.
 func (s *retryState) finish(err *secret.Error) *secret.Error {
@@ -96,14 +124,17 @@ func (s *retryState) finish(err *secret.Error) *secret.Error {
 	if !s.firstError.IsZero() {
 		err.Elapsed = time.Since(s.firstError)
 	}
-	if s.unknown && !slices.Contains(err.Is, secret.ErrOutcomeUnknown) {
+	if s.unconfirmed && !slices.Contains(err.Is, secret.ErrOutcomeUnknown) {
 		err.Is = append(err.Is, secret.ErrOutcomeUnknown)
+	}
+	if s.cutOff && !slices.Contains(err.Is, secret.ErrCutOff) {
+		err.Is = append(err.Is, secret.ErrCutOff)
 	}
 	return err
 }
 
 // sendFunc makes one attempt. The body is nil for a read; echoed is text in it that an error message of GitHub may
-// repeat. The error wraps secret.ErrOutcomeUnknown if GitHub may have applied a write.
+// repeat. The error wraps secret.ErrOutcomeUnknown if GitHub may have applied this or an earlier attempt at a write.
 type sendFunc func(body any, echoed string) (response, error)
 
 // attempts ranges over the attempts at a request. Each is yielded after all waiting: for the backoff, for a rate
@@ -150,11 +181,12 @@ func (c *Client) attempts(ctx context.Context, call *call) iter.Seq2[sendFunc, e
 func (c *Client) waitForTurn(ctx context.Context, state *retryState) (func(bool), *secret.Error) {
 	release := func(bool) {}
 	if state.call.isWrite() {
-		waited, done, err := c.limiter.Wait(ctx)
+		start := time.Now()
+		done, err := c.limiter.Wait(ctx)
 		if err != nil {
-			return nil, interrupted(state, nil)
+			return nil, interrupted(state)
 		}
-		state.budget.spent(time.Now(), waited)
+		c.retry.exempt(state, start, time.Now())
 		release = done
 	}
 	if err := c.retry.waitForRateLimit(ctx, state); err != nil {
@@ -164,32 +196,136 @@ func (c *Client) waitForTurn(ctx context.Context, state *retryState) (func(bool)
 	return release, nil
 }
 
-// recordSuccess records a response that shows that GitHub works.
-func (r *retrier) recordSuccess() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.lastSuccess = time.Now()
+// breakersOf returns the circuit breakers that stop a request. The caller holds the lock.
+func (r *retrier) breakersOf(state *retryState) []*breaker {
+	switch {
+	case state.budget.single:
+		return nil
+	case state.servesWrite():
+		return []*breaker{&r.requests, &r.writes}
+	}
+	return []*breaker{&r.requests}
 }
 
-// waitForRateLimit blocks while a rate limit is in force. It fails if the limit ends after the request's budget, or
-// if the breaker has tripped.
+// recordError starts the request's budget and its circuit breakers.
+func (r *retrier) recordError(state *retryState, now time.Time) {
+	if state.firstError.IsZero() {
+		state.firstError = now
+	}
+	state.budget.start(now)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, b := range r.breakersOf(state) {
+		if b.firstError.IsZero() {
+			b.firstError = now
+		}
+	}
+}
+
+// recordAnswer records a refusal, which shows that GitHub works, but not that it accepts writes.
+func (r *retrier) recordAnswer(state *retryState) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !state.budget.single {
+		r.requests.firstError = time.Time{}
+	}
+}
+
+// recordSuccess records a success.
+func (r *retrier) recordSuccess(state *retryState) {
+	r.recordAnswer(state)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if state.call.isWrite() {
+		r.writes.firstError = time.Time{}
+	}
+}
+
+// exempt leaves a wait for the write limiter out of the request's budget and the circuit breakers. Concurrent waits
+// count once.
+func (r *retrier) exempt(state *retryState, from, to time.Time) {
+	state.budget.exempt(to.Sub(from))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, b := range r.breakersOf(state) {
+		since := from
+		for _, t := range []time.Time{b.exemptTo, b.firstError} {
+			if t.After(since) {
+				since = t
+			}
+		}
+		if !b.firstError.IsZero() && to.After(since) {
+			b.firstError = b.firstError.Add(to.Sub(since))
+		}
+		b.exemptTo = to
+	}
+}
+
+// left returns how much of the timeout is left to a request: of its own budget, or of a circuit breaker's.
+func (r *retrier) left(state *retryState, now time.Time) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	left := r.timeout
+	starts := []time.Time{state.budget.started()}
+	for _, b := range r.breakersOf(state) {
+		starts = append(starts, b.firstError)
+	}
+	for _, start := range starts {
+		if !start.IsZero() {
+			left = min(left, start.Add(r.timeout).Sub(now))
+		}
+	}
+	return left
+}
+
+// attemptTime returns how long an attempt may take. An attempt that begins at the end of the timeout may take as long
+// as any other, but what comes after a slow one must end with it.
+func (r *retrier) attemptTime(state *retryState, now time.Time) time.Duration {
+	most := min(maxAttemptTime, r.timeout)
+	return min(most, r.left(state, now)+most)
+}
+
+// expire returns the error of a request whose timeout is used up, and trips the circuit breakers whose is.
+func (r *retrier) expire(state *retryState, now time.Time) *secret.Error {
+	e := &secret.Error{Op: state.call.op, Problem: "not sent: the timeout is used up"}
+	if state.last != nil {
+		e = again(state.last)
+	}
+	e.Hint = runAgain
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, b := range r.breakersOf(state) {
+		if b.tripped == nil && !b.firstError.IsZero() && now.Sub(b.firstError) >= r.timeout {
+			b.tripped = again(e)
+			b.tripped.Elapsed = now.Sub(b.firstError)
+		}
+	}
+	return e
+}
+
+// waitForRateLimit blocks while a rate limit is in force. It fails if the limit ends after the request's timeout, or
+// if a breaker has tripped.
 func (r *retrier) waitForRateLimit(ctx context.Context, state *retryState) *secret.Error {
 	for {
 		r.mu.Lock()
-		until, limit, tripped := r.pausedUntil, r.limit, r.tripped
+		until, limit := r.pausedUntil, r.limit
+		for _, b := range r.breakersOf(state) {
+			if b.tripped != nil {
+				defer r.mu.Unlock()
+				return notSent(state, b.tripped, b.what)
+			}
+		}
 		r.mu.Unlock()
 		now := time.Now()
 		switch {
-		case tripped != nil:
-			return notSent(state, tripped)
 		case ctx.Err() != nil:
-			return interrupted(state, nil)
+			return interrupted(state)
 		case !until.After(now):
 			return nil
-		case until.Sub(now) > r.timeout-state.budget.spent(now, 0):
+		case state.budget.single || until.Sub(now) > r.left(state, now):
 			return waitTooLong(state, limit, until)
 		}
-		if err := r.sleep(ctx, state, until.Sub(now), nil); err != nil {
+		if err := r.sleep(ctx, state, until.Sub(now)); err != nil {
 			return err
 		}
 	}
@@ -197,27 +333,23 @@ func (r *retrier) waitForRateLimit(ctx context.Context, state *retryState) *secr
 
 // wait sleeps until the next attempt. It returns the final error if there is none left.
 func (r *retrier) wait(ctx context.Context, state *retryState, failed *failure) *secret.Error {
-	now := time.Now()
-	firstError := state.budget.start(now)
-	left := firstError.Add(r.timeout).Sub(now)
-	if left <= 0 {
-		failed.err.Hint = runAgain
-		r.trip(firstError, failed.err)
+	if state.budget.single {
 		return failed.err
 	}
-	delay := r.backoff(state.attempts)
-	if failed.retryAfter > 0 {
-		delay = max(failed.retryAfter, firstBackoff) // at least the first backoff
+	now := time.Now()
+	left := r.left(state, now)
+	if left <= 0 {
+		return r.expire(state, now)
 	}
+	delay := max(failed.retryAfter, min(r.backoff(state.attempts), left)) // our own backoff leaves one last attempt
 	if failed.global {
 		r.pause(now.Add(delay), failed.err)
 	}
-	if failed.retryAfter > 0 && delay > left {
+	if failed.retryAfter > left {
 		return waitTooLong(state, failed.err, now.Add(delay))
 	}
-	delay = min(delay, left) // for one last attempt
 	r.logRetry(failed, delay, left)
-	return r.sleep(ctx, state, delay, failed.err)
+	return r.sleep(ctx, state, delay)
 }
 
 // backoff returns the wait after so many attempts: 1 s, doubled up to 30 s, and up to a quarter more at random.
@@ -249,38 +381,14 @@ func (r *retrier) pause(until time.Time, limit *secret.Error) {
 	}
 }
 
-// trip fails all other requests if none has succeeded since the first error of the one that failed.
-func (r *retrier) trip(firstError time.Time, err *secret.Error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.lastSuccess.After(firstError) && r.tripped == nil {
-		copied := *err
-		copied.Elapsed = time.Since(firstError)
-		r.tripped = &copied
-		close(r.tripc)
-	}
-}
-
-// sleep waits for d. It fails if ctx ends or the breaker trips before that. last is the error of the request's last
-// attempt, or nil.
-func (r *retrier) sleep(
-	ctx context.Context, state *retryState, d time.Duration, last *secret.Error,
-) *secret.Error {
+// sleep waits for d. It fails if ctx ends before that.
+func (r *retrier) sleep(ctx context.Context, state *retryState, d time.Duration) *secret.Error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
 		return nil
-	case <-r.tripc:
-		if last != nil {
-			e := *last // a copy: last may also be r.limit
-			e.Is, e.Hint = nil, runAgain
-			return &e
-		}
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		return notSent(state, r.tripped)
 	case <-ctx.Done():
-		return interrupted(state, last)
+		return interrupted(state)
 	}
 }

@@ -22,7 +22,12 @@ const (
 	// maxDrainBytes bounds what is read of the response to a write.
 	maxDrainBytes = 4 << 10
 	maxRedirects  = 5
+	// A connection that is silent for pingAfter is checked with a ping, and given up without a response to it within
+	// pingTimeout: a firewall that drops it without a reset would otherwise cost every attempt.
+	pingAfter, pingTimeout = 10 * time.Second, 5 * time.Second
 )
+
+const requestIDHeader = "X-GitHub-Request-Id"
 
 var (
 	errCrossOriginRedirect = errors.New("redirected to another host, which must not receive the token")
@@ -45,7 +50,17 @@ type transport struct {
 	inner    *http.Transport
 	origin   string
 	token    string
-	requests atomic.Int64
+	requests *atomic.Int64
+}
+
+// replaceTransport makes further attempts use other connections than an attempt that timed out: http.Transport keeps an
+// HTTP/2 connection after that.
+func (c *Client) replaceTransport(used *transport) {
+	replacement := *used
+	replacement.inner = used.inner.Clone()
+	if c.transport.CompareAndSwap(used, &replacement) {
+		used.inner.CloseIdleConnections()
+	}
 }
 
 func newTransport(n Network, base *url.URL, token string) (*transport, error) {
@@ -57,6 +72,7 @@ func newTransport(n Network, base *url.URL, token string) (*transport, error) {
 		IdleConnTimeout:       30 * time.Second,
 		ExpectContinueTimeout: time.Second,
 		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
+		HTTP2:                 &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
 		OnProxyConnectResponse: func(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
 			if resp.StatusCode != http.StatusOK {
 				return &proxyError{resp.StatusCode}
@@ -84,7 +100,7 @@ func newTransport(n Network, base *url.URL, token string) (*transport, error) {
 		}
 		inner.TLSClientConfig.RootCAs = pool
 	}
-	return &transport{inner: inner, origin: origin(base), token: token}, nil
+	return &transport{inner: inner, origin: origin(base), token: token, requests: &atomic.Int64{}}, nil
 }
 
 // proxyFunc reads the proxy variables with getenv; http.ProxyFromEnvironment would read those of the process, once.

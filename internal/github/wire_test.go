@@ -98,6 +98,8 @@ func TestUnexpectedBodies(t *testing.T) {
 		return err
 	}
 	getKey := func(ctx context.Context, c *testClient) error { return c.getKey(ctx) }
+	repository := func(ctx context.Context, c *testClient) error { _, err := c.Repository(ctx, "web"); return err }
+	repositories := func(ctx context.Context, c *testClient) error { _, err := c.Repositories(ctx); return err }
 	for _, test := range []struct {
 		name, body string
 		request    func(context.Context, *testClient) error
@@ -105,12 +107,29 @@ func TestUnexpectedBodies(t *testing.T) {
 	}{
 		{"an HTML page", "<html>Sign in</html>", getSecret, "get secret: unexpected response: not JSON as GitHub's API describes it"},
 		{"empty", "", getSecret, "not JSON"},
-		{"a different secret", `{"name":"B","visibility":"all"}`, getSecret, "a different secret"},
-		{"an unknown visibility", `{"name":"A","visibility":"internal"}`, getSecret, `visibility must be all, private or selected, not "internal"`},
-		{"an unknown visibility in a list", `{"total_count":1,"secrets":[{"name":"A","visibility":""}]}`, list, `must be all, private or selected, not ""`},
+		{"a different secret", secretJSON("B", "all"), getSecret, "a different secret"},
+		{"an unknown visibility", secretJSON("A", "internal"), getSecret, `visibility must be all, private or selected, not "internal"`},
+		{"an unknown visibility in a list", `{"total_count":1,"secrets":[` + secretJSON("A", "") + `]}`, list, `must be all, private or selected, not ""`},
 		{"a list that is a string", `{"total_count":1,"secrets":"Correct-Horse"}`, list, "not JSON as GitHub's API describes it"},
-		{"a list without total_count", `{"repositories":[]}`, selected, "no total_count"},
-		{"a list of too many pages", `{"total_count":1000000000000,"repositories":[]}`, selected, "a list of 10000000000 pages"},
+		{"a list without total_count", `{"repositories":[]}`, selected, "a list without total_count or repositories"},
+		{"a list of too many pages", `{"total_count":1000000000000,"repositories":[]}`, selected, "a list of more than 10000 pages"},
+		{"an empty object for a list", `{}`, list, "a list without total_count or secrets"},
+		{"a list without secrets", `{"total_count":0}`, list, "a list without total_count or secrets"},
+		{"the list of something else", `{"total_count":0,"repositories":[]}`, list, "a list without total_count or secrets"},
+		{"a list that is null", `{"total_count":0,"secrets":null}`, list, "a list without total_count or secrets"},
+		{"a total that is text", `{"total_count":"0","secrets":[]}`, list, "not JSON"},
+		{"a secret without a name", `{"visibility":"all"}`, getSecret, "a secret without name"},
+		{"a secret without visibility", strings.Replace(secretJSON("A", "all"), "visibility", "-", 1), getSecret, "a secret without name, visibility"},
+		{"a secret without created_at", strings.Replace(secretJSON("A", "all"), "created_at", "-", 1), getSecret, "a secret without name, visibility, created_at"},
+		{"a secret without updated_at", strings.Replace(secretJSON("A", "all"), "updated_at", "-", 1), getSecret, "a secret without name, visibility, created_at or updated_at"},
+		{"a visibility that is a number", `{"name":"A","visibility":1}`, getSecret, "not JSON"},
+		{"a listed secret without visibility", `{"total_count":1,"secrets":[{"name":"A"}]}`, list, "a secret without name, visibility"},
+		{"a selected repository without an id", `{"total_count":1,"repositories":[{"full_name":"acme/web"}]}`, selected, "a repository without id or full_name"},
+		{"a selected repository without a name", `{"total_count":1,"repositories":[{"id":1}]}`, selected, "a repository without id or full_name"},
+		{"a repository without an id", `{"full_name":"acme/web"}`, repository, "a repository without id or full_name"},
+		{"a repository with an id that is text", `{"id":"1","full_name":"acme/web"}`, repository, "not JSON"},
+		{"a listed repository without a name", `[{"id":1}]`, repositories, "a repository without id or full_name"},
+		{"no repositories but an object", `{}`, repositories, "not JSON"},
 		{"no key", `{}`, getKey, "key_id: empty"},
 		{"a key of 33 bytes", `{"key_id":"1","key":"` + strings.Repeat("AAAA", 11) + `"}`, getKey, "public_key: 33 bytes, not 32"},
 		{"a low-order key", `{"key_id":"1","key":"` + strings.Repeat("A", 43) + `="}`, getKey, "a low-order point"},

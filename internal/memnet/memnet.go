@@ -4,6 +4,9 @@ package memnet
 
 import (
 	"context"
+	"crypto/tls"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"sync"
@@ -18,14 +21,25 @@ type Network struct {
 
 // Serve starts a server for h. Call [Network.Close] to stop it.
 func Serve(h http.Handler) *Network {
+	return serve(&http.Server{Handler: h}, (*http.Server).Serve)
+}
+
+// ServeTLS starts a server for h that speaks TLS, and HTTP/2 if the client does.
+func ServeTLS(h http.Handler, cert tls.Certificate) *Network {
+	config := &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	server := &http.Server{Handler: h, TLSConfig: config, ErrorLog: log.New(io.Discard, "", 0)}
+	return serve(server, func(s *http.Server, l net.Listener) error { return s.ServeTLS(l, "", "") })
+}
+
+func serve(server *http.Server, run func(*http.Server, net.Listener) error) *Network {
 	n := &Network{
 		listener: &listener{conns: make(chan net.Conn), closed: make(chan struct{})},
-		server:   &http.Server{Handler: h},
+		server:   server,
 		done:     make(chan struct{}),
 	}
 	go func() {
 		defer close(n.done)
-		_ = n.server.Serve(n.listener)
+		_ = run(n.server, n.listener)
 	}()
 	return n
 }

@@ -37,10 +37,7 @@ func (r *Reporter) annotate(kind, problem string, details ...string) {
 		r.gha.Infof("%s: %s", strings.ToUpper(kind[:1])+kind[1:], text)
 		return
 	}
-	if len(text) > maxAnnotationBytes {
-		// Between words: the runner does not hide a part of a text that it masks.
-		text = text[:strings.LastIndexAny(text[:maxAnnotationBytes], " \n")+1] + "…"
-	}
+	text = cut(text, maxAnnotationBytes)
 	if kind == "error" {
 		r.gha.Errorf("%s", text)
 	} else {
@@ -48,11 +45,19 @@ func (r *Reporter) annotate(kind, problem string, details ...string) {
 	}
 }
 
+// annotationsLeft returns how many more annotations of a kind GitHub keeps.
+func (r *Reporter) annotationsLeft(kind string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return max(maxAnnotations-r.annotated[kind], 0)
+}
+
 // annotateFailures writes an error for each group of failures, in input order.
 func (r *Reporter) annotateFailures(run Run, entries []*entry) {
 	groups := groupFailures(run, entries)
+	left := r.annotationsLeft("error")
 	for i, g := range groups {
-		if i == maxAnnotations-1 && len(groups) > maxAnnotations {
+		if i >= left-1 && len(groups) > left {
 			more := 0
 			for _, g := range groups[i:] {
 				more += len(g.entries)
@@ -95,6 +100,40 @@ func (r *Reporter) reportUnsaved(run Run, entries []*entry) error {
 	return errors.New(problem)
 }
 
+// warnLeftOut counts the rows that the output results lacks.
+func (r *Reporter) warnLeftOut(mode secret.Mode, entries []*entry) {
+	var counts [finishable + 1]int
+	all := 0
+	for _, e := range entries {
+		if e.leftOut {
+			counts[e.use()]++
+			all++
+		}
+	}
+	if all == 0 {
+		return
+	}
+	var parts []string
+	for _, part := range []struct {
+		n    int
+		what string
+	}{
+		{counts[done] + counts[doneAndDue], "done"},
+		{counts[notDone], "not done"},
+		{counts[finishable], "with a sealed value"},
+	} {
+		if part.n > 0 {
+			parts = append(parts, secret.FormatCount(part.n)+" "+part.what)
+		}
+	}
+	hint := "Name fewer secrets or stores in one run to have every row in the outputs."
+	if mode == secret.ModeSet && slices.ContainsFunc(entries, (*entry).storableLater) {
+		hint = "To finish the batch with the input sealed, list in secret_name only secrets that have a row."
+	}
+	r.Warn(fmt.Sprintf("the output results is limited to 1 MB and leaves out %s: %s. The log has every row. %s",
+		count(all, "row"), strings.Join(parts, ", "), hint))
+}
+
 // WarnExpiry warns of a personal token that expires within a week, so that a scheduled run does not fail by surprise.
 // at is zero if GitHub sent no date, as for the tokens of Apps, which last an hour.
 func (r *Reporter) WarnExpiry(at, now time.Time) {
@@ -112,8 +151,9 @@ func (r *Reporter) warnDue(results []secret.Result) {
 	due := slices.DeleteFunc(byAge(results), func(result secret.Result) bool {
 		return result.Check == nil || !result.Check.Due
 	})
+	left := r.annotationsLeft("warning")
 	for i, result := range due {
-		if i == maxAnnotations-1 && len(due) > maxAnnotations {
+		if i >= left-1 && len(due) > left {
 			r.Warn(secret.FormatCount(len(due)-i) + " more secrets are due; see the job summary")
 			return
 		}

@@ -19,11 +19,13 @@ const (
 	nowhere
 )
 
-// entry is a result as it is reported. saved is set by fitting the outputs, and then the summary, to their size
-// limits.
+// entry is a result as it is reported. Its other fields are set by fitting the outputs, and then the summary, to their
+// size limits.
 type entry struct {
 	secret.Result
-	saved saved
+	saved     saved
+	leftOut   bool // there is no row in the output results
+	noCommand bool // the command that stores the sealed value is not in the summary
 }
 
 func entriesOf(results []secret.Result) []*entry {
@@ -38,6 +40,28 @@ func entriesOf(results []secret.Result) []*entry {
 // open.
 func (e *entry) storableLater() bool {
 	return e.EncryptedValue != "" && !errors.Is(e.Err, secret.ErrKeyRotated)
+}
+
+// use is how useful a row of the output results is. If rows have to be left out, those of the lowest use go first.
+type use int
+
+const (
+	done use = iota
+	doneAndDue
+	notDone
+	finishable // with its sealed value
+)
+
+func (e *entry) use() use {
+	switch {
+	case e.storableLater():
+		return finishable
+	case e.Failed():
+		return notDone
+	case e.Check != nil && e.Check.Due:
+		return doneAndDue
+	}
+	return done
 }
 
 // asError returns the parts of err. If its text is more than that of the first [secret.Error] in it, because it adds
@@ -127,6 +151,9 @@ func savedText(run Run, e *entry, n int) string {
 	case run.Mode == secret.ModeSet && !run.DryRun && e.EncryptedValue == "" && e.Operation == secret.Failed:
 		return fmt.Sprintf("The %s could not be sealed and %s not saved. "+
 			"Keep the old credential active until a later run has stored the new one.", values, are)
+	case e.saved == inOutputs && e.noCommand:
+		return fmt.Sprintf("The sealed %s %s saved in this step's outputs; "+
+			"you do not need to rotate again.", values, are)
 	case e.saved == inOutputs:
 		return fmt.Sprintf("The sealed %s %s saved in this step's outputs and the job summary; "+
 			"you do not need to rotate again.", values, are)

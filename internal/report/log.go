@@ -67,7 +67,7 @@ func (r *Reporter) Row(result secret.Result) {
 		text += accessText(result)
 	}
 	lines := []string{strings.TrimRight(text, " ")}
-	if result.Err == nil {
+	if mayHaveChanged(result) {
 		for _, line := range changeLines(result.Change) {
 			lines = append(lines, "  "+line)
 		}
@@ -101,6 +101,11 @@ func accessText(result secret.Result) string {
 		text += " (unchanged)"
 	}
 	return text
+}
+
+// mayHaveChanged reports whether the write of a result was applied, would be, or may have been.
+func mayHaveChanged(result secret.Result) bool {
+	return result.Err == nil || result.Stored() || result.Operation == secret.Unknown
 }
 
 // changeLines lists the repositories that gain and lose access to an existing secret, at most 100 of each.

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -128,7 +129,8 @@ func formatOptional[T any](value *T) string {
 }
 
 // fitToBudget returns rows as JSON of at most budget UTF-16 code units. Sealed values are included in input order as
-// long as they fit, and each entry notes whether its value is.
+// long as they fit, and each entry notes whether its value is. If the rows do not fit even without sealed values, it
+// leaves rows out, which each entry notes too, until the others fit with them.
 func fitToBudget(rows []row, entries []*entry, budget int) string {
 	bare := slices.Clone(rows)
 	for i := range bare {
@@ -144,6 +146,12 @@ func fitToBudget(rows []row, entries []*entry, budget int) string {
 		}
 		size = utf16Len(encode(bare))
 	}
+	if size > budget {
+		for i := range bare {
+			bare[i].EncryptedValue = rows[i].EncryptedValue
+		}
+		return leaveOut(bare, entries, budget)
+	}
 	budget -= size
 	for i, row := range rows {
 		if row.EncryptedValue == "" {
@@ -158,6 +166,43 @@ func fitToBudget(rows []row, entries []*entry, budget int) string {
 		}
 	}
 	return encode(bare)
+}
+
+// leaveOut returns rows as JSON of at most budget UTF-16 code units. It leaves out the least useful rows, of those the
+// last ones first. The other rows keep their sealed values: a value that is not saved has to be rotated again, while
+// the log has every row.
+func leaveOut(rows []row, entries []*entry, budget int) string {
+	const brackets, comma = 2, 1
+	size := brackets - comma
+	sizes := make([]int, len(rows))
+	order := make([]int, len(rows))
+	for i := range rows {
+		sizes[i] = utf16Len(encode(rows[i:i+1])) - brackets + comma
+		size += sizes[i]
+		order[i] = len(rows) - 1 - i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(entries[a].use(), entries[b].use()) })
+	for _, i := range order {
+		if size <= budget {
+			break
+		}
+		size -= sizes[i]
+		entries[i].leftOut = true
+	}
+	var left []row
+	for i, row := range rows {
+		if !entries[i].leftOut {
+			left = append(left, row)
+		}
+		switch {
+		case !entries[i].storableLater():
+		case entries[i].leftOut:
+			entries[i].saved = nowhere
+		default:
+			entries[i].saved = inOutputs
+		}
+	}
+	return encode(left)
 }
 
 func encode(rows []row) string {

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"sync"
 	"time"
@@ -118,10 +119,12 @@ type Run struct {
 // all of that, or save a sealed value.
 func (r *Reporter) Finish(run Run) error {
 	entries := entriesOf(run.Results)
+	outputs := r.outputs(run, entries)
+	r.warnLeftOut(run.Mode, entries)
 	if run.Mode == secret.ModeCheck {
 		r.warnDue(run.Results)
 	}
-	errs := []error{r.write(r.outputs(run, entries)), r.writeSummary(run, entries)}
+	errs := []error{r.write(outputs), r.writeSummary(run, entries)}
 	for _, err := range errs {
 		if err != nil {
 			r.annotate("error", err.Error())
@@ -140,8 +143,32 @@ func (r *Reporter) Refuse(mode secret.Mode, err error, details ...string) {
 	_ = r.Finish(Run{Mode: mode, Refused: append([]string{problem}, details...)})
 }
 
-// RefuseInputs reports every problem of the inputs.
+// RefuseInputs reports the problems of the inputs.
 func (r *Reporter) RefuseInputs(mode secret.Mode, problems []string) {
-	r.annotate("error", count(len(problems), "problem")+" in the inputs; nothing was sent to GitHub", problems...)
+	budget := maxAnnotationBytes - noteBytes
+	if !r.actions {
+		budget = math.MaxInt // a line of the log has no limit
+	}
+	title := count(len(problems), "problem") + " in the inputs; nothing was sent to GitHub"
+	r.annotate("error", title, r.firstProblems(problems, budget)...)
 	_ = r.Finish(Run{Mode: mode, Refused: problems})
+}
+
+const (
+	// maxProblems is how many problems are listed. A batch can have one in each of its lines.
+	maxProblems = 100
+	// maxProblemBytes is where a problem is cut.
+	maxProblemBytes = 2000
+)
+
+// firstProblems returns the first problems, at most maxProblems and budget bytes, and a line that counts the others.
+func (r *Reporter) firstProblems(problems []string, budget int) (lines []string) {
+	for i, problem := range problems {
+		line := cut(r.sanitizeLine(problem), maxProblemBytes)
+		if budget -= len(line) + len("\n  "); budget < 0 || i == maxProblems {
+			return append(lines, "and "+count(len(problems)-i, "more problem"))
+		}
+		lines = append(lines, line)
+	}
+	return lines
 }

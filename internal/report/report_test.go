@@ -121,10 +121,9 @@ func TestTableCells(t *testing.T) {
 		Store: secret.Actions, Name: text, Operation: secret.Created, KeyID: text, Access: secret.Access{Visibility: text},
 		Check: &secret.Check{Exists: true},
 	}
-	for name, table := range map[string]string{
-		"check": r.checkTable([]secret.Result{result}, time.Hour), "seal": r.sealTable([]secret.Result{result}),
-		"set": r.storeTable([]secret.Result{result}),
-	} {
+	for mode, maxAge := range map[secret.Mode]time.Duration{secret.ModeCheck: time.Hour, secret.ModeSeal: 0, secret.ModeSet: 0} {
+		name := string(mode)
+		table := r.table(Run{Mode: mode, MaxAge: maxAge, Results: []secret.Result{result}}, maxSummaryBytes)
 		lines := strings.Split(strings.TrimSuffix(table, "\n"), "\n")
 		if len(lines) != 3 {
 			t.Fatalf("%s: got %d lines, want 3:\n%s", name, len(lines), table)
@@ -157,6 +156,57 @@ func TestAnnotationLimits(t *testing.T) {
 	}
 	if !strings.HasSuffix(last, " für …") {
 		t.Errorf("the long annotation ends in %q, want it cut between two words", last[max(0, len(last)-8):])
+	}
+}
+
+// TestSavedInOutputsOnly checks that a failure does not claim to be in a job summary
+// that does not exist, could not be written, or has no room for it.
+func TestSavedInOutputsOnly(t *testing.T) {
+	notWritten := []struct {
+		name    string
+		prepare func(r *Reporter, env map[string]string, result *secret.Result)
+	}{
+		{"no summary", func(_ *Reporter, env map[string]string, _ *secret.Result) { env["GITHUB_STEP_SUMMARY"] = "" }},
+		{"not writable", func(_ *Reporter, env map[string]string, _ *secret.Result) {
+			env["GITHUB_STEP_SUMMARY"] = t.TempDir()
+		}},
+		{"no room", func(_ *Reporter, _ map[string]string, result *secret.Result) {
+			result.Access = secret.Access{Visibility: secret.Selected}
+			for i := range 120_000 {
+				result.Access.Repositories = append(result.Access.Repositories, secret.Repository{ID: int64(i + 1)})
+			}
+		}},
+	}
+	for _, test := range notWritten {
+		r, stdout, env := newReporter(t)
+		result := sealed(failure("A", secret.Failed, errors.New("x")))
+		test.prepare(r, env, &result)
+		_ = r.Finish(Run{Mode: secret.ModeSet, Org: "acme", Results: []secret.Result{result}})
+		annotations := fakerunner.New().Process(stdout.String()).Annotations
+		last := annotations[len(annotations)-1].Message
+		const want = "\n  The sealed value is saved in this step's outputs; you do not need to rotate again."
+		if !strings.HasSuffix(last, want) {
+			t.Errorf("%s: got %q, want %q in it", test.name, last, want)
+		}
+	}
+}
+
+// TestFailuresAfterErrors checks that failures use only the annotations that other
+// errors leave.
+func TestFailuresAfterErrors(t *testing.T) {
+	r, stdout, _ := newReporter(t)
+	r.annotate("error", "first")
+	var results []secret.Result
+	for i := range 10 {
+		results = append(results, failure("A", secret.Failed, fmt.Errorf("x%d", i)))
+	}
+	r.annotateFailures(Run{Mode: secret.ModeCheck}, entriesOf(results))
+	annotations := fakerunner.New().Process(stdout.String()).Annotations
+	if len(annotations) != 10 {
+		t.Fatalf("got %d annotations, want 10", len(annotations))
+	}
+	if got, want := annotations[9].Message, "2 more failures; see the log and the job summary"; got != want {
+		t.Errorf("the last annotation is %q, want %q", got, want)
 	}
 }
 
@@ -235,6 +285,12 @@ func failure(name secret.Name, op secret.Operation, err error) secret.Result {
 	return secret.Result{Store: secret.Actions, Name: name, Operation: op, Err: err}
 }
 
+// sealed adds a sealed value to a result.
+func sealed(result secret.Result) secret.Result {
+	result.EncryptedValue, result.KeyID = "c2VhbGVk", "568"
+	return result
+}
+
 // TestGroupedFailures checks which failures are reported together, and what is
 // said of them, in the annotations and in the summary.
 func TestGroupedFailures(t *testing.T) {
@@ -243,10 +299,6 @@ func TestGroupedFailures(t *testing.T) {
 			Op: "put secret", Problem: "403 no", Cause: "Cause.", Hint: "Hint.",
 			RequestID: id, Attempts: attempts, Elapsed: 10 * time.Second,
 		}
-	}
-	sealed := func(result secret.Result) secret.Result {
-		result.EncryptedValue, result.KeyID = "c2VhbGVk", "568"
-		return result
 	}
 	const (
 		saved     = "The sealed value is saved in this step's outputs and the job summary; you do not need to rotate again."
@@ -522,6 +574,248 @@ func TestFitToBudget(t *testing.T) {
 	}
 }
 
+// TestLeaveOut checks which rows are left out first if not even the rows without
+// their sealed values fit, and that the others keep their values.
+func TestLeaveOut(t *testing.T) {
+	checked := func(name secret.Name, due bool) secret.Result {
+		return secret.Result{Name: name, Operation: secret.Checked, Check: &secret.Check{Exists: true, Due: due}}
+	}
+	stored := func(name secret.Name) secret.Result { return secret.Result{Name: name, Operation: secret.Created} }
+	withWarning := stored("W")
+	withWarning.Err = errors.New("x")
+	results := []secret.Result{
+		stored("A"),
+		sealed(failure("S", secret.Failed, errors.New("x"))),
+		checked("D", true),
+		failure("I", secret.Failed, errors.New("x")),
+		checked("N", false),
+		checked("E", true),
+		withWarning,
+		sealed(failure("F", secret.Failed, secret.ErrKeyRotated)), // the value is of no use
+		sealed(failure("T", secret.Unknown, errors.New("x"))),
+		stored("C"),
+	}
+	order := strings.Fields("C N A E D F W I T S")
+	r, _, _ := newReporter(t)
+	var rows []row
+	for _, result := range results {
+		rows = append(rows, r.newRow(result))
+	}
+	for n := 2; n <= len(order); n++ {
+		var kept []row
+		var want []string
+		for i, result := range results {
+			if slices.Contains(order[n:], string(result.Name)) {
+				kept, want = append(kept, rows[i]), append(want, string(result.Name))
+			}
+		}
+		budget := utf16Len(encode(kept))
+		entries := entriesOf(results)
+		text := fitToBudget(rows, entries, budget)
+		if text != encode(kept) {
+			t.Errorf("%d rows left out: got %s, want %s", n, text, encode(kept))
+		}
+		for i, e := range entries {
+			isKept := slices.Contains(want, string(e.Name))
+			wantSaved := notNeeded
+			switch {
+			case e.Name != "S" && e.Name != "T":
+			case isKept:
+				wantSaved = inOutputs
+			default:
+				wantSaved = nowhere
+			}
+			if e.saved != wantSaved {
+				t.Errorf("%d rows left out: saved of %s is %d, want %d", n, e.Name, e.saved, wantSaved)
+			}
+			if e.leftOut == isKept {
+				t.Errorf("%d rows left out: row %d, %s, has leftOut %v, want %v", n, i, e.Name, e.leftOut, !isKept)
+			}
+		}
+		// With one code unit less, the next row is left out.
+		if got := utf16Len(fitToBudget(rows, entriesOf(results), budget-1)); n < len(order) && got >= budget {
+			t.Errorf("budget %d: got %d code units", budget-1, got)
+		}
+	}
+}
+
+// TestLeftOutWarning checks the one warning about rows that are left out, and its
+// advice.
+func TestLeftOutWarning(t *testing.T) {
+	done := &entry{Result: secret.Result{Operation: secret.Updated}, leftOut: true}
+	due := &entry{Result: secret.Result{Operation: secret.Checked, Check: &secret.Check{Due: true}}, leftOut: true}
+	failed := &entry{Result: failure("A", secret.Failed, errors.New("x")), leftOut: true}
+	finishable := &entry{Result: sealed(failure("A", secret.Failed, errors.New("x"))), leftOut: true}
+	hasRow := &entry{Result: finishable.Result}
+	const (
+		start = "the output results is limited to 1 MB and leaves out "
+		split = " The log has every row. Name fewer secrets or stores in one run to have every row in the outputs."
+		names = " The log has every row. To finish the batch with the input sealed, " +
+			"list in secret_name only secrets that have a row."
+	)
+	for _, test := range []struct {
+		mode    secret.Mode
+		entries []*entry
+		want    string
+	}{
+		{secret.ModeSet, []*entry{hasRow}, ""},
+		{secret.ModeCheck, []*entry{done, due}, start + "2 rows: 2 done." + split},
+		{secret.ModeAccess, []*entry{failed}, start + "1 row: 1 not done." + split},
+		{secret.ModeSet, []*entry{done, failed}, start + "2 rows: 1 done, 1 not done." + split},
+		{secret.ModeSet, []*entry{hasRow, done, done}, start + "2 rows: 2 done." + names},
+		{
+			secret.ModeSet,
+			[]*entry{done, failed, finishable, finishable},
+			start + "4 rows: 1 done, 1 not done, 2 with a sealed value." + names,
+		},
+		{secret.ModeSeal, []*entry{finishable}, start + "1 row: 1 with a sealed value." + split},
+	} {
+		r, stdout, _ := newReporter(t)
+		r.warnLeftOut(test.mode, test.entries)
+		if got := strings.TrimPrefix(strings.TrimSpace(stdout.String()), "::warning::"); got != test.want {
+			t.Errorf("mode %s: got %q, want %q", test.mode, got, test.want)
+		}
+	}
+}
+
+// TestSummaryTooLarge checks what a summary has if not all of it fits: half is left
+// to failures, the table has what fits, and what is missing is counted.
+func TestSummaryTooLarge(t *testing.T) {
+	long := strings.Repeat("N", 250)
+	result := func(i int) secret.Result {
+		return secret.Result{
+			Store: secret.Dependabot, Name: secret.Name(fmt.Sprintf("%s_%04d", long, i+1)), Operation: secret.Created,
+			Access: secret.Access{Visibility: secret.Private}, KeyID: "568250167242549744",
+		}
+	}
+	failed := func(i int) secret.Result {
+		r := result(i)
+		r.Operation, r.Err, r.EncryptedValue = secret.Failed, errors.New("x"), strings.Repeat("A", 800)
+		return r
+	}
+	for _, test := range []struct {
+		name                  string
+		n                     int
+		result                func(int) secret.Result
+		rows, commands        int // at least
+		complete, allCommands bool
+	}{
+		{"a table that fits", 3000, result, 3000, 0, true, true},
+		{"a table that is too long", 4000, result, 3000, 0, false, true},
+		{"failures and a table that fit", 400, failed, 400, 400, true, true},
+		{"failures that do not fit", 1000, failed, 1000, 350, true, false},
+		{"neither fits", 4000, failed, 1500, 250, false, false},
+	} {
+		var results []secret.Result
+		for i := range test.n {
+			results = append(results, test.result(i))
+		}
+		r, _, _ := newReporter(t)
+		entries := entriesOf(results)
+		for _, e := range entries {
+			if e.storableLater() {
+				e.saved = nowhere
+			}
+		}
+		text := r.markdown(Run{Mode: secret.ModeSet, Org: "acme", Results: results}, entries)
+		if len(text) > maxSummaryBytes {
+			t.Errorf("%s: got %d bytes, want at most %d", test.name, len(text), maxSummaryBytes)
+		}
+		rows := strings.Count(text, "\n| `"+long)
+		if rows < test.rows || (rows == test.n) != test.complete {
+			t.Errorf("%s: got %d of %d rows, want %d or more", test.name, rows, test.n, test.rows)
+		}
+		title := fmt.Sprintf("<details><summary>All %s</summary>", count(test.n, "row"))
+		if !test.complete {
+			title = fmt.Sprintf("<details><summary>The first %s of %s (summary size limit; the log has every row)</summary>",
+				secret.FormatCount(rows), count(test.n, "row"))
+		}
+		if !strings.Contains(text, title) {
+			t.Errorf("%s: no %q in the summary", test.name, title)
+		}
+		commands, saved := strings.Count(text, "gh api --method PUT"), 0
+		for _, e := range entries {
+			if e.saved == inSummary {
+				saved++
+			}
+		}
+		if commands < test.commands || commands != saved {
+			t.Errorf("%s: got %d commands and %d values noted as saved, want %d or more", test.name, commands, saved, test.commands)
+		}
+		note := fmt.Sprintf("%s omitted (summary size limit)", count(test.n-commands, "more entry"))
+		if strings.Contains(text, note) == test.allCommands {
+			t.Errorf("%s: the note %q: got %v, want %v", test.name, note, test.allCommands, !test.allCommands)
+		}
+		if !strings.HasSuffix(text, "\n</details>\n") {
+			t.Errorf("%s: the summary ends in %.50q", test.name, text[len(text)-50:])
+		}
+	}
+}
+
+// TestManyProblems checks that the annotation and the summary of a refused run list
+// the first problems, count the others, and show no part of a masked text.
+func TestManyProblems(t *testing.T) {
+	masked := strings.Repeat("masked-text-", 300) // longer than a problem may be
+	for _, test := range []struct {
+		name                 string
+		n                    int
+		problem              string
+		annotated, inSummary int
+		more, moreInSummary  string
+	}{
+		{"one", 1, "short", 1, 1, "", ""},
+		{"as many as are listed", 100, "short", 100, 100, "", ""},
+		{"one more", 101, "short", 100, 100, "and 1 more problem", "and 1 more problem"},
+		{"20,000 of 200 bytes", 20_000, strings.Repeat("x", 200), 18, 100, "and 19,982 more problems", "and 19,900 more problems"},
+		{"long ones", 3, strings.Repeat("& ", 2500), 1, 3, "and 2 more problems", ""},
+		{"many long ones", 200, strings.Repeat("& ", 2500), 1, 100, "and 199 more problems", "and 100 more problems"},
+		{"many that grow most", 200, strings.Repeat("` ", 2500), 1, 100, "and 199 more problems", "and 100 more problems"},
+		{"one long word", 1, strings.Repeat("&", 5000), 1, 1, "", ""},
+		{"masked", 2, "echoed: " + masked, 2, 2, "", ""},
+	} {
+		r, stdout, env := newReporter(t)
+		r.masks.Add([]byte(masked))
+		r.RefuseInputs(secret.ModeSet, slices.Repeat([]string{test.problem}, test.n))
+		log := fakerunner.New().Process(stdout.String())
+		if len(log.Annotations) != 1 {
+			t.Fatalf("%s: got %d annotations, want 1", test.name, len(log.Annotations))
+		}
+		message := log.Annotations[0].Message
+		if len(message) > 4096 {
+			t.Errorf("%s: the annotation has %d bytes, want at most 4,096", test.name, len(message))
+		}
+		summary, err := os.ReadFile(env["GITHUB_STEP_SUMMARY"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(summary) > maxSummaryBytes {
+			t.Errorf("%s: the summary has %d bytes, want at most %d", test.name, len(summary), maxSummaryBytes)
+		}
+		_, listed, _ := strings.Cut(message, "\n  ")
+		_, items, _ := strings.Cut(string(summary), "\n\n- ")
+		for _, part := range []struct {
+			place string
+			lines []string
+			want  int
+			more  string
+		}{
+			{"annotation", strings.Split(listed, "\n  "), test.annotated, test.more},
+			{"summary", strings.Split(strings.TrimSpace(items), "\n- "), test.inSummary, test.moreInSummary},
+		} {
+			n, more := len(part.lines), ""
+			if last := part.lines[n-1]; strings.HasPrefix(last, "and ") {
+				n, more = n-1, last
+			}
+			if n != part.want || more != part.more {
+				t.Errorf("%s: the %s lists %d problems %q, want %d %q", test.name, part.place, n, more, part.want, part.more)
+			}
+		}
+		if text := stdout.String() + string(summary); strings.Contains(text, "masked-text") {
+			t.Errorf("%s: a masked text is shown: %.300q", test.name, text)
+		}
+	}
+}
+
 // TestAgeBar draws ten blocks for max_age, the oldest secret first, and no bar
 // for a secret without an age or a check without max_age.
 func TestAgeBar(t *testing.T) {
@@ -547,16 +841,15 @@ func TestAgeBar(t *testing.T) {
 		}
 	}
 	r, _, _ := newReporter(t)
-	text := r.checkTable([]secret.Result{
+	_, rows := r.checkTable([]secret.Result{
 		exists("NEW", 3*day, false), exists("OLD", 60*day, true),
 		{Store: secret.Actions, Name: "MISSING", Check: &secret.Check{Due: true}},
 		{Store: secret.Actions, Name: "FAILED", Operation: secret.Failed, Err: errors.New("x")},
 	}, 30*day)
 	var got []string
-	for line := range strings.SplitSeq(text, "\n") {
-		if cells := strings.Split(line, " | "); strings.HasPrefix(line, "| `") {
-			got = append(got, strings.Trim(cells[0], "| `")+" "+strings.TrimSuffix(cells[len(cells)-1], " |"))
-		}
+	for _, row := range rows {
+		cells := strings.Split(row, " | ")
+		got = append(got, strings.Trim(cells[0], "| `")+" "+strings.TrimSuffix(cells[len(cells)-1], " |\n"))
 	}
 	want := []string{"FAILED failed", "MISSING missing **due**", "OLD ████████████████████ **due**", "NEW █"}
 	if !slices.Equal(got, want) {

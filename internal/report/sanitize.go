@@ -17,6 +17,15 @@ func (r *Reporter) sanitizeLine(text string) string {
 	return text
 }
 
+// cut shortens text to at most that many bytes and an ellipsis, between words: neither our masks nor the runner's find
+// a part of a masked text. Sanitize it first.
+func cut(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return text[:strings.LastIndexAny(text[:most], " \n")+1] + "…"
+}
+
 // escapeControl replaces what is not printable, line breaks included, with an escape. It also breaks up ##[, the
 // older form of a workflow command, which the runner finds anywhere in a line.
 func escapeControl(s string) string {

@@ -18,17 +18,24 @@ import (
 // https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#adding-a-job-summary
 const maxSummaryBytes = 1_000_000
 
+// noteBytes is room for a note about what does not fit.
+const noteBytes = 200
+
 // foldRows is the number of rows above which a table is folded.
 const foldRows = 25
 
 // writeSummary appends the job summary, if the runner has one.
-func (r *Reporter) writeSummary(run Run, entries []*entry) error {
-	if r.getenv("GITHUB_STEP_SUMMARY") == "" {
+func (r *Reporter) writeSummary(run Run, entries []*entry) (err error) {
+	hasSummary := r.getenv("GITHUB_STEP_SUMMARY") != ""
+	if hasSummary {
+		err = r.appendTo("step-summary", r.markdown(run, entries))
+	}
+	if hasSummary && err == nil {
 		return nil
 	}
-	err := r.appendTo("step-summary", r.markdown(run, entries))
 	for _, e := range entries {
-		if err != nil && e.saved == inSummary {
+		e.noCommand = true
+		if e.saved == inSummary {
 			e.saved = nowhere
 		}
 	}
@@ -53,21 +60,24 @@ func (l *limitedText) add(text string) bool {
 }
 
 // markdown returns the job summary: failures with the commands that store their sealed values, changes of access, and
-// a row for each secret. If not all of it fits, the table is still complete, and sealed values that are not in the
-// outputs come before the others. Each entry notes if its value is in the summary only.
+// a row for each secret. If not all of it fits, sealed values that are not in the outputs come before the others, and
+// the table gets at least half of the room and what failures and changes leave. What is missing is counted. Each entry
+// notes if its value is in the summary only.
 func (r *Reporter) markdown(run Run, entries []*entry) string {
-	head, table := r.summaryHead(run), r.table(run)
-	const omissionNote = 200 // bytes
-	body := &limitedText{budget: maxSummaryBytes - len(head) - len(table) - omissionNote}
+	head, table := r.summaryHead(run), r.table(run, maxSummaryBytes)
+	body := &limitedText{budget: maxSummaryBytes - len(head) - min(len(table), maxSummaryBytes/2) - noteBytes}
 	r.addFailures(body, run, entries)
 	for _, e := range entries {
-		if lines := changeLines(e.Change); e.Err == nil && len(lines) > 0 {
+		if lines := changeLines(e.Change); mayHaveChanged(e.Result) && len(lines) > 0 {
 			body.add(r.changeText(run, e.Result, lines))
 		}
 	}
 	if body.omitted > 0 {
 		fmt.Fprintf(body, "%s omitted (summary size limit); see the log and the output `results`.\n\n",
 			count(body.omitted, "more entry"))
+	}
+	if left := maxSummaryBytes - len(head) - body.Len(); len(table) > left {
+		table = r.table(run, left)
 	}
 	return head + body.String() + table
 }
@@ -83,7 +93,8 @@ func (r *Reporter) summaryHead(run Run) string {
 		heading += " in " + run.Org
 	}
 	text := fmt.Sprintf("### %s\n\n", r.escapeMarkdown(heading))
-	for _, reason := range run.Refused {
+	const longestEscape = len("`` ` `` ") / len("` ") // a lone backtick
+	for _, reason := range r.firstProblems(run.Refused, maxSummaryBytes/longestEscape-noteBytes) {
 		text += fmt.Sprintf("- %s\n", r.escapeMarkdown(reason))
 	}
 	return text
@@ -107,6 +118,7 @@ func (r *Reporter) addFailures(body *limitedText, run Run, entries []*entry) {
 				command = manualCommand(run, e.Result)
 			}
 			if !body.add(heading + command) {
+				e.noCommand = true
 				continue
 			}
 			heading = ""
@@ -128,12 +140,15 @@ func (r *Reporter) failureText(g *group) string {
 
 // changeText lists who gains and who loses access to one secret.
 func (r *Reporter) changeText(run Run, result secret.Result, lines []string) string {
-	dryRun := ""
-	if run.DryRun {
-		dryRun = " (dry run)"
+	note := ""
+	switch {
+	case run.DryRun:
+		note = " (dry run)"
+	case result.Operation == secret.Unknown:
+		note = " (not confirmed)"
 	}
 	name := codeSpan(r.sanitizeLine(string(result.Name)))
-	text := fmt.Sprintf("Access changes for %s in %s%s:\n\n", name, result.Store, dryRun)
+	text := fmt.Sprintf("Access changes for %s in %s%s:\n\n", name, result.Store, note)
 	for _, line := range lines {
 		text += "- " + r.escapeMarkdown(line) + "\n"
 	}
@@ -170,29 +185,40 @@ func manualCommand(run Run, result secret.Result) string {
 		title(result), note, host, run.Org, result.Store, result.Name, text)
 }
 
-// table returns a table with a row for each result, or "" if there is none.
-func (r *Reporter) table(run Run) string {
+// table returns a table with a row for each result, or "" if there is none. If it would exceed budget bytes, the last
+// rows are left out.
+func (r *Reporter) table(run Run, budget int) string {
 	if len(run.Results) == 0 {
 		return ""
 	}
-	var text string
+	var header string
+	var rows []string
 	switch run.Mode {
 	case secret.ModeCheck:
-		text = r.checkTable(run.Results, run.MaxAge)
+		header, rows = r.checkTable(run.Results, run.MaxAge)
 	case secret.ModeSeal:
-		text = r.sealTable(run.Results)
+		header, rows = r.sealTable(run.Results)
 	default:
-		text = r.storeTable(run.Results)
+		header, rows = r.storeTable(run.Results)
 	}
-	if len(run.Results) <= foldRows {
-		return text
+	text := &limitedText{budget: budget - noteBytes}
+	text.add(header)
+	shown := 0
+	for shown < len(rows) && text.add(rows[shown]) {
+		shown++
 	}
-	return fmt.Sprintf("<details><summary>All %s</summary>\n\n%s\n</details>\n", count(len(run.Results), "row"), text)
+	title := "All " + count(len(rows), "row")
+	switch {
+	case shown < len(rows):
+		title = fmt.Sprintf("The first %s of %s (summary size limit; the log has every row)",
+			secret.FormatCount(shown), count(len(rows), "row"))
+	case len(rows) <= foldRows:
+		return text.String()
+	}
+	return fmt.Sprintf("<details><summary>%s</summary>\n\n%s\n</details>\n", title, text)
 }
 
-func (r *Reporter) checkTable(results []secret.Result, maxAge time.Duration) string {
-	var b strings.Builder
-	b.WriteString("| Secret | Store | Last updated | Age | |\n| --- | --- | --- | ---: | --- |\n")
+func (r *Reporter) checkTable(results []secret.Result, maxAge time.Duration) (header string, rows []string) {
 	for _, result := range byAge(results) {
 		var updated, age string
 		var notes []string
@@ -209,34 +235,30 @@ func (r *Reporter) checkTable(results []secret.Result, maxAge time.Duration) str
 		if c != nil && c.Due {
 			notes = append(notes, "**due**")
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", r.codeCell(string(result.Name)), result.Store, updated, age,
-			strings.TrimSpace(strings.Join(notes, " ")))
+		rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s | %s |\n",
+			r.codeCell(string(result.Name)), result.Store, updated, age, strings.TrimSpace(strings.Join(notes, " "))))
 	}
-	return b.String()
+	return "| Secret | Store | Last updated | Age | |\n| --- | --- | --- | ---: | --- |\n", rows
 }
 
-func (r *Reporter) sealTable(results []secret.Result) string {
-	var b strings.Builder
-	b.WriteString("| Secret | Store | Result | Key |\n| --- | --- | --- | --- |\n")
+func (r *Reporter) sealTable(results []secret.Result) (header string, rows []string) {
 	for _, result := range results {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", r.codeCell(string(result.Name)), result.Store, result.Operation,
-			r.cell(result.KeyID))
+		rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s |\n",
+			r.codeCell(string(result.Name)), result.Store, result.Operation, r.cell(result.KeyID)))
 	}
-	return b.String()
+	return "| Secret | Store | Result | Key |\n| --- | --- | --- | --- |\n", rows
 }
 
-func (r *Reporter) storeTable(results []secret.Result) string {
-	var b strings.Builder
-	b.WriteString("| Secret | Store | Result | Access | Key |\n| --- | --- | --- | --- | --- |\n")
+func (r *Reporter) storeTable(results []secret.Result) (header string, rows []string) {
 	for _, result := range results {
 		access := ""
 		if result.Access.Visibility != "" && result.Err == nil {
 			access = r.cell(accessText(result))
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", r.codeCell(string(result.Name)), result.Store,
-			result.Operation, access, r.cell(result.KeyID))
+		rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s | %s |\n",
+			r.codeCell(string(result.Name)), result.Store, result.Operation, access, r.cell(result.KeyID)))
 	}
-	return b.String()
+	return "| Secret | Store | Result | Access | Key |\n| --- | --- | --- | --- | --- |\n", rows
 }
 
 // byAge sorts failed lookups first, then missing secrets, then the oldest.

@@ -32,9 +32,10 @@ func (a Access) IDs() []int64 {
 // Existing is one secret as GitHub has it before a write. The zero value, but for its Name, is a secret that does not
 // exist.
 type Existing struct {
-	Name      Name
-	Exists    bool
-	UpdatedAt time.Time
+	Name   Name
+	Exists bool
+	// CreatedAt and UpdatedAt are in whole seconds.
+	CreatedAt, UpdatedAt time.Time
 	// Access has the repositories only if they were read as well.
 	Access Access
 	// Hidden is how many selected repositories the token cannot see; Access.Repositories lacks them.

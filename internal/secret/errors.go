@@ -10,11 +10,14 @@ import (
 var (
 	// ErrUnprocessable is GitHub's 422: the value, its key or the list of repositories was rejected.
 	ErrUnprocessable = errors.New("unprocessable")
-	// ErrOutcomeUnknown says that a write was sent and got no response, so that GitHub may or may not have applied
-	// it.
+	// ErrOutcomeUnknown says that a write was sent and that no response proves whether GitHub applied it.
 	ErrOutcomeUnknown = errors.New("outcome unknown")
-	// ErrNotFound is GitHub's 404: missing, or not visible to the token.
+	// ErrCutOff says that such a write was cut off while it was under way, so that GitHub may still apply it.
+	ErrCutOff = errors.New("cut off")
+	// ErrNotFound is GitHub's 404 for the very URL that was requested: missing, or not visible to the token.
 	ErrNotFound = errors.New("not found")
+	// ErrConflict is GitHub's 409: the secret's visibility is not selected, so it has no list of repositories.
+	ErrConflict = errors.New("conflict")
 	// ErrKeyRotated says that GitHub cannot open a sealed value any more, because it was sealed to an earlier key.
 	ErrKeyRotated = errors.New("sealed to an earlier key")
 	// ErrInterrupted says that a signal ended the run.
@@ -28,6 +31,7 @@ type Error struct {
 	Problem string // the fact in one line: "403 Resource not accessible by integration"
 	Cause   string // why this may be, in sentences; may be empty
 	Hint    string // what to do, in sentences; may be empty
+	Shown   string // what a read after the last attempt shows; may be empty
 
 	RequestID string        // GitHub's; empty without a response
 	Attempts  int           // requests sent, retries included; 0 if none was
@@ -37,12 +41,15 @@ type Error struct {
 	Is []error
 }
 
-// Error returns the operation, the problem and, after retries, how many attempts were made. Cause, Hint and RequestID
-// are shown separately.
+// Error returns the operation, the problem, after retries how many attempts were made, and what GitHub shows now.
+// Cause, Hint and RequestID are shown separately.
 func (e *Error) Error() string {
 	text := e.Fact()
 	if e.Attempts > 1 {
 		text += fmt.Sprintf(", %d attempts in %s", e.Attempts, FormatDuration(e.Elapsed))
+	}
+	if e.Shown != "" {
+		text += "; " + e.Shown
 	}
 	return text
 }

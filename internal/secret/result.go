@@ -9,8 +9,8 @@ type Operation string
 const (
 	Created     Operation = "created"
 	Updated     Operation = "updated"
-	Failed      Operation = "failed"       // refused, out of retries, or not sent
-	Unknown     Operation = "unknown"      // the last attempt was sent and got no response
+	Failed      Operation = "failed"       // nothing took effect
+	Unknown     Operation = "unknown"      // an attempt may have taken effect, and nothing confirms it
 	WouldCreate Operation = "would-create" // dry run
 	WouldUpdate Operation = "would-update" // dry run
 	SealedOnly  Operation = "sealed"
@@ -32,7 +32,10 @@ type Result struct {
 	Check          *Check
 }
 
-// Failed reports whether the run did not do what was asked for this secret.
+// Stored reports whether GitHub has confirmed that the value, or the list of repositories, is stored.
+func (r Result) Stored() bool { return r.Operation == Created || r.Operation == Updated }
+
+// Failed reports whether the run did not do what was asked for this secret, or did more.
 func (r Result) Failed() bool {
 	return r.Operation == Failed || r.Operation == Unknown || r.Err != nil
 }

@@ -46,16 +46,11 @@ func (r *resolver) resolve(ctx context.Context) ([]secret.Repository, error) {
 	if err != nil {
 		return nil, err
 	}
-	names := map[int64]string{}
-	for _, repo := range r.all {
-		names[repo.ID] = repo.FullName
+	list, err := r.exclude(uniqueByID(slices.Concat(r.named, matched, r.byID())))
+	if err != nil {
+		return nil, err
 	}
-	list := slices.Concat(r.named, matched)
-	for _, id := range r.selection.IDs {
-		list = append(list, secret.Repository{ID: id, FullName: names[id]})
-	}
-	included := len(list)
-	if list = r.exclude(uniqueByID(list)); len(list) == 0 && included > 0 {
+	if len(list) == 0 && len(r.named)+len(matched)+len(r.selection.IDs) > 0 {
 		return nil, &secret.Error{
 			Problem: "selected_repositories: the exclusions remove every selected repository",
 			Hint:    "Use none if no repository should read the secret.",
@@ -64,7 +59,21 @@ func (r *resolver) resolve(ctx context.Context) ([]secret.Repository, error) {
 	return list, nil
 }
 
-// lookUp sends all requests, at most maxConcurrent at a time.
+// byID returns the repositories that were selected by id, with their names as far as the token can see them.
+func (r *resolver) byID() (list []secret.Repository) {
+	names := map[int64]string{}
+	for _, repo := range r.all {
+		names[repo.ID] = repo.FullName
+	}
+	for _, id := range r.selection.IDs {
+		list = append(list, secret.Repository{ID: id, FullName: names[id]})
+	}
+	return list
+}
+
+// lookUp sends all requests, at most maxConcurrent at a time. A plain exclusion is looked up, as a plain name is,
+// because GitHub knows a repository by its former names too. It may be missing; any other failure is an error, since
+// what it excludes would be let in.
 func (r *resolver) lookUp(ctx context.Context) error {
 	var (
 		group  errgroup.Group
@@ -83,22 +92,21 @@ func (r *resolver) lookUp(ctx context.Context) error {
 			return nil
 		})
 	}
-	needsAll := len(s.Patterns) > 0
 	for i, p := range s.Excluded {
-		switch {
-		case len(s.IDs) == 0: // only an id has no name to match
-		case !p.Plain():
-			needsAll = true
-		default:
-			group.Go(func() error {
-				var err error
-				if r.excluded[i], err = r.github.Repository(ctx, p.Glob); !errors.Is(err, secret.ErrNotFound) {
-					errs[len(s.Names)+i] = err
-				}
-				return nil
-			})
+		if !p.Plain() {
+			continue
 		}
+		group.Go(func() error {
+			repo, err := r.github.Repository(ctx, p.Glob)
+			r.excluded[i] = repo
+			if err != nil && !errors.Is(err, secret.ErrNotFound) {
+				errs[len(s.Names)+i] = fmt.Errorf("selected_repositories: exclusion %s: %w", p.Text, err)
+			}
+			return nil
+		})
 	}
+	isGlob := func(p secret.Pattern) bool { return !p.Plain() }
+	needsAll := len(s.Patterns) > 0 || len(s.IDs) > 0 && slices.ContainsFunc(s.Excluded, isGlob)
 	if needsAll {
 		group.Go(func() error {
 			r.all, allErr = r.github.Repositories(ctx)
@@ -106,6 +114,10 @@ func (r *resolver) lookUp(ctx context.Context) error {
 		})
 	}
 	_ = group.Wait()
+	isMissing := func(repo secret.Repository) bool { return repo.ID == 0 }
+	if !needsAll && len(s.IDs) > 0 && slices.ContainsFunc(r.excluded, isMissing) {
+		r.all, allErr = r.github.Repositories(ctx) // ids are compared by name instead
+	}
 	return errors.Join(append(errs, allErr)...)
 }
 
@@ -135,18 +147,28 @@ func (r *resolver) matchPatterns() (matched []secret.Repository, err error) {
 	return matched, nil
 }
 
-// exclude applies the exclusions.
-func (r *resolver) exclude(list []secret.Repository) []secret.Repository {
+// exclude applies the exclusions. It fails if a repository without a visible name cannot be compared with one.
+func (r *resolver) exclude(list []secret.Repository) ([]secret.Repository, error) {
 	for i, p := range r.selection.Excluded {
 		before := len(list)
+		found := r.excluded[i].ID != 0
 		list = slices.DeleteFunc(list, func(repo secret.Repository) bool {
-			return repo.ID == r.excluded[i].ID || repo.FullName != "" && p.Match(repo.FullName)
+			return found && repo.ID == r.excluded[i].ID || repo.FullName != "" && p.Match(repo.FullName)
 		})
-		if len(list) == before {
+		unnamed := slices.IndexFunc(list, func(repo secret.Repository) bool { return repo.FullName == "" })
+		switch {
+		case unnamed >= 0 && !found:
+			return nil, &secret.Error{
+				Problem: fmt.Sprintf("selected_repositories: exclusion %s cannot be checked against repository %d, "+
+					"because this token cannot see its name", p.Text, list[unnamed].ID),
+				Hint: "Leave that id out, or use a token that can see the repository; " +
+					"to see private repositories a classic token needs the scope repo.",
+			}
+		case len(list) == before:
 			r.warn(fmt.Sprintf("selected_repositories: exclusion %s matches no repository", p.Text))
 		}
 	}
-	return list
+	return list, nil
 }
 
 func uniqueByID(list []secret.Repository) []secret.Repository {

@@ -38,6 +38,8 @@ type Attempts = iter.Seq2[func(seal.Sealed, secret.Access) (created bool, err er
 type GitHub interface {
 	Finder
 	WithRetryBudget(context.Context) context.Context
+	WithoutRetry(context.Context) (context.Context, context.CancelFunc)
+	Now() time.Time
 	PublicKey(context.Context, secret.Store) (seal.PublicKey, error)
 	Secret(context.Context, secret.Store, secret.Name) (secret.Existing, error)
 	Secrets(ctx context.Context, store secret.Store, limit int) (list []secret.Existing, complete bool, err error)
@@ -90,6 +92,7 @@ type executor struct {
 	sealed    []seal.Sealed
 	mu        sync.Mutex
 	results   []secret.Result
+	unsettled []*write
 }
 
 // Run seals every item, then stores them, a few at a time. The results are in input order, one for each item.
@@ -108,7 +111,7 @@ func (j Job) Run(ctx context.Context) []secret.Result {
 			continue
 		}
 		if e.keys[item.Store] == nil {
-			e.keys[item.Store] = &publicKeyCache{github: j.GitHub, store: item.Store, lock: newLock()}
+			e.keys[item.Store] = &publicKeyCache{github: j.GitHub, store: item.Store, log: j.Log, fetching: newLock()}
 			e.snapshots[item.Store] = &snapshotCache{
 				github: j.GitHub, store: item.Store, writesPerMinute: j.WritesPerMinute,
 				lock: newLock(), byName: map[secret.Name]snapshot{},
@@ -128,7 +131,7 @@ func (j Job) Run(ctx context.Context) []secret.Result {
 		}
 		switch {
 		case item.Stored != nil:
-			e.finish(i, item.Stored.Operation, plan{}, nil)
+			e.finish(i, e.storedOperation(item), plan{}, nil)
 		case err != nil:
 			e.finish(i, secret.Failed, plan{}, err)
 		default:
@@ -139,7 +142,19 @@ func (j Job) Run(ctx context.Context) []secret.Result {
 		}
 	}
 	_ = group.Wait()
+	e.settle(ctx)
 	return e.results
+}
+
+// storedOperation returns the operation of an item that an earlier run stored. A dry run says what a run would say.
+func (e *executor) storedOperation(item Item) secret.Operation {
+	switch {
+	case e.DryRun && item.Stored.Operation == secret.Created:
+		return secret.WouldCreate
+	case e.DryRun:
+		return secret.WouldUpdate
+	}
+	return item.Stored.Operation
 }
 
 var errSkipped = &secret.Error{Problem: "skipped: the run was cancelled", Is: []error{secret.ErrInterrupted}}
@@ -154,7 +169,7 @@ func (e *executor) prefetch(ctx context.Context, budgets []context.Context) (res
 		group.Go(func() error {
 			r := resolver{github: e.GitHub, selection: *e.Selection, maxConcurrent: e.MaxConcurrentReads}
 			r.log, r.warn = e.Log, e.Warn
-			list, err := r.resolve(ctx)
+			list, err := r.resolve(e.GitHub.WithRetryBudget(ctx))
 			if resolveErr = err; err == nil {
 				e.desired.replace, e.desired.repositories = true, list
 			}
@@ -164,7 +179,7 @@ func (e *executor) prefetch(ctx context.Context, budgets []context.Context) (res
 	for store := range e.keys {
 		if e.needsKey(store) {
 			group.Go(func() error {
-				e.keys[store].fetch(ctx)
+				e.keys[store].fetch(e.GitHub.WithRetryBudget(ctx))
 				return nil
 			})
 		}
@@ -198,7 +213,7 @@ func (e *executor) sealAll() []error {
 		}
 		sealed := item.Sealed
 		if !item.isSealed() {
-			key, err := e.keys[item.Store].cached()
+			key, err := e.keys[item.Store].fetched()
 			if err == nil {
 				sealed, err = seal.Seal(e.Rand, key, item.Value)
 			}
@@ -228,7 +243,7 @@ func (e *executor) finish(i int, op secret.Operation, p plan, err error) {
 	if p.access.Visibility != "" {
 		r.Access = p.access
 	}
-	if err == nil {
+	if err == nil || r.Stored() {
 		r.EncryptedValue = ""
 	}
 	if e.OnResult != nil {
@@ -236,16 +251,27 @@ func (e *executor) finish(i int, op secret.Operation, p plan, err error) {
 	}
 }
 
-// store writes one item, or in a dry run makes the same plan and sends nothing.
+// store writes one item, or in a dry run makes the same plan and sends nothing. A write whose operation only a read can
+// tell is left for settle.
 func (e *executor) store(ctx context.Context, i int) {
-	p, op, err := plan{}, secret.Failed, error(errSkipped)
-	if ctx.Err() == nil && e.DryRun {
-		p, op, err = e.dryRun(ctx, i)
-	} else if ctx.Err() == nil {
-		p, op, err = e.write(ctx, i)
+	switch {
+	case ctx.Err() != nil:
+		e.finish(i, secret.Failed, plan{}, errSkipped)
+	case e.DryRun:
+		p, op, err := e.dryRun(ctx, i)
+		e.finish(i, op, p, err)
+	default:
+		w := &write{i: i}
+		w.err = e.write(ctx, w)
 		e.snapshots[e.Items[i].Store].pending.Add(-1)
+		if e.needsRead(w) {
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			e.unsettled = append(e.unsettled, w)
+			return
+		}
+		e.finishWrite(w)
 	}
-	e.finish(i, op, p, err)
 }
 
 func (e *executor) dryRun(ctx context.Context, i int) (plan, secret.Operation, error) {
@@ -253,7 +279,7 @@ func (e *executor) dryRun(ctx context.Context, i int) (plan, secret.Operation, e
 	p, err := e.plan(ctx, item)
 	if err == nil && item.isSealed() {
 		var key seal.PublicKey
-		if key, err = e.keys[item.Store].cached(); err == nil && key.ID() != item.Sealed.KeyID {
+		if key, err = e.keys[item.Store].fetched(); err == nil && key.ID() != item.Sealed.KeyID {
 			err = keyRotated(item.Store, item.Sealed.KeyID, key.ID())
 		}
 	}
@@ -266,64 +292,123 @@ func (e *executor) dryRun(ctx context.Context, i int) (plan, secret.Operation, e
 	return p, secret.WouldCreate, nil
 }
 
+// write is the state of one item's write.
+type write struct {
+	i    int // the item's index
+	plan plan
+	// existing is what existed before the first attempt that GitHub may have applied.
+	existing secret.Existing
+	// firstAttempt is when that was sent; zero if none was.
+	firstAttempt time.Time
+	created      bool // GitHub confirmed the write with 201
+	unconfirmed  bool // GitHub may have applied an attempt other than the one that it confirmed
+	cutOff       bool // GitHub may still apply one
+	err          error
+}
+
 // write makes attempts until one succeeds or none is left: wait, read what is preserved, send.
-func (e *executor) write(ctx context.Context, i int) (p plan, op secret.Operation, err error) {
-	item, created, unknown, reseals := e.Items[i], false, false, 0
+func (e *executor) write(ctx context.Context, w *write) (err error) {
+	var last error // of an attempt
+	item, reseals := e.Items[w.i], 0
 	attempts := e.GitHub.Put
 	if e.ListOnly {
 		attempts = e.GitHub.SetRepositories
 	}
 	for put, final := range attempts(ctx, item.Store, item.Name) {
-		if err = final; err != nil {
-			break
+		if final != nil {
+			return final
 		}
-		if p, err = e.plan(ctx, item); err != nil {
-			break
+		next, planErr := e.plan(ctx, item)
+		if planErr != nil {
+			return w.notSentAgain(last, planErr)
 		}
-		created, err = put(e.sealed[i], p.access)
-		unknown = errors.Is(err, secret.ErrOutcomeUnknown)
+		if sealErr := e.sealToCurrentKey(w.i); sealErr != nil {
+			return w.notSentAgain(last, sealErr)
+		}
+		e.noteAttempt(w, next)
+		w.created, err = put(e.sealed[w.i], next.access)
+		last = err
+		w.unconfirmed = w.unconfirmed || errors.Is(err, secret.ErrOutcomeUnknown)
+		w.cutOff = w.cutOff || errors.Is(err, secret.ErrCutOff)
 		if errors.Is(err, secret.ErrUnprocessable) {
 			resealed := false
 			if reseals++; reseals <= maxReseals && !e.ListOnly {
-				resealed, err = e.reseal(ctx, i, err)
+				resealed, err = e.reseal(ctx, w.i, err)
 			}
 			if !resealed {
-				break
+				return err
 			}
 		}
 	}
-	switch {
-	case unknown:
-		return p, secret.Unknown, err
-	case err != nil:
-		return p, secret.Failed, err
-	case created:
-		return p, secret.Created, nil
-	}
-	return p, secret.Updated, nil
+	return err
 }
 
-// reseal fetches the store's key after GitHub rejected a value, and seals the value again if the key has changed. A
-// value that is already sealed cannot be; the error says so and names both keys. Otherwise rejected is returned.
-func (e *executor) reseal(ctx context.Context, i int, rejected error) (resealed bool, err error) {
+// noteAttempt notes what an attempt writes. The change of access is that against what existed before any attempt that
+// GitHub may have applied.
+func (e *executor) noteAttempt(w *write, next plan) {
+	if !w.unconfirmed {
+		w.existing, w.firstAttempt = next.existing, time.Now()
+	}
+	if e.desired.needsExisting() {
+		next.change = secret.Diff(w.existing, next.access)
+	}
+	w.plan = next
+}
+
+// notSentAgain returns the error of a write whose next attempt could not be prepared. last is the error of the attempt
+// before, which matters if GitHub may have applied the write.
+func (w *write) notSentAgain(last, err error) error {
+	e, ok := errors.AsType[*secret.Error](last)
+	if !ok || !w.unconfirmed {
+		return err
+	}
+	combined, why := *e, err.Error()
+	if cause, ok := errors.AsType[*secret.Error](err); ok {
+		why, combined.Cause, combined.Hint = cause.Fact(), cause.Cause, cause.Hint
+	}
+	if errors.Is(err, secret.ErrInterrupted) {
+		why = "the run was interrupted"
+	}
+	combined.Problem += "; not sent again: " + why
+	return &combined
+}
+
+// sealToCurrentKey seals a value again if the store's key has changed since, so that it is not refused first.
+func (e *executor) sealToCurrentKey(i int) error {
+	item, key := e.Items[i], e.keys[e.Items[i].Store].current()
+	if e.ListOnly || item.isSealed() || key.ID() == e.sealed[i].KeyID && key.Base64() == e.sealed[i].PublicKey {
+		return nil
+	}
+	sealed, err := seal.Seal(e.Rand, key, item.Value)
+	if err == nil {
+		e.recordSealed(i, sealed)
+	}
+	return err
+}
+
+// reseal fetches the store's key after GitHub refused a value, and seals the value again if the key has changed. A
+// value that is already sealed cannot be; the error says so and names both keys. Otherwise refused is returned.
+func (e *executor) reseal(ctx context.Context, i int, refused error) (resealed bool, err error) {
 	item, old := e.Items[i], e.sealed[i]
-	key, err := e.keys[item.Store].newerThan(ctx, old.KeyID)
+	key, err := e.keys[item.Store].newerThan(ctx, refusal{keyID: old.KeyID, text: refusedText(refused)})
 	switch {
 	case err != nil: // GitHub's 422 matters more than why the key could not be fetched
-		return false, rejected
+		return false, refused
 	case key.ID() == old.KeyID && (item.isSealed() || key.Base64() == old.PublicKey):
-		return false, rejected
+		return false, refused
 	case item.isSealed():
 		return false, keyRotated(item.Store, old.KeyID, key.ID())
 	}
-	sealed, err := seal.Seal(e.Rand, key, item.Value)
-	if err != nil {
-		return false, err
+	err = e.sealToCurrentKey(i)
+	return err == nil, err
+}
+
+// refusedText returns what GitHub gave as the reason of a refusal.
+func refusedText(err error) string {
+	if e, ok := errors.AsType[*secret.Error](err); ok {
+		return e.Problem
 	}
-	e.Log(fmt.Sprintf("GitHub rotated the public key for %s secrets; resealing %s with key %s",
-		item.Store, item.Name, key.ID()))
-	e.recordSealed(i, sealed)
-	return true, nil
+	return ""
 }
 
 func keyRotated(store secret.Store, sealedTo, current string) error {
@@ -363,7 +448,8 @@ func (e *executor) plan(ctx context.Context, item Item) (p plan, err error) {
 		}
 	}
 	return p, &secret.Error{
-		Problem: "reading the current access took more than a minute, so it may be out of date",
-		Hint:    "Re-run later, or set visibility and selected_repositories explicitly.",
+		Problem: "reading the current access took more than a minute, so it may be out of date", Hint: setExplicitly,
 	}
 }
+
+const setExplicitly = "Re-run later, or set visibility and selected_repositories explicitly."

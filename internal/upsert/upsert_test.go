@@ -26,18 +26,18 @@ type fakeClient struct {
 	mu     sync.Mutex
 	keys   []seal.PublicKey // returned in turn, the last one for ever
 	keyN   int
-	writes []write
+	writes []fakeWrite
 
 	existing secret.Existing
 	slow     time.Duration // how long reading a secret takes
 	readErr  func(n int) error
 	reads    int
-	respond  func(n int, w write) error
+	respond  func(n int, w fakeWrite) error
 	retry    func(error) bool // which errors are transient
 }
 
-// write is one attempt at a write.
-type write struct {
+// fakeWrite is one attempt at a write.
+type fakeWrite struct {
 	name   secret.Name
 	sealed seal.Sealed
 	access secret.Access
@@ -57,6 +57,12 @@ func newKey(t *testing.T, id string) seal.PublicKey {
 }
 
 func (f *fakeClient) WithRetryBudget(ctx context.Context) context.Context { return ctx }
+
+func (f *fakeClient) WithoutRetry(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithCancel(ctx)
+}
+
+func (f *fakeClient) Now() time.Time { return time.Now() }
 
 func (f *fakeClient) PublicKey(context.Context, secret.Store) (seal.PublicKey, error) {
 	f.mu.Lock()
@@ -89,7 +95,7 @@ func (f *fakeClient) Put(_ context.Context, _ secret.Store, name secret.Name) At
 			again = false
 			more := yield(func(sealed seal.Sealed, access secret.Access) (bool, error) {
 				f.mu.Lock()
-				w := write{name, sealed, access}
+				w := fakeWrite{name, sealed, access}
 				f.writes = append(f.writes, w)
 				n := len(f.writes)
 				f.mu.Unlock()
@@ -219,12 +225,12 @@ func TestListFor(t *testing.T) {
 	}
 }
 
-// TestReseal rotates the key in the middle of a batch: only values that GitHub
-// rejected are sealed again.
+// TestReseal rotates the key in the middle of a batch: at most the values that are
+// under way are refused, and those not sent yet are sealed to the new key first.
 func TestReseal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeClient{keys: []seal.PublicKey{newKey(t, "1"), newKey(t, "2")}}
-		f.respond = func(n int, w write) error {
+		f.respond = func(n int, w fakeWrite) error {
 			time.Sleep(time.Second)
 			if n > 4 && w.sealed.KeyID == "1" {
 				return secret.ErrUnprocessable
@@ -232,21 +238,21 @@ func TestReseal(t *testing.T) {
 			return nil
 		}
 		keys := ""
-		for _, r := range job(f, secret.All, items(10)).Run(t.Context()) {
+		for _, r := range job(f, secret.All, items(20)).Run(t.Context()) {
 			keys += r.KeyID
 			wantEqual(t, string(r.Name), r.Operation, secret.Created)
 			wantEqual(t, string(r.Name)+": error", r.Err, nil)
 			wantEqual(t, string(r.Name)+": sealed value after it was stored", r.EncryptedValue, "")
 		}
-		wantEqual(t, "keys of the stored values", keys, "1111222222")
+		wantEqual(t, "keys of the stored values", keys, "1111"+strings.Repeat("2", 16))
 		wantEqual(t, "fetches of the key", f.keyN, 2)
-		wantEqual(t, "attempts", len(f.writes), 10+6)
+		wantEqual(t, "attempts", len(f.writes), 20+4)
 	})
 }
 
 // TestResealLimit has a server that returns a new key every time.
 func TestResealLimit(t *testing.T) {
-	f := &fakeClient{respond: func(int, write) error { return secret.ErrUnprocessable }}
+	f := &fakeClient{respond: func(int, fakeWrite) error { return secret.ErrUnprocessable }}
 	for i := range 20 {
 		f.keys = append(f.keys, newKey(t, fmt.Sprint(i+1)))
 	}
@@ -294,7 +300,7 @@ func TestUnknownStays(t *testing.T) {
 				}
 				return nil
 			}
-			f.respond = func(int, write) error {
+			f.respond = func(int, fakeWrite) error {
 				time.Sleep(2 * time.Minute) // so that the next attempt reads again
 				return test.first
 			}
@@ -311,7 +317,7 @@ func TestUnknownStays(t *testing.T) {
 func TestResults(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fakeClient{keys: []seal.PublicKey{newKey(t, "1")}}
-		f.respond = func(_ int, w write) error {
+		f.respond = func(_ int, w fakeWrite) error {
 			switch w.name {
 			case "S1":
 				time.Sleep(time.Hour)
@@ -322,6 +328,7 @@ func TestResults(t *testing.T) {
 			}
 			return nil
 		}
+		f.readErr = func(int) error { return errors.New("cannot read") }
 		var completed []secret.Name
 		j := job(f, secret.All, items(5))
 		j.OnResult = func(r secret.Result) { completed = append(completed, r.Name) }
@@ -342,7 +349,8 @@ func TestResults(t *testing.T) {
 			t.Errorf("got %q, want %q", got, want)
 		}
 		wantEqual(t, "completed", len(completed), 5)
-		wantEqual(t, "completed last", completed[len(completed)-1], "S1")
+		wantEqual(t, "completed last but one", completed[len(completed)-2], "S1")
+		wantEqual(t, "completed last, after a read", completed[len(completed)-1], "S4")
 		if strings.Contains(fmt.Sprintf("%+v %#v", results, results), "Horse") {
 			t.Error("the plaintext is in a result")
 		}
@@ -354,7 +362,7 @@ func TestResults(t *testing.T) {
 func TestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	f := &fakeClient{keys: []seal.PublicKey{newKey(t, "1")}}
-	f.respond = func(int, write) error { cancel(); return secret.ErrInterrupted }
+	f.respond = func(int, fakeWrite) error { cancel(); return secret.ErrInterrupted }
 	j := job(f, secret.Selected, items(10))
 	j.Selection = &secret.Selection{IDs: []int64{7}}
 	for _, r := range j.Run(ctx) {
@@ -376,10 +384,17 @@ func TestNoRandomness(t *testing.T) {
 	wantEqual(t, "attempts at a write", len(f.writes), 0)
 }
 
-// finder is an organization's repositories.
+// finder is an organization's repositories. It knows site by its former name homepage,
+// too, and fails to look up broken.
 type finder []secret.Repository
 
 func (f finder) Repository(_ context.Context, name string) (secret.Repository, error) {
+	switch name {
+	case "homepage":
+		name = "site"
+	case "broken":
+		return secret.Repository{}, &secret.Error{Op: "get repository acme/broken", Problem: "502"}
+	}
 	for _, r := range f {
 		if strings.EqualFold(bareName(r), name) {
 			return r, nil
@@ -396,6 +411,7 @@ func TestResolve(t *testing.T) {
 		{ID: 2, FullName: "acme/Api"},
 		{ID: 3, FullName: "acme/svc-one"},
 		{ID: 4, FullName: "acme/svc-two"},
+		{ID: 5, FullName: "acme/site"},
 	}
 	patterns := func(texts ...string) (list []secret.Pattern) {
 		for _, text := range texts {
@@ -422,7 +438,7 @@ func TestResolve(t *testing.T) {
 		{
 			"all but some",
 			secret.Selection{Patterns: patterns("*"), Excluded: patterns("!svc-*")},
-			[]int64{1, 2},
+			[]int64{1, 2, 5},
 			"", "",
 		},
 		{
@@ -443,11 +459,50 @@ func TestResolve(t *testing.T) {
 			[]int64{1},
 			"!nosuch matches no repository", "",
 		},
+		{
+			"a repository that is excluded by its former name",
+			secret.Selection{Patterns: patterns("*"), Excluded: patterns("!homepage")},
+			[]int64{1, 2, 3, 4},
+			"", "",
+		},
+		{
+			"a renamed repository that is selected and excluded",
+			secret.Selection{Names: []string{"homepage", "web"}, Excluded: patterns("!site")},
+			[]int64{1},
+			"selected_repositories: homepage was renamed to acme/site", "",
+		},
+		{
+			"an id without a visible name and a pattern",
+			secret.Selection{IDs: []int64{1, 77}, Excluded: patterns("!*-internal")},
+			nil, "", "exclusion !*-internal cannot be checked against repository 77",
+		},
+		{
+			"an id without a visible name and an exclusion that is missing",
+			secret.Selection{IDs: []int64{1, 77}, Excluded: patterns("!nosuch")},
+			nil, "", "exclusion !nosuch cannot be checked against repository 77",
+		},
+		{
+			"an id without a visible name and an exclusion that is another repository",
+			secret.Selection{IDs: []int64{1, 77}, Excluded: patterns("!web")},
+			[]int64{77},
+			"", "",
+		},
+		{
+			"ids with visible names and an exclusion that is missing",
+			secret.Selection{IDs: []int64{1, 2}, Excluded: patterns("!nosuch")},
+			[]int64{1, 2},
+			"!nosuch matches no repository", "",
+		},
+		{
+			"an exclusion that cannot be looked up",
+			secret.Selection{Patterns: patterns("*"), Excluded: patterns("!broken")},
+			nil, "", "selected_repositories: exclusion !broken: get repository acme/broken: 502",
+		},
 		{"a name that is missing", secret.Selection{Names: []string{"web", "typo", "other"}}, nil, "", "typo"},
 		{
 			"a pattern without a match",
 			secret.Selection{Patterns: patterns("svc-*", "no-*")},
-			nil, "", "no-* matches none of the 4 repositories",
+			nil, "", "no-* matches none of the 5 repositories",
 		},
 		{
 			"everything is excluded",

@@ -1,0 +1,527 @@
+//go:build judge
+
+package action
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"set-org-secret/internal/fakegithub"
+)
+
+// validator is a fake GitHub behind Prism, a proxy that validates requests and
+// responses against GitHub's description of its API. Prism refuses a request that
+// violates the description with 422, and replaces a response that does with 500.
+//
+// https://docs.stoplight.io/docs/prism
+type validator struct {
+	url    string
+	github *fakegithub.Server
+	// described are the success statuses of each operation that the program or the
+	// fake has: "PUT /orgs/{org}/actions/secrets/{secret_name}" is 201 and 204.
+	described map[string][]string
+
+	mu          sync.Mutex
+	validated   map[string]int // by operation and status
+	undescribed map[string]int // those of them with an error status that the description lacks
+	violations  []string
+}
+
+// modules returns the directory into which .ci/judge installs Prism and the
+// description.
+func modules(t *testing.T) string {
+	t.Helper()
+	dir := os.Getenv("NODE_PATH")
+	if dir == "" {
+		t.Fatal("NODE_PATH is not set; run .ci/judge")
+	}
+	return dir
+}
+
+func newValidator(t *testing.T, world fakegithub.World) *validator {
+	t.Helper()
+	description := filepath.Join(modules(t), "@octokit/openapi/generated/api.github.com.json")
+	v := &validator{
+		github: newGitHub(t, world), described: readDescription(t, description),
+		validated: map[string]int{}, undescribed: map[string]int{},
+	}
+	upstream := httptest.NewServer(v.github)
+	t.Cleanup(upstream.Close)
+	prism := startPrism(t, description, upstream.URL)
+	proxy := &httputil.ReverseProxy{
+		Rewrite:        func(r *httputil.ProxyRequest) { r.SetURL(prism) },
+		ModifyResponse: v.record,
+		ErrorHandler: func(w http.ResponseWriter, req *http.Request, err error) {
+			v.violation(req, "no response from Prism: "+err.Error())
+			w.WriteHeader(http.StatusBadGateway)
+		},
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", proxy) // not described: Prism refuses it
+	for operation := range v.described {
+		mux.Handle(operation, proxy)
+	}
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	v.url = server.URL
+	return v
+}
+
+// readDescription returns the success statuses of the operations on secrets and
+// repositories of an organization. It fails if a store is not described.
+func readDescription(t *testing.T, path string) map[string][]string {
+	t.Helper()
+	var description struct {
+		Paths map[string]map[string]struct{ Responses map[string]any }
+	}
+	if err := json.Unmarshal(readFile(t, path), &description); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	secrets := regexp.MustCompile(`^/orgs/\{org\}/(` + strings.Join(storeNames, "|") + `)/secrets(/|$)`)
+	operations := map[string][]string{}
+	for path, methods := range description.Paths {
+		for method, operation := range methods {
+			ofRepositories := method == "get" && (path == "/repos/{owner}/{repo}" || path == "/orgs/{org}/repos")
+			if !secrets.MatchString(path) && !ofRepositories {
+				continue
+			}
+			for status := range operation.Responses {
+				if strings.HasPrefix(status, "2") {
+					name := strings.ToUpper(method) + " " + path
+					operations[name] = append(operations[name], status)
+				}
+			}
+		}
+	}
+	const perStore = 9
+	wantEqual(t, "operations that are described", len(operations), perStore*len(storeNames)+2)
+	return operations
+}
+
+var listening = regexp.MustCompile(`Prism is listening on (http://127\.0\.0\.1:[0-9]+)`)
+
+// startPrism starts Prism on a free port and waits until it has read the
+// description. It is stopped at the end of the test.
+func startPrism(t *testing.T, description, upstream string) *url.URL {
+	t.Helper()
+	logFile := filepath.Join(t.TempDir(), "prism.log")
+	log, err := os.Create(logFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = log.Close() }()
+	// Stdin is closed when the process of the test ends, also if it is killed.
+	const exitWithTest = "--import=data:text/javascript,process.stdin.on('end',()=>process.exit()).resume().unref()"
+	cmd := exec.Command("node", exitWithTest, filepath.Join(modules(t), "@stoplight/prism-cli/dist/index.js"),
+		"proxy", "--errors", "--multiprocess=false", "--host=127.0.0.1", "--port=0", description, upstream)
+	cmd.Stdout, cmd.Stderr = log, log
+	if _, err := cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	exited := make(chan struct{})
+	go func() {
+		defer close(exited)
+		_ = cmd.Wait() // the log says why
+	}()
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		<-exited
+	})
+	const limit = 60 * time.Second
+	timeout := time.After(limit)
+	for {
+		text := readFile(t, logFile)
+		if m := listening.FindSubmatch(text); m != nil {
+			address, err := url.Parse(string(m[1]))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return address
+		}
+		select {
+		case <-exited:
+			t.Fatalf("Prism exited before it listened:\n%s", readFile(t, logFile))
+		case <-timeout:
+			t.Fatalf("Prism does not listen after %v:\n%s", limit, text)
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
+// record counts a response of Prism, or notes what it violates.
+func (v *validator) record(resp *http.Response) error {
+	if resp.Header.Get("Content-Type") == "application/problem+json" {
+		body, err := io.ReadAll(resp.Body)
+		resp.Body = io.NopCloser(bytes.NewReader(body))
+		v.violation(resp.Request, string(body))
+		return err
+	}
+	key := fmt.Sprintf("%s %d", resp.Request.Pattern, resp.StatusCode)
+	v.mu.Lock()
+	v.validated[key]++
+	v.mu.Unlock()
+	text := resp.Header.Get("Sl-Violations")
+	var found []struct{ Severity, Message string }
+	switch {
+	case text == "":
+	case json.Unmarshal([]byte(text), &found) != nil || len(found) != 1 || resp.StatusCode < 400 ||
+		found[0].Severity != "Warning" || !strings.HasPrefix(found[0].Message, "Unable to match the returned status code"):
+		v.violation(resp.Request, text)
+	default:
+		// The description has few of GitHub's errors.
+		v.mu.Lock()
+		v.undescribed[key]++
+		v.mu.Unlock()
+	}
+	return nil
+}
+
+func (v *validator) violation(req *http.Request, text string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.violations = append(v.violations, fmt.Sprintf("%s %s: %s", req.Method, req.URL.RequestURI(), text))
+}
+
+// takeViolations returns the violations since it was last called.
+func (v *validator) takeViolations() []string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	list := v.violations
+	v.violations = nil
+	return list
+}
+
+func (v *validator) wantNoViolation(t *testing.T, what string) {
+	t.Helper()
+	for _, text := range v.takeViolations() {
+		t.Errorf("%s: %.2000s", what, text)
+	}
+}
+
+// send sends one request without the program, and returns status and body.
+func (v *validator) send(t *testing.T, method, path, body string) (status int, text string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, v.url+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer ghp_scenario")
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(b)
+}
+
+var storeNames = strings.Split(allStores, ", ")
+
+// describedWorld has more than one page of every list.
+func describedWorld() fakegithub.World {
+	org := fakegithub.Org{Login: "acme", RepositoryCount: 120, Repositories: []fakegithub.Repository{
+		{ID: 1, Name: "web"},
+		{ID: 2, Name: "api", Private: true},
+		{ID: 3, Name: "svc-one"},
+		{ID: 4, Name: "svc-two"},
+		{ID: 5, Name: "site", RenamedFrom: "homepage"},
+	}}
+	var many []string
+	for i := range 101 {
+		many = append(many, fmt.Sprintf("repo-%04d", i+1))
+	}
+	for _, store := range storeNames {
+		org.Secrets = append(org.Secrets,
+			fakegithub.Secret{Store: store, Name: "MANY", Visibility: "selected", Repositories: many},
+			fakegithub.Secret{Store: store, Name: "FEW", Visibility: "selected", Repositories: many[:1]})
+		for i := range 101 {
+			name := fmt.Sprintf("OTHER_%03d", i+1)
+			org.Secrets = append(org.Secrets, fakegithub.Secret{Store: store, Name: name, Visibility: "private"})
+		}
+	}
+	return fakegithub.World{Orgs: []fakegithub.Org{org}}
+}
+
+// TestDescription runs the program in every mode on every store, and validates all
+// its requests, and all responses of the fake GitHub that every other test relies
+// on, against GitHub's own description of its API. .ci/judge runs it.
+//
+// Prism follows a redirect itself, so of a renamed repository the description is
+// compared with the response to the second request. Errors are compared only where
+// the description has their status; it has few.
+func TestDescription(t *testing.T) {
+	v := newValidator(t, describedWorld())
+	t.Run("program", func(t *testing.T) { validateProgram(t, v) })
+	t.Run("fake", func(t *testing.T) { validateFake(t, v) })
+	requests, unmatched := sum(v.validated), sum(v.undescribed)
+	for operation, statuses := range v.described {
+		for _, status := range statuses {
+			if v.validated[operation+" "+status] == 0 {
+				t.Errorf("%s: no response with status %s was validated", operation, status)
+			}
+		}
+	}
+	if received := len(v.github.Requests()); received < requests {
+		t.Errorf("%d requests were validated, and the fake GitHub received %d, want at least as many", requests, received)
+	}
+	t.Run("refusals of responses", func(t *testing.T) { refusesResponses(t, v) })
+	t.Run("refusals of requests", func(t *testing.T) { refusesRequests(t, v) })
+	t.Logf("%d requests and %d responses validated; %d more responses are errors that are not described",
+		requests, requests-unmatched, unmatched)
+}
+
+func sum(counts map[string]int) (n int) {
+	for _, count := range counts {
+		n += count
+	}
+	return n
+}
+
+// validateProgram runs the program in every mode on every store.
+func validateProgram(t *testing.T, v *validator) {
+	run := func(what, operation string, with map[string]string) result {
+		t.Helper()
+		all := map[string]string{"api_url": v.url, "stores": allStores, "timeout": "10s"}
+		maps.Copy(all, with)
+		r := stepRun{with: all}.run(t.Context(), t)
+		wantCode := 0
+		if operation == "failed" {
+			wantCode = 1
+		}
+		r.wantCode(t, wantCode)
+		wantEqual(t, what+": operation", r.outputs["operation"], operation)
+		v.wantNoViolation(t, what)
+		return r
+	}
+	const value = "Correct-Horse"
+	set := func(what, operation, name string, with map[string]string) {
+		t.Helper()
+		all := map[string]string{"secret_name": name, "secret_value": value}
+		maps.Copy(all, with)
+		run(what, operation, all)
+	}
+	repositories := "web, homepage, api, svc-*, !svc-two"
+	set("a new secret", "created", "NEW", nil)
+	set("all", "updated", "NEW", map[string]string{"visibility": "all"})
+	set("private", "updated", "NEW", map[string]string{"visibility": "private"})
+	set("kept", "updated", "NEW", nil)
+	set("selected", "updated", "NEW", map[string]string{"selected_repositories": repositories})
+	set("selected kept", "updated", "NEW", nil)
+	set("a new selected secret", "created", "OF_IDS", map[string]string{
+		"selected_repository_ids": "1, 2, 3, 4", "selected_repositories": "!svc-two, !w*",
+	})
+	set("no repository", "created", "OF_NONE", map[string]string{"selected_repositories": "none"})
+	set("two pages of repositories kept", "updated", "MANY", nil)
+	set("dry run", "would-update", "MANY", map[string]string{"dry_run": "true"})
+	set("a repository that does not exist", "failed", "NEW", map[string]string{"selected_repositories": "absent"})
+	run("a batch", "created", map[string]string{
+		"secrets": `{"FIRST": "` + value + `-1", "SECOND": "` + value + `-2"}`, "selected_repositories": repositories,
+	})
+	sealed := run("seal", "sealed", map[string]string{
+		"mode": "seal", "secrets": `{"THIRD": "` + value + `-3", "FOURTH": "` + value + `-4"}`,
+	})
+	run("what was sealed", "created", map[string]string{
+		"sealed": sealed.outputs["results"], "secret_name": "THIRD, FOURTH", "visibility": "all",
+	})
+	check := func(what string, with map[string]string) result {
+		t.Helper()
+		all := map[string]string{"mode": "check", "max_age": "30d"}
+		maps.Copy(all, with)
+		return run(what, "checked", all)
+	}
+	check("check one", map[string]string{"secret_name": "NEW"})
+	check("check two, one of them missing", map[string]string{"secret_name": "NEW, ABSENT"})
+	everything := check("check everything", map[string]string{"secret_name": "*"})
+	wantEqual(t, "rows of every secret", len(everything.rows(t)), len(v.github.Secrets()))
+	access := func(what, selection string) {
+		t.Helper()
+		run(what, "updated", map[string]string{
+			"mode": "access", "secret_name": "MANY, NEW", "selected_repositories": selection,
+		})
+	}
+	access("access", repositories)
+	access("access for none", "none")
+	for _, store := range storeNames {
+		s, _ := v.github.Secret("acme", store, "FIRST")
+		wantEqual(t, "value of FIRST in "+store, s.Value, value+"-1")
+		wantEqual(t, "repositories of FIRST in "+store, strings.Join(s.Repositories, " "), "api site svc-one web")
+	}
+}
+
+// validateFake sends what the program does not: the fake's other responses.
+func validateFake(t *testing.T, v *validator) {
+	for _, store := range storeNames {
+		secrets := "/orgs/acme/" + store + "/secrets/"
+		for _, r := range []struct {
+			method, path string
+			status       int
+		}{
+			{"PUT", "FEW/repositories/2", 204},
+			{"DELETE", "FEW/repositories/2", 204},
+			{"DELETE", "OTHER_001", 204},
+			{"PUT", "OTHER_002/repositories/2", 409},
+			{"DELETE", "OTHER_002/repositories/2", 409},
+			{"GET", "ABSENT/repositories", 404},
+			{"DELETE", "ABSENT", 404},
+		} {
+			status, body := v.send(t, r.method, secrets+r.path, "")
+			if status != r.status {
+				t.Errorf("%s %s: got status %d, want %d: %.500s", r.method, secrets+r.path, status, r.status, body)
+			}
+		}
+		key, _ := v.github.Key("acme", store)
+		wrongKey := fmt.Sprintf(`{"encrypted_value": "c2VhbGVk", "key_id": %q, "visibility": "all"}`, key)
+		status, _ := v.send(t, "PUT", secrets+"OTHER_002", wrongKey)
+		wantEqual(t, "status for a value that is not sealed", status, 422)
+		status, _ = v.send(t, "PUT", secrets+"OTHER_002/repositories", `{"selected_repository_ids": [1]}`)
+		wantEqual(t, "status for the list of a secret that is not selected", status, 409)
+	}
+	v.github.AddFault(fakegithub.Fault{Path: "/repos/acme/web", Status: 403})
+	status, _ := v.send(t, "GET", "/repos/acme/web", "")
+	wantEqual(t, "status of a fault", status, 403)
+	v.wantNoViolation(t, "responses of the fake")
+}
+
+// refusesResponses checks that Prism refuses each response that lacks a field. It
+// would be no test if it accepted everything.
+func refusesResponses(t *testing.T, v *validator) {
+	type response struct {
+		path   string
+		fields []string // a.0.b is b of the first entry of a
+	}
+	responses := []response{
+		{"/repos/acme/web", []string{"id", "full_name"}},
+		{"/orgs/acme/repos", []string{"0.id", "0.full_name"}},
+	}
+	for _, store := range storeNames {
+		secrets := "/orgs/acme/" + store + "/secrets"
+		responses = append(responses,
+			response{secrets + "/public-key", []string{"key", "key_id"}},
+			response{secrets + "/FEW", []string{"name", "visibility", "created_at", "updated_at"}},
+			response{secrets, []string{
+				"total_count", "secrets", "secrets.0.name", "secrets.0.visibility", "secrets.0.updated_at",
+			}},
+			response{secrets + "/FEW/repositories", []string{
+				"total_count", "repositories", "repositories.0.id", "repositories.0.full_name",
+			}})
+	}
+	for _, r := range responses {
+		for _, field := range r.fields {
+			_, text := v.send(t, "GET", r.path, "")
+			v.wantNoViolation(t, r.path)
+			body := without(t, text, field)
+			v.github.AddFault(fakegithub.Fault{Method: "GET", Path: r.path, Status: 200, Body: body})
+			status, _ := v.send(t, "GET", r.path, "")
+			wantEqual(t, "status of "+r.path+" without "+field, status, 500)
+			last := field[strings.LastIndex(field, ".")+1:]
+			wantRefusal(t, v, r.path+" without "+field, "#VIOLATIONS", "required property '"+last+"'")
+		}
+	}
+	valid := `{"encrypted_value": "c2VhbGVk", "key_id": "1", "visibility": "all"}`
+	v.github.AddFault(fakegithub.Fault{Method: "PUT", Status: 200, Body: "{}"})
+	v.send(t, "PUT", "/orgs/acme/actions/secrets/NEW", valid)
+	wantRefusal(t, v, "a write answered with status 200", "#VIOLATIONS", "201,204")
+}
+
+// without returns a JSON text without one field.
+func without(t *testing.T, text, field string) string {
+	t.Helper()
+	var body any
+	if err := json.Unmarshal([]byte(text), &body); err != nil {
+		t.Fatalf("%v: %.500s", err, text)
+	}
+	at := body
+	path := strings.Split(field, ".")
+	for _, step := range path[:len(path)-1] {
+		if list, ok := at.([]any); ok {
+			at = list[0]
+		} else {
+			at = at.(map[string]any)[step]
+		}
+	}
+	object, last := at.(map[string]any), path[len(path)-1]
+	if _, ok := object[last]; !ok {
+		t.Fatalf("no %s in %.500s", field, text)
+	}
+	delete(object, last)
+	b, err := json.Marshal(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+// wantRefusal checks that Prism refused exactly one request or response, and why.
+func wantRefusal(t *testing.T, v *validator, what string, texts ...string) {
+	t.Helper()
+	got := v.takeViolations()
+	if len(got) != 1 {
+		t.Errorf("%s: %d violations, want 1: %.500q", what, len(got), got)
+		return
+	}
+	wantContains(t, what, got[0], texts...)
+}
+
+// refusesRequests checks that Prism refuses invalid requests, which do not reach
+// the fake.
+func refusesRequests(t *testing.T, v *validator) {
+	type request struct{ method, path, body, want string }
+	requests := []request{
+		{"GET", "/orgs/acme/actions/secrets/NEW/repository", "", "#NO_PATH_MATCHED_ERROR"},
+		{"POST", "/orgs/acme/actions/secrets/NEW", "{}", "#NO_METHOD_MATCHED_ERROR"},
+		{"GET", "/orgs/acme/repos?per_page=many", "", "per_page"},
+		{"GET", "/orgs/acme/repos?sort=age", "", "sort"},
+		// The description requires a value and the id of its key in this store alone.
+		{"PUT", "/orgs/acme/agents/secrets/NEW", `{"key_id": "1", "visibility": "all"}`, "encrypted_value"},
+		{"PUT", "/orgs/acme/agents/secrets/NEW", `{"encrypted_value": "c2VhbGVk", "visibility": "all"}`, "key_id"},
+	}
+	for _, store := range storeNames {
+		secret := "/orgs/acme/" + store + "/secrets/NEW"
+		put := func(visibility, value, id, ids, want string) request {
+			body := fmt.Sprintf(`{"encrypted_value": %q, "key_id": %s%s, "selected_repository_ids": %s}`,
+				cmp.Or(value, "c2VhbGVk"), cmp.Or(id, `"1"`), visibility, cmp.Or(ids, "[]"))
+			return request{"PUT", secret, body, want}
+		}
+		const selected = `, "visibility": "selected"`
+		requests = append(requests,
+			put("", "", "", "", "visibility"),
+			put(`, "visibility": "public"`, "", "", "", "visibility"),
+			put(selected, "no base64!", "", "", "encrypted_value"),
+			put(selected, "", "1", "", "key_id"),
+			put(selected, "", "", "[true]", "selected_repository_ids"),
+			request{"PUT", secret + "/repositories", "{}", "selected_repository_ids"},
+			request{"PUT", secret + "/repositories", `{"selected_repository_ids": ["web"]}`, "selected_repository_ids"},
+			request{"GET", "/orgs/acme/" + store + "/secrets?per_page=many", "", "per_page"})
+	}
+	before := len(v.github.Requests())
+	for _, r := range requests {
+		v.send(t, r.method, r.path, r.body)
+		wantRefusal(t, v, r.method+" "+r.path+" "+r.body, "https://stoplight.io/prism/errors#", r.want)
+	}
+	wantEqual(t, "invalid requests that reached the fake", len(v.github.Requests())-before, 0)
+}

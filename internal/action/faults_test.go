@@ -1,0 +1,191 @@
+package action
+
+import (
+	"flag"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"set-org-secret/internal/fakegithub"
+)
+
+var sequenceLength = flag.Int("faults", 2, "the length of the longest sequence of faults at a write; see TestFaultSequences")
+
+// namedFault is a fault that is injected at each place.
+type namedFault struct {
+	name string
+	// transient says that the action retries it, and that it ends before the timeout.
+	transient bool
+	fakegithub.Fault
+}
+
+// allFaults is what can happen to a request.
+var allFaults = func() []namedFault {
+	const html, notAPI = "<html>502 Bad Gateway</html>", `{"status": "ok"}`
+	headers := func(pairs ...string) map[string]string {
+		m := map[string]string{}
+		for i := 0; i < len(pairs); i += 2 {
+			m[pairs[i]] = pairs[i+1]
+		}
+		return m
+	}
+	message := func(text string) string { return fmt.Sprintf(`{"message": %q}`, text) }
+	page := headers("Content-Type", "text/html")
+	secondary := message("You have exceeded a secondary rate limit. Please wait a few minutes before you try again.")
+	primary := headers("X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "946684845") // 45 s after the start
+	type fault = fakegithub.Fault
+	return []namedFault{
+		{"500", true, fault{Status: 500}},
+		{"502 with HTML", true, fault{Status: 502, Headers: page, Body: html}},
+		{"503", true, fault{Status: 503}},
+		{"503 with Retry-After", true, fault{Status: 503, Headers: headers("Retry-After", "7")}},
+		{"429", true, fault{Status: 429}},
+		{"429 with Retry-After", true, fault{Status: 429, Headers: headers("Retry-After", "3")}},
+		{"429 with Retry-After of 0", true, fault{Status: 429, Headers: headers("Retry-After", "0")}},
+		{"secondary limit", true, fault{Status: 403, Body: secondary}},
+		{"secondary limit with Retry-After", true, fault{Status: 403, Headers: headers("Retry-After", "5"), Body: secondary}},
+		{"primary limit", true, fault{Status: 403, Headers: primary, Body: message("API rate limit exceeded for user ID 1.")}},
+		{"dropped before", true, fault{Drop: "before"}},
+		{"dropped after", true, fault{Drop: "after"}},
+		{"502 after it was applied", true, fault{Status: 502, Headers: page, Body: html, Applied: true}},
+		{"503 after it was applied", true, fault{Status: 503, Applied: true}},
+		{"504 after it was applied", true, fault{Status: 504, Applied: true}},
+		{"cut", true, fault{Cut: true}},
+		{"hangs before", true, fault{Hang: "before"}},
+		{"hangs after", true, fault{Hang: "after"}},
+		{"key rotated", true, fault{RotateKey: true}},
+		{"200 with an empty object", false, fault{Status: 200, Body: "{}"}},
+		{"200 with HTML", false, fault{Status: 200, Headers: page, Body: html}},
+		{"200 after it was applied", false, fault{Status: 200, Body: notAPI, Applied: true}},
+		{"201 with HTML", false, fault{Status: 201, Headers: page, Body: html}},
+		{"201 with HTML after it was applied", false, fault{Status: 201, Headers: page, Body: html, Applied: true}},
+		{"202", false, fault{Status: 202, Body: notAPI}},
+		{"301", false, fault{Status: 301, Headers: headers("Location", "/orgs/moved")}},
+		{"401", false, fault{Status: 401, Body: message("Bad credentials")}},
+		{"403", false, fault{Status: 403, Body: message("Resource not accessible by personal access token")}},
+		{"403 of a proxy", false, fault{Status: 403, Headers: headers(requestIDHeader, ""), Body: html}},
+		{"404", false, fault{Status: 404, Body: message("Not Found")}},
+		{"409", false, fault{Status: 409, Body: message("Conflict")}},
+		{"422", false, fault{Status: 422, Body: message("Validation Failed")}},
+	}
+}()
+
+var trialRepositories = []fakegithub.Repository{{ID: 1, Name: "web"}, {ID: 2, Name: "api", Private: true}, {ID: 3, Name: "site"}}
+
+// trialSettings are the runs into which faults are injected, each of one secret.
+func trialSettings() []trial {
+	existing := fakegithub.Secret{
+		Store: "actions", Name: "TOKEN", Value: "old", Visibility: "selected", Repositories: []string{"api", "web"},
+		CreatedAt: time.Date(1999, 11, 1, 0, 0, 0, 0, time.UTC), UpdatedAt: time.Date(1999, 12, 1, 0, 0, 0, 0, time.UTC),
+	}
+	make := func(about string, with map[string]string, secrets ...fakegithub.Secret) trial {
+		all := map[string]string{"secret_name": "TOKEN", "token": "ghp_trial-token", "timeout": trialTimeout.String()}
+		values := map[string]string{"TOKEN": "Correct-Horse-Battery"}
+		if with["mode"] == "access" {
+			values = nil
+		} else {
+			all["secret_value"] = values["TOKEN"]
+		}
+		maps.Copy(all, with)
+		return trial{
+			about: about, with: all, stores: []string{"actions"}, values: values,
+			world: fakegithub.World{Orgs: []fakegithub.Org{{
+				Login: "acme", Repositories: slices.Clone(trialRepositories), Secrets: secrets,
+			}}},
+		}
+	}
+	return []trial{
+		make("a secret that keeps its access", nil, existing),
+		make("a new secret", nil),
+		make("a new secret that is private", map[string]string{"visibility": "private"}),
+		make("a secret that becomes private", map[string]string{"visibility": "private"}, existing),
+		make("a secret with named repositories", map[string]string{"selected_repositories": "site"}, existing),
+		make("mode access", map[string]string{"mode": "access", "selected_repositories": "site"}, existing),
+	}
+}
+
+// with returns the trial with faults.
+func (tr trial) withFaults(faults ...fakegithub.Fault) trial {
+	tr.world.Orgs = slices.Clone(tr.world.Orgs)
+	tr.world.Orgs[0].Repositories = slices.Clone(trialRepositories)
+	tr.world.Faults = faults
+	return tr
+}
+
+// TestFaultAtEachRequest injects each fault at each request of each kind of run.
+func TestFaultAtEachRequest(t *testing.T) {
+	var runs atomic.Int64
+	for _, setting := range trialSettings() {
+		t.Run(setting.about, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			steady := setting.withFaults().run(t, dir)
+			steady.report(t)
+			for place := range len(steady.requests) {
+				endless := namedFault{"an endless body", false, fakegithub.Fault{Endless: true}}
+				for _, f := range append(allFaults, endless) {
+					tr := setting
+					tr.about = fmt.Sprintf("%s, %s at request %d", setting.about, f.name, place+1)
+					tr.mustSucceed = f.transient
+					f.After = place
+					tr.withFaults(f.Fault).run(t, dir).report(t)
+					runs.Add(1)
+				}
+			}
+		})
+	}
+	t.Cleanup(func() { t.Logf("%d runs with one fault", runs.Load()) })
+}
+
+// TestFaultSequences injects every sequence of two faults at the write of each kind
+// of run, and with -faults 3 every sequence of three at the write of one kind each,
+// in turn:
+//
+//	go test ./internal/action -run TestFaultSequences -faults 3
+func TestFaultSequences(t *testing.T) {
+	settings := trialSettings()
+	const shards = 4
+	var runs atomic.Int64
+	for shard := range shards {
+		t.Run(fmt.Sprint("shard ", shard+1), func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			n := 0
+			try := func(setting trial, sequence []namedFault) {
+				if n++; n%shards != shard || t.Failed() {
+					return
+				}
+				var names []string
+				var faults []fakegithub.Fault
+				tr := setting
+				tr.mustSucceed = true
+				for _, f := range sequence {
+					f.Method = "PUT"
+					names, faults = append(names, f.name), append(faults, f.Fault)
+					tr.mustSucceed = tr.mustSucceed && f.transient
+				}
+				tr.about = setting.about + ": " + strings.Join(names, ", then ")
+				tr.withFaults(faults...).run(t, dir).report(t)
+				runs.Add(1)
+			}
+			for _, first := range allFaults {
+				for _, second := range allFaults {
+					for _, setting := range settings {
+						try(setting, []namedFault{first, second})
+					}
+					if *sequenceLength < 3 {
+						continue
+					}
+					for i, third := range allFaults {
+						try(settings[i%len(settings)], []namedFault{first, second, third})
+					}
+				}
+			}
+		})
+	}
+	t.Cleanup(func() { t.Logf("%d sequences of up to %d faults", runs.Load(), *sequenceLength) })
+}

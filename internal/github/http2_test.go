@@ -1,0 +1,210 @@
+package github
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"math/big"
+	"net"
+	"net/http"
+	"net/url"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"set-org-secret/internal/memnet"
+	"set-org-secret/internal/secret"
+)
+
+// silentConn is a connection that a firewall drops without a reset: nothing
+// arrives any more, and writes seem to succeed.
+type silentConn struct {
+	net.Conn
+	silent *atomic.Bool
+}
+
+func (c silentConn) Write(p []byte) (int, error) {
+	if c.silent.Load() {
+		return len(p), nil
+	}
+	return c.Conn.Write(p)
+}
+
+func (c silentConn) Read(p []byte) (int, error) {
+	for {
+		n, err := c.Conn.Read(p)
+		if err != nil || !c.silent.Load() {
+			return n, err
+		}
+	}
+}
+
+// withHTTP2 runs f in a bubble of simulated time, with a client whose requests h
+// serves over HTTP/2. silence drops the connections that are open; dials counts
+// connections.
+func withHTTP2(t *testing.T, h http.HandlerFunc, f func(t *testing.T, c *testClient, dials *atomic.Int32, silence func())) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		cert, authority := newCertificate(t, "github.test")
+		network := memnet.ServeTLS(http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
+			if req.ProtoMajor != 2 {
+				t.Errorf("got %s, want HTTP/2", req.Proto)
+			}
+			h(rw, req)
+		}), cert)
+		defer network.Close()
+		var dials atomic.Int32
+		silent := &atomic.Bool{}
+		base, err := url.Parse("https://github.test/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		client, err := New(Options{
+			Org: "acme", BaseURL: base, Token: "ghp_x", UserAgent: "test", Timeout: 5 * time.Minute, Log: func(string) {},
+			Network: Network{
+				CACertificates: []*x509.Certificate{authority},
+				Dial: func(ctx context.Context, kind, addr string) (net.Conn, error) {
+					dials.Add(1)
+					conn, err := network.Dial(ctx, kind, addr)
+					return silentConn{conn, silent}, err
+				},
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer client.Close()
+		f(t, &testClient{Client: client, start: time.Now()}, &dials, func() {
+			silent.Store(true)
+			silent = &atomic.Bool{} // of the connections that follow
+		})
+	})
+}
+
+// newCertificate returns a certificate for a host, and the authority that signed
+// it, which is itself.
+func newCertificate(t *testing.T, host string) (tls.Certificate, *x509.Certificate) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), DNSNames: []string{host}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	authority, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, authority
+}
+
+// TestSilentConnection checks that a write leaves an HTTP/2 connection that is
+// silent: a ping to it is not answered.
+func TestSilentConnection(t *testing.T) {
+	withHTTP2(t, respond(204, ""), func(t *testing.T, c *testClient, dials *atomic.Int32, silence func()) {
+		_, err := c.put(t.Context(), "A")
+		wantError(t, err, "")
+		silence()
+		_, err = c.put(t.Context(), "B")
+		wantError(t, err, "")
+		c.wantElapsed(t, pingAfter+pingTimeout+firstBackoff)
+		if got := dials.Load(); got != 2 {
+			t.Errorf("got %d connections, want 2", got)
+		}
+	})
+}
+
+// TestTimedOutConnection checks that no attempt is made on the connection of one
+// that timed out, although the server still answers pings on it.
+func TestTimedOutConnection(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		request func(context.Context, *testClient) error
+		h       http.HandlerFunc
+	}{
+		{
+			"a write", func(ctx context.Context, c *testClient) error { _, err := c.put(ctx, "A"); return err },
+			respondInTurn(neverRespond, respond(204, "")),
+		},
+		{
+			"a read whose body hangs", func(ctx context.Context, c *testClient) error { return c.getKey(ctx) },
+			respondInTurn(func(rw http.ResponseWriter, req *http.Request) {
+				rw.WriteHeader(http.StatusOK)
+				_ = http.NewResponseController(rw).Flush()
+				neverRespond(rw, req)
+			}, respondBody(keyJSON)),
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			withHTTP2(t, test.h, func(t *testing.T, c *testClient, dials *atomic.Int32, _ func()) {
+				wantError(t, test.request(t.Context(), c), "")
+				c.wantElapsed(t, maxAttemptTime+firstBackoff)
+				if got := dials.Load(); got != 2 {
+					t.Errorf("got %d connections, want 2", got)
+				}
+			})
+		})
+	}
+}
+
+// TestEndlessBodyOfWrite checks that a write succeeds by its status alone, soon.
+func TestEndlessBodyOfWrite(t *testing.T) {
+	h := func(rw http.ResponseWriter, req *http.Request) {
+		rw.WriteHeader(http.StatusCreated)
+		_ = http.NewResponseController(rw).Flush()
+		neverRespond(rw, req)
+	}
+	check := func(t *testing.T, c *testClient) {
+		created, err := c.put(t.Context(), "A")
+		wantError(t, err, "")
+		if !created {
+			t.Error("got updated, want created (201)")
+		}
+		c.wantElapsed(t, maxDrainTime)
+	}
+	withHTTP2(t, h, func(t *testing.T, c *testClient, _ *atomic.Int32, _ func()) { check(t, c) })
+	withClient(t, time.Minute, "ghp_x", h, check)
+}
+
+// TestProxyRateLimit checks that a proxy's 429 is retried, and its other refusals
+// are not.
+func TestProxyRateLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		statuses := []int{http.StatusTooManyRequests, http.StatusBadGateway, http.StatusForbidden, http.StatusForbidden}
+		var n atomic.Int32
+		proxy := memnet.Serve(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+			rw.WriteHeader(statuses[n.Add(1)-1])
+		}))
+		defer proxy.Close()
+		base, err := url.Parse("https://github.test/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := New(Options{
+			Org: "acme", BaseURL: base, Token: "ghp_x", UserAgent: "test", Timeout: time.Minute, Log: func(string) {},
+			Network: Network{Dial: proxy.Dial, Getenv: func(name string) string {
+				return map[string]string{"HTTPS_PROXY": "http://proxy.test:3128"}[name]
+			}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		start := time.Now()
+		_, err = c.PublicKey(t.Context(), secret.Actions)
+		wantError(t, err, "get public key: the proxy returned 403 Forbidden, 3 attempts in 3s")
+		if got, want := time.Since(start), 3*time.Second; got != want {
+			t.Errorf("%v have passed, want %v", got, want)
+		}
+	})
+}

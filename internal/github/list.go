@@ -1,0 +1,138 @@
+package github
+
+import (
+	"context"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	perPage = 100 // GitHub's maximum
+	// maxListReads is how many times a list is read if its total does not match.
+	maxListReads = 3
+	// maxPages is ten times the longest list of the largest organizations.
+	maxPages = 10_000
+)
+
+// pages is a list that is read page by page.
+type pages[T any] struct {
+	entries   []T
+	total     int  // the largest that a page reports; 0 if none does
+	truncated bool // there are more pages than the limit; entries has the first
+	shifted   bool // pages report different totals
+}
+
+// matchesTotal reports whether the list has as many entries as GitHub counts.
+func (p pages[T]) matchesTotal() bool { return !p.shifted && len(p.entries) == p.total }
+
+// unique drops duplicate entries, which a list has if its pages shift while they are read.
+func unique[T any, K comparable](entries []T, key func(T) K) []T {
+	list := make([]T, 0, len(entries))
+	seen := make(map[K]bool, len(entries))
+	for _, v := range entries {
+		if k := key(v); !seen[k] {
+			seen[k] = true
+			list = append(list, v)
+		}
+	}
+	return list
+}
+
+// fetchWhole reads a list that reports its total. It reads again if the total does not match, since pages shift if the
+// list changes while it is read.
+func fetchWhole[T any, K comparable](
+	ctx context.Context, c *Client, list *call, limit int, parse func([]byte) ([]T, int, error), key func(T) K,
+) (all pages[T], err error) {
+	for range maxListReads {
+		if all, err = fetchPages(ctx, c, list, limit, parse); err != nil {
+			return pages[T]{}, err
+		}
+		if all.entries = unique(all.entries, key); all.truncated || all.matchesTotal() {
+			break
+		}
+	}
+	return all, nil
+}
+
+// page is one page of a list, with the total that it reports, or 0.
+type page[T any] struct {
+	response
+	entries []T
+	total   int
+}
+
+// isLast reports whether a page proves that no other follows it: it has no link to a next one. A full page without any
+// links proves nothing, unless the list has a total.
+func (p page[T]) isLast() bool {
+	return p.nextPage == 0 && (p.hasLinks || p.total > 0 || len(p.entries) < perPage)
+}
+
+// fetchPages fetches page 1, the pages that it announces concurrently, and then one by one any that follow. It stops if
+// there are more than limit. parse returns the entries of a page and the total that it reports, or 0.
+func fetchPages[T any](
+	ctx context.Context, c *Client, list *call, limit int, parse func(body []byte) (entries []T, total int, err error),
+) (pages[T], error) {
+	fetch := func(ctx context.Context, number int) (page[T], error) { return fetchPage(ctx, c, list, number, parse) }
+	first, err := fetch(ctx, 1)
+	if err != nil {
+		return pages[T]{}, err
+	}
+	truncated := pages[T]{entries: first.entries, total: first.total, truncated: true}
+	tooLong := unreadable(list, first.response, fmt.Errorf("a list of more than %d pages", maxPages))
+	limit = min(limit, maxPages+1) // maxPages+1 is no limit
+	last := max(first.lastPage, (first.total+perPage-1)/perPage, 1)
+	switch {
+	case last > maxPages && limit > maxPages:
+		return pages[T]{}, tooLong
+	case last > limit:
+		return truncated, nil
+	}
+	all := make([]page[T], last)
+	all[0] = first
+	group, groupCtx := errgroup.WithContext(ctx)
+	group.SetLimit(MaxConcurrentReads)
+	for i := 1; i < last; i++ {
+		group.Go(func() (err error) {
+			all[i], err = fetch(groupCtx, i+1)
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return pages[T]{}, err
+	}
+	for !all[len(all)-1].isLast() {
+		switch {
+		case len(all) == maxPages:
+			return pages[T]{}, tooLong
+		case len(all) == limit:
+			return truncated, nil
+		}
+		next, err := fetch(ctx, len(all)+1)
+		if err != nil {
+			return pages[T]{}, err
+		}
+		all = append(all, next)
+	}
+	var whole pages[T]
+	for _, p := range all {
+		whole.entries = append(whole.entries, p.entries...)
+		whole.total, whole.shifted = max(whole.total, p.total), whole.shifted || p.total != first.total
+	}
+	return whole, nil
+}
+
+func fetchPage[T any](
+	ctx context.Context, c *Client, list *call, number int, parse func(body []byte) (entries []T, total int, err error),
+) (p page[T], err error) {
+	call := *list
+	call.query += fmt.Sprintf("per_page=%d", perPage)
+	if number > 1 {
+		call.query += fmt.Sprintf("&page=%d", number)
+	}
+	p.response, err = c.do(ctx, &call, func(body []byte) (err error) {
+		p.entries, p.total, err = parse(body)
+		return err
+	})
+	return p, err
+}

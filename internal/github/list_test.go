@@ -1,0 +1,165 @@
+package github
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"set-org-secret/internal/secret"
+)
+
+// repositoriesJSON returns repositories as GitHub's API lists them.
+func repositoriesJSON(ids []int) string {
+	var list []string
+	for _, id := range ids {
+		list = append(list, fmt.Sprintf(`{"id": %d, "full_name": "acme/r%d"}`, id, id))
+	}
+	return strings.Join(list, ",")
+}
+
+// TestPagesWithoutLast checks that every page is read if the links name only the
+// next page, or if there are no links at all.
+func TestPagesWithoutLast(t *testing.T) {
+	for _, test := range []struct {
+		name, links string // of GitHub's links, which the server sends
+		count       int
+		requests    int
+	}{
+		{"next and last", "next last prev", 300, 3},
+		{"next only", "next", 300, 4}, // the third page has no links, and the fourth is empty
+		{"next only, no full page", "next", 250, 3},
+		{"no links", "", 300, 4}, // the fourth page is empty
+		{"no links, no full page", "", 250, 3},
+		{"no links, one page", "", 99, 1},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			existing := numbers(test.count)
+			last := (test.count + perPage - 1) / perPage
+			h := func(rw http.ResponseWriter, req *http.Request) {
+				number, _ := strconv.Atoi(req.URL.Query().Get("page"))
+				number = max(number, 1)
+				var links []string
+				for rel, page := range map[string]int{"next": number + 1, "last": last, "prev": number - 1} {
+					exists := page >= 1 && page <= last && (rel != "last" || number < last)
+					if exists && strings.Contains(test.links, rel) {
+						links = append(links, fmt.Sprintf(`<http://127.0.0.1/organizations/1/repos?page=%d>; rel="%s"`, page, rel))
+					}
+				}
+				if len(links) > 0 {
+					rw.Header().Set("Link", strings.Join(links, ", "))
+				}
+				_, _ = fmt.Fprintf(rw, "[%s]", repositoriesJSON(pageOf(req, existing)))
+			}
+			withClient(t, time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
+				list, err := c.Repositories(t.Context())
+				wantError(t, err, "")
+				if len(list) != test.count {
+					t.Errorf("got %d repositories, want %d", len(list), test.count)
+				}
+				c.wantRequests(t, test.requests)
+			})
+		})
+	}
+}
+
+// TestSelectedListShifts checks that a list whose entries and total differ is read
+// again, with the total of every page, before repositories count as hidden.
+func TestSelectedListShifts(t *testing.T) {
+	for _, test := range []struct {
+		name             string
+		serve            func(read int, req *http.Request) (total int, page []int)
+		requests, hidden int
+		listed           int
+	}{
+		{"steady", func(_ int, req *http.Request) (int, []int) { return 150, pageOf(req, numbers(150)) }, 2, 0, 150},
+		{
+			"one is removed between the pages of the first read",
+			func(read int, req *http.Request) (int, []int) {
+				if read == 1 && isFirstPage(req) {
+					return 150, pageOf(req, numbers(150))
+				}
+				return 149, pageOf(req, numbers(150)[1:])
+			},
+			4, 0, 149,
+		},
+		{
+			"one is added between the pages of the first read",
+			func(read int, req *http.Request) (int, []int) {
+				if read == 1 && isFirstPage(req) {
+					return 150, pageOf(req, numbers(150))
+				}
+				return 151, pageOf(req, numbers(151))
+			},
+			4, 0, 151,
+		},
+		{
+			"some are hidden from the token",
+			func(_ int, req *http.Request) (int, []int) { return 150, pageOf(req, numbers(140)) },
+			6, 10, 140,
+		},
+		{
+			"each page has another total",
+			func(_ int, req *http.Request) (int, []int) {
+				if isFirstPage(req) {
+					return 150, pageOf(req, numbers(150))
+				}
+				return 152, pageOf(req, numbers(150))
+			},
+			6, 2, 150,
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			n := 0
+			h := func(rw http.ResponseWriter, req *http.Request) {
+				n++
+				total, page := test.serve((n+1)/2, req)
+				_, _ = fmt.Fprintf(rw, `{"total_count": %d, "repositories": [%s]}`, total, repositoriesJSON(page))
+			}
+			withClient(t, time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
+				list, hidden, err := c.SelectedRepositories(t.Context(), secret.Actions, "A")
+				wantError(t, err, "")
+				if len(list) != test.listed {
+					t.Errorf("got %d repositories, want %d", len(list), test.listed)
+				}
+				if hidden != test.hidden {
+					t.Errorf("got %d hidden repositories, want %d", hidden, test.hidden)
+				}
+				c.wantRequests(t, test.requests)
+			})
+		})
+	}
+}
+
+// TestMissingSecret checks that only a 404 of the URL that was requested says that
+// a secret does not exist.
+func TestMissingSecret(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		h    http.HandlerFunc
+		want string // error
+	}{
+		{"404", respond(404, "Not Found"), ""},
+		{
+			"404 after a redirect",
+			respondInTurn(respond(301, "", "Location: /organizations/7/actions/secrets/A"), respond(404, "Not Found")),
+			"get secret: 404 Not Found after a redirect",
+		},
+		{"410", respond(410, "Gone"), "get secret: 410 Gone"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			withClient(t, time.Minute, "ghp_x", test.h, func(t *testing.T, c *testClient) {
+				existing, err := c.Secret(t.Context(), secret.Actions, "A")
+				wantError(t, err, test.want)
+				if existing.Exists {
+					t.Error("got a secret, want none")
+				}
+				if test.want != "" {
+					wantIs(t, err, secret.ErrNotFound, false)
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,158 @@
+package upsert
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"set-org-secret/internal/secret"
+)
+
+// needsRead reports whether only a read after the last attempt can tell the operation of a write.
+func (e *executor) needsRead(w *write) bool {
+	existed := e.desired.needsExisting() && w.existing.Exists
+	return w.unconfirmed && (w.err != nil || !w.created && !existed)
+}
+
+// settle reads once, without retries, what GitHub has of the secrets whose operation only a read can tell, and
+// completes their results. After a signal nothing is read.
+func (e *executor) settle(ctx context.Context) {
+	byStore := map[secret.Store][]*write{}
+	for _, w := range e.unsettled {
+		store := e.Items[w.i].Store
+		byStore[store] = append(byStore[store], w)
+	}
+	var group errgroup.Group
+	for store, writes := range byStore {
+		group.Go(func() error {
+			var found map[*write]secret.Existing
+			if ctx.Err() == nil {
+				found = e.readAfter(ctx, store, writes)
+			}
+			for _, w := range writes {
+				if existing, ok := found[w]; ok {
+					e.settleWrite(w, existing)
+				}
+				e.finishWrite(w)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait()
+}
+
+// readAfter returns what GitHub has of the secrets of a store after their writes, as far as it can be read.
+func (e *executor) readAfter(ctx context.Context, store secret.Store, writes []*write) map[*write]secret.Existing {
+	ctx, cancel := e.GitHub.WithoutRetry(ctx)
+	defer cancel()
+	found := map[*write]secret.Existing{}
+	switch {
+	case e.ListOnly:
+		for _, w := range writes {
+			list, hidden, err := e.GitHub.SelectedRepositories(ctx, store, e.Items[w.i].Name)
+			if errors.Is(err, secret.ErrNotFound) || errors.Is(err, secret.ErrConflict) {
+				continue
+			}
+			if err != nil {
+				break // a server that does not respond costs one request
+			}
+			access := secret.Access{Visibility: secret.Selected, Repositories: list}
+			found[w] = secret.Existing{Exists: true, Access: access, Hidden: hidden}
+		}
+	// A token that lost its access gets 404 for everything, but no list.
+	case len(writes) == 1 && !errors.Is(writes[0].err, secret.ErrNotFound):
+		if existing, err := e.GitHub.Secret(ctx, store, e.Items[writes[0].i].Name); err == nil {
+			found[writes[0]] = existing
+		}
+	default:
+		list, complete, _ := e.GitHub.Secrets(ctx, store, len(writes))
+		byName := map[secret.Name]secret.Existing{}
+		for _, existing := range list {
+			byName[existing.Name] = existing
+		}
+		for _, w := range writes {
+			if existing := byName[e.Items[w.i].Name]; existing.Exists || complete {
+				found[w] = existing
+			}
+		}
+	}
+	return found
+}
+
+// settleWrite decides the operation of a write by what GitHub has after it.
+func (e *executor) settleWrite(w *write, now secret.Existing) {
+	// Seconds, the resolution of GitHub's times, by GitHub's clock.
+	first := e.GitHub.Now().Add(-time.Since(w.firstAttempt)).Truncate(time.Second)
+	if w.err == nil { // confirmed with 204, which an earlier attempt may explain
+		w.created = now.Exists && !now.CreatedAt.Before(first)
+		w.unconfirmed = !now.Exists
+		return
+	}
+	var text string
+	var applied bool
+	switch before := w.existing; {
+	case e.ListOnly:
+		same := slices.Equal(now.Access.IDs(), before.Access.IDs()) && now.Hidden == before.Hidden
+		text, applied = "GitHub now has another list than before", !same
+		if same {
+			text = "GitHub still has the list from before"
+		}
+	case !now.Exists:
+		text, applied = "GitHub shows no such secret", before.Exists
+	default:
+		applied = !now.UpdatedAt.Before(first)
+		text = fmt.Sprintf("GitHub shows it as last updated at %s", now.UpdatedAt.UTC().Format(time.RFC3339))
+		if !applied {
+			text += ", before this run"
+		}
+	}
+	if e, ok := errors.AsType[*secret.Error](w.err); ok {
+		shown := *e
+		shown.Shown = text
+		w.err = &shown
+	}
+	// What was cut off may still be applied.
+	w.unconfirmed = applied || w.cutOff
+}
+
+// finishWrite completes the result of a write.
+func (e *executor) finishWrite(w *write) {
+	switch {
+	case w.err != nil && w.unconfirmed:
+		e.finish(w.i, secret.Unknown, w.plan, w.err)
+	case w.err != nil:
+		e.finish(w.i, secret.Failed, w.plan, w.err)
+	case w.created, w.unconfirmed && e.isNew(w):
+		e.finish(w.i, secret.Created, w.plan, nil)
+	case e.isNew(w):
+		e.finish(w.i, secret.Updated, w.plan, e.overwritten(w))
+	default:
+		e.finish(w.i, secret.Updated, w.plan, nil)
+	}
+}
+
+// isNew reports whether this run looked for the secret before its write and did not find it.
+func (e *executor) isNew(w *write) bool { return e.desired.needsExisting() && !w.existing.Exists }
+
+// overwritten returns the error for an existing secret that was overwritten because this run had not found it. If the
+// inputs give the access, it only warns.
+func (e *executor) overwritten(w *write) error {
+	item, access := e.Items[w.i], w.plan.access
+	if _, ok := e.desired.fixed(); ok {
+		e.Warn(fmt.Sprintf("%s in %s: this run did not find the secret, but GitHub updated an existing one. "+
+			"Its access is now as the inputs say.", item.Name, item.Store))
+		return nil
+	}
+	return &secret.Error{
+		Problem: "an existing secret was overwritten that this run had not found, and its access is now " +
+			string(access.Visibility),
+		Cause: "GitHub returned 404 for it before the write, and 204, which is an update, to the write: it was " +
+			"created in between, or this token could not see it. Every private and internal repository can now " +
+			"read the value.",
+		Hint: "The value is stored. If fewer should read it, set visibility and selected_repositories and re-run.",
+	}
+}
