@@ -35,7 +35,7 @@ func TestJQ(t *testing.T) {
 		{
 			"vault kv get -format=json",
 			fmt.Sprintf(`{"request_id": "1", "lease_id": "", "lease_duration": 0, "renewable": false, "data": {
-				"data": {"db-password": %q, "API_KEY": %q}, "metadata": {"version": 3}}, "warnings": null}`, one, two),
+				"data": {"db-password": %q, "API_KEY": %q, "gone": null}, "metadata": {"version": 3}}, "warnings": null}`, one, two),
 			map[string]string{"DB_PASSWORD": one, "API_KEY": two},
 		},
 		{
@@ -79,7 +79,7 @@ func TestJQ(t *testing.T) {
 		},
 		{
 			"flat, with numbers or booleans",
-			fmt.Sprintf(`{"Version": 1, "DB_PASSWORD": %q, "ON": true}`, two),
+			fmt.Sprintf(`{"Version": 1, "DB_PASSWORD": %q, "ON": true, "gone": null}`, two),
 			map[string]string{"VERSION": "1", "DB_PASSWORD": two, "ON": "true"},
 		},
 	} {

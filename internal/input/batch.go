@@ -232,6 +232,8 @@ func startsOtherwise(line string) string {
 	switch {
 	case first == '#':
 		return "a comment"
+	case line == "\r":
+		return "a CR at the end of the line"
 	case unicode.IsSpace(first):
 		return "a blank at the start"
 	case strings.HasPrefix(line, "export "):

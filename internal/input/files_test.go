@@ -57,6 +57,7 @@ func TestReadOtherwise(t *testing.T) {
 		"A=\"x\nB=y\"":        "line 1: a quote that does not close on the line",
 		`A="x\"`:              "line 1: a quote that does not close on the line",
 		"A=x\r\nB=y":          "line 1: a CR at the end of the line",
+		"A=x\r\n\r\nB=y\r\n":  "lines 1, 2 and 3: a CR at the end of the line",
 		"A<<E\r\nx\r\nE\r\n":  "line 1: a CR at the end of the line",
 		"A<<E\nx\nE\r\nB=y":   "line 3: a CR at the end of the line",
 		"export A<<E\nx=1\nE": "line 1: export before the name",
@@ -194,6 +195,31 @@ func TestStructureIsNotMasked(t *testing.T) {
 		got := slices.DeleteFunc(slices.Clone(r.Masks.Lines()), func(mask string) bool { return mask == "ghp_test" })
 		if !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(test.want))) {
 			t.Errorf("%s: got the masks %q, want %q", test.text, got, test.want)
+		}
+	}
+}
+
+// TestNestedShapes checks that the error of a nested document names the tool that
+// writes it. That its command flattens the document is tested with jq.
+func TestNestedShapes(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"A": {"sensitive": true, "type": "string", "value": "x"}}`:           "It is nested, as terraform output -json writes it: run `jq '",
+		`{"request_id": "1", "data": {"data": {"A": "x"}, "metadata": {}}}`:    "It is nested, as vault kv get -format=json writes it",
+		`{"request_id": "1", "data": {"A": "x"}}`:                              "It is nested, as vault -format=json writes it",
+		`{"AccessKey": {"AccessKeyId": "x", "SecretAccessKey": "y"}}`:          "It is nested, as aws iam create-access-key writes it",
+		`{"Credentials": {"SecretAccessKey": "x", "SessionToken": "y"}}`:       "It is nested, as aws sts writes it",
+		`{"ARN": "x", "SecretString": "{}", "VersionStages": ["y"]}`:           "It is nested, as aws secretsmanager get-secret-value",
+		`{"kind": "Secret", "metadata": {"name": "x"}, "data": {"A": "eA=="}}`: "It is nested, as kubectl get secret -o json writes it",
+		`{"kind": "ConfigMap", "metadata": {"name": "x"}, "data": {"A": "x"}}`: "It is nested; write the values side by side",
+		`{"A": {"computed": "x", "note": ""}}`:                                 "It is nested, as doppler secrets --json writes it",
+		`{"A": {"value": "x"}, "B": {"c": "y"}}`:                               "It is nested; write the values side by side",
+		`{"A": "x", "B": 1}`:                                                   "It is flat, with numbers or booleans: run `jq '",
+		`[{"name": "A", "value": "x"}]`:                                        "It is a list of names and values: run `jq '",
+		`["A"]`:                                                                "must be a JSON object of strings",
+	} {
+		r := read(t, map[string]string{"secrets": text})
+		if len(r.Problems) == 0 || !strings.Contains(texts(r), want) {
+			t.Errorf("%s: got %q, want %q", text, texts(r), want)
 		}
 	}
 }

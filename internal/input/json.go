@@ -155,8 +155,9 @@ func unpairedSurrogate(raw []byte, decoded string) bool {
 	return n > written+strings.Count(unescaped, `\ufffd`)
 }
 
-// legalNames is the part of a jq program that turns the names of a document into names of secrets.
-const legalNames = `with_entries(.key |= gsub("\\W"; "_") | .value |= `
+// legalNames begins a jq program that turns the names of a document into names of secrets, and leaves out what has no
+// value, so that it does not become the text null.
+const legalNames = `with_entries(select(.value != null) | .key |= gsub("\\W"; "_") | .value |= `
 
 // shapes are documents of other tools that are nested, and the jq program that makes an object of strings of each. The
 // first that has all its paths is taken.
@@ -198,7 +199,7 @@ func flattenHint(text []byte) string {
 	var list []map[string]any
 	if json.Unmarshal(text, &list) == nil && len(list) > 0 && has(list[0], "value") &&
 		(has(list[0], "key") || has(list[0], "name")) {
-		return flattenCommand("a list of names and values", "from_entries | map_values(tostring)")
+		return flattenCommand("a list of names and values", "from_entries | "+legalNames+"tostring)")
 	}
 	var doc map[string]any
 	if json.Unmarshal(text, &doc) != nil {
@@ -212,7 +213,7 @@ func flattenHint(text []byte) string {
 		}
 	}
 	if isFlat {
-		return flattenCommand("flat, with numbers or booleans", "map_values(tostring)")
+		return flattenCommand("flat, with numbers or booleans", legalNames+"tostring)")
 	}
 	for _, shape := range shapes {
 		if !slices.ContainsFunc(shape.paths, func(path string) bool { return !has(doc, path) }) {
