@@ -270,6 +270,9 @@ func (r *ran) checkRow(row trialRow) {
 		if len(applied) > 0 && !r.isGone(path) && !r.isDenied(path) {
 			r.broken("%s, but GitHub applied a write", about)
 		}
+		if cutOff {
+			r.broken("%s, but GitHub may still apply an attempt that was cut off", about)
+		}
 	case "unknown":
 		if !unproven {
 			r.broken("%s, but GitHub refused each of its %d attempts", about, len(writes))

@@ -19,7 +19,7 @@ func (e *executor) needsRead(w *write) bool {
 }
 
 // settle reads once, without retries, what GitHub has of the secrets whose operation only a read can tell, and
-// completes their results. After a signal nothing is read.
+// completes their results. After a signal, which cancels ctx, nothing is read.
 func (e *executor) settle(ctx context.Context) {
 	byStore := map[secret.Store][]*write{}
 	for _, w := range e.unsettled {
@@ -29,10 +29,7 @@ func (e *executor) settle(ctx context.Context) {
 	var group errgroup.Group
 	for store, writes := range byStore {
 		group.Go(func() error {
-			var found map[*write]secret.Existing
-			if ctx.Err() == nil {
-				found = e.readAfter(ctx, store, writes)
-			}
+			found := e.readAfter(ctx, store, writes)
 			for _, w := range writes {
 				if existing, ok := found[w]; ok {
 					e.settleWrite(w, existing)
@@ -110,13 +107,20 @@ func (e *executor) settleWrite(w *write, now secret.Existing) {
 			text += ", before this run"
 		}
 	}
-	if e, ok := errors.AsType[*secret.Error](w.err); ok {
-		shown := *e
-		shown.Shown = text
-		w.err = &shown
-	}
+	w.err = withShown(w.err, text)
 	// What was cut off may still be applied.
 	w.unconfirmed = applied || w.cutOff
+}
+
+// withShown adds to an error what GitHub shows after the last attempt.
+func withShown(err error, text string) error {
+	e, ok := errors.AsType[*secret.Error](err)
+	if !ok {
+		return err
+	}
+	shown := *e
+	shown.Shown = text
+	return &shown
 }
 
 // finishWrite completes the result of a write.
