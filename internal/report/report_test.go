@@ -112,6 +112,67 @@ func TestEscapeMarkdown(t *testing.T) {
 	}
 }
 
+// FuzzEscapeMarkdown checks that no character of a text is changed, so that the
+// runner can hide it, and that nothing outside code spans has a meaning in Markdown.
+func FuzzEscapeMarkdown(f *testing.F) {
+	for _, seed := range []string{
+		"a_b `c` \"d e\".", "``` x", "\"a\"b`\" `", "` \"`\"", "https://x.example/a_b`c", "(`)`", "\"\\\"`\"", "`` ` ``", "a`.`b",
+	} {
+		f.Add(seed)
+	}
+	without := strings.NewReplacer("`", "", " ", "")
+	f.Fuzz(func(t *testing.T, text string) {
+		r, _, _ := newReporter(t)
+		got := r.escapeMarkdown(text)
+		if want := r.sanitizeLine(text); without.Replace(got) != without.Replace(want) {
+			t.Fatalf("%q becomes %q, want no character changed", want, got)
+		}
+		for word := range strings.FieldsSeq(outsideCode(got)) {
+			special := "`*[]|~<>&\\_#@"
+			if strings.HasPrefix(word, "https://") {
+				special = "`*[]|~<>&\\"
+			}
+			if strings.ContainsAny(word, special) {
+				t.Fatalf("%q becomes %q, want %q in a code span", text, got, word)
+			}
+		}
+	})
+}
+
+// outsideCode replaces the code spans of a line by blanks: what is between two runs
+// of equally many backticks.
+func outsideCode(line string) string {
+	var b strings.Builder
+	for line != "" {
+		start := strings.IndexByte(line, '`')
+		if start < 0 {
+			return b.String() + line
+		}
+		b.WriteString(line[:start] + " ")
+		rest := strings.TrimLeft(line[start:], "`")
+		fence := line[start : len(line)-len(rest)]
+		end := -1
+		for i := 0; i < len(rest); {
+			if rest[i] != '`' {
+				i++
+				continue
+			}
+			run := len(rest[i:]) - len(strings.TrimLeft(rest[i:], "`"))
+			if run == len(fence) {
+				end = i + run
+				break
+			}
+			i += run
+		}
+		if end < 0 {
+			b.WriteString(fence) // not a code span
+			end = 0
+		}
+		line = rest[end:]
+	}
+	return b.String()
+}
+
 // TestTableCells checks that a text from outside cannot add cells or lines to a
 // table, whichever column it is in.
 func TestTableCells(t *testing.T) {

@@ -305,8 +305,11 @@ func FuzzParse(f *testing.F) {
 			if len(raw) <= Overhead {
 				t.Errorf("size of the accepted box: got %d bytes, want over %d", len(raw), Overhead)
 			}
-			if strings.ContainsAny(id+text, "\r\n") {
-				t.Errorf("key id %q and value %q are accepted with a line break", id, text)
+			if strings.ContainsAny(id+sealed.EncryptedValue, "\r\n") {
+				t.Errorf("key id %q and value %q are accepted with a line break", id, sealed.EncryptedValue)
+			}
+			if want := strings.NewReplacer("\r", "", "\n", "").Replace(text); sealed.EncryptedValue != want {
+				t.Errorf("%q: got the value %q, want %q", text, sealed.EncryptedValue, want)
 			}
 		}
 	})
