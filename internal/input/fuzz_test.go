@@ -80,7 +80,8 @@ func checkShowsNothing(t *testing.T, r Result, text, plain string, dotenv bool) 
 	}
 	var pairs []string
 	if isJSON {
-		for _, name := range jsonNames(text) {
+		longestFirst := func(a, b string) int { return len(b) - len(a) }
+		for _, name := range slices.SortedFunc(slices.Values(jsonNames(text)), longestFirst) {
 			pairs = append(pairs, secret.Quote(name), "", name, "")
 		}
 	}

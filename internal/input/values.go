@@ -39,7 +39,15 @@ func (v value) label() string {
 	if v.name == "" {
 		return v.input
 	}
-	return v.name + " in " + v.input
+	return v.subject() + " in " + v.input
+}
+
+// subject is the name as messages show it: quoted, unless it is legal.
+func (v value) subject() string {
+	if _, err := secret.ParseName(v.name); err != nil {
+		return secret.Quote(v.name)
+	}
+	return v.name
 }
 
 // values reads every source of plaintext that is set, even if that is one too many, since all of them must be masked.
@@ -166,7 +174,7 @@ func trimNewline(b []byte) []byte {
 func (r *reader) checkValue(v value, trim bool) {
 	subject := ""
 	if v.name != "" {
-		subject = v.name + " "
+		subject = v.subject() + " "
 	}
 	b := v.bytes
 	isFile := v.input == "secret_file"
@@ -174,7 +182,7 @@ func (r *reader) checkValue(v value, trim bool) {
 	case len(b) == 0 && isFile:
 		r.problemf(v.input, "the file is empty")
 	case len(b) == 0 && v.name != "":
-		r.problemf(v.input, "%s is %s", v.name, emptyValue)
+		r.problemf(v.input, "%sis %s", subject, emptyValue)
 	case len(b) == 0:
 		r.problemf(v.input, "%s", emptyValue)
 	case string(trimmed) == "***":
