@@ -140,9 +140,7 @@ func fitToBudget(rows []row, entries []*entry, budget int) string {
 	if size > budget {
 		// Thousands of rows with an error each: the summary has the whole text.
 		for i := range bare {
-			if text := []rune(bare[i].Error); len(text) > 40 {
-				bare[i].Error = string(text[:40]) + "…"
-			}
+			bare[i].Error = cut(bare[i].Error, 40)
 		}
 		size = utf16Len(encode(bare))
 	}

@@ -598,7 +598,7 @@ func TestFitToBudget(t *testing.T) {
 	var results []secret.Result
 	for i := range 10 {
 		name, value := fmt.Sprintf("S%d", i), strings.Repeat("A", 100)
-		rows = append(rows, row{SecretName: name, EncryptedValue: value, Error: strings.Repeat("ü", 60)})
+		rows = append(rows, row{SecretName: name, EncryptedValue: value, Error: strings.Repeat("x", 39) + " " + strings.Repeat("ü", 20)})
 		results = append(results, secret.Result{Name: secret.Name(name), EncryptedValue: value})
 	}
 	const value = 100 + len(`,"encrypted_value":""`)
@@ -610,7 +610,7 @@ func TestFitToBudget(t *testing.T) {
 		{bare + 2*value, 2},
 		{bare + 2*value - 1, 1},
 		{bare, 0},
-		{bare - 1, 1}, // the errors are cut to 40 characters
+		{bare - 1, 1}, // the errors are cut at 40 bytes
 	} {
 		entries := entriesOf(results)
 		text := fitToBudget(slices.Clone(rows), entries, test.budget)
