@@ -114,6 +114,7 @@ func (s *session) run(ctx context.Context) int {
 	s.report.Header(Version, c.Mode, c.Org, host, c.DryRun)
 
 	end := report.Run{Mode: c.Mode, Org: c.Org, MaxAge: c.MaxAge, DryRun: c.DryRun}
+	end.ListRepositories = c.ListRepositories
 	switch c.Mode {
 	case secret.ModeSet:
 		end.Results = s.set(ctx)
