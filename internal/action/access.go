@@ -7,7 +7,7 @@ import (
 	"set-org-secret/internal/upsert"
 )
 
-// access replaces the lists of selected repositories, without the values.
+// access replaces the lists of selected repositories, or adds to them or removes from them, without the values.
 func (s *session) access(ctx context.Context) []secret.Result {
 	c := s.config
 	var items []upsert.Item
@@ -16,5 +16,5 @@ func (s *session) access(ctx context.Context) []secret.Result {
 			items = append(items, upsert.Item{Store: store, Name: name})
 		}
 	}
-	return s.upsert(ctx, upsert.Job{Items: items, ListOnly: true})
+	return s.upsert(ctx, upsert.Job{Items: items, ListOnly: true, Change: c.Change})
 }

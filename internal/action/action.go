@@ -123,6 +123,7 @@ func (s *session) run(ctx context.Context) int {
 	}
 
 	end := report.Run{Mode: c.Mode, Org: c.Org, MaxAge: c.MaxAge, DryRun: c.DryRun}
+	end.ListRepositories = c.ListRepositories
 	switch c.Mode {
 	case secret.ModeSet:
 		end.Results = s.set(ctx)

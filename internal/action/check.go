@@ -2,6 +2,7 @@ package action
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -44,8 +45,42 @@ func (s *session) check(ctx context.Context) []secret.Result {
 		}
 	}
 	results := s.inputOrder(found)
+	if s.config.ListRepositories {
+		s.readLists(ctx, results)
+	}
 	s.report.Rows(results)
 	return results
+}
+
+// readLists reads the list of repositories of each selected secret.
+func (s *session) readLists(ctx context.Context, results []secret.Result) {
+	var group errgroup.Group
+	group.SetLimit(github.MaxConcurrentReads)
+	for i := range results {
+		result := &results[i]
+		if result.Check == nil || result.Access.Visibility != secret.Selected {
+			continue
+		}
+		group.Go(func() error {
+			list, hidden, err := s.github.SelectedRepositories(ctx, result.Store, result.Name)
+			isGone := errors.Is(err, secret.ErrConflict) || errors.Is(err, secret.ErrNotFound)
+			if isGone || err == nil && len(list) == 0 && hidden == 0 {
+				// Its visibility has changed, or it was deleted; GitHub may return an empty list then.
+				var existing secret.Existing
+				existing, err = s.github.Secret(ctx, result.Store, result.Name)
+				result.Access.Visibility, result.Check.Exists = existing.Access.Visibility, existing.Exists
+				result.Check.Due = result.Check.Due || !existing.Exists
+			}
+			if err != nil {
+				result.Err, result.Operation, result.Check = err, secret.Failed, nil
+				return nil
+			}
+			result.Access.Repositories, result.Hidden = list, hidden
+			result.Check.Listed = result.Access.Visibility == secret.Selected
+			return nil
+		})
+	}
+	_ = group.Wait()
 }
 
 // finishCheck completes the result of a lookup with the key of its store and the age of the secret.

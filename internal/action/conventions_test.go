@@ -292,7 +292,7 @@ func table(t *testing.T, markdown, heading string) (names []string, rows [][]str
 // TestVersions checks that the action's version agrees with Version, and Go's with
 // go.mod, wherever they are written.
 func TestVersions(t *testing.T) {
-	readme := string(readFile(t, root+"/README.md"))
+	readme := string(readFile(t, root+"/README.md")) + string(readFile(t, root+"/.github/docs/access.md"))
 	uses := regexp.MustCompile(`OWNER/set-org-secret@(\S+)`).FindAllStringSubmatch(readme, -1)
 	if len(uses) < 6 {
 		t.Errorf("the README uses the action %d times, want 6 or more", len(uses))

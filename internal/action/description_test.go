@@ -366,6 +366,17 @@ func validateProgram(t *testing.T, v *validator) {
 	}
 	access("access", repositories)
 	access("access for none", "none")
+	change := func(what, change, operation string) {
+		t.Helper()
+		run(what, operation, map[string]string{
+			"mode": "access", "change": change, "secret_name": "MANY, NEW", "selected_repositories": "svc-one, homepage",
+		})
+	}
+	change("add", "add", "updated")
+	change("add again", "add", "unchanged")
+	check("review", map[string]string{"secret_name": "*", "list_repositories": "true"})
+	change("remove", "remove", "updated")
+	change("remove again", "remove", "unchanged")
 	for _, store := range storeNames {
 		s, _ := v.github.Secret("acme", store, "FIRST")
 		wantEqual(t, "value of FIRST in "+store, s.Value, value+"-1")

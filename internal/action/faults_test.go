@@ -104,6 +104,8 @@ func trialSettings() []trial {
 		make("a new secret that is private", map[string]string{"visibility": "private"}),
 		make("a secret that becomes private", map[string]string{"visibility": "private"}, existing),
 		make("a secret with named repositories", map[string]string{"selected_repositories": "site"}, existing),
+		make("adding a repository", map[string]string{"mode": "access", "change": "add", "selected_repositories": "site"}, existing),
+		make("removing a repository", map[string]string{"mode": "access", "change": "remove", "selected_repositories": "web"}, existing),
 		make("mode access", map[string]string{"mode": "access", "selected_repositories": "site"}, existing),
 	}
 }
@@ -165,6 +167,9 @@ func TestFaultSequences(t *testing.T) {
 				tr.mustSucceed = true
 				for _, f := range sequence {
 					f.Method = "PUT"
+					if setting.with["change"] == "remove" {
+						f.Method = "DELETE"
+					}
 					names, faults = append(names, f.name), append(faults, f.Fault)
 					tr.mustSucceed = tr.mustSucceed && f.transient
 				}

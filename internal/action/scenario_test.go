@@ -347,7 +347,7 @@ func rowsByLine(results string) string {
 }
 
 var rowLine = regexp.MustCompile(`^[A-Z0-9_]* +(actions|dependabot|codespaces|agents) +` +
-	`(created|updated|failed|unknown|would-create|would-update|sealed|checked)( |$)`)
+	`(created|updated|unchanged|failed|unknown|would-create|would-update|sealed|checked)( |$)`)
 
 // sortRows sorts each block of consecutive result rows by name and store, since
 // concurrent writes end in any order. The indented lines after a row belong to

@@ -49,6 +49,11 @@ type trialRow struct {
 	Error          string
 }
 
+// isDone reports whether a row leaves nothing to do.
+func (row trialRow) isDone() bool {
+	return slices.Contains([]string{"created", "updated", "unchanged"}, row.Operation)
+}
+
 // access is who may read a secret; the zero access is that of a secret that does not
 // exist.
 type access struct{ visibility, repositories string }
@@ -185,7 +190,7 @@ func (r *ran) remaining() map[string]string {
 	left := false
 	for _, row := range r.rows {
 		switch {
-		case row.Operation == "created", row.Operation == "updated":
+		case row.isDone():
 		case row.EncryptedValue == "":
 			return nil
 		default:
@@ -207,7 +212,7 @@ func (r *ran) remaining() map[string]string {
 func (r *ran) checkRun() {
 	stored := 0
 	for _, row := range r.rows {
-		if row.Error == "" && (row.Operation == "created" || row.Operation == "updated") {
+		if row.Error == "" && row.isDone() {
 			stored++
 		}
 	}
@@ -224,7 +229,7 @@ func (r *ran) checkRun() {
 	most, succeeded := trialTimeout+2*attemptTime, false
 	first := map[string]time.Time{}
 	for _, q := range r.requests {
-		if q.Method != http.MethodPut {
+		if q.Method == http.MethodGet {
 			continue
 		}
 		succeeded = succeeded || q.Status == 201 || q.Status == 204
@@ -244,14 +249,11 @@ func (r *ran) checkRun() {
 
 // checkRow checks that a row is true of what GitHub has.
 func (r *ran) checkRow(row trialRow) {
-	path := secretPath(row.Store, row.SecretName)
-	if r.with["mode"] == "access" {
-		path += "/repositories"
-	}
+	method, path := r.writeOf(row)
 	var writes, applied []fakegithub.Request
 	confirmed, unproven, cutOff := false, false, false
 	for _, q := range r.requests {
-		if q.Method != http.MethodPut || q.Path != path {
+		if q.Method != method || q.Path != path {
 			continue
 		}
 		writes = append(writes, q)
@@ -266,6 +268,10 @@ func (r *ran) checkRow(row trialRow) {
 	switch row.Operation {
 	case "created", "updated":
 		r.checkStored(about, row, path, applied, confirmed)
+	case "unchanged":
+		if len(writes) > 0 {
+			r.broken("%s, but %d writes were sent", about, len(writes))
+		}
 	case "failed":
 		if len(applied) > 0 && !r.isGone(path) && !r.isDenied(path) {
 			r.broken("%s, but GitHub applied a write", about)
@@ -283,7 +289,7 @@ func (r *ran) checkRow(row trialRow) {
 	default:
 		r.broken("%s", about)
 	}
-	isStored := row.Operation == "created" || row.Operation == "updated"
+	isStored := row.isDone()
 	if row.EncryptedValue != "" && isStored {
 		r.broken("%s and has its sealed value", about)
 	}
@@ -294,8 +300,27 @@ func (r *ran) checkRow(row trialRow) {
 		r.broken("%s without an error", about)
 	}
 	for _, q := range applied {
-		r.checkAccess(about, row, q)
+		if r.with["change"] == "" {
+			r.checkAccess(about, row, q)
+		}
 	}
+}
+
+// writeOf returns the request that writes a row.
+func (r *ran) writeOf(row trialRow) (method, path string) {
+	method, path = http.MethodPut, secretPath(row.Store, row.SecretName)
+	if r.with["mode"] == "access" {
+		path += "/repositories"
+	}
+	for _, repo := range trialRepositories {
+		if r.with["change"] != "" && repo.Name == r.with["selected_repositories"] {
+			path += fmt.Sprintf("/%d", repo.ID)
+		}
+	}
+	if r.with["change"] == "remove" {
+		method = http.MethodDelete
+	}
+	return method, path
 }
 
 // isGone reports whether somebody deleted a secret during the run, which no read can
@@ -331,7 +356,7 @@ func (r *ran) readAfter(path string) (answered bool) {
 	for _, q := range r.requests {
 		list, _, _ := strings.Cut(q.Path, "?")
 		switch {
-		case q.Path == path && q.Method == http.MethodPut:
+		case q.Path == path && q.Method != http.MethodGet:
 			answered = false
 		case q.Method == http.MethodGet && strings.HasPrefix(path, list):
 			answered = answered || q.Fault == nil
@@ -342,7 +367,8 @@ func (r *ran) readAfter(path string) (answered bool) {
 
 // checkStored checks a row that says that GitHub has confirmed the write.
 func (r *ran) checkStored(about string, row trialRow, path string, applied []fakegithub.Request, confirmed bool) {
-	if len(applied) == 0 || !confirmed {
+	gone := r.with["change"] == "remove" && r.readAfter(path) // a 404, and a list that lacks it
+	if len(applied) == 0 || !confirmed && !gone {
 		r.broken("%s, but GitHub did not confirm a write", about)
 		return
 	}
@@ -455,7 +481,7 @@ func (r *ran) checkSecond() {
 	}
 	stale := false
 	for i, row := range r.rows {
-		if row.Operation == "created" || row.Operation == "updated" {
+		if row.isDone() {
 			continue
 		}
 		key, _ := r.server.Key("acme", row.Store)

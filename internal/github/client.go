@@ -18,6 +18,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -230,7 +231,8 @@ func (c *Client) Secrets(
 
 // SelectedRepositories returns the selected repositories of a secret. hidden is how many more repositories GitHub
 // counts than it lists for this token, also after several reads. The error wraps [secret.ErrConflict] if the secret's
-// visibility is not selected.
+// visibility is not selected, and [secret.ErrNotFound] if it does not exist. For such a secret GitHub may return an
+// empty list instead.
 func (c *Client) SelectedRepositories(
 	ctx context.Context, store secret.Store, name secret.Name,
 ) (list []secret.Repository, hidden int, err error) {
@@ -238,6 +240,17 @@ func (c *Client) SelectedRepositories(
 		"orgs", c.opt.Org, string(store), "secrets", string(name), "repositories")
 	all, err := fetchWhole(ctx, c, call, math.MaxInt, parseRepositories, repositoryID)
 	return all.entries, all.total - len(all.entries), err
+}
+
+// VisibleRepositories is like SelectedRepositories, but reads once: for changes that need not see the whole list.
+func (c *Client) VisibleRepositories(
+	ctx context.Context, store secret.Store, name secret.Name,
+) (list []secret.Repository, hidden int, err error) {
+	call := newCall(http.MethodGet, "list selected repositories", store,
+		"orgs", c.opt.Org, string(store), "secrets", string(name), "repositories")
+	all, err := fetchPages(ctx, c, call, math.MaxInt, parseRepositories)
+	list = unique(all.entries, repositoryID)
+	return list, max(all.total-len(list), 0), err
 }
 
 func repositoryID(r secret.Repository) int64 { return r.ID }
@@ -325,6 +338,30 @@ func (c *Client) SetRepositories(ctx context.Context, store secret.Store, name s
 			IDs []int64 `json:"selected_repository_ids"`
 		}{access.IDs()}
 	})
+}
+
+// AddRepository adds one repository to the list of a secret whose visibility is selected, and leaves the others. The
+// sealed value and the access that an attempt gets are ignored.
+//
+// https://docs.github.com/en/rest/actions/secrets#add-selected-repository-to-an-organization-secret
+func (c *Client) AddRepository(ctx context.Context, store secret.Store, name secret.Name, id int64) Attempts {
+	return c.changeRepository(ctx, http.MethodPut, "add repository", store, name, id)
+}
+
+// RemoveRepository removes one repository from such a list, and leaves the others.
+//
+// https://docs.github.com/en/rest/actions/secrets#remove-selected-repository-from-an-organization-secret
+func (c *Client) RemoveRepository(ctx context.Context, store secret.Store, name secret.Name, id int64) Attempts {
+	return c.changeRepository(ctx, http.MethodDelete, "remove repository", store, name, id)
+}
+
+func (c *Client) changeRepository(
+	ctx context.Context, method, op string, store secret.Store, name secret.Name, id int64,
+) Attempts {
+	call := newCall(method, fmt.Sprintf("%s %d", op, id), store,
+		"orgs", c.opt.Org, string(store), "secrets", string(name), "repositories", strconv.FormatInt(id, 10))
+	call.ok = []int{http.StatusNoContent}
+	return c.write(ctx, call, func(seal.Sealed, secret.Access) any { return nil })
 }
 
 func (c *Client) write(ctx context.Context, call *call, body func(seal.Sealed, secret.Access) any) Attempts {

@@ -111,6 +111,7 @@ func TestUnexpectedBodies(t *testing.T) {
 		{"an unknown visibility", secretJSON("A", "internal"), getSecret, `visibility must be all, private or selected, not "internal"`},
 		{"an unknown visibility in a list", `{"total_count":1,"secrets":[` + secretJSON("A", "") + `]}`, list, `must be all, private or selected, not ""`},
 		{"a list that is a string", `{"total_count":1,"secrets":"Correct-Horse"}`, list, "not JSON as GitHub's API describes it"},
+		{"a list of secrets without total_count", `{"secrets":[]}`, list, "a list without total_count or secrets"},
 		{"a list without total_count", `{"repositories":[]}`, selected, "a list without total_count or repositories"},
 		{"a list of too many pages", `{"total_count":1000000000000,"repositories":[]}`, selected, "a list of more than 10000 pages"},
 		{"an empty object for a list", `{}`, list, "a list without total_count or secrets"},

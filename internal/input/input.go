@@ -42,6 +42,8 @@ type Input struct {
 var (
 	writeValues = []secret.Mode{secret.ModeSet, secret.ModeSeal}
 	onlySet     = []secret.Mode{secret.ModeSet}
+	onlyAccess  = []secret.Mode{secret.ModeAccess}
+	onlyCheck   = []secret.Mode{secret.ModeCheck}
 	setOrAccess = []secret.Mode{secret.ModeSet, secret.ModeAccess}
 )
 
@@ -66,6 +68,8 @@ var Inputs = []Input{
 	{Name: "visibility", modes: onlySet},
 	{Name: "selected_repository_ids", modes: setOrAccess},
 	{Name: "selected_repositories", modes: setOrAccess},
+	{Name: "change", modes: onlyAccess},
+	{Name: "list_repositories", Default: "false", fallback: "false", modes: onlyCheck},
 	{Name: "token"},
 	{
 		Name: "api_url", Default: "${{ github.api_url }}", env: "GITHUB_API_URL", fallback: "https://api.github.com",
@@ -74,7 +78,7 @@ var Inputs = []Input{
 	{Name: "ca_certificate"},
 	{Name: "timeout", Default: "5m", fallback: "5m"},
 	{Name: "dry_run", Default: "false", fallback: "false"},
-	{Name: "max_age", modes: []secret.Mode{secret.ModeCheck}},
+	{Name: "max_age", modes: onlyCheck},
 	{Name: "public_key", modes: []secret.Mode{secret.ModeSeal}},
 }
 
@@ -97,6 +101,10 @@ type Config struct {
 	Visibility secret.Visibility
 	// Selection is nil if no repositories are given.
 	Selection *secret.Selection
+	// Change is how mode access changes the lists.
+	Change secret.ListChange
+	// ListRepositories says that mode check reads the lists of selected repositories.
+	ListRepositories bool
 
 	Token          string
 	APIURL         *url.URL // with a trailing slash
@@ -190,6 +198,9 @@ func Read(src Source) Result {
 	c.CACertificates = r.caCertificate()
 	c.Timeout = r.duration("timeout", "5m")
 	c.DryRun = r.boolean("dry_run")
+	if c.ListRepositories = r.boolean("list_repositories"); c.ListRepositories && c.Mode != secret.ModeCheck {
+		r.problemf("list_repositories", "not used in mode %s, only in mode check", c.Mode)
+	}
 
 	r.replaceProblems()
 	slices.SortStableFunc(r.result.Problems, func(a, b Problem) int {
@@ -323,7 +334,18 @@ func (r *reader) check(c *Config) {
 
 func (r *reader) access(c *Config) {
 	r.names(c)
-	c.Selection = r.selection(c.Org)
+	c.Selection, c.Change = r.selection(c.Org), secret.ListReplace
+	if r.isSet("change") {
+		var err error
+		if c.Change, err = secret.ParseListChange(r.get("change")); err != nil {
+			r.problemf("change", "%v", err)
+		}
+	}
+	isNone := c.Selection != nil && strings.EqualFold(r.get("selected_repositories"), "none")
+	if isNone && (c.Change == secret.ListAdd || c.Change == secret.ListRemove) {
+		r.problemf("selected_repositories", "none cannot be used with change: %s; name the repositories, or use "+
+			"change: replace for an empty list", c.Change)
+	}
 	if c.Selection == nil && !r.hasProblem("selected_repositories") && !r.hasProblem("selected_repository_ids") {
 		r.problemf("selected_repositories",
 			"required in mode access, or selected_repository_ids; use none for an empty list")

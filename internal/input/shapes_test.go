@@ -26,7 +26,7 @@ var ordinary = map[string]string{
 	"secret_file": "value.txt", "secrets": "A=Correct-Horse", "secrets_file": "secrets.env", "secrets_format": "auto",
 	"encrypted_value": box(60), "key_id": "568", "trim_trailing_newline": "true", "visibility": "all",
 	"sealed":                  `[{"store":"actions","secret_name":"DB_PASSWORD","key_id":"568","encrypted_value":"` + box(60) + `"}]`,
-	"selected_repository_ids": "7", "selected_repositories": "web", "token": "ghp_test",
+	"selected_repository_ids": "7", "selected_repositories": "web", "change": "add", "list_repositories": "true", "token": "ghp_test",
 	"api_url": "https://ghe.example/api/v3", "ca_certificate": "ca.pem", "timeout": "90s", "dry_run": "true",
 	"max_age": "30d", "public_key": goodKey,
 }
@@ -38,7 +38,9 @@ var beside = map[string]map[string]string{
 	"secrets_file":    {"secret_value": "", "secret_name": ""},
 	"secrets_format":  {"secret_value": "", "secret_name": "", "secrets": "A=Correct-Horse"},
 	"encrypted_value": {"secret_value": "", "key_id": "568"}, "key_id": {"secret_value": "", "encrypted_value": box(60)},
-	"sealed": {"secret_value": ""}, "max_age": {"secret_value": "", "mode": "check"},
+	"change":            {"secret_value": "", "mode": "access", "selected_repositories": "web"},
+	"list_repositories": {"secret_value": "", "mode": "check"},
+	"sealed":            {"secret_value": ""}, "max_age": {"secret_value": "", "mode": "check"},
 	"public_key": {"mode": "seal", "key_id": "568"},
 }
 
@@ -67,7 +69,8 @@ var shown = map[string]func(Config) any{
 	"ca_certificate": func(c Config) any { return len(c.CACertificates) }, "timeout": func(c Config) any { return c.Timeout },
 	"dry_run": func(c Config) any { return c.DryRun }, "max_age": func(c Config) any { return c.MaxAge },
 	"public_key":            func(c Config) any { return c.PublicKey.Base64() },
-	"trim_trailing_newline": stored,
+	"trim_trailing_newline": stored, "change": func(c Config) any { return c.Change },
+	"list_repositories": func(c Config) any { return c.ListRepositories },
 }
 
 func stored(c Config) any {

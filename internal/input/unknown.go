@@ -89,7 +89,8 @@ func resembled(unknown string) string {
 			consider("visibility", distance(name, "visibility"))
 		}
 		for _, in := range Inputs {
-			if strings.Contains(in.Name, word) {
+			isSwitch := in.Default == "false" // whose name such a word alone does not suggest
+			if strings.Contains(in.Name, word) && !isSwitch {
 				consider(in.Name, distance(name, in.Name))
 			}
 		}

@@ -58,6 +58,9 @@ func (r *Reporter) Row(result secret.Result) {
 		text += asError(result.Err).Problem
 	case result.Check != nil:
 		text += ageText(*result.Check)
+		if result.Check.Listed {
+			text += ", " + accessText(result)
+		}
 		if result.Check.Due {
 			text += ", due"
 		}
@@ -91,21 +94,25 @@ func accessText(result secret.Result) string {
 	text := string(result.Access.Visibility)
 	if result.Access.Visibility == secret.Selected {
 		text += ", " + count(len(result.Access.IDs()), "repository")
+		if result.Hidden > 0 {
+			text += fmt.Sprintf(" and %s that this token cannot see", secret.FormatCount(result.Hidden))
+		}
 	}
 	c := result.Change
 	switch {
 	case c.From == "":
 	case c.From != c.To:
 		text += fmt.Sprintf(" (was %s)", c.From)
-	case !c.Any():
+	case !c.Any() && result.Operation != secret.Unchanged:
 		text += " (unchanged)"
 	}
 	return text
 }
 
-// mayHaveChanged reports whether the write of a result was applied, would be, or may have been.
+// mayHaveChanged reports whether the write of a result was applied, would be, or may have been, in part at least.
 func mayHaveChanged(result secret.Result) bool {
-	return result.Err == nil || result.Stored() || result.Operation == secret.Unknown
+	return result.Err == nil || result.Stored() || result.Operation == secret.Unknown ||
+		len(result.Added)+len(result.Removed) > 0
 }
 
 // changeLines lists the repositories that gain and lose access to an existing secret, at most 100 of each.
@@ -134,9 +141,9 @@ func changeLines(c secret.Change) []string {
 
 // tally counts the results.
 type tally struct {
-	succeeded, failed, unknown, due int
-	secrets                         int            // distinct names among those that succeeded
-	stores                          []secret.Store // of those that succeeded
+	succeeded, unchanged, failed, unknown, due int
+	secrets                                    int            // distinct names among those that succeeded
+	stores                                     []secret.Store // of those that succeeded
 }
 
 func tallyOf(results []secret.Result) tally {
@@ -148,6 +155,8 @@ func tallyOf(results []secret.Result) tally {
 			t.failed++
 		case secret.Unknown:
 			t.unknown++
+		case secret.Unchanged:
+			t.unchanged++
 		default:
 			t.succeeded++
 			names[result.Name] = true
@@ -183,14 +192,14 @@ func headline(run Run, noun string) string {
 	case secret.ModeSeal:
 		text = count(t.secrets, "value") + " sealed" + forStores
 	case secret.ModeAccess:
-		text = "Access to " + count(t.secrets, noun) + " " + wouldBe + "replaced" + in
+		text = "Access to " + count(t.secrets, noun) + " " + wouldBe + "changed" + in
 	case secret.ModeSet:
 		text = count(t.secrets, noun) + " " + wouldBe + "stored" + in
 	}
 	for _, part := range []struct {
 		n    int
 		what string
-	}{{t.due, "due"}, {t.failed, "failed"}, {t.unknown, "unknown"}} {
+	}{{t.unchanged, "unchanged"}, {t.due, "due"}, {t.failed, "failed"}, {t.unknown, "unknown"}} {
 		if part.n > 0 {
 			text += fmt.Sprintf(", %s %s", secret.FormatCount(part.n), part.what)
 		}

@@ -45,6 +45,12 @@ type row struct {
 	AgeDays        *int   `json:"age_days,omitempty"`
 	Due            *bool  `json:"due,omitempty"`
 
+	AddedIDs      []int64   `json:"added_repository_ids,omitzero"` // nil if the run does not add
+	RemovedIDs    []int64   `json:"removed_repository_ids,omitzero"`
+	SelectedIDs   []int64   `json:"selected_repository_ids,omitzero"` // nil if the list was not read
+	SelectedNames *[]string `json:"selected_repositories,omitempty"`
+	Hidden        *int      `json:"hidden_repositories,omitempty"`
+
 	publicKey string // an output of its own, left out of results
 }
 
@@ -65,7 +71,17 @@ func (r *Reporter) newRow(result secret.Result) row {
 		}
 		out.Error = r.sanitizeLine(text)
 	}
+	out.AddedIDs, out.RemovedIDs = result.Added, result.Removed
 	if c := result.Check; c != nil {
+		if c.Listed {
+			out.SelectedIDs, out.Hidden = result.Access.IDs(), &result.Hidden
+			names := []string{}
+			for _, repo := range result.Access.Repositories {
+				names = append(names, repo.FullName)
+			}
+			slices.Sort(names)
+			out.SelectedNames = &names
+		}
 		out.Exists, out.Due = &c.Exists, &c.Due
 		if c.Exists {
 			age := days(c.Age)
@@ -78,11 +94,12 @@ func (r *Reporter) newRow(result secret.Result) row {
 // outputs returns the step's outputs: results, and each value that all rows share. It sets where the sealed value of
 // each entry is saved.
 func (r *Reporter) outputs(run Run, entries []*entry) (outputs []Output) {
-	failed, anyDue := len(run.Refused) > 0, false
+	failed, unknown, anyDue := len(run.Refused) > 0, false, false
 	rows := make([]row, len(entries))
 	for i, e := range entries {
 		rows[i] = r.newRow(e.Result)
 		failed = failed || e.Operation == secret.Failed
+		unknown = unknown || e.Operation == secret.Unknown
 		anyDue = anyDue || e.Check != nil && e.Check.Due
 	}
 	set := func(name, value string) {
@@ -95,9 +112,12 @@ func (r *Reporter) outputs(run Run, entries []*entry) (outputs []Output) {
 			set(name, value(rows[0]))
 		}
 	}
-	if failed {
+	switch {
+	case failed:
 		set("operation", string(secret.Failed))
-	} else {
+	case unknown:
+		set("operation", string(secret.Unknown))
+	default:
 		setShared("operation", func(row row) string { return row.Operation })
 	}
 	setShared("secret_name", func(row row) string { return row.SecretName })

@@ -113,6 +113,8 @@ type Run struct {
 	Requests int
 	Took     time.Duration
 	DryRun   bool
+	// ListRepositories adds who may read what to the summary of a check.
+	ListRepositories bool
 }
 
 // Finish writes outputs, summary, annotations and the last line of the log. It returns an error if it could not write

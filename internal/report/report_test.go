@@ -554,6 +554,16 @@ func TestSharedOutputs(t *testing.T) {
 			"visibility=all key_id=1 public_key=k",
 		},
 		{
+			"one unknown",
+			Run{Mode: secret.ModeSet, Results: []secret.Result{result("A", secret.Created), result("B", secret.Unknown)}},
+			"operation=unknown key_id=1 public_key=k",
+		},
+		{
+			"unknown and failed",
+			Run{Mode: secret.ModeSet, Results: []secret.Result{result("A", secret.Unknown), result("B", secret.Failed)}},
+			"operation=failed key_id=1 public_key=k",
+		},
+		{
 			"another key",
 			Run{Mode: secret.ModeSet, Results: []secret.Result{result("A", secret.Created), otherKey}},
 			"operation=created visibility=all",

@@ -72,6 +72,9 @@ func (r *Reporter) markdown(run Run, entries []*entry) string {
 			body.add(r.changeText(run, e.Result, lines))
 		}
 	}
+	if run.ListRepositories {
+		r.addReview(body, run.Results)
+	}
 	if body.omitted > 0 {
 		fmt.Fprintf(body, "%s omitted (summary size limit); see the log and the output `results`.\n\n",
 			count(body.omitted, "more entry"))
@@ -221,6 +224,7 @@ func (r *Reporter) table(run Run, budget int) string {
 func (r *Reporter) checkTable(results []secret.Result, maxAge time.Duration) (header string, rows []string) {
 	for _, result := range byAge(results) {
 		var updated, age string
+		access := string(result.Access.Visibility)
 		var notes []string
 		c := result.Check
 		switch {
@@ -235,10 +239,11 @@ func (r *Reporter) checkTable(results []secret.Result, maxAge time.Duration) (he
 		if c != nil && c.Due {
 			notes = append(notes, "**due**")
 		}
-		rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s | %s |\n",
-			r.codeCell(string(result.Name)), result.Store, updated, age, strings.TrimSpace(strings.Join(notes, " "))))
+		rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s | %s | %s |\n",
+			r.codeCell(string(result.Name)), result.Store, r.cell(access), updated, age,
+			strings.TrimSpace(strings.Join(notes, " "))))
 	}
-	return "| Secret | Store | Last updated | Age | |\n| --- | --- | --- | ---: | --- |\n", rows
+	return "| Secret | Store | Access | Last updated | Age | |\n| --- | --- | --- | --- | ---: | --- |\n", rows
 }
 
 func (r *Reporter) sealTable(results []secret.Result) (header string, rows []string) {

@@ -9,6 +9,7 @@ type Operation string
 const (
 	Created     Operation = "created"
 	Updated     Operation = "updated"
+	Unchanged   Operation = "unchanged"    // mode access: nothing had to change
 	Failed      Operation = "failed"       // nothing took effect
 	Unknown     Operation = "unknown"      // an attempt may have taken effect, and nothing confirms it
 	WouldCreate Operation = "would-create" // dry run
@@ -24,8 +25,13 @@ type Result struct {
 	Operation Operation
 	Access    Access // as stored; if nothing was stored, as it would have been
 	Change    Change
-	KeyID     string
-	PublicKey string // base64
+	// Hidden is how many more selected repositories there are that the token cannot see.
+	Hidden int
+	// Added and Removed are the repositories of which GitHub has confirmed a change; nil but for [ListAdd] and
+	// [ListRemove].
+	Added, Removed []int64
+	KeyID          string
+	PublicKey      string // base64
 	// EncryptedValue is set until GitHub has confirmed that the value is stored.
 	EncryptedValue string
 	Err            error
@@ -46,4 +52,5 @@ type Check struct {
 	UpdatedAt time.Time
 	Age       time.Duration // by GitHub's clock
 	Due       bool          // also true for a secret that does not exist
+	Listed    bool          // the list of selected repositories was read
 }

@@ -74,16 +74,22 @@ func (d desired) accessFor(existing secret.Existing) (secret.Access, error) {
 func (d desired) listFor(existing secret.Existing) (secret.Access, error) {
 	switch {
 	case !existing.Exists:
-		return secret.Access{}, &secret.Error{
-			Problem: "the secret does not exist, or this token cannot see it",
-			Hint:    "Store it first, in mode set with visibility: selected.",
-		}
+		return secret.Access{}, errNoSecret
 	case existing.Access.Visibility != secret.Selected:
-		return secret.Access{}, &secret.Error{
-			Problem: fmt.Sprintf("the secret's visibility is %s, so it has no list of repositories",
-				existing.Access.Visibility),
-			Hint: "Store it in mode set with visibility: selected and the list; that needs its value once.",
-		}
+		return secret.Access{}, errNotSelected("is " + string(existing.Access.Visibility))
 	}
 	return secret.Access{Visibility: secret.Selected, Repositories: d.repositories}, nil
+}
+
+var errNoSecret = &secret.Error{
+	Problem: "the secret does not exist, or this token cannot see it",
+	Hint:    "Store it first, in mode set with visibility: selected.",
+}
+
+// errNotSelected is the error for a secret that has no list. is says what its visibility is.
+func errNotSelected(is string) error {
+	return &secret.Error{
+		Problem: fmt.Sprintf("the secret's visibility %s, so it has no list of repositories", is),
+		Hint:    "Store it in mode set with visibility: selected and the list; that needs its value once.",
+	}
 }

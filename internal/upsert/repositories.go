@@ -24,8 +24,11 @@ type resolver struct {
 	selection     secret.Selection
 	maxConcurrent int
 	log, warn     func(string)
+	// fromList says that names and patterns select from the list of a secret, not of the organization.
+	fromList bool
 
-	named    []secret.Repository // for each of selection.Names
+	named    []secret.Repository // for each of selection.Names; zero if missing and fromList
+	missing  []error             // for each of selection.Names, if fromList
 	excluded []secret.Repository // for each plain name of selection.Excluded; zero if not looked up
 	all      []secret.Repository // of the organization, if a pattern needs them
 }
@@ -37,11 +40,7 @@ func (r *resolver) resolve(ctx context.Context) ([]secret.Repository, error) {
 	if err := r.lookUp(ctx); err != nil {
 		return nil, err
 	}
-	for i, name := range r.selection.Names {
-		if !strings.EqualFold(bareName(r.named[i]), name) {
-			r.warn(fmt.Sprintf("selected_repositories: %s was renamed to %s", name, r.named[i].FullName))
-		}
-	}
+	r.warnRenamed()
 	matched, err := r.matchPatterns()
 	if err != nil {
 		return nil, err
@@ -57,6 +56,52 @@ func (r *resolver) resolve(ctx context.Context) ([]secret.Repository, error) {
 		}
 	}
 	return list, nil
+}
+
+// warnRenamed warns of each plain name that is a former one.
+func (r *resolver) warnRenamed() {
+	for i, name := range r.selection.Names {
+		if r.named[i].ID != 0 && !strings.EqualFold(bareName(r.named[i]), name) {
+			r.warn(fmt.Sprintf("selected_repositories: %s was renamed to %s", name, r.named[i].FullName))
+		}
+	}
+}
+
+// selectFrom returns what the selection selects of a secret's list, and what it names that is not on the list. A plain
+// name must be on the list, or be a repository that GitHub shows. lookUp must have been called.
+func (r *resolver) selectFrom(list []secret.Repository) (selected []secret.Repository, err error) {
+	var errs []error
+	for i, name := range r.selection.Names {
+		onList := slices.IndexFunc(list, func(repo secret.Repository) bool {
+			return repo.ID == r.named[i].ID || strings.EqualFold(bareName(repo), name)
+		})
+		switch {
+		case onList >= 0:
+			selected = append(selected, list[onList])
+		case r.named[i].ID != 0:
+			selected = append(selected, r.named[i])
+		default:
+			errs = append(errs, r.missing[i])
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	for _, p := range r.selection.Patterns {
+		for _, repo := range list {
+			if p.Match(repo.FullName) {
+				selected = append(selected, repo)
+			}
+		}
+	}
+	for _, repo := range r.byID() {
+		onList := slices.IndexFunc(list, func(other secret.Repository) bool { return other.ID == repo.ID })
+		if onList >= 0 {
+			repo = list[onList]
+		}
+		selected = append(selected, repo)
+	}
+	return r.exclude(uniqueByID(selected))
 }
 
 // byID returns the repositories that were selected by id, with their names as far as the token can see them.
@@ -83,11 +128,15 @@ func (r *resolver) lookUp(ctx context.Context) error {
 	)
 	group.SetLimit(r.maxConcurrent)
 	r.named, r.excluded = make([]secret.Repository, len(s.Names)), make([]secret.Repository, len(s.Excluded))
+	r.missing = make([]error, len(s.Names))
 	for i, name := range s.Names {
 		group.Go(func() error {
 			r.named[i], errs[i] = r.github.Repository(ctx, name)
 			if errors.Is(errs[i], secret.ErrNotFound) {
 				errs[i] = fmt.Errorf("selected_repositories: %w", errs[i])
+				if r.fromList {
+					r.missing[i], errs[i] = errs[i], nil
+				}
 			}
 			return nil
 		})
@@ -106,7 +155,7 @@ func (r *resolver) lookUp(ctx context.Context) error {
 		})
 	}
 	isGlob := func(p secret.Pattern) bool { return !p.Plain() }
-	needsAll := len(s.Patterns) > 0 || len(s.IDs) > 0 && slices.ContainsFunc(s.Excluded, isGlob)
+	needsAll := len(s.Patterns) > 0 && !r.fromList || len(s.IDs) > 0 && slices.ContainsFunc(s.Excluded, isGlob)
 	if needsAll {
 		group.Go(func() error {
 			r.all, allErr = r.github.Repositories(ctx)
@@ -164,7 +213,7 @@ func (r *resolver) exclude(list []secret.Repository) ([]secret.Repository, error
 				Hint: "Leave that id out, or use a token that can see the repository; " +
 					"to see private repositories a classic token needs the scope repo.",
 			}
-		case len(list) == before:
+		case len(list) == before && !r.fromList:
 			r.warn(fmt.Sprintf("selected_repositories: exclusion %s matches no repository", p.Text))
 		}
 	}

@@ -130,6 +130,8 @@ func (e *executor) finishWrite(w *write) {
 		e.finish(w.i, secret.Unknown, w.plan, w.err)
 	case w.err != nil:
 		e.finish(w.i, secret.Failed, w.plan, w.err)
+	case w.unchanged:
+		e.finish(w.i, secret.Unchanged, w.plan, nil)
 	case w.created, w.unconfirmed && e.isNew(w):
 		e.finish(w.i, secret.Created, w.plan, nil)
 	case e.isNew(w):

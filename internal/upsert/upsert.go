@@ -45,7 +45,10 @@ type GitHub interface {
 	Secrets(ctx context.Context, store secret.Store, limit int) (list []secret.Existing, complete bool, err error)
 	SelectedRepositories(context.Context, secret.Store, secret.Name) (list []secret.Repository, hidden int, err error)
 	Put(context.Context, secret.Store, secret.Name) Attempts
+	VisibleRepositories(context.Context, secret.Store, secret.Name) (list []secret.Repository, hidden int, err error)
 	SetRepositories(context.Context, secret.Store, secret.Name) Attempts
+	AddRepository(ctx context.Context, store secret.Store, name secret.Name, id int64) Attempts
+	RemoveRepository(ctx context.Context, store secret.Store, name secret.Name, id int64) Attempts
 }
 
 // Item is one secret in one store. It has a Value, a Sealed value, or a Stored result.
@@ -74,7 +77,9 @@ type Job struct {
 	Selection *secret.Selection
 	// ListOnly writes the lists of selected repositories and nothing else.
 	ListOnly bool
-	DryRun   bool
+	// Change is how the lists change, if ListOnly; empty for [secret.ListReplace].
+	Change secret.ListChange
+	DryRun bool
 	// WritesPerMinute and MaxConcurrentReads are package github's limits.
 	WritesPerMinute, MaxConcurrentReads int
 	// Log and Warn receive one line about each unusual event.
@@ -101,6 +106,13 @@ func (j Job) Run(ctx context.Context) []secret.Result {
 		Job: j, desired: desired{visibility: j.Visibility, listOnly: j.ListOnly},
 		keys: map[secret.Store]*publicKeyCache{}, snapshots: map[secret.Store]*snapshotCache{},
 		sealed: make([]seal.Sealed, len(j.Items)), results: make([]secret.Result, len(j.Items)),
+	}
+	if j.Change == secret.ListAdd || j.Change == secret.ListRemove {
+		for i, item := range j.Items {
+			e.results[i] = secret.Result{Store: item.Store, Name: item.Name}
+		}
+		e.changeLists(ctx)
+		return e.results
 	}
 	budgets := make([]context.Context, len(j.Items))
 	for i, item := range j.Items {
@@ -286,6 +298,8 @@ func (e *executor) dryRun(ctx context.Context, i int) (plan, secret.Operation, e
 	switch {
 	case err != nil:
 		return p, secret.Failed, err
+	case e.ListOnly && !p.change.Any():
+		return p, secret.Unchanged, nil
 	case p.existing.Exists:
 		return p, secret.WouldUpdate, nil
 	}
@@ -301,6 +315,7 @@ type write struct {
 	// firstAttempt is when that was sent; zero if none was.
 	firstAttempt time.Time
 	created      bool // GitHub confirmed the write with 201
+	unchanged    bool // nothing had to be written
 	unconfirmed  bool // GitHub may have applied an attempt other than the one that it confirmed
 	cutOff       bool // GitHub may still apply one
 	err          error
@@ -324,6 +339,10 @@ func (e *executor) write(ctx context.Context, w *write) (err error) {
 		}
 		if sealErr := e.sealToCurrentKey(w.i); sealErr != nil {
 			return w.notSentAgain(last, sealErr)
+		}
+		if e.ListOnly && !w.unconfirmed && !next.change.Any() {
+			w.plan, w.unchanged = next, true
+			return nil
 		}
 		e.noteAttempt(w, next)
 		w.created, err = put(e.sealed[w.i], next.access)

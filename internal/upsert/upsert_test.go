@@ -117,6 +117,18 @@ func (f *fakeClient) SetRepositories(ctx context.Context, store secret.Store, na
 	return f.Put(ctx, store, name)
 }
 
+func (f *fakeClient) VisibleRepositories(ctx context.Context, store secret.Store, name secret.Name) ([]secret.Repository, int, error) {
+	return f.SelectedRepositories(ctx, store, name)
+}
+
+func (f *fakeClient) AddRepository(ctx context.Context, store secret.Store, name secret.Name, _ int64) Attempts {
+	return f.Put(ctx, store, name)
+}
+
+func (f *fakeClient) RemoveRepository(ctx context.Context, store secret.Store, name secret.Name, _ int64) Attempts {
+	return f.Put(ctx, store, name)
+}
+
 func items(n int) (list []Item) {
 	for i := range n {
 		list = append(list, Item{

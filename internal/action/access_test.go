@@ -1,0 +1,84 @@
+package action
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"set-org-secret/internal/fakegithub"
+	"set-org-secret/internal/memnet"
+)
+
+// TestConcurrentAdds checks that two runs at once, which add other repositories to
+// the same list, do not undo each other.
+func TestConcurrentAdds(t *testing.T) {
+	server := newGitHub(t, fakegithub.World{
+		Orgs: []fakegithub.Org{{
+			Login:        "acme",
+			Repositories: []fakegithub.Repository{{ID: 1, Name: "web"}, {ID: 2, Name: "api"}, {ID: 3, Name: "site"}},
+			Secrets: []fakegithub.Secret{
+				{Store: "actions", Name: "TOKEN", Value: "old", Visibility: "selected", Repositories: []string{"web"}},
+			},
+		}},
+		Faults: []fakegithub.Fault{{Times: -1, Delay: fakegithub.Duration(40 * time.Millisecond)}},
+	})
+	dirs := []string{t.TempDir(), t.TempDir()}
+	synctest.Test(t, func(t *testing.T) {
+		network := memnet.Serve(server)
+		defer network.Close()
+		var wg sync.WaitGroup
+		for i, name := range []string{"api", "site"} {
+			wg.Go(func() {
+				with := map[string]string{
+					"mode": "access", "change": "add", "secret_name": "TOKEN", "selected_repositories": name,
+				}
+				stepRun{with: with, dir: dirs[i], dial: network.Dial}.run(t.Context(), t).wantCode(t, 0)
+			})
+		}
+		wg.Wait()
+	})
+	s, _ := server.Secret("acme", "actions", "TOKEN")
+	wantEqual(t, "repositories", strings.Join(s.Repositories, " "), "api site web")
+}
+
+// TestAddMany adds 200 repositories to a secret, within the write rate limit, and
+// says before that how long it takes.
+func TestAddMany(t *testing.T) {
+	server := newGitHub(t, fakegithub.World{
+		Orgs: []fakegithub.Org{{
+			Login: "acme", RepositoryCount: 200,
+			Secrets: []fakegithub.Secret{{Store: "actions", Name: "TOKEN", Value: "old", Visibility: "selected"}},
+		}},
+		MaxWritesPerMinute: 80,
+	})
+	with := map[string]string{"mode": "access", "change": "add", "secret_name": "TOKEN", "selected_repositories": "*"}
+	r := stepRun{with: with}.simulate(t, server)
+	r.wantCode(t, 0)
+	s, _ := server.Secret("acme", "actions", "TOKEN")
+	wantEqual(t, "repositories", len(s.Repositories), 200)
+	wantEqual(t, "writes", countWrites(server), 200)
+	wantContains(t, "the log", r.logText(), "writes to send: 200, at most 80 a minute, which takes about 2m0s")
+}
+
+// TestReviewThousand reviews 1,000 secrets, 100 of which have a list: no more
+// requests than pages of secrets, lists, and the key.
+func TestReviewThousand(t *testing.T) {
+	org := fakegithub.Org{
+		Login: "acme", SecretCount: 900, Repositories: []fakegithub.Repository{{ID: 1, Name: "web"}},
+	}
+	for i := range 100 {
+		org.Secrets = append(org.Secrets, fakegithub.Secret{
+			Store: "actions", Name: fmt.Sprintf("LISTED_%03d", i+1), Visibility: "selected", Repositories: []string{"web"},
+		})
+	}
+	server := newGitHub(t, fakegithub.World{Orgs: []fakegithub.Org{org}})
+	with := map[string]string{"mode": "check", "secret_name": "*", "list_repositories": "true"}
+	r := stepRun{with: with}.simulate(t, server)
+	r.wantCode(t, 0)
+	r.wantWithinLimits(t)
+	wantEqual(t, "requests", len(server.Requests()), 10+100+1)
+	wantContains(t, "the summary", r.summary, "may read 900 secrets", "| acme/web | 100 |")
+}

@@ -1,0 +1,123 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"set-org-secret/internal/secret"
+)
+
+// namedInReview is how many names a line of the review lists before it counts the others.
+const namedInReview = 20
+
+// addReview adds who may read the secrets of a check that read their lists: what stands out, then each repository with
+// how many secrets it can read, most first, and each secret with its repositories.
+func (r *Reporter) addReview(body *limitedText, results []secret.Result) {
+	var everyone, private, nobody []string
+	var selected []secret.Result
+	readers := map[string][]string{} // secrets by repository
+	isOther := func(result secret.Result) bool { return result.Store != results[0].Store }
+	inStores := slices.ContainsFunc(results, isOther)
+	for _, result := range results {
+		name := r.codeCell(string(result.Name))
+		if inStores {
+			name += " in " + string(result.Store)
+		}
+		switch {
+		case result.Check == nil || !result.Check.Exists:
+		case result.Access.Visibility == secret.All:
+			everyone = append(everyone, name)
+		case result.Access.Visibility == secret.Private:
+			private = append(private, name)
+		case result.Check.Listed:
+			selected = append(selected, result)
+			if len(result.Access.Repositories) == 0 && result.Hidden == 0 {
+				nobody = append(nobody, name)
+			}
+			for _, repo := range result.Access.Repositories {
+				readers[repo.FullName] = append(readers[repo.FullName], name)
+			}
+		}
+	}
+	if len(everyone)+len(private)+len(selected) == 0 {
+		return
+	}
+	body.add("#### Who may read what\n\n")
+	for _, line := range []struct {
+		who   string
+		names []string
+	}{
+		{"**Every repository, public ones included**", everyone},
+		{"**Every private and internal repository**", private},
+		{"**No repository**", nobody},
+	} {
+		if len(line.names) > 0 {
+			secrets := count(len(line.names), "secret")
+			body.add(fmt.Sprintf("%s may read %s: %s\n\n", line.who, secrets, firstNames(line.names)))
+		}
+	}
+	r.addReaders(body, readers)
+	r.addSelections(body, selected)
+}
+
+// addReaders adds a table of repositories.
+func (r *Reporter) addReaders(body *limitedText, readers map[string][]string) {
+	names := slices.SortedFunc(maps.Keys(readers), func(a, b string) int {
+		return cmp.Or(cmp.Compare(len(readers[b]), len(readers[a])), cmp.Compare(a, b))
+	})
+	var rows []string
+	for _, name := range names {
+		rows = append(rows, fmt.Sprintf("| %s | %s | %s |\n",
+			r.cell(name), secret.FormatCount(len(readers[name])), firstNames(readers[name])))
+	}
+	const header = "| Repository | Secrets by a list | |\n| --- | ---: | --- |\n"
+	addFolded(body, "Repositories", header, rows)
+}
+
+// addSelections adds a table of secrets whose visibility is selected.
+func (r *Reporter) addSelections(body *limitedText, selected []secret.Result) {
+	var rows []string
+	for _, result := range selected {
+		var names []string
+		for _, repo := range result.Access.Repositories {
+			names = append(names, r.cell(repo.FullName))
+		}
+		slices.Sort(names)
+		text := firstNames(names)
+		switch {
+		case result.Hidden > 0:
+			text = strings.TrimPrefix(fmt.Sprintf("%s and %s that this token cannot see",
+				text, count(result.Hidden, "repository")), " and ")
+		case len(names) == 0:
+			text = "**none**"
+		}
+		rows = append(rows, fmt.Sprintf("| %s | %s | %s |\n", r.codeCell(string(result.Name)), result.Store, text))
+	}
+	const header = "| Secret | Store | Selected repositories |\n| --- | --- | --- |\n"
+	addFolded(body, "Secrets with a list", header, rows)
+}
+
+// addFolded adds a table whose rows after the first foldRows are folded.
+func addFolded(body *limitedText, title, header string, rows []string) {
+	if len(rows) == 0 {
+		return
+	}
+	shown := min(len(rows), foldRows)
+	body.add(header + strings.Join(rows[:shown], "") + "\n")
+	if rest := rows[shown:]; len(rest) > 0 {
+		body.add(fmt.Sprintf("<details><summary>%s: %s more</summary>\n\n%s%s\n</details>\n\n",
+			title, secret.FormatCount(len(rest)), header, strings.Join(rest, "")))
+	}
+}
+
+// firstNames joins the first names and counts the others.
+func firstNames(names []string) string {
+	if len(names) <= namedInReview {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %s more", strings.Join(names[:namedInReview], ", "),
+		secret.FormatCount(len(names)-namedInReview))
+}
