@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf16"
@@ -249,10 +248,17 @@ func (s *Set) index() {
 				continue
 			}
 			start := strings.Clone(text[:minRunes])
-			s.variants[start] = append(s.variants[start], variant{line, int32(i), int32(len(text))})
+			s.variants[start] = insertLongestFirst(s.variants[start], variant{line, int32(i), int32(len(text))})
 		}
 	}
-	for _, list := range s.variants {
-		slices.SortFunc(list, func(a, b variant) int { return int(b.length - a.length) })
+}
+
+// insertLongestFirst inserts a variant before those that are shorter. The list is short: all start with the same bytes.
+// A sort of package slices would add 20 KB to the binary.
+func insertLongestFirst(list []variant, v variant) []variant {
+	list = append(list, v)
+	for i := len(list) - 1; i > 0 && list[i-1].length < v.length; i-- {
+		list[i], list[i-1] = list[i-1], v
 	}
+	return list
 }

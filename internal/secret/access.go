@@ -79,9 +79,23 @@ func Diff(existing Existing, access Access) Change {
 	byName := func(a, b Repository) int {
 		return cmp.Or(cmp.Compare(a.FullName, b.FullName), cmp.Compare(a.ID, b.ID))
 	}
-	slices.SortFunc(c.Added, byName)
-	slices.SortFunc(c.Removed, byName)
+	c.Added, c.Removed = sorted(c.Added, byName), sorted(c.Removed, byName)
 	return c
+}
+
+// sorted returns a sorted copy. Indices are sorted, as package report does: another element type would add 15 KB to the
+// binary.
+func sorted(list []Repository, compare func(a, b Repository) int) []Repository {
+	order := make([]int, len(list))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return compare(list[a], list[b]) })
+	var repositories []Repository
+	for _, index := range order {
+		repositories = append(repositories, list[index])
+	}
+	return repositories
 }
 
 func byID(list []Repository) map[int64]Repository {
