@@ -364,7 +364,8 @@ func validateProgram(t *testing.T, v *validator) {
 			"mode": "access", "secret_name": "MANY, NEW", "selected_repositories": selection,
 		})
 	}
-	access("access", repositories)
+	access("access", "web")
+	access("access for others", repositories)
 	access("access for none", "none")
 	change := func(what, change, operation string) {
 		t.Helper()
