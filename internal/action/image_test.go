@@ -213,7 +213,7 @@ func TestImage(t *testing.T) {
 		})
 		r.wantCode(t, 1)
 		wantAtMost(t, "took after the signal", r.took, 5*time.Second)
-		wantOutputs(t, r, map[string]string{"operation": "failed", "encrypted_value": "*"})
+		wantOutputs(t, r, map[string]string{"operation": "unknown", "encrypted_value": "*"})
 	})
 	t.Run("seals without a network", func(t *testing.T) {
 		c := newContainer(t, fakegithub.World{})

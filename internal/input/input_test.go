@@ -199,6 +199,16 @@ func TestProblems(t *testing.T) {
 		{"max_age of zero", with{"mode": "check", "max_age": "0d"}, []string{"max_age: must be greater than zero"}},
 		{"access without a list", with{"mode": "access"}, []string{"selected_repositories: required in mode access"}},
 		{"access, valid", with{"mode": "access", "selected_repositories": "none"}, nil},
+		{"replace by none", with{"mode": "access", "change": "replace", "selected_repositories": "none"}, nil},
+		{"add", with{"mode": "access", "change": "Add", "selected_repositories": "web"}, nil},
+		{"remove by id", with{"mode": "access", "change": "remove", "selected_repository_ids": "7"}, nil},
+		{"add none", with{"mode": "access", "change": "add", "selected_repositories": "none"}, []string{"selected_repositories: none cannot be used with change: add"}},
+		{"remove none", with{"mode": "access", "change": "remove", "selected_repositories": "None"}, []string{"selected_repositories: none cannot be used with change: remove"}},
+		{"an unknown change", with{"mode": "access", "change": "append", "selected_repositories": "web"}, []string{`change: must be replace, add or remove, not "append"`}},
+		{"change in set", with{"change": "add"}, []string{"change: not used in mode set, only in mode access"}},
+		{"list_repositories", with{"mode": "check", "list_repositories": "true"}, nil},
+		{"list_repositories that is no boolean", with{"mode": "check", "list_repositories": "yes"}, []string{`list_repositories: must be true or false, not "yes"`}},
+		{"list_repositories in set", with{"list_repositories": "true"}, []string{"list_repositories: not used in mode set, only in mode check"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
