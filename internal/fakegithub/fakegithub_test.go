@@ -523,6 +523,38 @@ func TestVisibleRepositories(t *testing.T) {
 	}
 }
 
+// TestHiddenRepositoriesStay checks that a token that cannot see a repository on a
+// list adds and removes others without taking it away, and can remove it by id.
+func TestHiddenRepositoriesStay(t *testing.T) {
+	world := acme()
+	world.Tokens = []Token{{
+		Value: "owner", Kind: "app", Permissions: map[string]string{"organization_secrets": "write"},
+		Repositories: []string{"web", "site"},
+	}}
+	s := newServer(t, world)
+	for _, step := range []struct{ method, id, want string }{
+		{"PUT", "5", "api site web"},
+		{"PUT", "5", "api site web"}, // again
+		{"DELETE", "1", "api site"},
+		{"DELETE", "2", "site"}, // hidden
+	} {
+		resp := call(s, step.method, "/orgs/acme/actions/secrets/CHOSEN/repositories/"+step.id, "")
+		if resp.StatusCode != 204 || resp.text != "" {
+			t.Errorf("%s %s: got %d %q, want 204 without a body", step.method, step.id, resp.StatusCode, resp.text)
+		}
+		got, _ := s.Secret("acme", "actions", "CHOSEN")
+		if list := strings.Join(got.Repositories, " "); list != step.want {
+			t.Errorf("%s %s: got the list %q, want %q", step.method, step.id, list, step.want)
+		}
+	}
+	for _, method := range []string{"PUT", "DELETE"} {
+		resp := call(s, method, "/orgs/acme/actions/secrets/OPEN/repositories/1", "")
+		if want := `"errors":"`; resp.StatusCode != 409 || !strings.Contains(resp.text, want) {
+			t.Errorf("%s: got %d %s, want 409 with a string in errors", method, resp.StatusCode, resp.text)
+		}
+	}
+}
+
 // TestWriteRateLimit checks that only 80 writes are accepted in any 60 seconds, and
 // any number of reads.
 func TestWriteRateLimit(t *testing.T) {
