@@ -1,0 +1,439 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const (
+	root       = "../.."
+	testImage  = "ghcr.io/owner/set-org-secret"
+	testSource = "0123456789abcdef0123456789abcdef01234567"
+)
+
+var testDigest = "sha256:" + strings.Repeat("0a", 32)
+
+// wantError checks that an error has a text; an empty one means no error.
+func wantError(t *testing.T, err error, want string) {
+	t.Helper()
+	switch {
+	case err == nil && want != "":
+		t.Errorf("got no error, want one with %q", want)
+	case err != nil && (want == "" || !strings.Contains(err.Error(), want)):
+		t.Errorf("got the error %q, want one with %q", err, want)
+	}
+}
+
+func write(t *testing.T, dir, name, text string) {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+const (
+	testAction    = "name: a\ninputs:\n  x:\n    default: '1'\nruns:\n  using: docker\n  image: Dockerfile\n  entrypoint: /a\n"
+	testChangelog = "# Changelog\n\n## [Unreleased]\n\n" +
+		"## [1.3.0] - 2026-01-02\n\n### Added\n\n- New.\n\n### Fixed\n\n- Mended.\n\n" +
+		"## [1.2.0] - 2026-01-01\n\n### Removed\n\n- Old.\n"
+	testReadme = "- uses: OWNER/set-org-secret@v1.3.0\n- uses: OWNER/set-org-secret@COMMIT # v1.3.0\n"
+)
+
+// checkout makes a repository from which v1.3.0 can be released.
+func checkout(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	write(t, dir, "action.yml", testAction)
+	write(t, dir, "CHANGELOG.md", testChangelog)
+	write(t, dir, "README.md", testReadme)
+	write(t, dir, ".github/docs/access.md", testReadme)
+	write(t, dir, ".github/workflows/image.yml", "image=moby/buildkit:v1.2.3@"+testDigest+" # twice\nimage=moby/buildkit:v1.2.3@"+testDigest+"\n")
+	write(t, dir, "internal/action/action.go", "package action\n\nconst Version = \"v1.3.0\"\n")
+	runGit(t, dir, "init", "--quiet")
+	runGit(t, dir, "add", "--all")
+	runGit(t, dir, "commit", "--quiet", "--message", "first")
+	for _, tag := range []string{"v1.2.0", "v1.2.10", "latest", "v1"} {
+		runGit(t, dir, "tag", tag)
+	}
+	return dir
+}
+
+// clone copies a checkout, which is faster than to make another.
+func clone(t *testing.T, template string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(template)); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func runGit(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command("git", append([]string{"-C", dir, "-c", "user.name=a", "-c", "user.email=a@localhost"}, args...)...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("git %s: %v: %s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+func TestPlan(t *testing.T) {
+	dir := checkout(t)
+	image, err := plan(dir, "v1.3.0", "Owner/Set-Org-Secret")
+	wantError(t, err, "")
+	if image != testImage {
+		t.Errorf("got the image %q, want %q", image, testImage)
+	}
+}
+
+func TestPlanRefuses(t *testing.T) {
+	const changelog = "CHANGELOG.md"
+	tests := []struct {
+		name, version, repository string
+		file, text                string // written over the checkout's
+		want                      string
+	}{
+		{name: "no version", version: "", want: `version "" is not of the form v1.2.3`},
+		{name: "no v", version: "1.3.0", want: "not of the form"},
+		{name: "short", version: "v1.3", want: "not of the form"},
+		{name: "leading zero", version: "v1.03.0", want: "not of the form"},
+		{name: "pre-release", version: "v1.3.0-rc.1", want: "not of the form"},
+		{name: "build metadata", version: "v1.3.0+a", want: "not of the form"},
+		{name: "a second line", version: "v1.3.0\nimage=x", want: "not of the form"},
+		{name: "same as a tag", version: "v1.2.10", want: "version v1.2.10 is not newer than the tag v1.2.10"},
+		{name: "older in numbers, not in letters", version: "v1.2.9", want: "not newer than the tag v1.2.10"},
+		{name: "no repository", repository: "-", want: `repository "-" is not OWNER/NAME`},
+		{name: "repository with a host", repository: "a/b/c", want: "is not OWNER/NAME"},
+		{name: "a second line of the repository", repository: "a/b\nx", want: "is not OWNER/NAME"},
+		{name: "no image name", repository: "a/b.", want: "is not the name of an image"},
+		{
+			name: "another version in the program", file: "internal/action/action.go",
+			text: "const Version = \"v1.2.0\"\n", want: `action.go has version "v1.2.0", want "v1.3.0"`,
+		},
+		{
+			name: "no version in the program", file: "internal/action/action.go",
+			text: "var Version = \"v1.3.0\"\n", want: "has 0 constants Version",
+		},
+		{name: "README without a use", file: "README.md", text: "none\n", want: "README.md does not use the action"},
+		{
+			name: "another version in the README", file: "README.md", text: testReadme + "OWNER/set-org-secret@v1.2.0",
+			want: `README.md uses version "v1.2.0"`,
+		},
+		{
+			name: "another version behind a commit", file: "README.md", text: "OWNER/set-org-secret@COMMIT # v1.2.0",
+			want: `README.md uses version "v1.2.0"`,
+		},
+		{
+			name: "another version in a document", file: ".github/docs/access.md", text: "OWNER/set-org-secret@main",
+			want: `access.md uses version "main"`,
+		},
+		{
+			name: "not in the changelog", file: changelog, text: "## [1.2.0] - 2026-01-01\n\n### Added\n\n- A.\n",
+			want: "the newest version of CHANGELOG.md is not v1.3.0",
+		},
+		{
+			name: "not the newest in the changelog", file: changelog,
+			text: "## [1.4.0] - 2026-01-01\n\n### Added\n\n- A.\n\n" + testChangelog[strings.Index(testChangelog, "## [1.3.0]"):],
+			want: "the newest version of CHANGELOG.md is not v1.3.0",
+		},
+		{name: "only unreleased", file: changelog, text: "## [Unreleased]\n", want: "the newest version of CHANGELOG.md is not v1.3.0"},
+		{
+			name: "unreleased changes", file: changelog,
+			text: strings.Replace(testChangelog, "## [Unreleased]\n", "## [Unreleased]\n\n### Added\n\n- B.\n", 1),
+			want: "unreleased changes",
+		},
+		{name: "no changelog", file: changelog, text: "", want: "CHANGELOG.md: there is no version"},
+		{name: "action.yml that cannot be pinned", file: "action.yml", text: "runs: {}\n", want: "action.yml has 0 lines"},
+	}
+	template := checkout(t)
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			dir := clone(t, template)
+			if test.file != "" {
+				write(t, dir, test.file, test.text)
+			}
+			version, repository := test.version, test.repository
+			if version == "" && test.name != "no version" {
+				version = "v1.3.0"
+			}
+			if repository == "" {
+				repository = "owner/set-org-secret"
+			}
+			_, err := plan(dir, version, repository)
+			wantError(t, err, test.want)
+		})
+	}
+	t.Run("shallow", func(t *testing.T) {
+		dir := clone(t, template)
+		runGit(t, dir, "commit", "--quiet", "--allow-empty", "--message", "second")
+		parent := t.TempDir()
+		runGit(t, parent, "clone", "--quiet", "--depth", "1", "file://"+dir, "shallow")
+		_, err := plan(filepath.Join(parent, "shallow"), "v1.3.0", "a/b")
+		wantError(t, err, "shallow")
+	})
+	t.Run("no repository at all", func(t *testing.T) {
+		_, err := plan(t.TempDir(), "v1.3.0", "a/b")
+		wantError(t, err, "git rev-parse")
+	})
+	for _, file := range []string{"action.yml", "README.md", "CHANGELOG.md", "internal/action/action.go"} {
+		t.Run("no "+file, func(t *testing.T) {
+			dir := clone(t, template)
+			if err := os.Remove(filepath.Join(dir, file)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := plan(dir, "v1.3.0", "a/b"); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("got the error %v, want one about a missing file", err)
+			}
+		})
+	}
+}
+
+func TestPin(t *testing.T) {
+	got, err := pin([]byte(testAction), "127.0.0.1:5000/owner/set-org-secret", testDigest)
+	wantError(t, err, "")
+	want := strings.Replace(testAction, "image: Dockerfile", "image: docker://127.0.0.1:5000/owner/set-org-secret@"+testDigest, 1)
+	if string(got) != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// TestPinThisAction checks that exactly one line of this repository's action.yml changes.
+func TestPinThisAction(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "action.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := pin(text, testImage, testDigest)
+	wantError(t, err, "")
+	before, after := bytes.Split(text, []byte("\n")), bytes.Split(got, []byte("\n"))
+	if len(before) != len(after) {
+		t.Fatalf("got %d lines, want %d", len(after), len(before))
+	}
+	var changed []string
+	for i := range before {
+		if !bytes.Equal(before[i], after[i]) {
+			changed = append(changed, string(before[i]), string(after[i]))
+		}
+	}
+	want := []string{"  image: Dockerfile", "  image: docker://" + testImage + "@" + testDigest}
+	if !slices.Equal(changed, want) {
+		t.Errorf("got the changed lines %q, want %q", changed, want)
+	}
+}
+
+func TestPinRefuses(t *testing.T) {
+	const line = "  image: Dockerfile\n"
+	pinned := strings.Replace(testAction, "image: Dockerfile", "image: docker://"+testImage+"@"+testDigest, 1)
+	tests := []struct{ name, action, image, digest, want string }{
+		{name: "no digest", digest: "-", want: `digest "-" is not`},
+		{name: "63 digits", digest: testDigest[:len(testDigest)-1], want: "is not sha256:"},
+		{name: "65 digits", digest: testDigest + "0", want: "is not sha256:"},
+		{name: "upper case digits", digest: "sha256:" + strings.Repeat("A", 64), want: "is not sha256:"},
+		{name: "no hexadecimal digit", digest: "sha256:" + strings.Repeat("z", 64), want: "is not sha256:"},
+		{name: "another algorithm", digest: "sha512:" + strings.Repeat("0", 128), want: "is not sha256:"},
+		{name: "no algorithm", digest: strings.Repeat("0", 64), want: "is not sha256:"},
+		{name: "a line after the digest", digest: testDigest + "\n", want: "is not sha256:"},
+		{name: "no image", image: "-", want: `image "-" is not`},
+		{name: "tag", image: testImage + ":v1.3.0", want: "is not the name of an image"},
+		{name: "digest in the name", image: testImage + "@" + testDigest, want: "is not the name of an image"},
+		{name: "upper case", image: "ghcr.io/Owner/set-org-secret", want: "is not the name of an image"},
+		{name: "scheme", image: "docker://" + testImage, want: "is not the name of an image"},
+		{name: "no host", image: "set-org-secret", want: "is not the name of an image"},
+		{name: "a line after the image", image: testImage + "\n", want: "is not the name of an image"},
+		{name: "no line", action: strings.Replace(testAction, line, "", 1), want: "0 lines"},
+		{name: "two lines", action: testAction + line, want: "2 lines"},
+		{name: "two lines in a row", action: strings.Replace(testAction, line, line+line, 1), want: "2 lines"},
+		{name: "already pinned", action: pinned, want: "0 lines"},
+		{name: "a comment behind", action: strings.Replace(testAction, line, "  image: Dockerfile # here\n", 1), want: "0 lines"},
+		{name: "quotes", action: strings.Replace(testAction, line, "  image: 'Dockerfile'\n", 1), want: "0 lines"},
+		{name: "another indentation", action: strings.Replace(testAction, line, "    image: Dockerfile\n", 1), want: "0 lines"},
+		{name: "CRLF", action: strings.ReplaceAll(testAction, "\n", "\r\n"), want: "0 lines"},
+		{name: "another file", action: strings.Replace(testAction, line, "  image: Dockerfile.test\n", 1), want: "0 lines"},
+		{name: "no newline", action: "runs:\n  image: Dockerfile", want: "0 lines"},
+		{name: "not in runs", action: "other:\n  image: Dockerfile\nruns:\n  using: docker\n", want: "runs.image in action.yml is not a text"},
+		{
+			name:   "not in runs, which has another",
+			action: "other:\n  image: Dockerfile\nruns:\n  using: docker\n  'image': Dockerfile\n", want: "would become",
+		},
+		{
+			name:   "in a text",
+			action: "description: |\n  a\n  image: Dockerfile\nruns:\n  'image': Dockerfile\n", want: "would become",
+		},
+		{
+			name:   "more than runs.image by an alias",
+			action: "runs: &r\n  using: docker\n  image: Dockerfile\nother: *r\n", want: "more than runs.image would change",
+		},
+		{name: "the key twice", action: "runs:\n  image: Dockerfile\n  'image': x\n", want: "already defined"},
+		{name: "runs is not a mapping", action: "runs: |\n  image: Dockerfile\n", want: "no mapping runs"},
+		{name: "no YAML", action: "runs: [\n  image: Dockerfile\n", want: "action.yml: "},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			action, image, digest := test.action, test.image, test.digest
+			if action == "" {
+				action = testAction
+			}
+			if image == "" {
+				image = testImage
+			}
+			if digest == "" {
+				digest = testDigest
+			}
+			dir := t.TempDir()
+			write(t, dir, "action.yml", action)
+			err := run([]string{"pin", "-dir", dir, "-image", image, "-digest", digest}, &bytes.Buffer{})
+			wantError(t, err, test.want)
+			after, err := os.ReadFile(filepath.Join(dir, "action.yml"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(after) != action {
+				t.Errorf("action.yml was changed to\n%s", after)
+			}
+		})
+	}
+}
+
+func TestNotes(t *testing.T) {
+	got, err := notes(checkout(t), release{"v1.3.0", "Owner/Set-Org-Secret", testSource, testDigest})
+	wantError(t, err, "")
+	if want := "### Added\n\n- New.\n\n### Fixed\n\n- Mended.\n\n### Check the image\n"; !strings.HasPrefix(got, want) {
+		t.Errorf("got the notes\n%s\nwant them to begin with\n%s", got, want)
+	}
+	for _, want := range []string{
+		"gh attestation verify oci://" + testImage + "@" + testDigest + " --repo Owner/Set-Org-Secret \\\n",
+		"--signer-workflow Owner/Set-Org-Secret/.github/workflows/image.yml",
+		"--source-digest " + testSource, "git checkout " + testSource,
+		"image=moby/buildkit:v1.2.3@" + testDigest + "\n", "image.version=v1.3.0 ",
+		"SOURCE_DATE_EPOCH=$(git log",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("got the notes\n%s\nwant them to have %q", got, want)
+		}
+	}
+}
+
+func TestNotesRefuse(t *testing.T) {
+	tests := []struct {
+		name       string
+		release    release
+		file, text string
+		want       string
+	}{
+		{name: "no such version", release: release{version: "v1.1.0"}, want: `nothing about "v1.1.0"`},
+		{name: "unreleased", release: release{version: unreleased}, want: "nothing about"},
+		{name: "repository", release: release{repository: "a"}, want: "is not OWNER/NAME"},
+		{name: "short commit", release: release{source: "0123456"}, want: "is not a commit"},
+		{name: "digest", release: release{digest: "sha256:zz"}, want: "is not sha256:"},
+		{name: "changelog", file: "CHANGELOG.md", text: "## 1\n", want: "is not of the form"},
+		{
+			name: "no BuildKit by digest", file: ".github/workflows/image.yml", text: "image=moby/buildkit:v1.2.3\n",
+			want: "names no BuildKit by digest",
+		},
+		{
+			name: "two BuildKits", file: ".github/workflows/image.yml",
+			text: "image=moby/buildkit:v1.2.3@" + testDigest + "\nimage=moby/buildkit:v1.2.4@" + testDigest + "\n",
+			want: "more than one BuildKit",
+		},
+	}
+	template := checkout(t)
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			dir := clone(t, template)
+			if test.file != "" {
+				write(t, dir, test.file, test.text)
+			}
+			r := release{"v1.3.0", "a/b", testSource, testDigest}
+			for _, field := range []struct{ to, from *string }{
+				{&r.version, &test.release.version},
+				{&r.repository, &test.release.repository},
+				{&r.source, &test.release.source},
+				{&r.digest, &test.release.digest},
+			} {
+				if *field.from != "" {
+					*field.to = *field.from
+				}
+			}
+			_, err := notes(dir, r)
+			wantError(t, err, test.want)
+		})
+	}
+}
+
+func TestParseChangelog(t *testing.T) {
+	const one = "## [1.2.0] - 2026-01-01\n\n### Added\n\n- A.\n"
+	tests := []struct{ name, text, want string }{
+		{"one version", one, ""},
+		{"an intro", "# Changelog\n\nAll changes.\n\n" + one, ""},
+		{"unreleased on top", "## [Unreleased]\n\n### Fixed\n\n- B.\n\n" + one, ""},
+		{"nothing", "# Changelog\n", "there is no version"},
+		{"no brackets", "## 1.2.0 - 2026-01-01\n", "is not of the form"},
+		{"a v", "## [v1.2.0] - 2026-01-01\n", "is not of the form v1.2.3"},
+		{"no date", "## [1.2.0]\n\n### Added\n\n- A.\n", "has no date"},
+		{"no such date", "## [1.2.0] - 2026-02-30\n\n### Added\n\n- A.\n", "has no date"},
+		{"another form of date", "## [1.2.0] - 01.02.2026\n", "has no date"},
+		{"unreleased with a date", "## [Unreleased] - 2026-01-01\n", "is not of the form v1.2.3"},
+		{"no changes", "## [1.2.0] - 2026-01-01\n", "v1.2.0 has no changes"},
+		{"no group", "## [1.2.0] - 2026-01-01\n\n- A.\n", "text before the first group"},
+		{"unknown group", "## [1.2.0] - 2026-01-01\n\n### Misc\n\n- A.\n", `unknown group "Misc"`},
+		{"empty group", "## [1.2.0] - 2026-01-01\n\n### Added\n\n### Fixed\n\n- A.\n", "the group Added has no list"},
+		{"the same version twice", one + "\n" + one, "v1.2.0 stands below v1.2.0"},
+		{"oldest first", one + "\n## [1.10.0] - 2026-01-01\n\n### Added\n\n- A.\n", "v1.10.0 stands below v1.2.0"},
+		{"unreleased below", one + "\n## [Unreleased]\n", "Unreleased stands below v1.2.0"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := parseChangelog(test.text)
+			wantError(t, err, test.want)
+		})
+	}
+}
+
+func TestRun(t *testing.T) {
+	dir := checkout(t)
+	var out bytes.Buffer
+	wantError(t, run([]string{"plan", "-dir", dir, "-version", "v1.3.0", "-repository", "Owner/set-org-secret"}, &out), "")
+	if want := "image=" + testImage + "\n"; out.String() != want {
+		t.Errorf("plan printed %q, want %q", out.String(), want)
+	}
+	out.Reset()
+	wantError(t, run([]string{"notes", "-dir", dir, "-version", "v1.3.0", "-repository", "a/b", "-source", testSource, "-digest", testDigest}, &out), "")
+	if !strings.Contains(out.String(), "- New.") {
+		t.Errorf("notes printed %q", out.String())
+	}
+	wantError(t, run([]string{"pin", "-dir", dir, "-image", testImage, "-digest", testDigest}, &out), "")
+	if got, want := runGit(t, dir, "diff", "--numstat"), "1\t1\taction.yml\n"; got != want {
+		t.Errorf("after pin, got the difference %q, want %q", got, want)
+	}
+	wantError(t, run(nil, &out), "want a command")
+	wantError(t, run([]string{"publish"}, &out), `unknown command "publish"`)
+	wantError(t, run([]string{"plan", "-force"}, &out), "-force")
+	wantError(t, run([]string{"plan", "v1.3.0"}, &out), `unexpected argument "v1.3.0"`)
+}
+
+// TestThisRepository checks what a release needs of this repository.
+func TestThisRepository(t *testing.T) {
+	sections, err := readChangelog(root)
+	wantError(t, err, "")
+	if len(sections) == 0 {
+		t.Error("the changelog has no version")
+	}
+	ignored, err := os.ReadFile(filepath.Join(root, ".dockerignore"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(strings.Split(string(ignored), "\n"), "internal/release") {
+		t.Error("internal/release is not in .dockerignore, so the build of the image has it")
+	}
+}
