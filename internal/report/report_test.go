@@ -1002,3 +1002,23 @@ func TestManualCommand(t *testing.T) {
 		}
 	}
 }
+
+// TestChangesAreADiff checks that changes of access are shown as a diff block that
+// a repository's name cannot end.
+func TestChangesAreADiff(t *testing.T) {
+	r, _, _ := newReporter(t)
+	result := secret.Result{
+		Store: secret.Actions, Name: "A", Operation: secret.Updated, Access: secret.Access{Visibility: secret.Selected},
+		Change: secret.Change{
+			From: secret.Selected, To: secret.Selected,
+			Added:   []secret.Repository{{ID: 1, FullName: "acme/web"}, {ID: 2, FullName: "acme/x\n```\n## forged"}},
+			Removed: []secret.Repository{{ID: 3}},
+		},
+	}
+	run := Run{Mode: secret.ModeSet, Org: "acme", Results: []secret.Result{result}}
+	text := r.markdown(run, entriesOf(run.Results))
+	want := "Access changes for `A` in actions:\n\n```diff\n+ acme/web\n+ acme/x\\n```\\n## forged\n- repository 3\n```\n"
+	if !strings.Contains(text, want) {
+		t.Errorf("got %q, want %q in it", text, want)
+	}
+}

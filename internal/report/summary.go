@@ -141,7 +141,7 @@ func (r *Reporter) failureText(g *group) string {
 	return text
 }
 
-// changeText lists who gains and who loses access to one secret.
+// changeText lists who gains and who loses access to one secret, as a diff: in a list the signs would be bullets.
 func (r *Reporter) changeText(run Run, result secret.Result, lines []string) string {
 	note := ""
 	switch {
@@ -151,11 +151,14 @@ func (r *Reporter) changeText(run Run, result secret.Result, lines []string) str
 		note = " (not confirmed)"
 	}
 	name := codeSpan(r.sanitizeLine(string(result.Name)))
-	text := fmt.Sprintf("Access changes for %s in %s%s:\n\n", name, result.Store, note)
+	text := fmt.Sprintf("Access changes for %s in %s%s:\n\n```diff\n", name, result.Store, note)
 	for _, line := range lines {
-		text += "- " + r.escapeMarkdown(line) + "\n"
+		if rest, ok := strings.CutPrefix(line, "−"); ok {
+			line = "-" + rest
+		}
+		text += r.sanitizeLine(line) + "\n"
 	}
-	return text + "\n"
+	return text + "```\n\n"
 }
 
 // manualCommand returns the folded command that stores a sealed value.
