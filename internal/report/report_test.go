@@ -1022,3 +1022,40 @@ func TestChangesAreADiff(t *testing.T) {
 		t.Errorf("got %q, want %q in it", text, want)
 	}
 }
+
+// TestDueRowsAreNotFolded checks that a long table of a check shows the rows that
+// are due, or failed, and folds the others.
+func TestDueRowsAreNotFolded(t *testing.T) {
+	for _, test := range []struct {
+		rows, due     int
+		plain, folded int // rows before the fold, and in it
+		title         string
+	}{
+		{foldRows, 2, foldRows, 0, ""},
+		{foldRows + 1, 0, 0, foldRows + 1, "All 26 rows"},
+		{40, 3, 3, 37, "The other 37 rows"},
+		{40, 40, 40, 0, ""},
+	} {
+		var results []secret.Result
+		for i := range test.rows {
+			check := &secret.Check{Exists: true, Due: i < test.due, Age: time.Duration(1000-i) * 24 * time.Hour}
+			name := secret.Name(fmt.Sprintf("S%d", i))
+			results = append(results, secret.Result{Store: secret.Actions, Name: name, Operation: secret.Checked, Check: check})
+		}
+		r, _, _ := newReporter(t)
+		text := r.table(Run{Mode: secret.ModeCheck, Results: results}, maxSummaryBytes)
+		plain, folded, _ := strings.Cut(text, "<details>")
+		if got := strings.Count(plain, "| `S"); got != test.plain {
+			t.Errorf("%d rows, %d due: got %d rows before the fold, want %d", test.rows, test.due, got, test.plain)
+		}
+		if got := strings.Count(folded, "| `S"); got != test.folded {
+			t.Errorf("%d rows, %d due: got %d folded rows, want %d", test.rows, test.due, got, test.folded)
+		}
+		if got := strings.Count(plain, "**due**"); got != test.due {
+			t.Errorf("%d rows, %d due: got %d due rows before the fold", test.rows, test.due, got)
+		}
+		if want := "<summary>" + test.title + "</summary>"; test.title != "" && !strings.Contains(text, want) {
+			t.Errorf("%d rows, %d due: got %q, want %q in it", test.rows, test.due, text, want)
+		}
+	}
+}

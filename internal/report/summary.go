@@ -199,29 +199,52 @@ func (r *Reporter) table(run Run, budget int) string {
 	}
 	var header string
 	var rows []string
+	urgent := 0
 	switch run.Mode {
 	case secret.ModeCheck:
 		header, rows = r.checkTable(run.Results, run.MaxAge)
+		urgent = urgentRows(run.Results)
 	case secret.ModeSeal:
 		header, rows = r.sealTable(run.Results)
 	default:
 		header, rows = r.storeTable(run.Results)
 	}
-	text := &limitedText{budget: budget - noteBytes}
+	text := &limitedText{budget: budget - noteBytes - len(header)}
 	text.add(header)
 	shown := 0
 	for shown < len(rows) && text.add(rows[shown]) {
 		shown++
 	}
-	title := "All " + count(len(rows), "row")
-	switch {
-	case shown < len(rows):
-		title = fmt.Sprintf("The first %s of %s (summary size limit; the log has every row)",
-			secret.FormatCount(shown), count(len(rows), "row"))
-	case len(rows) <= foldRows:
+	if shown == len(rows) && (len(rows) <= foldRows || urgent == len(rows)) {
 		return text.String()
 	}
-	return fmt.Sprintf("<details><summary>%s</summary>\n\n%s\n</details>\n", title, text)
+	plain := header + strings.Join(rows[:min(shown, urgent)], "") + "\n"
+	title := "All " + count(len(rows), "row")
+	if urgent == 0 {
+		plain = ""
+	} else {
+		title = "The other " + count(len(rows)-min(shown, urgent), "row")
+	}
+	if shown < len(rows) {
+		title = fmt.Sprintf("The first %s of %s (summary size limit; the log has every row)",
+			secret.FormatCount(shown), count(len(rows), "row"))
+	}
+	if shown <= urgent {
+		return plain + title + "\n"
+	}
+	folded := header + strings.Join(rows[urgent:shown], "")
+	return fmt.Sprintf("%s<details><summary>%s</summary>\n\n%s\n</details>\n", plain, title, folded)
+}
+
+// urgentRows returns how many rows of a check are never folded: those that failed, and those that are due. byAge has
+// them first.
+func urgentRows(results []secret.Result) (n int) {
+	for _, result := range results {
+		if result.Check == nil || result.Check.Due {
+			n++
+		}
+	}
+	return n
 }
 
 func (r *Reporter) checkTable(results []secret.Result, maxAge time.Duration) (header string, rows []string) {
