@@ -1059,3 +1059,21 @@ func TestDueRowsAreNotFolded(t *testing.T) {
 		}
 	}
 }
+
+// TestLinks checks the links to the organization's pages of secrets.
+func TestLinks(t *testing.T) {
+	results := []secret.Result{{Store: secret.Dependabot}, {Store: secret.Actions}, {Store: secret.Agents}, {Store: secret.Actions}}
+	for _, test := range []struct{ api, want string }{
+		{"https://api.github.com/", "https://github.com/organizations/acme/settings/secrets/"},
+		{"https://api.acme.ghe.com/", "https://acme.ghe.com/organizations/acme/settings/secrets/"},
+		{"https://github.corp.test/api/v3/", "https://github.corp.test/organizations/acme/settings/secrets/"},
+	} {
+		want := fmt.Sprintf("In GitHub's settings: [actions](%sactions), [dependabot](%sdependabot)\n\n", test.want, test.want)
+		if got := links(Run{Org: "acme", APIURL: test.api, Results: results}); got != want {
+			t.Errorf("%s: got %q, want %q", test.api, got, want)
+		}
+	}
+	if got := links(Run{Org: "acme", Results: results}); got != "" {
+		t.Errorf("offline: got %q, want none", got)
+	}
+}

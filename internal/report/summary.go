@@ -64,7 +64,7 @@ func (l *limitedText) add(text string) bool {
 // the table gets at least half of the room and what failures and changes leave. What is missing is counted. Each entry
 // notes if its value is in the summary only.
 func (r *Reporter) markdown(run Run, entries []*entry) string {
-	head, table := r.summaryHead(run), r.table(run, maxSummaryBytes)
+	head, table := r.summaryHead(run)+links(run), r.table(run, maxSummaryBytes)
 	body := &limitedText{budget: maxSummaryBytes - len(head) - min(len(table), maxSummaryBytes/2) - noteBytes}
 	r.addFailures(body, run, entries)
 	for _, e := range entries {
@@ -101,6 +101,26 @@ func (r *Reporter) summaryHead(run Run) string {
 		text += fmt.Sprintf("- %s\n", r.escapeMarkdown(reason))
 	}
 	return text
+}
+
+// links returns links to the pages on which an organization's owners see its secrets.
+func links(run Run) string {
+	u, err := url.Parse(run.APIURL)
+	if err != nil || u.Host == "" || len(run.Results) == 0 {
+		return ""
+	}
+	var list []string
+	for _, store := range []secret.Store{secret.Actions, secret.Dependabot, secret.Codespaces} {
+		isUsed := func(result secret.Result) bool { return result.Store == store }
+		if slices.ContainsFunc(run.Results, isUsed) {
+			list = append(list, fmt.Sprintf("[%s](https://%s/organizations/%s/settings/secrets/%s)",
+				store, strings.TrimPrefix(u.Host, "api."), url.PathEscape(run.Org), store))
+		}
+	}
+	if len(list) == 0 {
+		return ""
+	}
+	return "In GitHub's settings: " + strings.Join(list, ", ") + "\n\n"
 }
 
 // addFailures adds each group of failures, those that are saved nowhere first.
