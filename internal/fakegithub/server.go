@@ -169,8 +169,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	s.mu.Lock()
 	entry := len(s.requests)
 	s.requests = append(s.requests, Request{
-		Method: req.Method, Path: req.URL.RequestURI(), At: at, UserAgent: req.UserAgent(), Body: string(body),
+		Method: req.Method, Path: req.URL.RequestURI(), At: at, UserAgent: req.UserAgent(),
 	})
+	if !s.world.ForgetBodies {
+		s.requests[entry].Body = string(body)
+	}
 	if write {
 		s.inFlight++
 		s.maxInFlight = max(s.maxInFlight, s.inFlight)

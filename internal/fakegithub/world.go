@@ -22,6 +22,9 @@ type World struct {
 	// MaxWritesPerMinute is the write rate limit over a sliding window of 60
 	// seconds. A write over it gets 403. 0 is no limit.
 	MaxWritesPerMinute int `json:"max_writes_per_minute,omitempty"`
+	// ForgetBodies leaves Request.Body empty, for measurements of memory in the same
+	// process.
+	ForgetBodies bool `json:"-"`
 	// HideRetryAfter omits the Retry-After header from that 403.
 	HideRetryAfter bool `json:"hide_retry_after,omitempty"`
 }

@@ -132,7 +132,7 @@ func TestUnexpectedBodies(t *testing.T) {
 		{"a listed repository without a name", `[{"id":1}]`, repositories, "a repository without id or full_name"},
 		{"no repositories but an object", `{}`, repositories, "not JSON"},
 		{"no key", `{}`, getKey, "key_id: empty"},
-		{"a key of 33 bytes", `{"key_id":"1","key":"` + strings.Repeat("AAAA", 11) + `"}`, getKey, "public_key: 33 bytes, not 32"},
+		{"a key of 33 bytes", `{"key_id":"1","key":"` + strings.Repeat("AAAA", 11) + `"}`, getKey, "public_key: must be 32 bytes in base64, not 33"},
 		{"a low-order key", `{"key_id":"1","key":"` + strings.Repeat("A", 43) + `="}`, getKey, "a low-order point"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

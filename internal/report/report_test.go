@@ -1002,3 +1002,78 @@ func TestManualCommand(t *testing.T) {
 		}
 	}
 }
+
+// TestChangesAreADiff checks that changes of access are shown as a diff block that
+// a repository's name cannot end.
+func TestChangesAreADiff(t *testing.T) {
+	r, _, _ := newReporter(t)
+	result := secret.Result{
+		Store: secret.Actions, Name: "A", Operation: secret.Updated, Access: secret.Access{Visibility: secret.Selected},
+		Change: secret.Change{
+			From: secret.Selected, To: secret.Selected,
+			Added:   []secret.Repository{{ID: 1, FullName: "acme/web"}, {ID: 2, FullName: "acme/x\n```\n## forged"}},
+			Removed: []secret.Repository{{ID: 3}},
+		},
+	}
+	run := Run{Mode: secret.ModeSet, Org: "acme", Results: []secret.Result{result}}
+	text := r.markdown(run, entriesOf(run.Results))
+	want := "Access changes for `A` in actions:\n\n```diff\n+ acme/web\n+ acme/x\\n```\\n## forged\n- repository 3\n```\n"
+	if !strings.Contains(text, want) {
+		t.Errorf("got %q, want %q in it", text, want)
+	}
+}
+
+// TestDueRowsAreNotFolded checks that a long table of a check shows the rows that
+// are due, or failed, and folds the others.
+func TestDueRowsAreNotFolded(t *testing.T) {
+	for _, test := range []struct {
+		rows, due     int
+		plain, folded int // rows before the fold, and in it
+		title         string
+	}{
+		{foldRows, 2, foldRows, 0, ""},
+		{foldRows + 1, 0, 0, foldRows + 1, "All 26 rows"},
+		{40, 3, 3, 37, "The other 37 rows"},
+		{40, 40, 40, 0, ""},
+	} {
+		var results []secret.Result
+		for i := range test.rows {
+			check := &secret.Check{Exists: true, Due: i < test.due, Age: time.Duration(1000-i) * 24 * time.Hour}
+			name := secret.Name(fmt.Sprintf("S%d", i))
+			results = append(results, secret.Result{Store: secret.Actions, Name: name, Operation: secret.Checked, Check: check})
+		}
+		r, _, _ := newReporter(t)
+		text := r.table(Run{Mode: secret.ModeCheck, Results: results}, maxSummaryBytes)
+		plain, folded, _ := strings.Cut(text, "<details>")
+		if got := strings.Count(plain, "| `S"); got != test.plain {
+			t.Errorf("%d rows, %d due: got %d rows before the fold, want %d", test.rows, test.due, got, test.plain)
+		}
+		if got := strings.Count(folded, "| `S"); got != test.folded {
+			t.Errorf("%d rows, %d due: got %d folded rows, want %d", test.rows, test.due, got, test.folded)
+		}
+		if got := strings.Count(plain, "**due**"); got != test.due {
+			t.Errorf("%d rows, %d due: got %d due rows before the fold", test.rows, test.due, got)
+		}
+		if want := "<summary>" + test.title + "</summary>"; test.title != "" && !strings.Contains(text, want) {
+			t.Errorf("%d rows, %d due: got %q, want %q in it", test.rows, test.due, text, want)
+		}
+	}
+}
+
+// TestLinks checks the links to the organization's pages of secrets.
+func TestLinks(t *testing.T) {
+	results := []secret.Result{{Store: secret.Dependabot}, {Store: secret.Actions}, {Store: secret.Agents}, {Store: secret.Actions}}
+	for _, test := range []struct{ api, want string }{
+		{"https://api.github.com/", "https://github.com/organizations/acme/settings/secrets/"},
+		{"https://api.acme.ghe.com/", "https://acme.ghe.com/organizations/acme/settings/secrets/"},
+		{"https://github.corp.test/api/v3/", "https://github.corp.test/organizations/acme/settings/secrets/"},
+	} {
+		want := fmt.Sprintf("In GitHub's settings: [actions](%sactions), [dependabot](%sdependabot)\n\n", test.want, test.want)
+		if got := links(Run{Org: "acme", APIURL: test.api, Results: results}); got != want {
+			t.Errorf("%s: got %q, want %q", test.api, got, want)
+		}
+	}
+	if got := links(Run{Org: "acme", Results: results}); got != "" {
+		t.Errorf("offline: got %q, want none", got)
+	}
+}

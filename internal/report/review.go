@@ -13,8 +13,8 @@ import (
 // namedInReview is how many names a line of the review lists before it counts the others.
 const namedInReview = 20
 
-// addReview adds who may read the secrets of a check that read their lists: what stands out, then each repository with
-// how many secrets it can read, most first, and each secret with its repositories.
+// addReview adds who may read the secrets of a check that read their lists: first those that every repository may read,
+// or none, then each repository with how many secrets it can read, most first, and each secret with its repositories.
 func (r *Reporter) addReview(body *limitedText, results []secret.Result) {
 	var everyone, private, nobody []string
 	var selected []secret.Result

@@ -64,7 +64,7 @@ func (l *limitedText) add(text string) bool {
 // the table gets at least half of the room and what failures and changes leave. What is missing is counted. Each entry
 // notes if its value is in the summary only.
 func (r *Reporter) markdown(run Run, entries []*entry) string {
-	head, table := r.summaryHead(run), r.table(run, maxSummaryBytes)
+	head, table := r.summaryHead(run)+links(run), r.table(run, maxSummaryBytes)
 	body := &limitedText{budget: maxSummaryBytes - len(head) - min(len(table), maxSummaryBytes/2) - noteBytes}
 	r.addFailures(body, run, entries)
 	for _, e := range entries {
@@ -101,6 +101,26 @@ func (r *Reporter) summaryHead(run Run) string {
 		text += fmt.Sprintf("- %s\n", r.escapeMarkdown(reason))
 	}
 	return text
+}
+
+// links returns links to the pages on which an organization's owners see its secrets.
+func links(run Run) string {
+	u, err := url.Parse(run.APIURL)
+	if err != nil || u.Host == "" || len(run.Results) == 0 {
+		return ""
+	}
+	var list []string
+	for _, store := range []secret.Store{secret.Actions, secret.Dependabot, secret.Codespaces} {
+		isUsed := func(result secret.Result) bool { return result.Store == store }
+		if slices.ContainsFunc(run.Results, isUsed) {
+			list = append(list, fmt.Sprintf("[%s](https://%s/organizations/%s/settings/secrets/%s)",
+				store, strings.TrimPrefix(u.Host, "api."), url.PathEscape(run.Org), store))
+		}
+	}
+	if len(list) == 0 {
+		return ""
+	}
+	return "In GitHub's settings: " + strings.Join(list, ", ") + "\n\n"
 }
 
 // addFailures adds each group of failures, those that are saved nowhere first.
@@ -141,7 +161,7 @@ func (r *Reporter) failureText(g *group) string {
 	return text
 }
 
-// changeText lists who gains and who loses access to one secret.
+// changeText lists who gains and who loses access to one secret, as a diff: in a list the signs would be bullets.
 func (r *Reporter) changeText(run Run, result secret.Result, lines []string) string {
 	note := ""
 	switch {
@@ -151,11 +171,14 @@ func (r *Reporter) changeText(run Run, result secret.Result, lines []string) str
 		note = " (not confirmed)"
 	}
 	name := codeSpan(r.sanitizeLine(string(result.Name)))
-	text := fmt.Sprintf("Access changes for %s in %s%s:\n\n", name, result.Store, note)
+	text := fmt.Sprintf("Access changes for %s in %s%s:\n\n```diff\n", name, result.Store, note)
 	for _, line := range lines {
-		text += "- " + r.escapeMarkdown(line) + "\n"
+		if rest, ok := strings.CutPrefix(line, "−"); ok {
+			line = "-" + rest
+		}
+		text += r.sanitizeLine(line) + "\n"
 	}
-	return text + "\n"
+	return text + "```\n\n"
 }
 
 // manualCommand returns the folded command that stores a sealed value.
@@ -196,29 +219,52 @@ func (r *Reporter) table(run Run, budget int) string {
 	}
 	var header string
 	var rows []string
+	urgent := 0
 	switch run.Mode {
 	case secret.ModeCheck:
 		header, rows = r.checkTable(run.Results, run.MaxAge)
+		urgent = urgentRows(run.Results)
 	case secret.ModeSeal:
 		header, rows = r.sealTable(run.Results)
 	default:
 		header, rows = r.storeTable(run.Results)
 	}
-	text := &limitedText{budget: budget - noteBytes}
+	text := &limitedText{budget: budget - noteBytes - len(header)}
 	text.add(header)
 	shown := 0
 	for shown < len(rows) && text.add(rows[shown]) {
 		shown++
 	}
-	title := "All " + count(len(rows), "row")
-	switch {
-	case shown < len(rows):
-		title = fmt.Sprintf("The first %s of %s (summary size limit; the log has every row)",
-			secret.FormatCount(shown), count(len(rows), "row"))
-	case len(rows) <= foldRows:
+	if shown == len(rows) && (len(rows) <= foldRows || urgent == len(rows)) {
 		return text.String()
 	}
-	return fmt.Sprintf("<details><summary>%s</summary>\n\n%s\n</details>\n", title, text)
+	plain := header + strings.Join(rows[:min(shown, urgent)], "") + "\n"
+	title := "All " + count(len(rows), "row")
+	if urgent == 0 {
+		plain = ""
+	} else {
+		title = "The other " + count(len(rows)-min(shown, urgent), "row")
+	}
+	if shown < len(rows) {
+		title = fmt.Sprintf("The first %s of %s (summary size limit; the log has every row)",
+			secret.FormatCount(shown), count(len(rows), "row"))
+	}
+	if shown <= urgent {
+		return plain + title + "\n"
+	}
+	folded := header + strings.Join(rows[urgent:shown], "")
+	return fmt.Sprintf("%s<details><summary>%s</summary>\n\n%s\n</details>\n", plain, title, folded)
+}
+
+// urgentRows returns how many rows of a check are never folded: those that failed, and those that are due. byAge has
+// them first.
+func urgentRows(results []secret.Result) (n int) {
+	for _, result := range results {
+		if result.Check == nil || result.Check.Due {
+			n++
+		}
+	}
+	return n
 }
 
 func (r *Reporter) checkTable(results []secret.Result, maxAge time.Duration) (header string, rows []string) {

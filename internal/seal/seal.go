@@ -83,7 +83,7 @@ func ParsePublicKey(id, text string) (PublicKey, error) {
 		return PublicKey{}, fieldErrorf("public_key", "must be base64")
 	}
 	if len(raw) != keySize {
-		return PublicKey{}, fieldErrorf("public_key", "%d bytes, not %d", len(raw), keySize)
+		return PublicKey{}, fieldErrorf("public_key", "must be %d bytes in base64, not %d", keySize, len(raw))
 	}
 	if lowOrder(raw) {
 		return PublicKey{}, fieldErrorf("public_key", "a low-order point, to which anyone could open what is sealed")
@@ -142,7 +142,8 @@ func ParseSealed(encryptedValue, keyID string) (Sealed, error) {
 	case err != nil:
 		return Sealed{}, fieldErrorf("encrypted_value", "must be base64")
 	case len(raw) < Overhead:
-		return Sealed{}, fieldErrorf("encrypted_value", "%d bytes; a sealed box has at least %d", len(raw), Overhead)
+		return Sealed{}, fieldErrorf("encrypted_value", "must be a sealed box, of %d bytes or more, not of %d",
+			Overhead, len(raw))
 	case len(raw) == Overhead:
 		return Sealed{}, fieldErrorf("encrypted_value", "an empty value was sealed")
 	case len(raw) > secret.MaxValueBytes+Overhead:
