@@ -12,6 +12,8 @@ import (
 	"io/fs"
 	mathrand "math/rand/v2"
 	"net"
+	"net/http"
+	"net/url"
 	"os"
 	"slices"
 	"time"
@@ -37,6 +39,8 @@ type Env struct {
 	Rand    io.Reader
 	// Jitter returns numbers in [0, 1) that spread the waits between attempts.
 	Jitter func() float64
+	// Proxy returns the proxy for a request; nil for none.
+	Proxy func(*http.Request) (*url.URL, error)
 	// Dial is nil for the system's network.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
@@ -45,7 +49,7 @@ type Env struct {
 func System() Env {
 	return Env{
 		Getenv: os.Getenv, Environ: os.Environ, Stdout: os.Stdout, Open: open, Rand: rand.Reader,
-		Jitter: mathrand.Float64,
+		Jitter: mathrand.Float64, Proxy: http.ProxyFromEnvironment,
 	}
 }
 
@@ -109,7 +113,7 @@ func (s *session) run(ctx context.Context) int {
 			Org: c.Org, BaseURL: c.APIURL, Token: c.Token, UserAgent: "set-org-secret/" + Version,
 			Writes:  c.Mode.Writes(),
 			Timeout: c.Timeout, Jitter: s.Jitter, Log: s.report.Line,
-			Network: github.Network{Getenv: s.Getenv, CACertificates: c.CACertificates, Dial: s.Dial},
+			Network: github.Network{Proxy: s.Proxy, Getenv: s.Getenv, CACertificates: c.CACertificates, Dial: s.Dial},
 		})
 		if err != nil {
 			s.report.Refuse(c.Mode, err)

@@ -2,6 +2,7 @@ package action
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -19,12 +20,15 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"golang.org/x/net/http/httpproxy"
 
 	"set-org-secret/internal/fakegithub"
 )
@@ -146,7 +150,8 @@ func (c *corp) run(t *testing.T, printed *transcript, extra map[string]string) r
 	var out bytes.Buffer
 	r := result{code: Main(t.Context(), Env{
 		Getenv: func(name string) string { return env[name] }, Stdout: &out, Rand: rand.Reader,
-		Open: func(name string) (fs.File, error) { return os.Open(name) },
+		Proxy: proxyFrom(env),
+		Open:  func(name string) (fs.File, error) { return os.Open(name) },
 		Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			if !strings.HasPrefix(addr, "127.0.0.1:") {
 				return nil, errors.New("dial " + addr + ": no such host")
@@ -160,6 +165,15 @@ func (c *corp) run(t *testing.T, printed *transcript, extra map[string]string) r
 		wantLacks(t, "the log", r.stdout, c.password)
 	}
 	return r
+}
+
+// proxyFrom does for an environment what http.ProxyFromEnvironment does for that of
+// the process, which it reads only once.
+func proxyFrom(env map[string]string) func(*http.Request) (*url.URL, error) {
+	config := httpproxy.Config{
+		HTTPSProxy: cmp.Or(env["HTTPS_PROXY"], env["https_proxy"]), NoProxy: cmp.Or(env["NO_PROXY"], env["no_proxy"]),
+	}
+	return func(req *http.Request) (*url.URL, error) { return config.ProxyFunc()(req.URL) }
 }
 
 // testNetwork runs the action through a company network, with real handshakes and

@@ -1,6 +1,7 @@
 package action
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net/http/httptest"
 	"os"
@@ -68,6 +69,32 @@ func TestClosedStdout(t *testing.T) {
 	s, _ := github.Secret("acme", "actions", "DB_PASSWORD")
 	wantEqual(t, "stored value", s.Value, "Correct-Horse")
 	wantEqual(t, "operation", outputs()["operation"], "created")
+}
+
+// TestProcessUsesProxy checks that the program itself takes the proxy of its
+// environment, in either case, and NO_PROXY.
+func TestProcessUsesProxy(t *testing.T) {
+	c := newCorp(t, tls.VersionTLS13)
+	for _, test := range []struct {
+		env  []string
+		code int
+	}{
+		{[]string{"HTTPS_PROXY=http://" + c.proxy}, 0},
+		{[]string{"https_proxy=" + c.proxy}, 0},
+		{[]string{"HTTPS_PROXY=http://" + c.proxy, "NO_PROXY=.corp.test"}, 1},
+	} {
+		cmd, _ := process(t, c.github)
+		cmd.Env = append(cmd.Env, "INPUT_API_URL=https://"+corpHost+"/api/v3", "INPUT_CA_CERTIFICATE="+c.ca, "INPUT_TIMEOUT=1s")
+		cmd.Env = append(cmd.Env, test.env...)
+		before := c.tunnels.Load()
+		out, _ := cmd.CombinedOutput()
+		if got := cmd.ProcessState.ExitCode(); got != test.code {
+			t.Errorf("%v: got exit code %d, want %d:\n%s", test.env, got, test.code, out)
+		}
+		if proxied := c.tunnels.Load() > before; proxied != (test.code == 0) {
+			t.Errorf("%v: got proxied %v, want %v", test.env, proxied, test.code == 0)
+		}
+	}
 }
 
 // TestSignals sends the signals that the runner sends while the program waits for

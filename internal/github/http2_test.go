@@ -192,9 +192,7 @@ func TestProxyRateLimit(t *testing.T) {
 		}
 		c, err := New(Options{
 			Org: "acme", BaseURL: base, Token: "ghp_x", UserAgent: "test", Timeout: time.Minute, Log: func(string) {},
-			Network: Network{Dial: proxy.Dial, Getenv: func(name string) string {
-				return map[string]string{"HTTPS_PROXY": "http://proxy.test:3128"}[name]
-			}},
+			Network: Network{Dial: proxy.Dial, Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: "proxy.test:3128"})},
 		})
 		if err != nil {
 			t.Fatal(err)

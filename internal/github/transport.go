@@ -1,6 +1,7 @@
 package github
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -12,8 +13,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/net/http/httpproxy"
 )
 
 const (
@@ -36,7 +35,9 @@ var (
 
 // Network is how to reach GitHub.
 type Network struct {
-	// Getenv reads HTTPS_PROXY, HTTP_PROXY and NO_PROXY, in either case; nil for none.
+	// Proxy returns the proxy for a request; nil for none. See [http.ProxyFromEnvironment].
+	Proxy func(*http.Request) (*url.URL, error)
+	// Getenv reads HTTPS_PROXY and HTTP_PROXY, in either case, to check them; nil to check nothing.
 	Getenv func(string) string
 	// CACertificates are trusted in addition to the system's.
 	CACertificates []*x509.Certificate
@@ -67,6 +68,7 @@ func newTransport(n Network, base *url.URL, token string) (*transport, error) {
 	inner := &http.Transport{
 		ForceAttemptHTTP2:     true,
 		DialContext:           n.Dial,
+		Proxy:                 n.Proxy,
 		TLSHandshakeTimeout:   10 * time.Second,
 		MaxIdleConnsPerHost:   MaxConcurrentReads,
 		IdleConnTimeout:       30 * time.Second,
@@ -84,11 +86,9 @@ func newTransport(n Network, base *url.URL, token string) (*transport, error) {
 		inner.DialContext = (&net.Dialer{Timeout: 10 * time.Second}).DialContext
 	}
 	if n.Getenv != nil {
-		proxy, err := proxyFunc(n.Getenv)
-		if err != nil {
+		if err := checkProxies(n.Getenv); err != nil {
 			return nil, err
 		}
-		inner.Proxy = func(req *http.Request) (*url.URL, error) { return proxy(req.URL) }
 	}
 	if len(n.CACertificates) > 0 {
 		pool, err := x509.SystemCertPool()
@@ -103,30 +103,22 @@ func newTransport(n Network, base *url.URL, token string) (*transport, error) {
 	return &transport{inner: inner, origin: origin(base), token: token, requests: &atomic.Int64{}}, nil
 }
 
-// proxyFunc reads the proxy variables with getenv; http.ProxyFromEnvironment would read those of the process, once.
-func proxyFunc(getenv func(string) string) (func(*url.URL) (*url.URL, error), error) {
-	either := func(name string) string {
-		if v := getenv(name); v != "" {
-			return v
-		}
-		return getenv(strings.ToLower(name))
-	}
-	config := httpproxy.Config{
-		HTTPProxy: either("HTTP_PROXY"), HTTPSProxy: either("HTTPS_PROXY"), NoProxy: either("NO_PROXY"),
-	}
-	for name, value := range map[string]string{"HTTP_PROXY": config.HTTPProxy, "HTTPS_PROXY": config.HTTPSProxy} {
+// checkProxies returns an error if a proxy variable is not a URL. It names the variable and does not quote it, since it
+// may hold a password; [http.ProxyFromEnvironment] would.
+func checkProxies(getenv func(string) string) error {
+	for _, name := range []string{"HTTPS_PROXY", "HTTP_PROXY"} {
+		value := cmp.Or(getenv(name), getenv(strings.ToLower(name)))
 		if value == "" {
 			continue
 		}
-		// The value may hold a password, which a parse error would quote.
 		if u, err := url.Parse(value); err == nil && u.Hostname() != "" {
 			continue
 		}
 		if u, err := url.Parse("http://" + value); err != nil || u.Hostname() == "" {
-			return nil, fmt.Errorf("environment variable %s: not a proxy URL such as http://proxy.example:3128", name)
+			return fmt.Errorf("environment variable %s: not a proxy URL such as http://proxy.example:3128", name)
 		}
 	}
-	return config.ProxyFunc(), nil
+	return nil
 }
 
 // proxyError is a proxy's refusal to open a tunnel.

@@ -13,57 +13,6 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// TestProxy checks which proxy variables are used for which URL, in either case.
-func TestProxy(t *testing.T) {
-	type env = map[string]string
-	const (
-		dotcom = "https://api.github.com/"
-		proxy  = "http://proxy.test:3128"
-	)
-	for _, test := range []struct {
-		name string
-		env  env
-		url  string
-		want string // "" for none
-	}{
-		{"no variables", env{}, dotcom, ""},
-		{"https", env{"HTTPS_PROXY": proxy}, dotcom, proxy},
-		{"lower case", env{"https_proxy": proxy}, dotcom, proxy},
-		{"upper case first", env{"https_proxy": "http://lower.test", "HTTPS_PROXY": "http://upper.test"}, dotcom, "http://upper.test"},
-		{"HTTP_PROXY is not used for https", env{"HTTP_PROXY": proxy}, dotcom, ""},
-		{"loopback needs no proxy", env{"HTTP_PROXY": proxy}, "http://127.0.0.1:8080/", ""},
-		{"without a scheme", env{"HTTPS_PROXY": "proxy.test:3128"}, dotcom, proxy},
-		{"over TLS", env{"HTTPS_PROXY": "https://proxy.test"}, dotcom, "https://proxy.test"},
-		{"excluded by host", env{"HTTPS_PROXY": proxy, "NO_PROXY": "other.test,api.github.com"}, dotcom, ""},
-		{"excluded by domain", env{"HTTPS_PROXY": proxy, "no_proxy": ".corp.test"}, "https://ghe.corp.test/api/v3/", ""},
-		{"not excluded by another domain", env{"HTTPS_PROXY": proxy, "NO_PROXY": ".corp.test"}, "https://ghecorp.test/", proxy},
-		{"excluded by network", env{"HTTPS_PROXY": proxy, "NO_PROXY": "10.0.0.0/8"}, "https://10.1.2.3/api/v3/", ""},
-		{"all excluded", env{"HTTPS_PROXY": proxy, "NO_PROXY": "*"}, dotcom, ""},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			proxyFor, err := proxyFunc(func(name string) string { return test.env[name] })
-			if err != nil {
-				t.Fatal(err)
-			}
-			u, err := url.Parse(test.url)
-			if err != nil {
-				t.Fatal(err)
-			}
-			found, err := proxyFor(u)
-			if err != nil {
-				t.Fatalf("got the error %v, want none", err)
-			}
-			got := ""
-			if found != nil {
-				got = found.String()
-			}
-			if got != test.want {
-				t.Errorf("got the proxy %q, want %q", got, test.want)
-			}
-		})
-	}
-}
-
 // TestProxyInvalid checks that the error for a proxy variable names it and does
 // not quote its value, which may hold a password.
 func TestProxyInvalid(t *testing.T) {
@@ -71,7 +20,7 @@ func TestProxyInvalid(t *testing.T) {
 		{"HTTPS_PROXY", "http://bot:Sesame-Open@%zz", "HTTPS_PROXY: not a proxy URL"},
 		{"http_proxy", "://Sesame-Open", "HTTP_PROXY: not a proxy URL"},
 	} {
-		_, err := proxyFunc(func(name string) string { return map[string]string{test.variable: test.value}[name] })
+		err := checkProxies(func(name string) string { return map[string]string{test.variable: test.value}[name] })
 		got := errorText(err)
 		if !strings.Contains(got, test.want) {
 			t.Errorf("%s: got the error %q, want it to contain %q", test.variable, got, test.want)
