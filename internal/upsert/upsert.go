@@ -3,7 +3,9 @@
 // A run resolves repository names, fetches public keys and reads existing secrets (prefetch), then seals all values,
 // so that none is lost if its write fails, and then writes each item in one loop over its attempts. Access to be
 // preserved is read at most maxSnapshotAge before its write (snapshot.go); what to write is decided by pure functions
-// (plan.go). Retries and the write rate limit are in package github.
+// (plan.go). What no response decides is read once at the end (settle.go). Lists to which repositories are only added,
+// or from which they are removed, take a way of their own (change.go). Retries and the write rate limit are in package
+// github.
 package upsert
 
 import (
