@@ -181,7 +181,7 @@ func TestProblems(t *testing.T) {
 
 		{"sealed without its key", with{"encrypted_value": box(60)}, []string{"key_id: required with encrypted_value; both are outputs"}},
 		{"key without a value", with{"key_id": "568"}, []string{"encrypted_value: required with key_id"}},
-		{"sealed too short", with{"encrypted_value": box(47), "key_id": "568"}, []string{"encrypted_value: 47 bytes"}},
+		{"sealed too short", with{"encrypted_value": box(47), "key_id": "568"}, []string{"encrypted_value: must be a sealed box, of 48 bytes or more, not of 47"}},
 		{"sealed for two stores", with{"encrypted_value": box(60), "key_id": "568", "stores": "actions,dependabot"}, []string{"stores: must be one store"}},
 		{"sealed, valid", with{"encrypted_value": box(60), "key_id": "568"}, nil},
 
