@@ -39,6 +39,7 @@ type store struct {
 	keyID           string
 	public, private *[32]byte
 	secrets         map[string]*storedSecret
+	rand            io.Reader
 }
 
 // storedSecret is a secret with the ids of its selected repositories.
@@ -47,7 +48,7 @@ type storedSecret struct {
 	ids map[int64]bool
 }
 
-func newOrg(id int64, spec Org) (*org, error) {
+func newOrg(id int64, spec Org, random io.Reader) (*org, error) {
 	o := &org{id: id, login: spec.Login, stores: map[string]*store{}}
 	for i := range spec.Repositories {
 		o.repos = append(o.repos, &spec.Repositories[i])
@@ -56,7 +57,7 @@ func newOrg(id int64, spec Org) (*org, error) {
 		o.repos = append(o.repos, &Repository{ID: int64(10001 + i), Name: fmt.Sprintf("repo-%04d", i+1)})
 	}
 	for _, name := range storeNames {
-		o.stores[name] = &store{secrets: map[string]*storedSecret{}}
+		o.stores[name] = &store{secrets: map[string]*storedSecret{}, rand: random}
 		o.stores[name].rotate()
 	}
 	for _, s := range spec.Secrets {
@@ -92,8 +93,8 @@ func (o *org) put(s Secret) {
 
 // rotate generates a new key pair and key id.
 func (st *store) rotate() {
-	st.public, st.private, _ = box.GenerateKey(rand.Reader)
-	n, _ := rand.Int(rand.Reader, big.NewInt(900_000_000_000_000_000))
+	st.public, st.private, _ = box.GenerateKey(st.rand)
+	n, _ := rand.Int(st.rand, big.NewInt(900_000_000_000_000_000))
 	st.keyID = strconv.FormatInt(n.Int64()+100_000_000_000_000_000, 10)
 }
 

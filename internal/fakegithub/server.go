@@ -10,7 +10,9 @@
 package fakegithub
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -66,7 +68,7 @@ func New(w World) (*Server, error) {
 func (s *Server) Reset(w World) error {
 	next := &Server{world: w, orgs: map[string]*org{}, byID: map[int64]*org{}, tokens: map[string]Token{}}
 	for i, spec := range w.Orgs {
-		o, err := newOrg(int64(9001+i), spec)
+		o, err := newOrg(int64(9001+i), spec, cmp.Or(w.Rand, rand.Reader))
 		if err != nil {
 			return err
 		}

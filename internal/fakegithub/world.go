@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"time"
 )
 
@@ -25,6 +26,8 @@ type World struct {
 	// ForgetBodies leaves Request.Body empty, for measurements of memory in the same
 	// process.
 	ForgetBodies bool `json:"-"`
+	// Rand is the source of key pairs and key ids; nil is crypto/rand.
+	Rand io.Reader `json:"-"`
 	// HideRetryAfter omits the Retry-After header from that 403.
 	HideRetryAfter bool `json:"hide_retry_after,omitempty"`
 }
