@@ -57,6 +57,7 @@ func checkout(t *testing.T) string {
 	write(t, dir, "CHANGELOG.md", testChangelog)
 	write(t, dir, "README.md", testReadme)
 	write(t, dir, ".github/docs/access.md", testReadme)
+	write(t, dir, ".github/workflows/examples/aws.yml", testReadme)
 	write(t, dir, ".github/workflows/image.yml", "image=moby/buildkit:v1.2.3@"+testDigest+" # twice\nimage=moby/buildkit:v1.2.3@"+testDigest+"\n")
 	write(t, dir, "internal/action/action.go", "package action\n\nconst Version = \"v1.3.0\"\n")
 	runGit(t, dir, "init", "--quiet")
@@ -137,6 +138,10 @@ func TestPlanRefuses(t *testing.T) {
 		{
 			name: "another version in a document", file: ".github/docs/access.md", text: "OWNER/set-org-secret@main",
 			want: `access.md uses version "main"`,
+		},
+		{
+			name: "another version in an example", file: ".github/workflows/examples/aws.yml",
+			text: "OWNER/set-org-secret@v1.2.0", want: `aws.yml uses version "v1.2.0"`,
 		},
 		{
 			name: "not in the changelog", file: changelog, text: "## [1.2.0] - 2026-01-01\n\n### Added\n\n- A.\n",

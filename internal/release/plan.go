@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 
 	"golang.org/x/mod/semver"
@@ -106,14 +105,19 @@ func checkSource(dir, version string) error {
 	return nil
 }
 
-// checkDocuments compares the version with the one in each example of the documents.
+// checkDocuments compares the version with the one in each example of the documents,
+// and in the workflows to copy.
 func checkDocuments(dir, version string) error {
-	documents, err := filepath.Glob(filepath.Join(dir, ".github/docs/*.md"))
-	if err != nil {
-		return err
-	}
 	readme := filepath.Join(dir, "README.md")
-	for _, file := range slices.Concat([]string{readme}, documents) {
+	files := []string{readme}
+	for _, pattern := range []string{".github/docs/*.md", ".github/workflows/examples/*.yml"} {
+		found, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			return err
+		}
+		files = append(files, found...)
+	}
+	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			return err

@@ -1,0 +1,10 @@
+-- Prepares a database for postgresql.yml. Run it once as a superuser, and then set the password of the rotator with
+-- psql's \password, which sends no plaintext: \password rotator
+
+CREATE ROLE app NOLOGIN; -- owns the rights of the application: GRANT them to this role
+CREATE ROLE app_a NOLOGIN IN ROLE app;
+CREATE ROLE app_b NOLOGIN IN ROLE app;
+
+CREATE ROLE rotator LOGIN CREATEROLE;
+GRANT app, app_a, app_b TO rotator WITH ADMIN OPTION;
+GRANT pg_signal_backend TO rotator; -- to end the sessions of a role that it locks
