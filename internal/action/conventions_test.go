@@ -268,7 +268,7 @@ func table(t *testing.T, markdown, heading string) (names []string, rows [][]str
 	t.Helper()
 	_, below, ok := strings.Cut(markdown, "\n"+heading+"\n")
 	if !ok {
-		t.Fatalf("the README has no %q", heading)
+		t.Fatalf("the document has no %q", heading)
 	}
 	for line := range strings.Lines(below) {
 		if !strings.HasPrefix(line, "|") {
@@ -296,15 +296,17 @@ func table(t *testing.T, markdown, heading string) (names []string, rows [][]str
 // TestVersions checks that the action's version agrees with Version, and Go's with
 // go.mod, wherever they are written.
 func TestVersions(t *testing.T) {
-	readme := string(readFile(t, root+"/README.md")) + string(readFile(t, root+"/.github/docs/access.md"))
-	uses := regexp.MustCompile(`OWNER/set-org-secret@(?:COMMIT # )?(\S+)`).FindAllStringSubmatch(readme, -1)
-	if len(uses) < 6 {
-		t.Errorf("the README uses the action %d times, want 6 or more", len(uses))
-	}
-	for _, use := range uses {
-		if use[1] != Version {
-			t.Errorf("the README uses %s, want %s", use[1], Version)
+	uses := 0
+	for file, text := range documents(t) {
+		for _, use := range regexp.MustCompile(`OWNER/set-org-secret@(?:COMMIT # )?(\S+)`).FindAllStringSubmatch(text, -1) {
+			uses++
+			if use[1] != Version {
+				t.Errorf("%s uses %s, want %s", file, use[1], Version)
+			}
 		}
+	}
+	if uses < 6 {
+		t.Errorf("the documents use the action %d times, want 6 or more", uses)
 	}
 	if !strings.Contains(string(readFile(t, root+"/CHANGELOG.md")), "\n## ["+strings.TrimPrefix(Version, "v")+"] - ") {
 		t.Errorf("the changelog has nothing about %s", Version)

@@ -80,12 +80,13 @@ func (tr *transcript) add(log string) {
 	tr.log.WriteString(log)
 }
 
-// check checks that a scenario printed each error text of the README's
+// check checks that a scenario printed each error text of the page about
 // troubleshooting.
 func (tr *transcript) check(t *testing.T) {
-	texts, _ := table(t, string(readFile(t, root+"/README.md")), "## Troubleshooting")
+	page := "\n" + string(readFile(t, root+"/.github/docs/troubleshooting.md"))
+	texts, _ := table(t, page, "# Troubleshooting")
 	if len(texts) < 10 {
-		t.Fatalf("the README has %d texts, want 10 or more", len(texts))
+		t.Fatalf("the page has %d texts, want 10 or more", len(texts))
 	}
 	for _, text := range texts {
 		if !strings.Contains(tr.log.String(), text) {

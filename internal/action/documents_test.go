@@ -1,0 +1,157 @@
+package action
+
+import (
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// documents returns the README and the other documents for users, by their paths from
+// the root of the repository.
+func documents(t *testing.T) map[string]string {
+	t.Helper()
+	paths, err := filepath.Glob(root + "/.github/docs/*.md")
+	if err != nil || len(paths) < 3 {
+		t.Fatalf("got the documents %q, error %v; want 3 or more", paths, err)
+	}
+	texts := map[string]string{"README.md": string(readFile(t, root+"/README.md"))}
+	for _, file := range paths {
+		texts[".github/docs/"+filepath.Base(file)] = string(readFile(t, file))
+	}
+	return texts
+}
+
+var (
+	link       = regexp.MustCompile(`\]\(([^)\s]+)\)|src="([^"]+)"`)
+	codeBlock  = regexp.MustCompile("(?ms)^```(\\w*)\n(.*?)^```$")
+	inlineCode = regexp.MustCompile("`([^`]+)`")
+)
+
+// TestDocumentLinks checks that each link within the repository has a target, and
+// that each document can be reached from the README.
+func TestDocumentLinks(t *testing.T) {
+	texts := documents(t)
+	linked := map[string]bool{}
+	for file, text := range texts {
+		for _, m := range link.FindAllStringSubmatch(codeBlock.ReplaceAllString(text, ""), -1) {
+			target := m[1] + m[2]
+			if strings.HasPrefix(target, "https://") {
+				continue
+			}
+			to, anchor, _ := strings.Cut(target, "#")
+			if to == "" {
+				to = file
+			} else {
+				to = path.Join(path.Dir(file), to)
+			}
+			if file == "README.md" {
+				linked[to] = true
+			}
+			if _, err := os.Stat(filepath.Join(root, to)); err != nil {
+				t.Errorf("%s links to %s, which does not exist", file, target)
+			} else if anchor != "" && !slices.Contains(anchors(string(readFile(t, filepath.Join(root, to)))), anchor) {
+				t.Errorf("%s links to %s, and there is no such heading; there are %q",
+					file, target, anchors(string(readFile(t, filepath.Join(root, to)))))
+			}
+		}
+	}
+	for file := range texts {
+		if file != "README.md" && !linked[file] {
+			t.Errorf("the README does not link to %s", file)
+		}
+	}
+}
+
+// anchors returns the anchors that GitHub gives the headings of a document.
+func anchors(markdown string) (list []string) {
+	drop := regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+	for line := range strings.Lines(codeBlock.ReplaceAllString(markdown, "")) {
+		heading := strings.TrimLeft(line, "#")
+		if heading != line && strings.HasPrefix(heading, " ") {
+			text := drop.ReplaceAllString(strings.ToLower(strings.TrimSpace(heading)), "")
+			list = append(list, strings.ReplaceAll(text, " ", "-"))
+		}
+	}
+	return list
+}
+
+// TestDocumentInputs checks that each example of the documents passes inputs that
+// the action has.
+func TestDocumentInputs(t *testing.T) {
+	steps := 0
+	for file, text := range documents(t) {
+		for _, m := range codeBlock.FindAllStringSubmatch(text, -1) {
+			if m[1] != "yaml" && m[1] != "yml" {
+				continue
+			}
+			var node yaml.Node
+			if err := yaml.Unmarshal([]byte(m[2]), &node); err != nil {
+				t.Errorf("%s: %v in\n%s", file, err, m[2])
+				continue
+			}
+			steps += checkSteps(t, file, &node)
+		}
+	}
+	if steps < 10 {
+		t.Errorf("the documents have %d steps with this action, want 10 or more", steps)
+	}
+}
+
+// checkSteps checks the inputs of each step with this action below a node. It returns
+// how many there are.
+func checkSteps(t *testing.T, file string, node *yaml.Node) (steps int) {
+	t.Helper()
+	for _, child := range node.Content {
+		steps += checkSteps(t, file, child)
+	}
+	var step struct {
+		Uses string
+		With map[string]string
+	}
+	if node.Kind != yaml.MappingNode || node.Decode(&step) != nil || !strings.HasPrefix(step.Uses, "OWNER/set-org-secret@") {
+		return steps
+	}
+	for _, name := range slices.Sorted(maps.Keys(step.With)) {
+		if !isInput(name) {
+			t.Errorf("%s passes the input %q, which the action does not have", file, name)
+		}
+	}
+	return steps + 1
+}
+
+// TestExampleInREADME checks that the README shows a workflow as it runs in CI.
+func TestExampleInREADME(t *testing.T) {
+	const file = ".github/workflows/examples/postgresql.yml"
+	if !strings.Contains(documents(t)["README.md"], "```yaml\n"+string(readFile(t, root+"/"+file))+"```\n") {
+		t.Errorf("the README does not show %s as it is", file)
+	}
+}
+
+// TestMigration checks that each input that the page about other tools names is one
+// that the action has.
+func TestMigration(t *testing.T) {
+	page := documents(t)[".github/docs/migration.md"]
+	rows := 0
+	for line := range strings.Lines(page) {
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), " | ")
+		if !strings.HasPrefix(line, "| `") || len(cells) != 2 {
+			continue
+		}
+		rows++
+		for _, m := range inlineCode.FindAllStringSubmatch(cells[1], -1) {
+			if name, _, _ := strings.Cut(m[1], ":"); !isInput(name) && !strings.HasPrefix(name, "$") {
+				t.Errorf("migration.md has %q as an input, which the action does not have", name)
+			}
+		}
+	}
+	if rows < 25 {
+		t.Errorf("migration.md has %d rows, want 25 or more", rows)
+	}
+}
