@@ -14,7 +14,8 @@ import (
 
 var (
 	pinned       = regexp.MustCompile(`^[\w-]+/[\w.-]+@[0-9a-f]{40}$`)
-	pinnedLine   = regexp.MustCompile(`(?m)uses: \S+@[0-9a-f]{40}( # v\d+\.\d+\.\d+)?$`)
+	pinnedLine   = regexp.MustCompile(`(?m)uses: \S+@[0-9a-f]{40}(.*)$`)
+	pinnedAs     = regexp.MustCompile(`^ # v\d+\.\d+\.\d+$`)
 	maskedValues = regexp.MustCompile(`^(not-a-secret|\$\{\{ secrets\.\w+ \}\})$`)
 )
 
@@ -76,8 +77,8 @@ func testExample(t *testing.T, text string) {
 		}
 	}
 	for _, m := range pinnedLine.FindAllStringSubmatch(text, -1) {
-		if m[1] == "" {
-			t.Errorf("got %q, want the version behind the commit", m[0])
+		if !pinnedAs.MatchString(m[1]) {
+			t.Errorf("got %q, want the whole version behind the commit, as # v1.2.3", m[0])
 		}
 	}
 }
