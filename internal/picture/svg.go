@@ -145,7 +145,8 @@ func (p *page) line(spans []span, at place) {
 // signs maps each sign that is drawn to its shape in a box of 16 by 16.
 var signs = map[rune]string{
 	'✅': `<rect class="green" width="16" height="16" rx="3"/><path class="on" stroke-width="2" d="M4 8l3 3 5-6"/>`,
-	'❌': `<path class="red" d="M2.5 0L8 5.5 13.5 0 16 2.5 10.5 8 16 13.5 13.5 16 8 10.5 2.5 16 0 13.5 5.5 8 0 2.5z"/>`,
+	'❌': `<path class="red" d="M2.5 0L8 5.5 13.5 0 16 2.5 10.5 8 16 13.5` +
+		` 13.5 16 8 10.5 2.5 16 0 13.5 5.5 8 0 2.5z"/>`,
 	'⚠': `<path class="yellow" d="M8 0l8 15.5H0z"/><path class="on" stroke-width="1.8" d="M8 5v5.5M8 12v2"/>`,
 	'❓': `<circle class="grey" cx="8" cy="8" r="8"/>` +
 		`<path class="on" stroke-width="1.8" d="M5.5 6a2.5 2.5 0 1 1 3.6 2.3Q8 8.9 8 10M8 11.5v2"/>`,
