@@ -169,7 +169,7 @@ func TestImage(t *testing.T) {
 		if !strings.HasPrefix(r.stdout, masks) {
 			t.Errorf("the log begins with %.200q, want %q", r.stdout, masks)
 		}
-		wantContains(t, "the summary", r.summary, "### 1 organization secret stored in acme")
+		wantContains(t, "the summary", r.summary, "### ✅ acme: 1 secret stored")
 		wantEqual(t, "user agent", c.github.Requests()[0].UserAgent, "set-org-secret/"+Version)
 		wantLacks(t, "what is shown", withoutMasks(r.stdout)+r.summary+fmt.Sprint(r.outputs), "Horse")
 	})
@@ -187,7 +187,7 @@ func TestImage(t *testing.T) {
 		r := c.run(map[string]string{"secret_name": "DB_PASSWORD", "secret_value": plain}, nil)
 		r.wantCode(t, 1)
 		wantOutputs(t, r, map[string]string{"operation": "failed", "encrypted_value": "*"})
-		wantContains(t, "the summary", r.summary, "Store manually")
+		wantContains(t, "the summary", r.summary, "Script that stores the sealed value")
 		c.wantStored("old")
 	})
 	t.Run("reports problems of the inputs", func(t *testing.T) {

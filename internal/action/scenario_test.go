@@ -313,7 +313,7 @@ func newNormalizer(dir string) normalizer {
 }
 
 var (
-	requestIDs   = regexp.MustCompile(`8C1E:2F9B:[0-9A-F]+:[0-9A-F]+`)
+	requestIDs   = regexp.MustCompile(`8C1E:(<wbr>)?2F9B:(<wbr>)?[0-9A-F]+:(<wbr>)?[0-9A-F]+`)
 	sealedValues = regexp.MustCompile(`[A-Za-z0-9+/]{64,}={0,2}`)
 	publicKeys   = regexp.MustCompile(`[A-Za-z0-9+/]{43}=`)
 	keyIDs       = regexp.MustCompile(`\b[0-9]{18}\b`)

@@ -26,6 +26,7 @@ type entry struct {
 	saved     saved
 	leftOut   bool // there is no row in the output results
 	noCommand bool // the command that stores the sealed value is not in the summary
+	named     bool // the summary names it among the failures
 }
 
 func entriesOf(results []secret.Result) []*entry {
@@ -122,17 +123,49 @@ func groupFailures(run Run, entries []*entry) []*group {
 		n := len(g.entries)
 		g.title, g.saved = groupTitle(g.entries), savedText(run, g.entries[0], n)
 		if g.entries[0].Operation == secret.Unknown {
-			g.result = "The write may or may not have been applied. It is safe to repeat it."
+			g.result = unknownText(run, n)
 		}
 	}
 	return groups
 }
 
+// unknownText says what an unknown result of n secrets means.
+func unknownText(run Run, n int) string {
+	switch {
+	case run.Mode != secret.ModeSet:
+		return "The change may or may not have been made. Making it again is safe."
+	case n > 1:
+		return "The values may or may not have been stored. Storing them again is safe."
+	}
+	return "The value may or may not have been stored. Storing it again is safe."
+}
+
+// whatToDo returns what a reader of the summary can do about a failure, which is never nothing. Where the sealed values
+// are is said once for all of them.
+func (g *group) whatToDo(run Run) string {
+	first := g.entries[0]
+	parts := []string{g.hint}
+	if first.saved == notNeeded || first.saved == nowhere {
+		parts = append(parts, g.saved)
+	}
+	parts = slices.DeleteFunc(parts, func(part string) bool { return part == "" })
+	switch {
+	case len(parts) > 0:
+	case run.Mode == secret.ModeSet && !run.DryRun && first.storableLater():
+		return "Run it again, or store the sealed value as described below."
+	default:
+		return "Run it again."
+	}
+	return strings.Join(parts, " ")
+}
+
+const requestID = "Request id: "
+
 func requestLine(id string) string {
 	if id == "" {
 		return ""
 	}
-	return "Request id: " + id
+	return requestID + id
 }
 
 // details returns the lines that follow the problem.

@@ -182,16 +182,69 @@ func TestTableCells(t *testing.T) {
 		Store: secret.Actions, Name: text, Operation: secret.Created, KeyID: text, Access: secret.Access{Visibility: text},
 		Check: &secret.Check{Exists: true},
 	}
+	failed := failure(text, secret.Failed, errors.New(text))
 	for mode, maxAge := range map[secret.Mode]time.Duration{secret.ModeCheck: time.Hour, secret.ModeSeal: 0, secret.ModeSet: 0} {
-		name := string(mode)
-		table := r.table(Run{Mode: mode, MaxAge: maxAge, Results: []secret.Result{result}}, maxSummaryBytes)
-		lines := strings.Split(strings.TrimSuffix(table, "\n"), "\n")
-		if len(lines) != 3 {
-			t.Fatalf("%s: got %d lines, want 3:\n%s", name, len(lines), table)
+		for _, result := range []secret.Result{result, failed} {
+			name := string(mode) + " " + string(result.Operation)
+			run := Run{Mode: mode, MaxAge: maxAge, Results: []secret.Result{result}}
+			_, table, _ := strings.Cut(r.markdown(run, entriesOf(run.Results)), "\n\n")
+			lines := strings.Split(strings.TrimSuffix(table, "\n"), "\n")
+			if len(lines) != 3 {
+				t.Fatalf("%s: got %d lines, want 3:\n%s", name, len(lines), table)
+			}
+			cells := strings.Count(lines[2], "|") - strings.Count(lines[2], `\|`)
+			if want := strings.Count(lines[0], "|"); cells != want {
+				t.Errorf("%s: got %d bars between cells, want %d:\n%s", name, cells, want, table)
+			}
+			outside := strings.ReplaceAll(outsideCode(lines[2]), "<br>", "")
+			if strings.ContainsAny(outside, "<#\\") {
+				t.Errorf("%s: got %q outside code, want none of the markup of the text:\n%s", name, outside, table)
+			}
 		}
-		cells := strings.Count(lines[2], "|") - strings.Count(lines[2], `\|`)
-		if want := strings.Count(lines[0], "|"); cells != want {
-			t.Errorf("%s: got %d bars between cells, want %d:\n%s", name, cells, want, table)
+	}
+}
+
+// TestNameCell checks where a long name may be broken, that a copy of it is the
+// name, and that other text gets no breaks.
+func TestNameCell(t *testing.T) {
+	r, _, _ := newReporter(t)
+	r.masks.Add([]byte("MASKED_TEXT"))
+	for name, want := range map[string]string{
+		"DB_PASSWORD":            "`DB_PASSWORD`",
+		"AZURE_CLIENT_SECRET":    "<code>AZURE_<wbr>CLIENT_<wbr>SECRET</code>",
+		"_A__LONGER_NAME_":       "<code>&#95;<wbr>A_&#95;<wbr>LONGER_<wbr>NAME_</code>",
+		"PLATFORMPLATFORM":       "<code>PLATFORMPLAT<wbr>FORM</code>",
+		"acme/self-service.site": "<code>acme/<wbr>self-<wbr>service.<wbr>site</code>",
+		"A_NAME_OF_MASKED_TEXT":  "`A_NAME_OF_***`",
+		"A_NAME_WITH_A|B_AND_C":  "`A_NAME_WITH_A\\|B_AND_C`",
+		"A_NAME_WITH_<b>_IN_IT":  "`A_NAME_WITH_<b>_IN_IT`",
+	} {
+		got := r.nameCell(name)
+		if got != want {
+			t.Errorf("%s becomes %q, want %q", name, got, want)
+		}
+		if rest, ok := strings.CutPrefix(got, "<code>"); ok {
+			plain := strings.NewReplacer("<wbr>", "", "&#95;", "_", "</code>", "").Replace(rest)
+			if plain != name {
+				t.Errorf("%s is copied as %s", name, plain)
+			}
+		}
+	}
+}
+
+// TestAdviceCell checks which words of a sentence become links, and which breakable.
+func TestAdviceCell(t *testing.T) {
+	r, _, _ := newReporter(t)
+	for text, want := range map[string]string{
+		"Check https://www.githubstatus.com and wait.":       "Check [www.githubstatus.com](https://www.githubstatus.com) and wait.",
+		"Name it in selected_repositories.":                  "Name it in <code>selected_<wbr>repositories</code>.",
+		"It requires organization_secrets=write.":            "It requires <code>organization_<wbr>secrets=<wbr>write</code>.",
+		"Run `curl https://x.example/a now` at https://b.c.": "Run `curl https://x.example/a now` at [b.c](https://b.c).",
+		"https://x.example/<b>":                              "`https://x.example/<b>`",
+		"https://x.example/(a":                               "https://x.example/(a",
+	} {
+		if got := r.adviceCell(text); got != want {
+			t.Errorf("%q becomes %q, want %q", text, got, want)
 		}
 	}
 }
@@ -233,7 +286,7 @@ func TestSavedInOutputsOnly(t *testing.T) {
 		}},
 		{"no room", func(_ *Reporter, _ map[string]string, result *secret.Result) {
 			result.Access = secret.Access{Visibility: secret.Selected}
-			for i := range 120_000 {
+			for i := range 160_000 {
 				result.Access.Repositories = append(result.Access.Repositories, secret.Repository{ID: int64(i + 1)})
 			}
 		}},
@@ -394,7 +447,7 @@ func TestGroupedFailures(t *testing.T) {
 			[]string{
 				"A in actions: put secret: 403 no|Cause.|Hint.|" + saved + "|Request id: 1",
 				"B in actions: put secret: 403 no|Cause.|Hint.|" + saved +
-					"|The write may or may not have been applied. It is safe to repeat it.|Request id: 1",
+					"|The value may or may not have been stored. Storing it again is safe.|Request id: 1",
 			},
 		},
 		{
@@ -405,7 +458,7 @@ func TestGroupedFailures(t *testing.T) {
 		{
 			"an unknown result in mode access", secret.ModeAccess,
 			[]secret.Result{failure("A", secret.Unknown, errors.New("x"))},
-			[]string{"A in actions: x|The write may or may not have been applied. It is safe to repeat it."},
+			[]string{"A in actions: x|The change may or may not have been made. Making it again is safe."},
 		},
 		{
 			"joined errors keep their text and explain the first", secret.ModeCheck,
@@ -429,12 +482,17 @@ func TestGroupedFailures(t *testing.T) {
 		var got []string
 		for _, annotation := range fakerunner.New().Process(stdout.String()).Annotations {
 			got = append(got, strings.ReplaceAll(annotation.Message, "\n  ", "|"))
-			heading, details, _ := strings.Cut(strings.ReplaceAll(annotation.Message, "\n  ", "\n\n"), ": ")
-			if want := "**" + heading + ": "; !strings.Contains(string(summary), want) {
-				t.Errorf("%s: no %q in the summary:\n%s", test.name, want, summary)
-			}
-			if !strings.Contains(string(summary), details) {
-				t.Errorf("%s: no %q in the summary:\n%s", test.name, details, summary)
+			_, details, _ := strings.Cut(annotation.Message, ": ")
+			for line := range strings.SplitSeq(details, "\n  ") {
+				if strings.HasPrefix(line, "The sealed value") {
+					continue // said once for all rows
+				}
+				if id, ok := strings.CutPrefix(line, requestID); ok {
+					line = requestID + "`" + id + "`"
+				}
+				if !strings.Contains(string(summary), line) {
+					t.Errorf("%s: no %q in the summary:\n%s", test.name, line, summary)
+				}
 			}
 		}
 		if !slices.Equal(got, test.want) {
@@ -455,11 +513,11 @@ func TestSummaryGroups(t *testing.T) {
 	text := r.markdown(Run{Mode: secret.ModeSet, Results: results}, entriesOf(results))
 	var got []string
 	for line := range strings.SplitSeq(text, "\n") {
-		if strings.HasPrefix(line, "**") {
-			got = append(got, strings.Trim(line, "*"))
+		if strings.HasPrefix(line, "| ❌") || strings.HasPrefix(line, "| ❓") {
+			got = append(got, strings.Split(line, "<br>")[0])
 		}
 	}
-	want := []string{"A, D in actions: failed", "B in actions: unknown", "C in actions: failed"}
+	want := []string{"| ❌ `A`, `D` | **a**", "| ❓ `B` | **a**", "| ❌ `C` | **b**"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -771,11 +829,11 @@ func TestSummaryTooLarge(t *testing.T) {
 		rows, commands        int // at least
 		complete, allCommands bool
 	}{
-		{"a table that fits", 3000, result, 3000, 0, true, true},
-		{"a table that is too long", 4000, result, 3000, 0, false, true},
+		{"a table that fits", 2000, result, 2000, 0, true, true},
+		{"a table that is too long", 4000, result, 2000, 0, false, true},
 		{"failures and a table that fit", 400, failed, 400, 400, true, true},
 		{"failures that do not fit", 1000, failed, 1000, 350, true, false},
-		{"neither fits", 4000, failed, 1500, 250, false, false},
+		{"neither fits", 4000, failed, 1000, 250, false, false},
 	} {
 		var results []secret.Result
 		for i := range test.n {
@@ -792,19 +850,21 @@ func TestSummaryTooLarge(t *testing.T) {
 		if len(text) > maxSummaryBytes {
 			t.Errorf("%s: got %d bytes, want at most %d", test.name, len(text), maxSummaryBytes)
 		}
-		rows := strings.Count(text, "\n| `"+long)
-		if rows < test.rows || (rows == test.n) != test.complete {
-			t.Errorf("%s: got %d of %d rows, want %d or more", test.name, rows, test.n, test.rows)
+		rows, named := strings.Count(text, "\n| <code>NNN"), 0
+		for _, e := range entries {
+			if e.named {
+				named++
+			}
 		}
-		title := fmt.Sprintf("<details><summary>All %s</summary>", count(test.n, "row"))
-		if !test.complete {
-			title = fmt.Sprintf("<details><summary>The first %s of %s (summary size limit; the log has every row)</summary>",
-				secret.FormatCount(rows), count(test.n, "row"))
+		if rows+named < test.rows || (rows+named == test.n) != test.complete {
+			t.Errorf("%s: got %d rows and %d names of failures for %d secrets, want %d or more", test.name, rows, named, test.n, test.rows)
 		}
-		if !strings.Contains(text, title) {
-			t.Errorf("%s: no %q in the summary", test.name, title)
+		title := fmt.Sprintf("The first %s of %s (summary size limit; the log has every row)",
+			secret.FormatCount(rows), count(test.n-named, "row"))
+		if strings.Contains(text, title) == test.complete {
+			t.Errorf("%s: the title %q: got %v, want %v", test.name, title, !test.complete, test.complete)
 		}
-		commands, saved := strings.Count(text, "gh api --method PUT"), 0
+		commands, saved := strings.Count(text, "gh api --silent --method PUT"), 0
 		for _, e := range entries {
 			if e.saved == inSummary {
 				saved++
@@ -813,12 +873,54 @@ func TestSummaryTooLarge(t *testing.T) {
 		if commands < test.commands || commands != saved {
 			t.Errorf("%s: got %d commands and %d values noted as saved, want %d or more", test.name, commands, saved, test.commands)
 		}
-		note := fmt.Sprintf("%s omitted (summary size limit)", count(test.n-commands, "more entry"))
+		note := fmt.Sprintf("**%s are saved nowhere**", count(test.n-commands, "sealed value"))
 		if strings.Contains(text, note) == test.allCommands {
 			t.Errorf("%s: the note %q: got %v, want %v", test.name, note, test.allCommands, !test.allCommands)
 		}
 		if !strings.HasSuffix(text, "\n</details>\n") {
 			t.Errorf("%s: the summary ends in %.50q", test.name, text[len(text)-50:])
+		}
+	}
+}
+
+// TestManyReasons checks that the reasons of failures leave room for the sealed
+// values, are folded from the 26th on, and that those that do not fit are counted.
+func TestManyReasons(t *testing.T) {
+	for _, test := range []struct {
+		n     int
+		bytes int // of each reason
+	}{{26, 10}, {1000, 2000}} {
+		var results []secret.Result
+		for i := range test.n {
+			reason := fmt.Sprintf("reason %d %s", i, strings.Repeat("x", test.bytes))
+			results = append(results, sealed(failure(secret.Name(fmt.Sprintf("S%04d", i)), secret.Failed, errors.New(reason))))
+		}
+		r, _, _ := newReporter(t)
+		entries := entriesOf(results)
+		for _, e := range entries {
+			e.saved = nowhere
+		}
+		text := r.markdown(Run{Mode: secret.ModeSet, Org: "acme", Results: results}, entries)
+		if len(text) > maxSummaryBytes {
+			t.Errorf("%d reasons: got %d bytes, want at most %d", test.n, len(text), maxSummaryBytes)
+		}
+		plain, _, _ := strings.Cut(text, "<details>")
+		if got := strings.Count(plain, "❌ `S"); got != foldRows {
+			t.Errorf("%d reasons: got %d before the fold, want %d", test.n, got, foldRows)
+		}
+		shown := strings.Count(text, "❌ `S")
+		note := count(test.n-shown, "more reason") + " omitted (summary size limit)"
+		if strings.Contains(text, note) != (shown < test.n) || shown < 26 {
+			t.Errorf("%d reasons: got %d, and the note %q: %v", test.n, shown, note, strings.Contains(text, note))
+		}
+		if got := strings.Count(text, "gh api --silent"); got != test.n {
+			t.Errorf("%d reasons: got %d commands, want all", test.n, got)
+		}
+		for _, e := range entries {
+			if row := fmt.Sprintf("\n| `%s` |", e.Name); strings.Contains(text, row) == e.named {
+				t.Fatalf("%d reasons: %q is among the failures: %v, and has a row: %v, want one of both",
+					test.n, e.Name, e.named, e.named)
+			}
 		}
 	}
 }
@@ -891,38 +993,47 @@ func TestManyProblems(t *testing.T) {
 // for a secret without an age or a check without max_age.
 func TestAgeBar(t *testing.T) {
 	const day = 24 * time.Hour
+	ten := strings.Repeat("█", 10)
 	for _, test := range []struct {
 		age, maxAge time.Duration
-		blocks      int
+		want        string
 	}{
-		{0, 30 * day, 0},
-		{30 * day, 30 * day, 10},
-		{31 * day, 30 * day, 10},
-		{45 * day, 30 * day, 15},
-		{1000 * day, 30 * day, 30},
-		{30 * day, 0, 0},
+		{0, 30 * day, ""},
+		{2 * day, 30 * day, ""},
+		{30 * day, 30 * day, ten},
+		{31 * day, 30 * day, ten},
+		{45 * day, 30 * day, ten + "<wbr>█████"},
+		{60 * day, 30 * day, ten + "<wbr>" + ten},
+		{1000 * day, 30 * day, ten + "<wbr>█████████…"},
+		{30 * day, 0, ""},
 	} {
-		if got := strings.Count(ageBar(test.age, test.maxAge), "█"); got != test.blocks {
-			t.Errorf("%v of %v: got %d blocks, want %d", test.age, test.maxAge, got, test.blocks)
+		if got := ageBar(test.age, test.maxAge); got != test.want {
+			t.Errorf("%v of %v: got %s, want %s", test.age, test.maxAge, got, test.want)
 		}
 	}
-	exists := func(name secret.Name, age time.Duration, due bool) secret.Result {
-		return secret.Result{
-			Store: secret.Actions, Name: name, Operation: secret.Checked, Check: &secret.Check{Exists: true, Age: age, Due: due},
-		}
+	checked := func(name secret.Name, check secret.Check) secret.Result {
+		check.UpdatedAt = time.Date(2026, 7, 28, 23, 0, 0, 0, time.UTC)
+		return secret.Result{Store: secret.Actions, Name: name, Operation: secret.Checked, Check: &check}
 	}
 	r, _, _ := newReporter(t)
-	_, rows := r.checkTable([]secret.Result{
-		exists("NEW", 3*day, false), exists("OLD", 60*day, true),
-		{Store: secret.Actions, Name: "MISSING", Check: &secret.Check{Due: true}},
-		{Store: secret.Actions, Name: "FAILED", Operation: secret.Failed, Err: errors.New("x")},
-	}, 30*day)
+	run := Run{Mode: secret.ModeCheck, MaxAge: 30 * day, Results: []secret.Result{
+		checked("NEW", secret.Check{Exists: true, Age: 3 * day}),
+		checked("OLD", secret.Check{Exists: true, Age: 45 * day, Due: true}),
+		checked("MISSING", secret.Check{Due: true}),
+		failure("FAILED", secret.Failed, errors.New("x")),
+	}}
 	var got []string
-	for _, row := range rows {
-		cells := strings.Split(row, " | ")
-		got = append(got, strings.Trim(cells[0], "| `")+" "+strings.TrimSuffix(cells[len(cells)-1], " |\n"))
+	for line := range strings.SplitSeq(r.markdown(run, entriesOf(run.Results)), "\n") {
+		if strings.HasPrefix(line, "| ") && !strings.HasPrefix(line, "| Secret") && !strings.HasPrefix(line, "| ---") {
+			got = append(got, line)
+		}
 	}
-	want := []string{"FAILED failed", "MISSING missing **due**", "OLD ████████████████████ **due**", "NEW █"}
+	want := []string{
+		"| ❌ `FAILED` | **x**<br>**What to do:** Run it again. |",
+		"| 🔴 `MISSING` | missing |  |",
+		"| 🔴 `OLD` | 45 days, 2026-07-28<br><sub>" + ten + "<wbr>█████</sub> |  |",
+		"| `NEW` | 3 days, 2026-07-28<br><sub>█</sub> |  |",
+	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -973,33 +1084,19 @@ func TestProgress(t *testing.T) {
 	})
 }
 
-// TestManualCommand checks the address and the body of the command that stores a
-// sealed value, also if the access is unknown.
-func TestManualCommand(t *testing.T) {
-	selected := secret.Access{Visibility: secret.Selected, Repositories: []secret.Repository{{ID: 7}, {ID: 3}}}
-	for _, test := range []struct {
-		name, apiURL string
-		access       secret.Access
-		want         []string
-	}{
-		{"selected", "https://api.github.com/", selected, []string{
-			"gh api --method PUT /orgs/acme/dependabot/secrets/A --input - <<'JSON'", `"selected_repository_ids": [`,
-			"    3,\n    7\n", `"visibility": "selected"`, `"key_id": "568"`,
+// TestSelectionOrder checks that repositories are listed by name, however they are shown.
+func TestSelectionOrder(t *testing.T) {
+	r, _, _ := newReporter(t)
+	body := &limitedText{budget: 1000}
+	r.addReview(body, []secret.Result{{
+		Store: secret.Actions, Name: "A", Operation: secret.Checked, Check: &secret.Check{Exists: true, Listed: true},
+		Access: secret.Access{Visibility: secret.Selected, Repositories: []secret.Repository{
+			{ID: 1, FullName: "acme/long-repository"}, {ID: 2, FullName: "acme/api"},
 		}},
-		{"unknown access on GHES", "https://ghe.example/api/v3/", secret.Access{}, []string{
-			"PUT --hostname ghe.example /orgs/", "The current access is unknown. Set `visibility`",
-			`"visibility": "all, private or selected"`,
-		}},
-		{"GHE.com", "https://api.octo.ghe.com/", secret.Access{}, []string{"--hostname octo.ghe.com "}},
-	} {
-		text := manualCommand(Run{Org: "acme", APIURL: test.apiURL}, secret.Result{
-			Store: secret.Dependabot, Name: "A", KeyID: "568", EncryptedValue: "c2VhbGVk", Access: test.access,
-		})
-		for _, want := range test.want {
-			if !strings.Contains(text, want) {
-				t.Errorf("%s: no %q in:\n%s", test.name, want, text)
-			}
-		}
+	}})
+	const want = "| `A` | `acme/api`, <code>acme/<wbr>long-<wbr>repository</code> |\n"
+	if !strings.Contains(body.String(), want) {
+		t.Errorf("got %q, want %q in it", body, want)
 	}
 }
 
@@ -1024,34 +1121,36 @@ func TestChangesAreADiff(t *testing.T) {
 }
 
 // TestDueRowsAreNotFolded checks that a long table of a check shows the rows that
-// are due, or failed, and folds the others.
+// are due, and folds the others.
 func TestDueRowsAreNotFolded(t *testing.T) {
+	const day = 24 * time.Hour
 	for _, test := range []struct {
 		rows, due     int
 		plain, folded int // rows before the fold, and in it
 		title         string
 	}{
-		{foldRows, 2, foldRows, 0, ""},
-		{foldRows + 1, 0, 0, foldRows + 1, "All 26 rows"},
-		{40, 3, 3, 37, "The other 37 rows"},
+		{foldRows, 0, foldRows, 0, ""},
+		{foldRows, 2, 2, foldRows - 2, "🟢 23 within 90 days"},
+		{foldRows + 1, 0, 0, foldRows + 1, "🟢 26 within 90 days"},
+		{40, 3, 3, 37, "🟢 37 within 90 days"},
 		{40, 40, 40, 0, ""},
 	} {
 		var results []secret.Result
 		for i := range test.rows {
-			check := &secret.Check{Exists: true, Due: i < test.due, Age: time.Duration(1000-i) * 24 * time.Hour}
+			check := &secret.Check{Exists: true, Due: i < test.due, Age: time.Duration(1000-i) * day}
 			name := secret.Name(fmt.Sprintf("S%d", i))
 			results = append(results, secret.Result{Store: secret.Actions, Name: name, Operation: secret.Checked, Check: check})
 		}
 		r, _, _ := newReporter(t)
-		text := r.table(Run{Mode: secret.ModeCheck, Results: results}, maxSummaryBytes)
+		text := r.markdown(Run{Mode: secret.ModeCheck, MaxAge: 90 * day, Results: results}, entriesOf(results))
 		plain, folded, _ := strings.Cut(text, "<details>")
-		if got := strings.Count(plain, "| `S"); got != test.plain {
+		if got := strings.Count(plain, "`S"); got != test.plain {
 			t.Errorf("%d rows, %d due: got %d rows before the fold, want %d", test.rows, test.due, got, test.plain)
 		}
 		if got := strings.Count(folded, "| `S"); got != test.folded {
 			t.Errorf("%d rows, %d due: got %d folded rows, want %d", test.rows, test.due, got, test.folded)
 		}
-		if got := strings.Count(plain, "**due**"); got != test.due {
+		if got := strings.Count(plain, "| 🔴 `S"); got != test.due {
 			t.Errorf("%d rows, %d due: got %d due rows before the fold", test.rows, test.due, got)
 		}
 		if want := "<summary>" + test.title + "</summary>"; test.title != "" && !strings.Contains(text, want) {
@@ -1068,7 +1167,7 @@ func TestLinks(t *testing.T) {
 		{"https://api.acme.ghe.com/", "https://acme.ghe.com/organizations/acme/settings/secrets/"},
 		{"https://github.corp.test/api/v3/", "https://github.corp.test/organizations/acme/settings/secrets/"},
 	} {
-		want := fmt.Sprintf("In GitHub's settings: [actions](%sactions), [dependabot](%sdependabot)\n\n", test.want, test.want)
+		want := fmt.Sprintf("[Actions secrets of acme](%sactions) · [Dependabot secrets of acme](%sdependabot)\n\n", test.want, test.want)
 		if got := links(Run{Org: "acme", APIURL: test.api, Results: results}); got != want {
 			t.Errorf("%s: got %q, want %q", test.api, got, want)
 		}

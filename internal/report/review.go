@@ -11,7 +11,7 @@ import (
 )
 
 // namedInReview is how many names a line of the review lists before it counts the others.
-const namedInReview = 20
+const namedInReview = 10
 
 // addReview adds who may read the secrets of a check that read their lists: first those that every repository may read,
 // or none, then each repository with how many secrets it can read, most first, and each secret with its repositories.
@@ -19,13 +19,9 @@ func (r *Reporter) addReview(body *limitedText, results []secret.Result) {
 	var everyone, private, nobody []string
 	var selected []secret.Result
 	readers := map[string][]string{} // secrets by repository
-	isOther := func(result secret.Result) bool { return result.Store != results[0].Store }
-	inStores := slices.ContainsFunc(results, isOther)
+	inStores := severalStores(results)
 	for _, result := range results {
-		name := r.codeCell(string(result.Name))
-		if inStores {
-			name += " in " + string(result.Store)
-		}
+		name := r.secretCell(result, inStores)
 		switch {
 		case result.Check == nil || !result.Check.Exists:
 		case result.Access.Visibility == secret.All:
@@ -50,7 +46,7 @@ func (r *Reporter) addReview(body *limitedText, results []secret.Result) {
 		who   string
 		names []string
 	}{
-		{"**Every repository, public ones included**", everyone},
+		{"⚠️ **Every repository, public ones included,**", everyone},
 		{"**Every private and internal repository**", private},
 		{"**No repository**", nobody},
 	} {
@@ -60,7 +56,7 @@ func (r *Reporter) addReview(body *limitedText, results []secret.Result) {
 		}
 	}
 	r.addReaders(body, readers)
-	r.addSelections(body, selected)
+	r.addSelections(body, selected, inStores)
 }
 
 // addReaders adds a table of repositories.
@@ -71,21 +67,24 @@ func (r *Reporter) addReaders(body *limitedText, readers map[string][]string) {
 	var rows []string
 	for _, name := range names {
 		rows = append(rows, fmt.Sprintf("| %s | %s | %s |\n",
-			r.cell(name), secret.FormatCount(len(readers[name])), firstNames(readers[name])))
+			r.nameCell(name), secret.FormatCount(len(readers[name])), firstNames(readers[name])))
 	}
-	const header = "| Repository | Secrets by a list | |\n| --- | ---: | --- |\n"
+	const header = "| Repository | Secrets | Selected by |\n| --- | ---: | --- |\n"
 	addFolded(body, "Repositories", header, rows)
 }
 
 // addSelections adds a table of secrets whose visibility is selected.
-func (r *Reporter) addSelections(body *limitedText, selected []secret.Result) {
+func (r *Reporter) addSelections(body *limitedText, selected []secret.Result, inStores bool) {
 	var rows []string
 	for _, result := range selected {
 		var names []string
 		for _, repo := range result.Access.Repositories {
-			names = append(names, r.cell(repo.FullName))
+			names = append(names, repo.FullName)
 		}
 		slices.Sort(names)
+		for i, name := range names {
+			names[i] = r.nameCell(name)
+		}
 		text := firstNames(names)
 		switch {
 		case result.Hidden > 0:
@@ -94,9 +93,9 @@ func (r *Reporter) addSelections(body *limitedText, selected []secret.Result) {
 		case len(names) == 0:
 			text = "**none**"
 		}
-		rows = append(rows, fmt.Sprintf("| %s | %s | %s |\n", r.codeCell(string(result.Name)), result.Store, text))
+		rows = append(rows, fmt.Sprintf("| %s | %s |\n", r.secretCell(result, inStores), text))
 	}
-	const header = "| Secret | Store | Selected repositories |\n| --- | --- | --- |\n"
+	const header = "| Secret | Selected repositories |\n| --- | --- |\n"
 	addFolded(body, "Secrets with a list", header, rows)
 }
 

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"net/url"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -115,8 +116,74 @@ func codeSpan(text string) string {
 // cell makes any text safe to show in a cell of a table.
 func (r *Reporter) cell(text string) string { return escapePipes(r.escapeMarkdown(text)) }
 
-// codeCell shows text as code in a cell of a table.
-func (r *Reporter) codeCell(text string) string { return escapePipes(codeSpan(r.sanitizeLine(text))) }
-
 // escapePipes is for tables alone: elsewhere a code span would show the backslash.
 func escapePipes(markdown string) string { return strings.ReplaceAll(markdown, "|", `\|`) }
+
+// maxUnbroken is how many characters of a name stay on one line if there is no room: a third of a phone's width.
+const maxUnbroken = 12
+
+// nameCell shows the name of a secret or a repository as code in a cell of a table. A long one may be broken into lines
+// (<wbr>): without that, a name of 60 characters is wider than a phone, and the other columns are out of sight. A copy
+// of it has no breaks. Other text gets none, because the runner would not find in it what it masks.
+func (r *Reporter) nameCell(name string) string {
+	other := func(c rune) bool { return !isAlphanumeric(c) && !strings.ContainsRune("_-./:", c) }
+	if name = r.sanitizeLine(name); len(name) <= maxUnbroken || strings.ContainsFunc(name, other) {
+		return escapePipes(codeSpan(name))
+	}
+	return breakable(name)
+}
+
+// breakable returns a text of letters, digits and punctuation as code that may be broken after punctuation, and within
+// a word that is too long.
+func breakable(text string) string {
+	var b strings.Builder
+	b.WriteString("<code>")
+	piece := 0 // characters since the last break
+	for i, c := range text {
+		separator := !isAlphanumeric(c)
+		if c == '_' && (i == 0 || !isAlphanumeric(rune(text[i-1]))) {
+			b.WriteString("&#95;") // it could begin an emphasis
+		} else {
+			b.WriteRune(c)
+		}
+		piece++
+		if next := i + 1; next < len(text) && (separator || piece == maxUnbroken) && isAlphanumeric(rune(text[next])) {
+			b.WriteString("<wbr>")
+			piece = 0
+		}
+	}
+	b.WriteString("</code>")
+	return b.String()
+}
+
+func isAlphanumeric(c rune) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
+}
+
+// adviceCell shows a sentence of ours in a cell of a table, with short links and with the names of inputs
+// and permissions breakable.
+func (r *Reporter) adviceCell(text string) string {
+	const punctuation = ".,:;()"
+	words := strings.Split(r.cell(text), " ")
+	inCode := false // of several words
+	for i, word := range words {
+		if wasInCode := inCode; strings.Count(word, "`")%2 == 1 {
+			inCode = !inCode
+			continue
+		} else if wasInCode {
+			continue
+		}
+		core := strings.Trim(word, punctuation)
+		name := strings.Trim(core, "`")
+		shown := core
+		notInput := func(c rune) bool { return c != '_' && c != '=' && (c < 'a' || c > 'z') }
+		u, err := url.Parse(core)
+		if strings.HasPrefix(core, "https://") && err == nil && !strings.ContainsAny(core, "()`\"") {
+			shown = fmt.Sprintf("[%s](%s)", u.Host, core)
+		} else if core == "`"+name+"`" && len(name) > maxUnbroken && !strings.ContainsFunc(name, notInput) {
+			shown = breakable(name)
+		}
+		words[i] = strings.Replace(word, core, shown, 1)
+	}
+	return strings.Join(words, " ")
+}

@@ -2,7 +2,6 @@ package report
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"math"
 	"net/url"
@@ -48,54 +47,50 @@ type limitedText struct {
 	budget, omitted int
 }
 
-// add reports whether the text fitted.
-func (l *limitedText) add(text string) bool {
+// add appends the text, or counts it as omitted if it does not fit.
+func (l *limitedText) add(text string) {
 	if len(text) > l.budget {
 		l.omitted++
-		return false
+		return
 	}
 	l.budget -= len(text)
 	l.WriteString(text)
-	return true
 }
 
-// markdown returns the job summary: failures with the commands that store their sealed values, changes of access, and
-// a row for each secret. If not all of it fits, sealed values that are not in the outputs come before the others, and
-// the table gets at least half of the room and what failures and changes leave. What is missing is counted. Each entry
-// notes if its value is in the summary only.
+// markdown returns the job summary: a heading; failures, with a script that stores their sealed values; changes of
+// access; and a row for each other secret, of a check first those that are due. If not all of it fits, the rows get at
+// least half of the room and what the rest leaves, the reasons of failures a quarter, and sealed values that are not in
+// the outputs come before the others. What is missing is counted. Each entry notes if its value is in the summary only.
 func (r *Reporter) markdown(run Run, entries []*entry) string {
-	head, table := r.summaryHead(run)+links(run), r.table(run, maxSummaryBytes)
-	body := &limitedText{budget: maxSummaryBytes - len(head) - min(len(table), maxSummaryBytes/2) - noteBytes}
-	r.addFailures(body, run, entries)
+	head, foot := r.summaryHead(run), links(run)
+	left := maxSummaryBytes - len(head) - len(foot) - 4*noteBytes
+	body := &limitedText{budget: left - min(r.rowsBytes(run, entries), maxSummaryBytes/2)}
+	reasons := &limitedText{budget: min(r.failuresBytes(run, entries), maxSummaryBytes/4)}
+	script := &limitedText{budget: body.budget - reasons.budget}
+	r.addScript(script, run, entries, script.budget)
+	r.addFailures(reasons, run, entries)
+	body.budget -= reasons.Len() + script.Len()
 	for _, e := range entries {
 		if lines := changeLines(e.Change); mayHaveChanged(e.Result) && len(lines) > 0 {
 			body.add(r.changeText(run, e.Result, lines))
 		}
 	}
+	review := &limitedText{budget: body.budget}
 	if run.ListRepositories {
-		r.addReview(body, run.Results)
+		r.addReview(review, run.Results)
 	}
-	if body.omitted > 0 {
+	if omitted := body.omitted + review.omitted; omitted > 0 {
 		fmt.Fprintf(body, "%s omitted (summary size limit); see the log and the output `results`.\n\n",
-			count(body.omitted, "more entry"))
+			count(omitted, "more entry"))
 	}
-	if left := maxSummaryBytes - len(head) - body.Len(); len(table) > left {
-		table = r.table(run, left)
-	}
-	return head + body.String() + table
+	before := head + reasons.String() + script.String() + body.String()
+	urgent, rest := r.tables(run, entries, left-len(before)+len(head)-review.Len())
+	return strings.TrimRight(before+urgent+review.String()+rest+foot, "\n") + "\n"
 }
 
 // summaryHead returns the heading and why a run was refused.
 func (r *Reporter) summaryHead(run Run) string {
-	noun := "secret"
-	if run.Mode.Writes() {
-		noun = "organization secret"
-	}
-	heading := headline(run, noun)
-	if run.Org != "" && len(run.Results) > 0 {
-		heading += " in " + run.Org
-	}
-	text := fmt.Sprintf("### %s\n\n", r.escapeMarkdown(heading))
+	text := fmt.Sprintf("### %s\n\n", r.escapeMarkdown(heading(run)))
 	const longestEscape = len("`` ` `` ") / len("` ") // a lone backtick
 	for _, reason := range r.firstProblems(run.Refused, maxSummaryBytes/longestEscape-noteBytes) {
 		text += fmt.Sprintf("- %s\n", r.escapeMarkdown(reason))
@@ -110,20 +105,41 @@ func links(run Run) string {
 		return ""
 	}
 	var list []string
-	for _, store := range []secret.Store{secret.Actions, secret.Dependabot, secret.Codespaces} {
-		isUsed := func(result secret.Result) bool { return result.Store == store }
+	for _, page := range []struct {
+		store secret.Store
+		title string
+	}{{secret.Actions, "Actions"}, {secret.Dependabot, "Dependabot"}, {secret.Codespaces, "Codespaces"}} {
+		isUsed := func(result secret.Result) bool { return result.Store == page.store }
 		if slices.ContainsFunc(run.Results, isUsed) {
-			list = append(list, fmt.Sprintf("[%s](https://%s/organizations/%s/settings/secrets/%s)",
-				store, strings.TrimPrefix(u.Host, "api."), url.PathEscape(run.Org), store))
+			list = append(list, fmt.Sprintf("[%s secrets of %s](https://%s/organizations/%s/settings/secrets/%s)",
+				page.title, run.Org, strings.TrimPrefix(u.Host, "api."), url.PathEscape(run.Org), page.store))
 		}
 	}
 	if len(list) == 0 {
 		return ""
 	}
-	return "In GitHub's settings: " + strings.Join(list, ", ") + "\n\n"
+	return strings.Join(list, " · ") + "\n\n"
 }
 
-// addFailures adds each group of failures, those that are saved nowhere first.
+// failureHeader has two columns: with a third, a phone shows ten characters in a line of each.
+const failureHeader = "| Secret | Why, and what to do |\n| --- | --- |\n"
+
+// namedInFailures is how many names a failure lists before it counts the others, which then have a row of their own.
+const namedInFailures = 10
+
+// failuresBytes returns how long the table of failures can get.
+func (r *Reporter) failuresBytes(run Run, entries []*entry) int {
+	n := 0
+	inStores := severalStores(run.Results)
+	for _, g := range groupFailures(run, entries) {
+		// The group may yet be divided by where its values are saved.
+		n += 4 * (len(r.failureRow(run, g, inStores)) + noteBytes)
+	}
+	return n
+}
+
+// addFailures adds a row for each group of failures, those whose values are saved nowhere first. Entries note if they
+// are named in one.
 func (r *Reporter) addFailures(body *limitedText, run Run, entries []*entry) {
 	groups := groupFailures(run, entries)
 	rank := func(g *group) int {
@@ -133,32 +149,69 @@ func (r *Reporter) addFailures(body *limitedText, run Run, entries []*entry) {
 		return 1
 	}
 	slices.SortStableFunc(groups, func(a, b *group) int { return cmp.Compare(rank(a), rank(b)) })
+	inStores := severalStores(run.Results)
+	var rows []string
+	size := 2*len(failureHeader) + 2*noteBytes
 	for _, g := range groups {
-		heading := r.failureText(g)
-		for _, e := range g.entries {
-			command := ""
-			if e.storableLater() {
-				command = manualCommand(run, e.Result)
-			}
-			if !body.add(heading + command) {
-				e.noCommand = true
-				continue
-			}
-			heading = ""
-			if e.saved == nowhere {
-				e.saved = inSummary
-			}
+		row := r.failureRow(run, g, inStores)
+		if size += len(row); size > body.budget {
+			break
 		}
+		rows = append(rows, row)
+		for i, e := range g.entries {
+			e.named = i < namedInFailures
+		}
+	}
+	if len(rows) > 0 {
+		addFolded(body, "Failures", failureHeader, rows)
+	}
+	if more := len(groups) - len(rows); more > 0 {
+		fmt.Fprintf(body, "%s omitted (summary size limit); see the log and the output `results`.\n\n",
+			count(more, "more reason"))
 	}
 }
 
-// failureText explains what all entries of a group have in common.
-func (r *Reporter) failureText(g *group) string {
-	text := fmt.Sprintf("**%s: %s**\n\n", r.escapeMarkdown(g.title), g.entries[0].Operation)
-	for _, line := range append([]string{g.problem}, g.details()...) {
-		text += r.escapeMarkdown(line) + "\n\n"
+// failureRow returns the row of a group: who, why, and what to do.
+func (r *Reporter) failureRow(run Run, g *group, inStores bool) string {
+	var names []string
+	for _, e := range g.entries[:min(len(g.entries), namedInFailures)] {
+		names = append(names, r.secretCell(e.Result, inStores))
 	}
-	return text
+	who := strings.Join(names, ", ")
+	if more := len(g.entries) - len(names); more > 0 {
+		who += " and " + secret.FormatCount(more) + " more"
+	}
+	sign := "⚠️"
+	switch g.entries[0].Operation {
+	case secret.Failed:
+		sign = "❌"
+	case secret.Unknown:
+		sign = "❓"
+	}
+	parts := []string{"**" + strings.TrimSpace(r.cell(g.problem)) + "**"}
+	for _, why := range []string{g.cause, g.result} {
+		if why != "" {
+			parts = append(parts, r.adviceCell(why))
+		}
+	}
+	parts = append(parts, "**What to do:** "+r.adviceCell(g.whatToDo(run)))
+	if id, ok := strings.CutPrefix(g.requestIDs, requestID); ok {
+		parts = append(parts, requestID+r.nameCell(id))
+	} else if g.requestIDs != "" {
+		parts = append(parts, r.cell(g.requestIDs))
+	}
+	return fmt.Sprintf("| %s %s | %s |\n", sign, who, strings.Join(parts, "<br>"))
+}
+
+// secretCell names a secret, and its store if there are several.
+func (r *Reporter) secretCell(result secret.Result, inStores bool) string {
+	switch {
+	case result.Name == "":
+		return string(result.Store) + " secrets"
+	case inStores:
+		return r.nameCell(string(result.Name)) + " in " + string(result.Store)
+	}
+	return r.nameCell(string(result.Name))
 }
 
 // changeText lists who gains and who loses access to one secret, as a diff: in a list the signs would be bullets.
@@ -181,139 +234,186 @@ func (r *Reporter) changeText(run Run, result secret.Result, lines []string) str
 	return text + "```\n\n"
 }
 
-// manualCommand returns the folded command that stores a sealed value.
-func manualCommand(run Run, result secret.Result) string {
-	body := struct {
-		EncryptedValue string            `json:"encrypted_value"`
-		KeyID          string            `json:"key_id"`
-		Visibility     secret.Visibility `json:"visibility"`
-		IDs            *[]int64          `json:"selected_repository_ids,omitempty"`
-	}{EncryptedValue: result.EncryptedValue, KeyID: result.KeyID, Visibility: result.Access.Visibility}
-	note := "The access is what this run would have written."
-	if body.Visibility == "" {
-		// Any guess could change who may read an existing secret.
-		body.Visibility = "all, private or selected"
-		note = "The current access is unknown. Set `visibility` (and `selected_repository_ids` for `selected`) " +
-			"before running the command; GitHub rejects it otherwise."
-	}
-	if body.Visibility == secret.Selected {
-		ids := result.Access.IDs()
-		body.IDs = &ids
-	}
-	text, _ := json.MarshalIndent(body, "", "  ")
-	host := ""
-	if u, err := url.Parse(run.APIURL); err == nil && u.Hostname() != "api.github.com" {
-		host = " --hostname " + strings.TrimPrefix(u.Host, "api.")
-	}
-	return fmt.Sprintf("<details><summary>Store manually: %s</summary>\n\n"+
-		"The value is sealed: only GitHub can open it. %s\n\n"+
-		"```sh\ngh api --method PUT%s /orgs/%s/%s/secrets/%s --input - <<'JSON'\n%s\nJSON\n```\n\n</details>\n\n",
-		title(result), note, host, run.Org, result.Store, result.Name, text)
-}
-
-// table returns a table with a row for each result, or "" if there is none. If it would exceed budget bytes, the last
-// rows are left out.
-func (r *Reporter) table(run Run, budget int) string {
-	if len(run.Results) == 0 {
-		return ""
-	}
-	var header string
-	var rows []string
-	urgent := 0
+// rowHeader returns the header of the table of a mode.
+func rowHeader(run Run) string {
 	switch run.Mode {
-	case secret.ModeCheck:
-		header, rows = r.checkTable(run.Results, run.MaxAge)
-		urgent = urgentRows(run.Results)
 	case secret.ModeSeal:
-		header, rows = r.sealTable(run.Results)
-	default:
-		header, rows = r.storeTable(run.Results)
+		return "| Secret | Key |\n| --- | --- |\n"
+	case secret.ModeCheck:
+		scale := ""
+		if run.MaxAge > 0 {
+			scale = " (ten blocks are " + durationText(run.MaxAge) + ")"
+		}
+		return "| Secret | Age" + scale + ", last updated | Who may read it |\n| --- | --- | --- |\n"
 	}
-	text := &limitedText{budget: budget - noteBytes - len(header)}
-	text.add(header)
-	shown := 0
-	for shown < len(rows) && text.add(rows[shown]) {
-		shown++
-	}
-	if shown == len(rows) && (len(rows) <= foldRows || urgent == len(rows)) {
-		return text.String()
-	}
-	plain := header + strings.Join(rows[:min(shown, urgent)], "") + "\n"
-	title := "All " + count(len(rows), "row")
-	if urgent == 0 {
-		plain = ""
-	} else {
-		title = "The other " + count(len(rows)-min(shown, urgent), "row")
-	}
-	if shown < len(rows) {
-		title = fmt.Sprintf("The first %s of %s (summary size limit; the log has every row)",
-			secret.FormatCount(shown), count(len(rows), "row"))
-	}
-	if shown <= urgent {
-		return plain + title + "\n"
-	}
-	folded := header + strings.Join(rows[urgent:shown], "")
-	return fmt.Sprintf("%s<details><summary>%s</summary>\n\n%s\n</details>\n", plain, title, folded)
+	return "| Secret | Result | Who may read it |\n| --- | --- | --- |\n"
 }
 
-// urgentRows returns how many rows of a check are never folded: those that failed, and those that are due. byAge has
-// them first.
-func urgentRows(results []secret.Result) (n int) {
-	for _, result := range results {
-		if result.Check == nil || result.Check.Due {
-			n++
+// row returns the row of a result.
+func (r *Reporter) row(run Run, result secret.Result, inStores bool) string {
+	name := r.secretCell(result, inStores)
+	switch run.Mode {
+	case secret.ModeSeal:
+		key := r.cell(result.KeyID)
+		if result.Err != nil {
+			key = string(result.Operation)
 		}
+		return fmt.Sprintf("| %s | %s |\n", name, key)
+	case secret.ModeCheck:
+		return r.checkRow(result, run.MaxAge, name)
+	}
+	access := ""
+	if result.Access.Visibility != "" && result.Err == nil {
+		access = r.cell(accessText(result))
+	}
+	return fmt.Sprintf("| %s | %s | %s |\n", name, result.Operation, access)
+}
+
+func (r *Reporter) checkRow(result secret.Result, maxAge time.Duration, name string) string {
+	c, age, access := result.Check, string(result.Operation), string(result.Access.Visibility)
+	switch {
+	case c == nil:
+		name = "❌ " + name
+	case !c.Exists:
+		age = "missing"
+	default:
+		age = "less than a day"
+		if n := days(c.Age); n > 0 {
+			age = count(n, "day")
+		}
+		age += ", " + c.UpdatedAt.UTC().Format(time.DateOnly)
+		if bar := ageBar(c.Age, maxAge); bar != "" {
+			age += "<br><sub>" + bar + "</sub>"
+		}
+		if c.Listed {
+			access = secret.FormatCount(len(result.Access.IDs())+result.Hidden) + " selected"
+		}
+	}
+	if c != nil && c.Due {
+		name = "🔴 " + name
+	}
+	return fmt.Sprintf("| %s | %s | %s |\n", name, age, r.cell(access))
+}
+
+// rowsBytes returns how long the rows of all results are.
+func (r *Reporter) rowsBytes(run Run, entries []*entry) int {
+	n := 2*len(rowHeader(run)) + 2*noteBytes
+	inStores := severalStores(run.Results)
+	for _, e := range entries {
+		n += len(r.row(run, e.Result, inStores))
 	}
 	return n
 }
 
-func (r *Reporter) checkTable(results []secret.Result, maxAge time.Duration) (header string, rows []string) {
-	for _, result := range byAge(results) {
-		var updated, age string
-		access := string(result.Access.Visibility)
-		var notes []string
-		c := result.Check
-		switch {
-		case c == nil:
-			notes = append(notes, string(result.Operation))
-		case !c.Exists:
-			notes = append(notes, "missing")
-		default:
-			updated, age = c.UpdatedAt.UTC().Format("2006-01-02 15:04 UTC"), count(days(c.Age), "day")
-			notes = append(notes, ageBar(c.Age, maxAge))
+// tables returns tables with a row for each entry that is not named among the failures: those that a check finds due,
+// which are never folded, and the rest. The rest is folded if it is long or if something else matters more. If they
+// would exceed budget bytes, the last rows are left out.
+func (r *Reporter) tables(run Run, entries []*entry, budget int) (urgentTable, restTable string) {
+	order := make([]int, 0, len(entries))
+	for _, i := range resultOrder(run) {
+		if !entries[i].named {
+			order = append(order, i)
 		}
-		if c != nil && c.Due {
-			notes = append(notes, "**due**")
-		}
-		rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s | %s | %s |\n",
-			r.codeCell(string(result.Name)), result.Store, r.cell(access), updated, age,
-			strings.TrimSpace(strings.Join(notes, " "))))
 	}
-	return "| Secret | Store | Access | Last updated | Age | |\n| --- | --- | --- | --- | ---: | --- |\n", rows
+	header, inStores := rowHeader(run), severalStores(run.Results)
+	urgent, rest := &limitedText{}, &limitedText{}
+	budget -= 2*len(header) + 2*noteBytes
+	shown, urgentShown := 0, 0
+	for _, i := range order {
+		row := r.row(run, entries[i].Result, inStores)
+		if budget -= len(row); budget < 0 {
+			break
+		}
+		shown++
+		if isUrgent(run, entries[i].Result) {
+			urgentShown++
+			urgent.WriteString(row)
+		} else {
+			rest.WriteString(row)
+		}
+	}
+	if urgentShown > 0 {
+		urgentTable = header + urgent.String() + "\n"
+	}
+	title := ""
+	if shown < len(order) {
+		title = fmt.Sprintf("The first %s of %s (summary size limit; the log has every row)",
+			secret.FormatCount(shown), count(len(order), "row"))
+	}
+	fold := title != "" || shown > foldRows || urgentShown > 0 || len(order) < len(entries)
+	switch n := shown - urgentShown; {
+	case n == 0 && title != "":
+		restTable = title + "\n\n"
+	case n == 0:
+	case !fold:
+		restTable = header + rest.String() + "\n"
+	default:
+		if title == "" {
+			title = restTitle(run, entries, order[urgentShown:])
+		}
+		restTable = fmt.Sprintf("<details><summary>%s</summary>\n\n%s%s\n</details>\n\n", title, header, rest.String())
+	}
+	return urgentTable, restTable
 }
 
-func (r *Reporter) sealTable(results []secret.Result) (header string, rows []string) {
-	for _, result := range results {
-		rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s |\n",
-			r.codeCell(string(result.Name)), result.Store, result.Operation, r.cell(result.KeyID)))
+// restTitle says what the rows of a folded table are.
+func restTitle(run Run, entries []*entry, order []int) string {
+	if run.Mode == secret.ModeCheck {
+		if run.MaxAge > 0 {
+			return fmt.Sprintf("🟢 %s within %s", secret.FormatCount(len(order)), durationText(run.MaxAge))
+		}
+		return "🟢 " + count(len(order), "secret")
 	}
-	return "| Secret | Store | Result | Key |\n| --- | --- | --- | --- |\n", rows
+	var results []secret.Result
+	for _, i := range order {
+		results = append(results, entries[i].Result)
+	}
+	verb := "stored"
+	switch run.Mode {
+	case secret.ModeSeal:
+		verb = "sealed"
+	case secret.ModeAccess:
+		verb = "changed"
+	}
+	if run.DryRun {
+		verb = "would be " + verb
+	}
+	c := countResults(results)
+	parts := others([]int{c.done, c.unchanged, c.failed, c.unknown}, []string{verb, "unchanged", "failed", "unknown"})
+	sign := "✅ "
+	if c.failed+c.unknown > 0 {
+		sign = ""
+	}
+	return sign + strings.TrimPrefix(parts, ", ")
 }
 
-func (r *Reporter) storeTable(results []secret.Result) (header string, rows []string) {
-	for _, result := range results {
-		access := ""
-		if result.Access.Visibility != "" && result.Err == nil {
-			access = r.cell(accessText(result))
-		}
-		rows = append(rows, fmt.Sprintf("| %s | %s | %s | %s | %s |\n",
-			r.codeCell(string(result.Name)), result.Store, result.Operation, access, r.cell(result.KeyID)))
+// isUrgent reports whether a row of a check is never folded: the lookup failed, or the secret is due.
+func isUrgent(run Run, result secret.Result) bool {
+	return run.Mode == secret.ModeCheck && (result.Check == nil || result.Check.Due)
+}
+
+// resultOrder returns the indices of the results in the order of their rows.
+func resultOrder(run Run) []int {
+	if run.Mode == secret.ModeCheck {
+		return orderByAge(run.Results)
 	}
-	return "| Secret | Store | Result | Access | Key |\n| --- | --- | --- | --- | --- |\n", rows
+	order := make([]int, len(run.Results))
+	for i := range order {
+		order[i] = i
+	}
+	return order
 }
 
 // byAge sorts failed lookups first, then missing secrets, then the oldest.
 func byAge(results []secret.Result) []secret.Result {
+	sorted := make([]secret.Result, len(results))
+	for i, index := range orderByAge(results) {
+		sorted[i] = results[index]
+	}
+	return sorted
+}
+
+func orderByAge(results []secret.Result) []int {
 	age := func(result secret.Result) time.Duration {
 		switch {
 		case result.Check == nil:
@@ -329,18 +429,22 @@ func byAge(results []secret.Result) []secret.Result {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(age(results[b]), age(results[a])) })
-	sorted := make([]secret.Result, len(results))
-	for i, index := range order {
-		sorted[i] = results[index]
-	}
-	return sorted
+	return order
 }
 
-// ageBar draws an age as blocks, ten for max_age and at most thirty. It needs no axis and looks the same wherever
-// Markdown is rendered.
+// ageBar draws an age as blocks, ten for max_age and at most twenty. It needs no axis and looks the same wherever
+// Markdown is rendered. On a phone it has two lines, so that each is max_age.
 func ageBar(age, maxAge time.Duration) string {
+	const unit, most = 10, 20
 	if maxAge <= 0 {
 		return ""
 	}
-	return strings.Repeat("█", int(min(10*age/maxAge, 30)))
+	bar := strings.Repeat("█", int(min(unit*age/maxAge, most)))
+	if unit*age/maxAge > most {
+		bar = strings.TrimSuffix(bar, "█") + "…"
+	}
+	if line := len("█") * unit; len(bar) > line {
+		bar = bar[:line] + "<wbr>" + bar[line:]
+	}
+	return bar
 }
