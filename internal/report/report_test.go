@@ -1100,8 +1100,8 @@ func TestSelectionOrder(t *testing.T) {
 	}
 }
 
-// TestChangesAreADiff checks that changes of access are shown as a diff block that
-// a repository's name cannot end.
+// TestChangesAreADiff checks that changes of access are shown as a diff block, one for
+// all that are alike, that a repository's name cannot end.
 func TestChangesAreADiff(t *testing.T) {
 	r, _, _ := newReporter(t)
 	result := secret.Result{
@@ -1112,9 +1112,12 @@ func TestChangesAreADiff(t *testing.T) {
 			Removed: []secret.Repository{{ID: 3}},
 		},
 	}
-	run := Run{Mode: secret.ModeSet, Org: "acme", Results: []secret.Result{result}}
+	alike, unconfirmed := result, result
+	alike.Name, unconfirmed.Name, unconfirmed.Operation = "B", "C", secret.Unknown
+	run := Run{Mode: secret.ModeSet, Org: "acme", Results: []secret.Result{result, unconfirmed, alike}}
 	text := r.markdown(run, entriesOf(run.Results))
-	want := "Access changes for `A` in actions:\n\n```diff\n+ acme/web\n+ acme/x\\n```\\n## forged\n- repository 3\n```\n"
+	want := "Access changes for `A`, `B` in actions:\n\n```diff\n+ acme/web\n+ acme/x\\n```\\n## forged\n- repository 3\n```\n\n" +
+		"Access changes for `C` in actions (not confirmed):\n\n```diff\n+ acme/web\n"
 	if !strings.Contains(text, want) {
 		t.Errorf("got %q, want %q in it", text, want)
 	}

@@ -65,6 +65,8 @@ func TestScript(t *testing.T) {
 	inDependabot.Store = secret.Dependabot
 	rotated := unstored("R", secret.Failed, private)
 	rotated.Err = secret.ErrKeyRotated
+	expandable := unstored("E", secret.Failed, private)
+	expandable.KeyID = "$HOME `id` \\"
 	stored := unstored("S", secret.Created, private)
 	stored.Err = nil
 	const (
@@ -97,6 +99,12 @@ func TestScript(t *testing.T) {
 			[]secret.Result{unstored("U", secret.Failed, secret.Access{}), unstored("B", secret.Failed, private)},
 			strings.ReplaceAll(put, "PUT", "PUT --hostname ghe.example") + "actions/secrets/B" + body + "\"private\"}\n",
 			"Not stored: actions/U\n", 1,
+		},
+		{
+			"text that a shell would expand", "https://api.github.com",
+			[]secret.Result{expandable},
+			put + "actions/secrets/E" + strings.ReplaceAll(body, "568", "$HOME `id` \\\\") + "\"private\"}\n",
+			"All of them are stored.\n", 0,
 		},
 	} {
 		run := Run{Mode: secret.ModeSet, Org: "acme", APIURL: test.apiURL, Results: test.results}

@@ -70,11 +70,7 @@ func (r *Reporter) markdown(run Run, entries []*entry) string {
 	r.addScript(script, run, entries, script.budget)
 	r.addFailures(reasons, run, entries)
 	body.budget -= reasons.Len() + script.Len()
-	for _, e := range entries {
-		if lines := changeLines(e.Change); mayHaveChanged(e.Result) && len(lines) > 0 {
-			body.add(r.changeText(run, e.Result, lines))
-		}
-	}
+	r.addChanges(body, run, entries)
 	review := &limitedText{budget: body.budget}
 	if run.ListRepositories {
 		r.addReview(review, run.Results)
@@ -214,7 +210,27 @@ func (r *Reporter) secretCell(result secret.Result, inStores bool) string {
 	return r.nameCell(string(result.Name))
 }
 
-// changeText lists who gains and who loses access to one secret, as a diff: in a list the signs would be bullets.
+// addChanges adds who gains and who loses access, once for all secrets of a store that change alike.
+func (r *Reporter) addChanges(body *limitedText, run Run, entries []*entry) {
+	var texts []string
+	names := map[string][]string{}
+	for _, e := range entries {
+		lines := changeLines(e.Change)
+		if len(lines) == 0 || !mayHaveChanged(e.Result) {
+			continue
+		}
+		text := r.changeText(run, e.Result, lines)
+		if names[text] == nil {
+			texts = append(texts, text)
+		}
+		names[text] = append(names[text], codeSpan(r.sanitizeLine(string(e.Name))))
+	}
+	for _, text := range texts {
+		body.add("Access changes for " + firstNames(names[text]) + text)
+	}
+}
+
+// changeText lists who gains and who loses access, as a diff: in a list the signs would be bullets.
 func (r *Reporter) changeText(run Run, result secret.Result, lines []string) string {
 	note := ""
 	switch {
@@ -223,8 +239,7 @@ func (r *Reporter) changeText(run Run, result secret.Result, lines []string) str
 	case result.Operation == secret.Unknown:
 		note = " (not confirmed)"
 	}
-	name := codeSpan(r.sanitizeLine(string(result.Name)))
-	text := fmt.Sprintf("Access changes for %s in %s%s:\n\n```diff\n", name, result.Store, note)
+	text := fmt.Sprintf(" in %s%s:\n\n```diff\n", result.Store, note)
 	for _, line := range lines {
 		if rest, ok := strings.CutPrefix(line, "−"); ok {
 			line = "-" + rest
