@@ -187,7 +187,8 @@ func TestTableCells(t *testing.T) {
 		for _, result := range []secret.Result{result, failed} {
 			name := string(mode) + " " + string(result.Operation)
 			run := Run{Mode: mode, MaxAge: maxAge, Results: []secret.Result{result}}
-			_, table, _ := strings.Cut(r.markdown(run, entriesOf(run.Results)), "\n\n")
+			text := r.markdown(run, entriesOf(run.Results))
+			table := text[strings.LastIndex(text, "\n\n")+2:]
 			lines := strings.Split(strings.TrimSuffix(table, "\n"), "\n")
 			if len(lines) != 3 {
 				t.Fatalf("%s: got %d lines, want 3:\n%s", name, len(lines), table)
@@ -204,16 +205,18 @@ func TestTableCells(t *testing.T) {
 	}
 }
 
-// TestNameCell checks where a long name may be broken, that a copy of it is the
+// TestNameCell checks where a long name may be broken, that its text is the
 // name, and that other text gets no breaks.
 func TestNameCell(t *testing.T) {
 	r, _, _ := newReporter(t)
 	r.masks.Add([]byte("MASKED_TEXT"))
 	for name, want := range map[string]string{
-		"DB_PASSWORD":            "`DB_PASSWORD`",
-		"AZURE_CLIENT_SECRET":    "<code>AZURE_<wbr>CLIENT_<wbr>SECRET</code>",
-		"_A__LONGER_NAME_":       "<code>&#95;<wbr>A_&#95;<wbr>LONGER_<wbr>NAME_</code>",
-		"PLATFORMPLATFORM":       "<code>PLATFORMPLAT<wbr>FORM</code>",
+		"DB_PASSWORD":         "`DB_PASSWORD`",
+		"AZURE_CLIENT_SECRET": "<code>AZURE_<wbr>CLIENT_<wbr>SECRET</code>",
+		"_A__LONGER_NAME_":    "<code>&#95;<wbr>A_&#95;<wbr>LONGER_<wbr>NAME_</code>",
+		"PLATFORMPLATFORM":    "<code>PLATFORMPLAT<wbr>FORM</code>",
+		strings.Repeat("ABCDEF", 11): "<code>" + strings.Repeat("ABCDEFABCDEF<wbr>", 4) +
+			"ABCDEFABCDEF</code><br><code>ABCDEF</code>",
 		"acme/self-service.site": "<code>acme/<wbr>self-<wbr>service.<wbr>site</code>",
 		"A_NAME_OF_MASKED_TEXT":  "`A_NAME_OF_***`",
 		"A_NAME_WITH_A|B_AND_C":  "`A_NAME_WITH_A\\|B_AND_C`",
@@ -224,9 +227,9 @@ func TestNameCell(t *testing.T) {
 			t.Errorf("%s becomes %q, want %q", name, got, want)
 		}
 		if rest, ok := strings.CutPrefix(got, "<code>"); ok {
-			plain := strings.NewReplacer("<wbr>", "", "&#95;", "_", "</code>", "").Replace(rest)
+			plain := strings.NewReplacer("<wbr>", "", "&#95;", "_", "<code>", "", "</code>", "", "<br>", "").Replace(rest)
 			if plain != name {
-				t.Errorf("%s is copied as %s", name, plain)
+				t.Errorf("%s is shown as %s", name, plain)
 			}
 		}
 	}

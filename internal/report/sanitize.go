@@ -119,8 +119,13 @@ func (r *Reporter) cell(text string) string { return escapePipes(r.escapeMarkdow
 // escapePipes is for tables alone: elsewhere a code span would show the backslash.
 func escapePipes(markdown string) string { return strings.ReplaceAll(markdown, "|", `\|`) }
 
-// maxUnbroken is how many characters of a name stay on one line if there is no room: a third of a phone's width.
-const maxUnbroken = 12
+const (
+	// maxUnbroken is how many characters of a name stay on one line if there is no room: a third of a phone's width.
+	maxUnbroken = 12
+	// maxLine is how many characters of a name are on one line in any case. A longer line would take the room of the
+	// other columns, and break their dates.
+	maxLine = 64
+)
 
 // nameCell shows the name of a secret or a repository as code in a cell of a table. A long one may be broken into lines
 // (<wbr>): without that, a name of 60 characters is wider than a phone, and the other columns are out of sight. A copy
@@ -138,7 +143,7 @@ func (r *Reporter) nameCell(name string) string {
 func breakable(text string) string {
 	var b strings.Builder
 	b.WriteString("<code>")
-	piece := 0 // characters since the last break
+	piece, line := 0, 0 // characters since the last break, and on the last line
 	for i, c := range text {
 		separator := !isAlphanumeric(c)
 		if c == '_' && (i == 0 || !isAlphanumeric(rune(text[i-1]))) {
@@ -147,9 +152,14 @@ func breakable(text string) string {
 			b.WriteRune(c)
 		}
 		piece++
+		line++
 		if next := i + 1; next < len(text) && (separator || piece == maxUnbroken) && isAlphanumeric(rune(text[next])) {
+			if piece = 0; len(text) > maxLine && line > maxLine-maxUnbroken {
+				b.WriteString("</code><br><code>")
+				line = 0
+				continue
+			}
 			b.WriteString("<wbr>")
-			piece = 0
 		}
 	}
 	b.WriteString("</code>")

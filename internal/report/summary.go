@@ -91,6 +91,12 @@ func (r *Reporter) summaryHead(run Run) string {
 	for _, reason := range r.firstProblems(run.Refused, maxSummaryBytes/longestEscape-noteBytes) {
 		text += fmt.Sprintf("- %s\n", r.escapeMarkdown(reason))
 	}
+	hasBar := func(result secret.Result) bool {
+		return result.Check != nil && ageBar(result.Check.Age, run.MaxAge) != ""
+	}
+	if slices.ContainsFunc(run.Results, hasBar) {
+		text += "In a bar, ten blocks are " + durationText(run.MaxAge) + ".\n\n"
+	}
 	return text
 }
 
@@ -255,11 +261,7 @@ func rowHeader(run Run) string {
 	case secret.ModeSeal:
 		return "| Secret | Key |\n| --- | --- |\n"
 	case secret.ModeCheck:
-		scale := ""
-		if run.MaxAge > 0 {
-			scale = " (ten blocks are " + durationText(run.MaxAge) + ")"
-		}
-		return "| Secret | Age" + scale + ", last updated | Who may read it |\n| --- | --- | --- |\n"
+		return "| Secret | Age, last updated | Who may read it |\n| --- | --- | --- |\n"
 	}
 	return "| Secret | Result | Who may read it |\n| --- | --- | --- |\n"
 }
