@@ -236,8 +236,7 @@ func (c *Client) Secrets(
 func (c *Client) SelectedRepositories(
 	ctx context.Context, store secret.Store, name secret.Name,
 ) (list []secret.Repository, hidden int, err error) {
-	call := newCall(http.MethodGet, "list selected repositories", store,
-		"orgs", c.opt.Org, string(store), "secrets", string(name), "repositories")
+	call := c.newListCall(http.MethodGet, "list selected repositories", store, name)
 	all, err := fetchWhole(ctx, c, call, math.MaxInt, parseRepositories, repositoryID)
 	return all.entries, all.total - len(all.entries), err
 }
@@ -246,11 +245,16 @@ func (c *Client) SelectedRepositories(
 func (c *Client) VisibleRepositories(
 	ctx context.Context, store secret.Store, name secret.Name,
 ) (list []secret.Repository, hidden int, err error) {
-	call := newCall(http.MethodGet, "list selected repositories", store,
-		"orgs", c.opt.Org, string(store), "secrets", string(name), "repositories")
+	call := c.newListCall(http.MethodGet, "list selected repositories", store, name)
 	all, err := fetchPages(ctx, c, call, math.MaxInt, parseRepositories)
 	list = unique(all.entries, repositoryID)
 	return list, max(all.total-len(list), 0), err
+}
+
+// newListCall describes a request for the list of selected repositories of a secret, or, with an id, for one of them.
+func (c *Client) newListCall(method, op string, store secret.Store, name secret.Name, id ...string) *call {
+	path := []string{"orgs", c.opt.Org, string(store), "secrets", string(name), "repositories"}
+	return newCall(method, op, store, append(path, id...)...)
 }
 
 func repositoryID(r secret.Repository) int64 { return r.ID }
@@ -330,8 +334,7 @@ func (c *Client) Put(ctx context.Context, store secret.Store, name secret.Name) 
 //
 // https://docs.github.com/en/rest/actions/secrets#set-selected-repositories-for-an-organization-secret
 func (c *Client) SetRepositories(ctx context.Context, store secret.Store, name secret.Name) Attempts {
-	call := newCall(http.MethodPut, "set selected repositories", store,
-		"orgs", c.opt.Org, string(store), "secrets", string(name), "repositories")
+	call := c.newListCall(http.MethodPut, "set selected repositories", store, name)
 	call.ok = []int{http.StatusNoContent}
 	return c.write(ctx, call, func(_ seal.Sealed, access secret.Access) any {
 		return struct {
@@ -358,8 +361,7 @@ func (c *Client) RemoveRepository(ctx context.Context, store secret.Store, name 
 func (c *Client) changeRepository(
 	ctx context.Context, method, op string, store secret.Store, name secret.Name, id int64,
 ) Attempts {
-	call := newCall(method, fmt.Sprintf("%s %d", op, id), store,
-		"orgs", c.opt.Org, string(store), "secrets", string(name), "repositories", strconv.FormatInt(id, 10))
+	call := c.newListCall(method, fmt.Sprintf("%s %d", op, id), store, name, strconv.FormatInt(id, 10))
 	call.ok = []int{http.StatusNoContent}
 	return c.write(ctx, call, func(seal.Sealed, secret.Access) any { return nil })
 }

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -128,7 +127,7 @@ func changeLines(c secret.Change) []string {
 				lines = append(lines, fmt.Sprintf("%s and %s more", sign, secret.FormatCount(len(repositories)-i)))
 				return
 			}
-			lines = append(lines, sign+" "+cmp.Or(repo.FullName, fmt.Sprintf("repository %d", repo.ID)))
+			lines = append(lines, sign+" "+repo.String())
 		}
 	}
 	list("+", c.Added)

@@ -2,6 +2,7 @@ package secret
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -10,6 +11,14 @@ import (
 type Repository struct {
 	ID       int64  `json:"id"` // the tags are those of GitHub's API
 	FullName string `json:"full_name"`
+}
+
+// String returns the name, or "repository ID" if only the id is known.
+func (r Repository) String() string {
+	if r.FullName != "" {
+		return r.FullName
+	}
+	return fmt.Sprintf("repository %d", r.ID)
 }
 
 // Access is who may read a secret: a visibility and, for Selected, the repositories, which may be none at all.

@@ -324,3 +324,17 @@ func TestPatternValid(t *testing.T) {
 		}
 	}
 }
+
+func TestRepositoryString(t *testing.T) {
+	for _, test := range []struct {
+		repository Repository
+		want       string
+	}{
+		{Repository{ID: 7, FullName: "acme/web"}, "acme/web"},
+		{Repository{ID: 7}, "repository 7"},
+	} {
+		if got := test.repository.String(); got != test.want {
+			t.Errorf("got %q, want %q", got, test.want)
+		}
+	}
+}

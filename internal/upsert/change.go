@@ -1,6 +1,7 @@
 package upsert
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -129,27 +130,22 @@ func (e *executor) planList(ctx context.Context, l *listWrite, r *resolver, repo
 		}
 	}
 	if r.fromList {
-		if repos, err = r.selectFrom(l.before); err != nil {
+		var matches []int
+		if repos, matches, err = r.selectFrom(l.before); err != nil {
 			return err
 		}
-		for _, p := range r.selection.Patterns {
-			n := 0
-			for _, repo := range l.before {
-				if p.Match(repo.FullName) {
-					n++
-				}
-			}
+		for i, p := range r.selection.Patterns {
 			l.notes = append(l.notes, fmt.Sprintf("%s matches %d of the %d repositories on the list that this token "+
-				"can see", p.Text, n, len(l.before)))
+				"can see", p.Text, matches[i], len(l.before)))
 		}
 	}
 	for _, repo := range repos {
-		onList := slices.ContainsFunc(l.before, func(other repository) bool { return other.ID == repo.ID })
+		onList := contains(l.before, repo)
 		switch {
 		case onList == r.fromList, l.hidden != 0 && !onList:
 			l.writes = append(l.writes, &repositoryWrite{repo: repo, wasListed: onList})
 		case r.fromList:
-			l.notes = append(l.notes, repositoryName(repo)+" is not on the list")
+			l.notes = append(l.notes, repo.String()+" is not on the list")
 		}
 	}
 	return nil
@@ -195,7 +191,7 @@ func (e *executor) writeRepository(ctx context.Context, item Item, w *repository
 	if errors.Is(w.err, secret.ErrNotFound) && e.Change == secret.ListRemove {
 		// GitHub does not document what a 404 means: a repository that is not on the list is done.
 		list, _, err := e.GitHub.VisibleRepositories(ctx, item.Store, item.Name)
-		if err == nil && !slices.ContainsFunc(list, func(repo repository) bool { return repo.ID == w.repo.ID }) {
+		if err == nil && !contains(list, w.repo) {
 			w.err, w.confirmed = nil, w.wasListed || w.unconfirmed
 		}
 		return
@@ -216,7 +212,7 @@ func (e *executor) settleList(ctx context.Context, l *listWrite) {
 		if !w.unconfirmed || w.err == nil {
 			continue
 		}
-		onList := slices.ContainsFunc(list, func(repo repository) bool { return repo.ID == w.repo.ID })
+		onList := contains(list, w.repo)
 		text, applied := "GitHub shows it on the list", e.Change == secret.ListAdd
 		if !onList {
 			text, applied = "GitHub does not show it on the list", e.Change == secret.ListRemove
@@ -238,10 +234,10 @@ func (e *executor) finishList(l *listWrite) {
 		case w.err == nil: // was not on the list
 		case w.unconfirmed:
 			unknown++
-			err = firstError(err, w.err)
+			err = cmp.Or(err, w.err)
 		default:
 			failed++
-			err = firstError(err, w.err)
+			err = cmp.Or(err, w.err)
 		}
 	}
 	hasPattern := e.Change == secret.ListRemove && len(e.Selection.Patterns) > 0
@@ -312,16 +308,7 @@ func partly(err error, done, all int, change secret.ListChange) error {
 
 func countOf(n, all int) string { return secret.FormatCount(n) + " of " + secret.FormatCount(all) }
 
-func firstError(first, next error) error {
-	if first != nil {
-		return first
-	}
-	return next
-}
-
-func repositoryName(repo repository) string {
-	if repo.FullName != "" {
-		return repo.FullName
-	}
-	return fmt.Sprintf("repository %d", repo.ID)
+// contains reports whether a repository is on a list.
+func contains(list []repository, repo repository) bool {
+	return slices.ContainsFunc(list, func(other repository) bool { return other.ID == repo.ID })
 }

@@ -68,8 +68,9 @@ func (r *resolver) warnRenamed() {
 }
 
 // selectFrom returns what the selection selects of a secret's list, and what it names that is not on the list. A plain
-// name must be on the list, or be a repository that GitHub shows. lookUp must have been called.
-func (r *resolver) selectFrom(list []secret.Repository) (selected []secret.Repository, err error) {
+// name must be on the list, or be a repository that GitHub shows. matches counts what each pattern matches. lookUp must
+// have been called.
+func (r *resolver) selectFrom(list []secret.Repository) (selected []secret.Repository, matches []int, err error) {
 	var errs []error
 	for i, name := range r.selection.Names {
 		onList := slices.IndexFunc(list, func(repo secret.Repository) bool {
@@ -85,14 +86,11 @@ func (r *resolver) selectFrom(list []secret.Repository) (selected []secret.Repos
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, p := range r.selection.Patterns {
-		for _, repo := range list {
-			if p.Match(repo.FullName) {
-				selected = append(selected, repo)
-			}
-		}
+		matched := matching(p, list)
+		selected, matches = append(selected, matched...), append(matches, len(matched))
 	}
 	for _, repo := range r.byID() {
 		onList := slices.IndexFunc(list, func(other secret.Repository) bool { return other.ID == repo.ID })
@@ -101,7 +99,18 @@ func (r *resolver) selectFrom(list []secret.Repository) (selected []secret.Repos
 		}
 		selected = append(selected, repo)
 	}
-	return r.exclude(uniqueByID(selected))
+	selected, err = r.exclude(uniqueByID(selected))
+	return selected, matches, err
+}
+
+// matching returns the repositories of a list that a pattern matches.
+func matching(p secret.Pattern, list []secret.Repository) (matched []secret.Repository) {
+	for _, repo := range list {
+		if p.Match(repo.FullName) {
+			matched = append(matched, repo)
+		}
+	}
+	return matched
 }
 
 // byID returns the repositories that were selected by id, with their names as far as the token can see them.
@@ -174,17 +183,13 @@ func (r *resolver) lookUp(ctx context.Context) error {
 func (r *resolver) matchPatterns() (matched []secret.Repository, err error) {
 	var unmatched []string
 	for _, p := range r.selection.Patterns {
-		n := 0
-		for _, repo := range r.all {
-			if p.Match(repo.FullName) {
-				n++
-				matched = append(matched, repo)
-			}
-		}
-		if n == 0 {
+		found := matching(p, r.all)
+		if len(found) == 0 {
 			unmatched = append(unmatched, p.Text)
 		}
-		r.log(fmt.Sprintf("%s matches %d of the %d repositories that this token can see", p.Text, n, len(r.all)))
+		matched = append(matched, found...)
+		r.log(fmt.Sprintf("%s matches %d of the %d repositories that this token can see",
+			p.Text, len(found), len(r.all)))
 	}
 	if len(unmatched) > 0 {
 		return nil, &secret.Error{
