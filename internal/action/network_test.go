@@ -211,7 +211,7 @@ func testNetwork(t *testing.T, printed *transcript) {
 			return c.run(t, printed, map[string]string{"HTTPS_PROXY": proxy, "INPUT_CA_CERTIFICATE": c.ca})
 		}
 		wantFailure(t, proxied("http://bot:wrong-"+c.password+"@"+c.proxy),
-			"the proxy returned 407 Proxy Authentication Required", "Check HTTPS_PROXY and NO_PROXY")
+			"the proxy returned 407 Proxy Authentication Required", "The proxy requires credentials")
 		r := proxied("http://bot:" + c.password + "@" + c.proxy)
 		r.wantCode(t, 0)
 		wantFailure(t, proxied("http://bot:"+c.password+"@%zz"), "environment variable HTTPS_PROXY: not a proxy URL")

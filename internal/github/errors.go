@@ -20,6 +20,9 @@ const (
 	finalURL          = "Set api_url to the final URL; a renamed organization has a new login for org."
 	interruptedUnsent = "interrupted before the request was sent"
 
+	checkProxy       = "Check HTTPS_PROXY and NO_PROXY of the runner, and the proxy itself."
+	proxyCredentials = "The proxy requires credentials: set HTTPS_PROXY to http://USER:PASSWORD@HOST:PORT."
+
 	runAgain = "Check https://www.githubstatus.com and re-run later, or increase timeout."
 )
 
@@ -63,12 +66,12 @@ func unmarshal(body []byte, v any) error {
 func notSent(state *retryState, tripped *secret.Error, what string) *secret.Error {
 	if state.last != nil {
 		e := again(state.last)
-		e.Hint = runAgain
+		e.Hint = tripped.Hint
 		return e
 	}
 	problem := fmt.Sprintf("not sent: no %s has succeeded for %s; last error: %s",
 		what, secret.FormatDuration(tripped.Elapsed), tripped.Problem)
-	return &secret.Error{Op: state.call.op, Problem: problem, Hint: runAgain}
+	return &secret.Error{Op: state.call.op, Problem: problem, Hint: tripped.Hint}
 }
 
 // interrupted is the error for a request that a signal ended between attempts.

@@ -228,42 +228,42 @@ func TestTransientErrors(t *testing.T) {
 		name     string
 		response http.HandlerFunc
 		wait     time.Duration // before the second attempt
-		final    bool          // not retried
+		reason   string        // in the log; empty if the error is final
 	}{
-		{"500", respond(500, ""), time.Second, false},
-		{"502", respond(502, ""), time.Second, false},
-		{"503 with Retry-After", respond(503, "", "Retry-After: 7"), 7 * time.Second, false},
-		{"504", respond(504, ""), time.Second, false},
-		{"connection dropped", dropConnection, time.Second, false},
-		{"429", respond(429, "slow down"), time.Minute, false},
-		{"429 with Retry-After", respond(429, "", "Retry-After: 3"), 3 * time.Second, false},
-		{"Retry-After of 0 waits for the first backoff", respond(429, "", "Retry-After: 0"), time.Second, false},
-		{"Retry-After as a date", respond(503, "", "Retry-After: Sat, 01 Jan 2000 00:00:09 GMT"), 9 * time.Second, false},
-		{"secondary rate limit", respond(403, secondary), time.Minute, false},
-		{"secondary rate limit with Retry-After", respond(403, secondary, "Retry-After: 11"), 11 * time.Second, false},
+		{"500", respond(500, ""), time.Second, "GitHub returned 500"},
+		{"502", respond(502, ""), time.Second, "GitHub returned 502"},
+		{"503 with Retry-After", respond(503, "", "Retry-After: 7"), 7 * time.Second, "GitHub returned 503"},
+		{"504", respond(504, ""), time.Second, "GitHub returned 504"},
+		{"connection dropped", dropConnection, time.Second, "no response from 127.0.0.1 (connection closed)"},
+		{"429", respond(429, "slow down"), time.Minute, "GitHub returned 429 (rate limit)"},
+		{"429 with Retry-After", respond(429, "", "Retry-After: 3"), 3 * time.Second, "GitHub returned 429 (rate limit)"},
+		{"Retry-After of 0 waits for the first backoff", respond(429, "", "Retry-After: 0"), time.Second, "GitHub returned 429 (rate limit)"},
+		{"Retry-After as a date", respond(503, "", "Retry-After: Sat, 01 Jan 2000 00:00:09 GMT"), 9 * time.Second, "GitHub returned 503"},
+		{"secondary rate limit", respond(403, secondary), time.Minute, "GitHub returned 403 (secondary rate limit)"},
+		{"secondary rate limit with Retry-After", respond(403, secondary, "Retry-After: 11"), 11 * time.Second, "GitHub returned 403 (secondary rate limit)"},
 		{
 			"secondary rate limit, with the reset time of the primary one",
 			respond(403, secondary, "X-RateLimit-Remaining: 4000", "X-RateLimit-Reset: 946688400"),
-			time.Minute, false,
+			time.Minute, "GitHub returned 403 (secondary rate limit)",
 		},
-		{"403 with Retry-After alone", respond(403, forbidden, "Retry-After: 11"), 11 * time.Second, false},
-		{"primary rate limit", respond(403, primary+" for user", noneLeft, resetIn45), 46 * time.Second, false},
+		{"403 with Retry-After alone", respond(403, forbidden, "Retry-After: 11"), 11 * time.Second, "GitHub returned 403 (rate limit)"},
+		{"primary rate limit", respond(403, primary+" for user", noneLeft, resetIn45), 46 * time.Second, "GitHub returned 403 (rate limit until 00:00:46 UTC)"},
 		{
 			"primary rate limit, GitHub's clock differs",
 			respond(403, primary, noneLeft, "X-RateLimit-Reset: 1700000030", "Date: Tue, 14 Nov 2023 22:13:20 GMT"),
-			31 * time.Second, false,
+			31 * time.Second, "GitHub returned 403 (rate limit until 00:00:31 UTC)",
 		},
-		{"403 for a missing permission", respond(403, forbidden), 0, true},
-		{"403 for a missing permission, no requests left", respond(403, forbidden, noneLeft, resetIn45), 0, true},
-		{"401", respond(401, "Bad credentials"), 0, true},
-		{"404", respond(404, "Not Found"), 0, true},
-		{"409", respond(409, "Conflict"), 0, true},
-		{"422", respond(422, "Invalid request."), 0, true},
-		{"400", respond(400, "Problems parsing JSON"), 0, true},
-		{"301", respond(301, "Moved Permanently", "Location: /elsewhere"), 0, true},
-		{"307", respond(307, "Temporary Redirect", "Location: /elsewhere"), 0, true},
-		{"200 is no success of a write", respond(200, ""), 0, true},
-		{"202 is no success of a write", respond(202, ""), 0, true},
+		{"403 for a missing permission", respond(403, forbidden), 0, ""},
+		{"403 for a missing permission, no requests left", respond(403, forbidden, noneLeft, resetIn45), 0, ""},
+		{"401", respond(401, "Bad credentials"), 0, ""},
+		{"404", respond(404, "Not Found"), 0, ""},
+		{"409", respond(409, "Conflict"), 0, ""},
+		{"422", respond(422, "Invalid request."), 0, ""},
+		{"400", respond(400, "Problems parsing JSON"), 0, ""},
+		{"301", respond(301, "Moved Permanently", "Location: /elsewhere"), 0, ""},
+		{"307", respond(307, "Temporary Redirect", "Location: /elsewhere"), 0, ""},
+		{"200 is no success of a write", respond(200, ""), 0, ""},
+		{"202 is no success of a write", respond(202, ""), 0, ""},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -271,7 +271,7 @@ func TestTransientErrors(t *testing.T) {
 			withClient(t, 5*time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
 				created, err := c.put(t.Context(), "A")
 				c.wantElapsed(t, test.wait)
-				if test.final {
+				if test.reason == "" {
 					if err == nil {
 						t.Error("got no error, want one")
 					}
@@ -286,12 +286,11 @@ func TestTransientErrors(t *testing.T) {
 					t.Error("got created, want updated (204)")
 				}
 				c.wantRequests(t, 2)
-				got := c.log()
-				if len(got) != 1 {
-					t.Fatalf("got the log %q, want one line", got)
+				want := []string{
+					test.reason + "; retrying in " + secret.FormatDuration(test.wait) + " (5m left before timeout)",
 				}
-				if want := "retrying in"; !strings.Contains(got[0], want) {
-					t.Errorf("got the log %q, want it to contain %q", got[0], want)
+				if got := c.log(); !slices.Equal(got, want) {
+					t.Errorf("got the log %q, want %q", got, want)
 				}
 			})
 		})
@@ -303,7 +302,7 @@ func TestRetryTimeout(t *testing.T) {
 	t.Run("the last backoff is cut to what is left of the timeout", func(t *testing.T) {
 		withClient(t, 10*time.Second, "ghp_x", respond(502, ""), func(t *testing.T, c *testClient) {
 			_, err := c.put(t.Context(), "A")
-			wantError(t, err, "put secret: 502 Bad Gateway, 5 attempts in 10s")
+			wantError(t, err, "put secret: 502 Bad Gateway, 5 attempts in 10 s")
 			c.wantRequests(t, 5) // after 0, 1, 3 and 7 s, and the last one after 10 s
 			c.wantElapsed(t, 10*time.Second)
 		})
@@ -346,8 +345,8 @@ func TestRetryTimeout(t *testing.T) {
 			_, err := c.put(t.Context(), "A")
 			wantIs(t, err, secret.ErrOutcomeUnknown, true)
 			elapsed, requests := c.elapsed(), len(c.requests())
-			const want = "put secret: not sent: no request has succeeded for 10s; " +
-				"last error: no response (connection closed unexpectedly)"
+			const want = "put secret: not sent: no request has succeeded for 10 s; " +
+				"last error: no response (connection closed)"
 			for i := range 50 {
 				_, err := c.put(t.Context(), secret.Name(fmt.Sprint("B", i)))
 				if got := errorText(err); !strings.HasPrefix(got, want) {
@@ -371,7 +370,7 @@ func TestRetryTimeout(t *testing.T) {
 			wg.Go(func() { _, _ = c.put(t.Context(), "A") })
 			time.Sleep(8 * time.Second)
 			_, err := c.put(t.Context(), "B") // its first error at 8.01 s, the one before the timeout at 9.02 s
-			wantError(t, err, "put secret: 502 Bad Gateway, 3 attempts in 2s")
+			wantError(t, err, "put secret: 502 Bad Gateway, 3 attempts in 2 s")
 			c.wantElapsed(t, 10*time.Second+20*time.Millisecond)
 			wg.Wait()
 		})
@@ -406,7 +405,7 @@ func TestRetryTimeout(t *testing.T) {
 			}
 			wg.Wait()
 			_, err := c.put(t.Context(), "LAST")
-			wantError(t, err, "put secret: not sent: no write has succeeded for 10s; last error: 503 Service Unavailable")
+			wantError(t, err, "put secret: not sent: no write has succeeded for 10 s; last error: 503 Service Unavailable")
 		})
 	})
 	t.Run("one failing secret does not trip the circuit breaker", func(t *testing.T) {
@@ -449,6 +448,35 @@ func TestRetryTimeout(t *testing.T) {
 			c.wantRequests(t, 5)
 		})
 	})
+	t.Run("a rate limit that several requests meet is logged once, and again if it ends later", func(t *testing.T) {
+		// Six writes are in flight when the limit begins, and get its response a second apart.
+		var n atomic.Int32
+		h := func(rw http.ResponseWriter, req *http.Request) {
+			i := int(n.Add(1))
+			if i > 6 {
+				respond(204, "")(rw, req)
+				return
+			}
+			time.Sleep(time.Duration(i) * time.Second)
+			respond(403, "secondary rate limit", "Retry-After: 40")(rw, req)
+		}
+		withClient(t, 5*time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
+			var wg sync.WaitGroup
+			for range 6 {
+				wg.Go(func() {
+					_, err := c.put(t.Context(), "A")
+					wantError(t, err, "")
+				})
+			}
+			wg.Wait()
+			c.wantElapsed(t, 46*time.Second)
+			const line = "GitHub returned 403 (secondary rate limit); retrying in 40 s (%s left before timeout)"
+			want := []string{fmt.Sprintf(line, "5m"), fmt.Sprintf(line, "4m55s")}
+			if got := c.log(); !slices.Equal(got, want) {
+				t.Errorf("got the log %q, want %q", got, want)
+			}
+		})
+	})
 	for name, h := range map[string]http.HandlerFunc{
 		"the backoff grows if GitHub asks for no wait": respond(429, "slow", "Retry-After: 0"),
 		"the backoff grows if the limit was reset already": respond(
@@ -468,7 +496,7 @@ func TestRetryTimeout(t *testing.T) {
 	t.Run("an attempt is cut off after the timeout if that is shorter", func(t *testing.T) {
 		withClient(t, 6*time.Second, "ghp_x", neverRespond, func(t *testing.T, c *testClient) {
 			_, err := c.put(t.Context(), "A")
-			wantError(t, err, "put secret: no response within 6s, 2 attempts in 7s")
+			wantError(t, err, "put secret: no response within 6 s, 2 attempts in 7 s")
 			c.wantElapsed(t, 13*time.Second)
 		})
 	})
@@ -487,10 +515,10 @@ func TestRetryTimeout(t *testing.T) {
 			for range 2 {
 				wantError(t, c.getKey(ctx), "") // ends after 26 and 51 s
 			}
-			wantError(t, c.getKey(ctx), "get public key: no response within 9s")
+			wantError(t, c.getKey(ctx), "get public key: no response within 9 s")
 			c.wantElapsed(t, 60*time.Second)
-			wantError(t, c.getKey(ctx), "get public key: not sent: no write has succeeded for 1m0s; "+
-				"last error: no response within 9s")
+			wantError(t, c.getKey(ctx), "get public key: not sent: no write has succeeded for 1m; "+
+				"last error: no response within 9 s")
 		})
 	})
 	t.Run("an attempt without a response times out and is retried", func(t *testing.T) {
@@ -549,8 +577,8 @@ func TestRetryBudget(t *testing.T) {
 		want    string
 	}{
 		// The write gets 503 at 0 s; the read before its second attempt gets the first 503 at 1m30s.
-		{"shared", true, 2 * time.Minute, "6 attempts in 30s"},
-		{"one for each request", false, 3*time.Minute + 30*time.Second, "9 attempts in 2m0s"},
+		{"shared", true, 2 * time.Minute, "6 attempts in 30 s"},
+		{"one for each request", false, 3*time.Minute + 30*time.Second, "9 attempts in 2m"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inTurn := respondInTurn(
@@ -657,8 +685,15 @@ func TestNewInstallationToken(t *testing.T) {
 			if _, err := c.put(t.Context(), "A"); err == nil {
 				t.Error("got no error, want one")
 			}
-			if got, most := c.elapsed(), 10*time.Second; got > most {
-				t.Errorf("%v have passed, want at most %v", got, most)
+			c.wantElapsed(t, 5*time.Second)
+			c.wantRequests(t, 4)
+			const line = "GitHub returned 401 (a new App token may take a few seconds to work everywhere); retrying in %s left)"
+			var want []string
+			for _, times := range []string{"1 s (5 s", "2 s (4 s", "2 s (2 s"} {
+				want = append(want, fmt.Sprintf(line, times))
+			}
+			if got := c.log(); !slices.Equal(got, want) {
+				t.Errorf("got the log %q, want %q", got, want)
 			}
 		})
 	})
@@ -830,17 +865,17 @@ func TestOutcomeUnknown(t *testing.T) {
 			"a rate limit", respond(429, "slow", fromGitHub, "Retry-After: 3600"),
 			"put secret: 429 slow", false, false,
 		},
-		{"dropped, then 403", respondInTurn(dropConnection, refused), "put secret: 403 no, 2 attempts in 1s", true, false},
+		{"dropped, then 403", respondInTurn(dropConnection, refused), "put secret: 403 no, 2 attempts in 1 s", true, false},
 		{
 			"502, then 403", respondInTurn(respond(502, "", fromGitHub), refused),
-			"put secret: 403 no, 2 attempts in 1s", true, false,
+			"put secret: 403 no, 2 attempts in 1 s", true, false,
 		},
 		{
 			"dropped, then a rate limit that is too long",
 			respondInTurn(dropConnection, respond(429, "slow", fromGitHub, "Retry-After: 3600")),
-			"put secret: 429 slow, 2 attempts in 1s", true, false,
+			"put secret: 429 slow, 2 attempts in 1 s", true, false,
 		},
-		{"a hang, then 403", respondInTurn(neverRespond, refused), "put secret: 403 no, 2 attempts in 1s", true, true},
+		{"a hang, then 403", respondInTurn(neverRespond, refused), "put secret: 403 no, 2 attempts in 1 s", true, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			withClient(t, time.Minute, "ghp_x", test.h, func(t *testing.T, c *testClient) {

@@ -11,7 +11,10 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"slices"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -190,8 +193,10 @@ func TestProxyRateLimit(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		var got []string
 		c, err := New(Options{
-			Org: "acme", BaseURL: base, Token: "ghp_x", UserAgent: "test", Timeout: time.Minute, Log: func(string) {},
+			Org: "acme", BaseURL: base, Token: "ghp_x", UserAgent: "test", Timeout: time.Minute,
+			Log:     func(line string) { got = append(got, line) },
 			Network: Network{Dial: proxy.Dial, Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: "proxy.test:3128"})},
 		})
 		if err != nil {
@@ -200,9 +205,65 @@ func TestProxyRateLimit(t *testing.T) {
 		defer c.Close()
 		start := time.Now()
 		_, err = c.PublicKey(t.Context(), secret.Actions)
-		wantError(t, err, "get public key: the proxy returned 403 Forbidden, 3 attempts in 3s")
+		wantError(t, err, "get public key: the proxy returned 403 Forbidden, 3 attempts in 3 s")
 		if got, want := time.Since(start), 3*time.Second; got != want {
 			t.Errorf("%v have passed, want %v", got, want)
 		}
+		want := []string{
+			"the proxy returned 429 Too Many Requests; retrying in 1 s (1m left before timeout)",
+			"the proxy returned 502 Bad Gateway; retrying in 2 s (59 s left before timeout)",
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("got the log %q, want %q", got, want)
+		}
 	})
+}
+
+// TestNoConnection checks that a server, and a proxy, that cannot be reached is
+// named, in the log and in the error.
+func TestNoConnection(t *testing.T) {
+	const why = "(dial tcp 192.0.2.1:443: connect: connection refused)"
+	for name, test := range map[string]struct {
+		proxy      func(*http.Request) (*url.URL, error)
+		want, hint string
+	}{
+		"server": {nil, "cannot connect to github.test " + why, runAgain},
+		"proxy": {
+			http.ProxyURL(&url.URL{Scheme: "http", Host: "proxy.test:3128"}), "cannot connect to the proxy " + why,
+			checkProxy,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				base, err := url.Parse("https://github.test/")
+				if err != nil {
+					t.Fatal(err)
+				}
+				var got []string
+				c, err := New(Options{
+					Org: "acme", BaseURL: base, Token: "ghp_x", UserAgent: "test", Timeout: time.Second,
+					Log: func(line string) { got = append(got, line) },
+					Network: Network{Proxy: test.proxy, Dial: func(context.Context, string, string) (net.Conn, error) {
+						return nil, &net.OpError{
+							Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 443},
+							Err: os.NewSyscallError("connect", syscall.ECONNREFUSED),
+						}
+					}},
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer c.Close()
+				_, err = c.PublicKey(t.Context(), secret.Actions)
+				wantError(t, err, "get public key: "+test.want+", 2 attempts in 1 s")
+				if got := asError(t, err).Hint; got != test.hint {
+					t.Errorf("got the hint %q, want %q", got, test.hint)
+				}
+				want := []string{test.want + "; retrying in 1 s (1 s left before timeout)"}
+				if !slices.Equal(got, want) {
+					t.Errorf("got the log %q, want %q", got, want)
+				}
+			})
+		})
+	}
 }

@@ -87,7 +87,7 @@ func (l *writeLimiter) logWait(wait time.Duration) {
 	defer l.mu.Unlock()
 	if now := time.Now(); wait >= minLoggedWait && !now.Before(l.loggedUntil) {
 		l.loggedUntil = now.Add(wait)
-		l.log(fmt.Sprintf("rate limiter: %d writes sent in the last minute; next write in %s",
+		l.log(fmt.Sprintf("write limit reached: %d in the last minute; next write in %s",
 			WritesPerMinute, secret.FormatDuration(wait)))
 	}
 }

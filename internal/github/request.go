@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -71,6 +72,8 @@ type failure struct {
 	err *secret.Error
 	// retryable failures are transient.
 	retryable bool
+	// retryableFor is how much longer, if not until the timeout; 0 otherwise.
+	retryableFor time.Duration
 	// reason is what the log says about a retry.
 	reason string
 	// retryAfter is the wait that GitHub asks for; 0 leaves it to the backoff.
@@ -227,24 +230,19 @@ func (c *Client) errorFromResponse(call *call, resp *http.Response, text []byte,
 	msg := message(text, echoed, c.opt.Token)
 	redirected := resp.Request != nil && resp.Request.Response != nil
 	failed := &failure{err: errorForStatus(call, resp.StatusCode, msg, redirected), unconfirmed: !refused(resp)}
-	failed.reason = "GitHub returned " + failed.err.Problem
-	wait, requested := retryAfter(resp)
-	limited := resp.StatusCode == http.StatusTooManyRequests ||
-		resp.StatusCode == http.StatusForbidden && rateLimited(resp, text)
+	failed.reason = "GitHub returned " + strconv.Itoa(resp.StatusCode)
 	switch {
-	case limited:
-		if !requested && resp.Header.Get("X-RateLimit-Remaining") == "0" {
-			wait, requested = untilReset(resp)
-		}
-		if !requested {
-			wait = time.Minute
-		}
+	case rateLimited(resp, text):
+		wait, limit := rateLimitWait(resp, msg)
 		failed.retryable, failed.global, failed.retryAfter = true, true, max(wait, time.Nanosecond)
+		failed.reason += " (" + limit + ")"
 	case resp.StatusCode >= 500:
-		failed.retryable, failed.retryAfter = true, wait
-		failed.reason = "GitHub returned " + strconv.Itoa(resp.StatusCode)
-	case resp.StatusCode == http.StatusUnauthorized && kindOf(c.opt.Token) == installation && c.mayBeReplicating():
 		failed.retryable = true
+		failed.retryAfter, _ = retryAfter(resp)
+	case resp.StatusCode == http.StatusUnauthorized && c.replicating() > 0:
+		failed.retryable, failed.retryableFor = true, c.replicating()
+		failed.reason += " (a new App token may take a few seconds to work everywhere)"
+		failed.err.Cause, failed.err.Hint = c.explain401()
 	case redirected && resp.StatusCode == http.StatusNotFound:
 		failed.err.Cause = "A redirect led to an address that GitHub does not have, which does not show that " +
 			"what was asked for is missing."
@@ -261,15 +259,18 @@ func refused(resp *http.Response) bool {
 	return resp.StatusCode >= 300 && resp.StatusCode < 500 && resp.Header.Get(requestIDHeader) != ""
 }
 
-// mayBeReplicating reports whether the first 401 was less than replicationDelay ago: a new installation token may not
-// have reached every server.
-func (c *Client) mayBeReplicating() bool {
+// replicating returns how much longer a new installation token may be unknown to some of GitHub's servers: until
+// replicationDelay after the first 401. It is 0 for other tokens.
+func (c *Client) replicating() time.Duration {
+	if kindOf(c.opt.Token) != installation {
+		return 0
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.firstUnauthorized.IsZero() {
 		c.firstUnauthorized = time.Now()
 	}
-	return time.Since(c.firstUnauthorized) < replicationDelay
+	return max(replicationDelay-time.Since(c.firstUnauthorized), 0)
 }
 
 // errorFromTransport classifies an attempt without a complete response.
@@ -304,14 +305,14 @@ func (c *Client) errorFromTransport(
 	case strings.Contains(err.Error(), "protocol version"):
 		e.Hint = "The server, or a proxy that opens the connection, does not support TLS 1.2, which is the minimum."
 	case errors.As(err, &proxy) && proxy.status < 500 && proxy.status != http.StatusTooManyRequests:
-		e.Hint = "Check HTTPS_PROXY and NO_PROXY of the runner: " +
-			"the proxy must allow this host, and may require credentials in its URL."
-	default:
-		e.Problem = noResponse(err, limit)
-		return &failure{
-			err: e, retryable: true, reason: c.opt.BaseURL.Host + ": " + e.Problem,
-			unconfirmed: sent, cutOff: sent && !closedByServer(err),
+		e.Hint = "The proxy must allow " + c.opt.BaseURL.Host + ". " + checkProxy
+		if proxy.status == http.StatusProxyAuthRequired {
+			e.Hint = proxyCredentials
 		}
+	default:
+		failed := &failure{err: e, retryable: true, unconfirmed: sent, cutOff: sent && !closedByServer(err)}
+		failed.reason = c.noResponse(e, err, limit)
+		return failed
 	}
 	return &failure{err: e, unconfirmed: sent, cutOff: sent}
 }
@@ -327,14 +328,49 @@ func closedByServer(err error) bool {
 	return strings.Contains(err.Error(), "received from peer") || strings.Contains(err.Error(), "server sent GOAWAY")
 }
 
-func noResponse(err error, limit time.Duration) string {
+// noResponse completes the error of an attempt without a response that may have one if it is retried. It returns what
+// the log says about it.
+func (c *Client) noResponse(e *secret.Error, err error, limit time.Duration) (reason string) {
+	host, why := c.opt.BaseURL.Host, "("+err.Error()+")"
+	var (
+		proxy *proxyError
+		op    *net.OpError
+	)
 	switch {
+	case errors.As(err, &proxy):
+		e.Problem, e.Hint = err.Error(), checkProxy
+		return e.Problem
+	case errors.As(err, &op) && op.Op == "proxyconnect":
+		e.Problem, e.Hint = "cannot connect to the proxy ("+op.Err.Error()+")", checkProxy
+		return e.Problem
+	case errors.As(err, &op) && op.Op == "dial":
+		e.Problem = "cannot connect to " + host + " " + why
+		return e.Problem
 	case errors.Is(err, context.DeadlineExceeded):
-		return "no response within " + secret.FormatDuration(limit)
+		why = "within " + secret.FormatDuration(limit)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return "no response (connection closed unexpectedly)"
+		why = "(connection closed)"
 	}
-	return "no response (" + err.Error() + ")"
+	e.Problem = "no response " + why
+	return "no response from " + host + " " + why
+}
+
+// rateLimitWait returns how long a rate limit requires to wait, and what the log calls it.
+func rateLimitWait(resp *http.Response, msg string) (wait time.Duration, limit string) {
+	limit = "rate limit"
+	if strings.Contains(strings.ToLower(msg), "secondary") {
+		limit = "secondary rate limit"
+	}
+	wait, requested := retryAfter(resp)
+	if !requested && resp.Header.Get("X-RateLimit-Remaining") == "0" {
+		if wait, requested = untilReset(resp); requested {
+			limit += " until " + time.Now().Add(wait).UTC().Format(time.TimeOnly) + " UTC"
+		}
+	}
+	if !requested {
+		wait = time.Minute
+	}
+	return wait, limit
 }
 
 // retryAfter reads the header Retry-After, in seconds or as a date.
@@ -369,8 +405,11 @@ func responseTime(resp *http.Response) time.Time {
 }
 
 // rateLimited distinguishes a 403 for a rate limit from one for a missing permission. The headers alone do not: every
-// response has the count of requests left, which may reach 0 with a missing permission too.
+// response has the count of requests left, which may reach 0 with a missing permission too. A 429 is always one.
 func rateLimited(resp *http.Response, text []byte) bool {
+	if resp.StatusCode != http.StatusForbidden {
+		return resp.StatusCode == http.StatusTooManyRequests
+	}
 	if resp.Header.Get("Retry-After") != "" {
 		return true
 	}

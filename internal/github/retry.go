@@ -1,6 +1,7 @@
 package github
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"iter"
@@ -32,6 +33,7 @@ type retrier struct {
 	// requests trips if no request has succeeded, writes if no write has. Reads may succeed while writes fail.
 	requests, writes breaker
 	pausedUntil      time.Time     // a rate limit pauses every request until then
+	pauseLogged      time.Time     // the end of the pause that was logged last
 	limit            *secret.Error // the response that set pausedUntil
 	loggedAt         map[string]time.Time
 }
@@ -291,7 +293,7 @@ func (r *retrier) expire(state *retryState, now time.Time) *secret.Error {
 	if state.last != nil {
 		e = again(state.last)
 	}
-	e.Hint = runAgain
+	e.Hint = cmp.Or(e.Hint, runAgain)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, b := range r.breakersOf(state) {
@@ -341,6 +343,9 @@ func (r *retrier) wait(ctx context.Context, state *retryState, failed *failure) 
 	if left <= 0 {
 		return r.expire(state, now)
 	}
+	if failed.retryableFor > 0 {
+		left = min(left, failed.retryableFor)
+	}
 	delay := max(failed.retryAfter, min(r.backoff(state.attempts), left)) // our own backoff leaves one last attempt
 	if failed.global {
 		r.pause(now.Add(delay), failed.err)
@@ -361,15 +366,28 @@ func (r *retrier) backoff(attempts int) time.Duration {
 	return d + time.Duration(r.jitter()*float64(d)/4)
 }
 
-// logRetry logs a retry, at most once a second for each reason, because concurrent requests tend to fail together.
+// logRetry logs a retry. Concurrent requests tend to fail together: a reason is logged at most once a second, and a
+// pause of all requests only once, unless it becomes longer by minLoggedWait.
 func (r *retrier) logRetry(failed *failure, delay, left time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if time.Since(r.loggedAt[failed.reason]) >= time.Second {
-		r.loggedAt[failed.reason] = time.Now()
-		r.log(fmt.Sprintf("%s; retrying in %s (%s left before timeout)",
-			failed.reason, secret.FormatDuration(delay), secret.FormatDuration(left)))
+	now := time.Now()
+	switch until := now.Add(delay); {
+	case failed.global && now.Before(r.pauseLogged) && until.Sub(r.pauseLogged) < minLoggedWait:
+		return
+	case failed.global:
+		r.pauseLogged = until
+	case now.Sub(r.loggedAt[failed.reason]) < time.Second:
+		return
+	default:
+		r.loggedAt[failed.reason] = now
 	}
+	limit := " before timeout"
+	if failed.retryableFor > 0 {
+		limit = ""
+	}
+	r.log(fmt.Sprintf("%s; retrying in %s (%s left%s)",
+		failed.reason, secret.FormatDuration(delay), secret.FormatDuration(left), limit))
 }
 
 // pause makes every request wait.

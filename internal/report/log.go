@@ -30,13 +30,26 @@ func (r *Reporter) Header(version string, mode secret.Mode, org, host string, dr
 	text += " · mode " + string(mode)
 	if dryRun {
 		text += " · dry run, nothing is written"
+	}
+	switch {
+	case dryRun:
 		r.operationWidth = len(secret.WouldUpdate)
+	case mode == secret.ModeAccess:
+		r.operationWidth = len(secret.Unchanged)
 	}
 	r.Line(text)
 }
 
-// FitColumn widens the first column of the rows that follow to a name.
-func (r *Reporter) FitColumn(name secret.Name) { r.nameWidth = max(r.nameWidth, len(name)) }
+// maxNameWidth leaves half of a line of 80 columns to the rest of a row.
+const maxNameWidth = 40
+
+// FitColumn widens the first column of the rows that follow to a name. A name that is longer than maxNameWidth widens
+// only its own row, which stays one line, so that a search for the name finds its result.
+func (r *Reporter) FitColumn(name secret.Name) {
+	if len(name) <= maxNameWidth {
+		r.nameWidth = max(r.nameWidth, len(name))
+	}
+}
 
 // Rows logs a row for each result.
 func (r *Reporter) Rows(results []secret.Result) {

@@ -432,7 +432,7 @@ func TestGroupedFailures(t *testing.T) {
 		{
 			"one failure has its attempts and its request id", secret.ModeSet,
 			[]secret.Result{sealed(failure("A", secret.Failed, refused("1", 5)))},
-			[]string{"A in actions: put secret: 403 no, 5 attempts in 10s|Cause.|Hint.|" + saved + "|Request id: 1"},
+			[]string{"A in actions: put secret: 403 no, 5 attempts in 10 s|Cause.|Hint.|" + saved + "|Request id: 1"},
 		},
 		{
 			"request ids and attempts that differ are left out", secret.ModeSet,
@@ -536,13 +536,84 @@ func TestRowReason(t *testing.T) {
 	r, stdout, _ := newReporter(t)
 	r.Rows([]secret.Result{failure("A_LONGER_NAME", secret.Failed, err), failure("B", secret.Failed, errors.Join(err, err))})
 	const want = "A_LONGER_NAME   actions      failed    403 no\n" +
-		"B               actions      failed    put secret: 403 no, 2 attempts in 1s; put secret: 403 no, 2 attempts in 1s\n"
+		"B               actions      failed    put secret: 403 no, 2 attempts in 1 s; put secret: 403 no, 2 attempts in 1 s\n"
 	if got := stdout.String(); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
 	row := r.newRow(failure("A", secret.Failed, err))
-	if want := "put secret: 403 no, 2 attempts in 1s (request id 8C1E)"; row.Error != want {
+	if want := "put secret: 403 no, 2 attempts in 1 s (request id 8C1E)"; row.Error != want {
 		t.Errorf("results have the error %q, want %q", row.Error, want)
+	}
+}
+
+// TestRowColumns checks that a name of up to 40 characters keeps the columns of all
+// rows, and that a longer one, of at most 255, moves only those of its own.
+func TestRowColumns(t *testing.T) {
+	names := []secret.Name{"A", secret.Name(strings.Repeat("B", 40))}
+	for _, n := range []int{41, 255} {
+		names = append(names, secret.Name(strings.Repeat("C", n)))
+	}
+	access := secret.Access{Visibility: secret.Selected}
+	change := secret.Change{From: secret.Selected, To: secret.Selected}
+	var results []secret.Result
+	for _, name := range names {
+		results = append(results, secret.Result{
+			Store: secret.Actions, Name: name, Operation: secret.Updated, Access: access, Change: change,
+		})
+	}
+	row := func(name secret.Name, width int) string {
+		return fmt.Sprintf("%-*s   actions      updated   selected, 0 repositories (unchanged)\n", width, name)
+	}
+	for _, test := range []struct {
+		name    string
+		results []secret.Result
+		want    string
+	}{
+		{"long and short", results, row(names[0], 40) + row(names[1], 40) + row(names[2], 41) + row(names[3], 255)},
+		{"one character and 255", []secret.Result{results[0], results[3]}, row(names[0], 1) + row(names[3], 255)},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r, stdout, _ := newReporter(t)
+			r.Rows(test.results)
+			if got := stdout.String(); got != test.want {
+				t.Errorf("all at once: got:\n%s\nwant:\n%s", got, test.want)
+			}
+			r, stdout, _ = newReporter(t)
+			for _, result := range test.results {
+				r.FitColumn(result.Name)
+			}
+			for _, result := range test.results {
+				r.Row(result)
+			}
+			if got := stdout.String(); got != test.want {
+				t.Errorf("one by one: got:\n%s\nwant:\n%s", got, test.want)
+			}
+		})
+	}
+}
+
+// TestOperationColumn checks that the column is as wide as the longest operation
+// that the rows of a mode can have.
+func TestOperationColumn(t *testing.T) {
+	for _, test := range []struct {
+		mode  secret.Mode
+		dry   bool
+		other secret.Operation // as long as any
+	}{
+		{secret.ModeSet, false, secret.Updated},
+		{secret.ModeAccess, false, secret.Unchanged},
+		{secret.ModeAccess, true, secret.WouldUpdate},
+		{secret.ModeSet, true, secret.WouldCreate},
+	} {
+		r, stdout, _ := newReporter(t)
+		r.Header("v1", test.mode, "acme", "api.github.com", test.dry)
+		stdout.Reset()
+		err := &secret.Error{Problem: "403 no"}
+		r.Rows([]secret.Result{failure("A", secret.Failed, err), failure("B", test.other, err)})
+		first, second, _ := strings.Cut(stdout.String(), "\n")
+		if got, want := strings.Index(first, "403"), strings.Index(second, "403"); got != want {
+			t.Errorf("%s: the reasons begin at %d and %d, want one column:\n%s", test.mode, got, want, stdout.String())
+		}
 	}
 }
 

@@ -32,10 +32,21 @@ func FormatCount(n int) string {
 	return s
 }
 
-// FormatDuration rounds to what a reader needs: 1.5s, 42s, 4m58s.
+// FormatDuration rounds to what a reader needs: 1.5 s, 42 s, 4m58s, 5m, 1h30m.
 func FormatDuration(d time.Duration) string {
 	if d < 10*time.Second {
-		return d.Round(100 * time.Millisecond).String()
+		return strconv.FormatFloat(d.Round(100*time.Millisecond).Seconds(), 'f', -1, 64) + " s"
 	}
-	return d.Round(time.Second).String()
+	d = d.Round(time.Second)
+	if d < time.Minute {
+		return strconv.Itoa(int(d.Seconds())) + " s"
+	}
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }

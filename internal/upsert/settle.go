@@ -102,10 +102,15 @@ func (e *executor) settleWrite(w *write, now secret.Existing) {
 		text, applied = "GitHub shows no such secret", before.Exists
 	default:
 		applied = !now.UpdatedAt.Before(first)
-		text = fmt.Sprintf("GitHub shows it as last updated at %s", now.UpdatedAt.UTC().Format(time.RFC3339))
-		if !applied {
-			text += ", before this run"
+		when := "before this run began writing"
+		switch {
+		case now.UpdatedAt.After(first):
+			when = "after this run began writing"
+		case applied:
+			when = "in the second in which this run began writing"
 		}
+		at := now.UpdatedAt.UTC().Format("2006-01-02 15:04:05 UTC")
+		text = "GitHub shows an update at " + at + ", " + when
 	}
 	w.err = withShown(w.err, text)
 	// What was cut off may still be applied.

@@ -80,8 +80,8 @@ func (c *publicKeyCache) newerThan(ctx context.Context, r refusal) (seal.PublicK
 	c.key = key
 	switch {
 	case !old.IsZero() && key != old:
-		c.log(fmt.Sprintf("GitHub rotated the public key for %s secrets; sealing what is not stored yet with key %s",
-			c.store, key.ID()))
+		c.log(fmt.Sprintf("GitHub rotated the public key for %s secrets; values not stored yet are sealed "+
+			"again with key %s", c.store, key.ID()))
 	case key.ID() == r.keyID:
 		if c.confirmed == nil {
 			c.confirmed = map[refusal]time.Time{}
