@@ -39,6 +39,7 @@ type corp struct {
 	github   *fakegithub.Server
 	proxy    string // address
 	password string // of the proxy, or empty
+	broken   bool   // the proxy returns 503
 	tunnels  atomic.Int32
 	ca       string // PEM
 }
@@ -66,6 +67,11 @@ func newCorp(t *testing.T, maxTLS uint16) *corp {
 		}
 		if req.Header.Get("Proxy-Authorization") != want {
 			w.WriteHeader(http.StatusProxyAuthRequired)
+			return
+		}
+		if c.broken {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = io.WriteString(w, "<html>Out of order</html>")
 			return
 		}
 		if req.Method != http.MethodConnect || req.Host != corpHost+":443" {
@@ -215,6 +221,27 @@ func testNetwork(t *testing.T, printed *transcript) {
 		r := proxied("http://bot:" + c.password + "@" + c.proxy)
 		r.wantCode(t, 0)
 		wantFailure(t, proxied("http://bot:"+c.password+"@%zz"), "environment variable HTTPS_PROXY: not a proxy URL")
+	})
+	t.Run("a proxy that does not allow the host", func(t *testing.T) {
+		c := newCorp(t, tls.VersionTLS13)
+		r := c.run(t, printed, map[string]string{
+			"HTTPS_PROXY": "http://" + c.proxy, "INPUT_API_URL": "https://other.corp.test/api/v3",
+		})
+		wantFailure(t, r, "the proxy returned 403 Forbidden", "The proxy must allow other.corp.test.")
+	})
+	t.Run("a proxy that is out of order", func(t *testing.T) {
+		c := newCorp(t, tls.VersionTLS13)
+		c.broken = true
+		r := c.run(t, printed, map[string]string{"HTTPS_PROXY": "http://" + c.proxy, "INPUT_TIMEOUT": "100ms"})
+		r.wantCode(t, 1)
+		wantContains(t, "the log", r.stdout, "the proxy returned 503 Service Unavailable; retrying in 0.1 s",
+			"get public key: the proxy returned 503 Service Unavailable", "Check HTTPS_PROXY and NO_PROXY of the runner")
+	})
+	t.Run("a proxy that cannot be reached", func(t *testing.T) {
+		c := newCorp(t, tls.VersionTLS13)
+		r := c.run(t, printed, map[string]string{"HTTPS_PROXY": "http://proxy.corp.test:3128", "INPUT_TIMEOUT": "100ms"})
+		r.wantCode(t, 1)
+		wantContains(t, "the log", r.stdout, "cannot connect to the proxy (dial proxy.corp.test:3128: no such host)")
 	})
 	t.Run("NO_PROXY bypasses the proxy", func(t *testing.T) {
 		c := newCorp(t, tls.VersionTLS13)

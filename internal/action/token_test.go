@@ -71,7 +71,7 @@ func tokenCases(permission, scope, name, level string) []tokenCase {
 	wantApp := "Use an App token with the organization permission " + name + ": " + level
 	return []tokenCase{
 		{"classic", classic(scope), true, ""},
-		{"classic without the scope", classic("repo", "workflow", "read:org"), false, "needs the scope " + scope},
+		{"classic without the scope", classic("repo", "workflow", "read:org"), false, "Give the token the scope " + scope},
 		{"fine-grained", fineGrained(permission, level), true, ""},
 		{"fine-grained, read only", fineGrained(permission, "read"), level == "read", wantGrant},
 		{"fine-grained for another store", fineGrained("other_"+permission, "write"), false, wantGrant},

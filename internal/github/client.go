@@ -41,6 +41,7 @@ type Client struct {
 	mu                sync.Mutex
 	firstUnauthorized time.Time     // the first 401
 	tokenAccepted     bool          // at least once
+	storeRead         bool          // a read of secrets or of a key has succeeded
 	tokenExpires      time.Time     // zero if unknown
 	clockSkew         time.Duration // GitHub's clock less ours
 }
@@ -277,7 +278,8 @@ func (c *Client) Repository(ctx context.Context, name string) (secret.Repository
 	if owner, _, _ := strings.Cut(repo.FullName, "/"); !strings.EqualFold(owner, c.opt.Org) {
 		return secret.Repository{}, &secret.Error{
 			Op: call.op, Problem: "transferred to " + repo.FullName, RequestID: resp.requestID,
-			Is: []error{secret.ErrNotFound},
+			Hint: "Leave it out: only repositories of " + c.opt.Org + " can read its secrets.",
+			Is:   []error{secret.ErrNotFound},
 		}
 	}
 	return repo, nil
@@ -313,7 +315,7 @@ type Attempts = iter.Seq2[func(seal.Sealed, secret.Access) (created bool, err er
 func (c *Client) Put(ctx context.Context, store secret.Store, name secret.Name) Attempts {
 	call := newCall(http.MethodPut, "put secret", store, "orgs", c.opt.Org, string(store), "secrets", string(name))
 	call.ok = []int{http.StatusCreated, http.StatusNoContent}
-	return c.write(ctx, call, func(sealed seal.Sealed, access secret.Access) any {
+	return c.write(ctx, call, func(sealed seal.Sealed, access secret.Access) payload {
 		// A pointer in place of go-github's omitempty, which would drop an empty list.
 		body := struct {
 			EncryptedValue        string            `json:"encrypted_value"`
@@ -321,11 +323,12 @@ func (c *Client) Put(ctx context.Context, store secret.Store, name secret.Name) 
 			Visibility            secret.Visibility `json:"visibility"`
 			SelectedRepositoryIDs *[]int64          `json:"selected_repository_ids,omitempty"`
 		}{EncryptedValue: sealed.EncryptedValue, KeyID: sealed.KeyID, Visibility: access.Visibility}
+		load := payload{body: &body, sealed: sealed.EncryptedValue}
 		if access.Visibility == secret.Selected {
 			ids := access.IDs()
-			body.SelectedRepositoryIDs = &ids
+			body.SelectedRepositoryIDs, load.repositories = &ids, len(ids) > 0
 		}
-		return body
+		return load
 	})
 }
 
@@ -336,10 +339,11 @@ func (c *Client) Put(ctx context.Context, store secret.Store, name secret.Name) 
 func (c *Client) SetRepositories(ctx context.Context, store secret.Store, name secret.Name) Attempts {
 	call := c.newListCall(http.MethodPut, "set selected repositories", store, name)
 	call.ok = []int{http.StatusNoContent}
-	return c.write(ctx, call, func(_ seal.Sealed, access secret.Access) any {
-		return struct {
+	return c.write(ctx, call, func(_ seal.Sealed, access secret.Access) payload {
+		body := struct {
 			IDs []int64 `json:"selected_repository_ids"`
 		}{access.IDs()}
+		return payload{body: body, repositories: true}
 	})
 }
 
@@ -363,14 +367,14 @@ func (c *Client) changeRepository(
 ) Attempts {
 	call := c.newListCall(method, fmt.Sprintf("%s %d", op, id), store, name, strconv.FormatInt(id, 10))
 	call.ok = []int{http.StatusNoContent}
-	return c.write(ctx, call, func(seal.Sealed, secret.Access) any { return nil })
+	return c.write(ctx, call, func(seal.Sealed, secret.Access) payload { return payload{repositories: true} })
 }
 
-func (c *Client) write(ctx context.Context, call *call, body func(seal.Sealed, secret.Access) any) Attempts {
+func (c *Client) write(ctx context.Context, call *call, load func(seal.Sealed, secret.Access) payload) Attempts {
 	return func(yield func(func(seal.Sealed, secret.Access) (bool, error), error) bool) {
 		for send, err := range c.attempts(ctx, call) {
 			put := func(sealed seal.Sealed, access secret.Access) (created bool, err error) {
-				resp, err := send(body(sealed, access), sealed.EncryptedValue)
+				resp, err := send(load(sealed, access))
 				return resp.status == http.StatusCreated, err
 			}
 			if !yield(put, err) {

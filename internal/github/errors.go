@@ -1,6 +1,7 @@
 package github
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -49,7 +50,36 @@ func errorForStatus(call *call, status int, msg string, redirected bool) *secret
 // unreadable is the error for a success whose body GitHub's API never sends.
 func unreadable(call *call, resp response, err error) *secret.Error {
 	problem := "unexpected response: " + err.Error()
-	return &secret.Error{Op: call.op, Problem: problem, Hint: wrongURL, RequestID: resp.requestID}
+	e := &secret.Error{Op: call.op, Problem: problem, Hint: wrongURL, RequestID: resp.requestID}
+	if resp.page != "" {
+		e.Problem = fmt.Sprintf("%d %s", resp.status, http.StatusText(resp.status))
+		notFromAPI(e, resp.page)
+	}
+	return e
+}
+
+// pageIn says what the body of a response is if GitHub's API does not send such a body, and is empty otherwise. JSON
+// that is cut off is no such body.
+func pageIn(header http.Header, body []byte) string {
+	body = bytes.TrimSpace(body)
+	switch {
+	case len(body) == 0:
+		return ""
+	case body[0] == '<', strings.Contains(header.Get("Content-Type"), "html"):
+		return "a web page"
+	case body[0] != '{' && body[0] != '[' && !json.Valid(body):
+		return "not JSON"
+	}
+	return ""
+}
+
+// notFromAPI completes the error for a page. A page says nothing about what was asked for, not even that it is missing.
+func notFromAPI(e *secret.Error, page string) {
+	e.Problem += ", but not from GitHub's API"
+	e.Is = nil
+	e.Cause = "The response is " + page + ": a website, a proxy or a gateway returned it."
+	e.Hint = wrongURL + " If api_url is right, check HTTPS_PROXY and NO_PROXY of the runner, " +
+		"and what else filters its traffic."
 }
 
 var errNotJSON = errors.New("not JSON as GitHub's API describes it")

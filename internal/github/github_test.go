@@ -859,7 +859,7 @@ func TestOutcomeUnknown(t *testing.T) {
 				rw.WriteHeader(http.StatusCreated)
 				_, _ = io.WriteString(rw, " <html>Created</html>")
 			},
-			"put secret: unexpected response: not JSON as GitHub's API describes it", true, false,
+			"put secret: 201 Created, but not from GitHub's API", true, false,
 		},
 		{
 			"a rate limit", respond(429, "slow", fromGitHub, "Retry-After: 3600"),
@@ -1103,7 +1103,7 @@ func TestErrorMessages(t *testing.T) {
 		`{"message":"Invalid request.\n\nc2VhbGVk does not match /^[A-Z]$/"}`:            "Invalid request. <encrypted_value> does not match /^[A-Z]$/",
 		`{"message":"` + strings.Repeat("x", 290) + ` c2VhbGVk y"}`:                      strings.Repeat("x", 290) + "…",
 		`{"message":"` + strings.Repeat("x", 290) + ` ` + testToken + ` and more"}`:      strings.Repeat("x", 290) + " *** and…",
-		`<html>Unicorn!</html>`:                            "Unprocessable Entity",
+		`<html>Unicorn!</html>`:                            "Unprocessable Entity, but not from GitHub's API",
 		`{"message":"` + strings.Repeat("x ", 2500) + `"}`: strings.Repeat("x ", 149) + "x…",
 	} {
 		h := func(rw http.ResponseWriter, _ *http.Request) {

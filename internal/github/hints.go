@@ -59,39 +59,63 @@ func (c *Client) requiredGrant(call *call) (permission, scope string) {
 	return fmt.Sprintf("the organization permission %s: %s", permissions[call.store], level), "admin:org"
 }
 
-// explain returns why a request was refused and what to do. It sends nothing: the response and the token's prefix are
-// enough.
-func (c *Client) explain(call *call, resp *http.Response, msg string) (cause, hint string) {
+// explain returns why a request was refused and what to do. It sends nothing: the request, the response and the token's
+// prefix are enough. msg is GitHub's message.
+func (c *Client) explain(call *call, load payload, resp *http.Response, msg string) (cause, hint string) {
+	msg = strings.ToLower(msg)
 	switch status := resp.StatusCode; {
 	case status >= 300 && status < 400:
 		return "Redirected writes are not followed, because they would be resent as GET and store nothing.",
 			"Set org to the organization's current login, and api_url to the final URL."
 	case status == http.StatusUnauthorized:
 		return c.explain401()
+	case status == http.StatusProxyAuthRequired:
+		return "", proxyCredentials
+	case load.hasValue() && namesLimit(msg):
+		return "This may be one of GitHub's limits: 1,000 secrets for an organization, 48 KB for a value.",
+			"Delete secrets that nobody uses, or shorten the value, and store it again."
 	case status == http.StatusForbidden:
-		return c.explain403(call, resp.Header, strings.ToLower(msg))
+		return c.explain403(call, resp.Header, msg)
 	case status == http.StatusNotFound:
-		return c.explain404(call, resp.Header)
-	case status == http.StatusConflict:
+		return c.explain404(call, load, resp.Header)
+	case status == http.StatusConflict && strings.Contains(call.path, "/repositories"):
 		return "The secret's visibility is not selected, so it has no list of repositories.",
 			"Store it with visibility: selected first."
+	case status == http.StatusConflict:
+		hint = "Re-run later."
+		if load.hasValue() {
+			hint = "Store the secret again."
+		}
+		return "GitHub does not document why it returns 409 to this request; " +
+			"another change of the secret may have been under way.", hint
 	case status == http.StatusUnprocessableEntity && call.isWrite():
-		return "GitHub rejected the value, the key id or the repository list.",
-			"Check that every selected repository belongs to the organization, and seal again with the current key."
+		return c.explain422(load, msg)
 	}
 	return "", ""
+}
+
+// namesLimit reports whether a message may be about a limit. GitHub does not document these messages.
+func namesLimit(msg string) bool {
+	return slices.ContainsFunc([]string{"limit", "maximum", "too many", "too large", "exceed"},
+		func(word string) bool { return strings.Contains(msg, word) })
 }
 
 func (c *Client) explain401() (cause, hint string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	kind := kindOf(c.opt.Token)
+	personal := kind == classic || kind == fineGrained
+	cause = fmt.Sprintf("GitHub rejected this %s. It may be mistyped, expired, revoked, "+
+		"or issued by a different server than api_url.", kind)
+	hint = "Use a valid token. " + tokenLifetime
 	if c.tokenAccepted {
-		return "The token worked earlier in this run and has expired or been revoked since.",
-			"Create the token just before this step. " + tokenLifetime
+		cause = "The token worked earlier in this run and has expired or been revoked since."
+		hint = "Create the token just before this step. " + tokenLifetime
 	}
-	return fmt.Sprintf("GitHub rejected this %s. It may be mistyped, expired, revoked, "+
-			"or issued by a different server than api_url.", kindOf(c.opt.Token)),
-		"Use a valid token. " + tokenLifetime
+	if personal {
+		hint = "Use a valid token: the settings of its user show whether it has expired."
+	}
+	return cause, hint
 }
 
 func (c *Client) explain403(call *call, header http.Header, msg string) (cause, hint string) {
@@ -104,6 +128,14 @@ func (c *Client) explain403(call *call, header http.Header, msg string) (cause, 
 			hint = "Authorize the token for the organization at " + link
 		}
 		return "The organization enforces SAML single sign-on, and this token is not authorized for it.", hint
+	case strings.Contains(msg, "ip allow list"):
+		return "The organization accepts requests only from the addresses on its IP allow list, " +
+				"and that of this runner is not on it.",
+			"Use a runner whose address is on the list, or have an owner of " + c.opt.Org + " add it."
+	case strings.Contains(msg, "forbids access via"):
+		return "A policy of the organization does not allow this token.",
+			fmt.Sprintf("Use a token of a kind and lifetime that the policy allows, such as an App token with %s.",
+				permission)
 	case strings.Contains(msg, "by integration"):
 		cause = "The token is the workflow's GITHUB_TOKEN, or an App token without the required permission."
 		return sentences(cause, grants), fmt.Sprintf("Use an App token with %s, or a personal token with %s. "+
@@ -113,27 +145,100 @@ func (c *Client) explain403(call *call, header http.Header, msg string) (cause, 
 		return sentences(cause, grants),
 			fmt.Sprintf("Give it %s, with %s as its resource owner, and have it approved.", permission, c.opt.Org)
 	}
-	if grants == "" {
-		grants = "The token's user may not do this, or the token lacks the scope."
+	who := "an owner of " + c.opt.Org
+	if call.store == "" {
+		who = "somebody who can access the repositories of " + c.opt.Org
 	}
-	return grants, fmt.Sprintf("Its user must be an owner of %s; a classic token needs the scope %s.", c.opt.Org, scope)
+	switch has, known := c.hasScope(header, scope); {
+	case has:
+		return fmt.Sprintf("The token has the scope %s, but its user may not do this.", scope),
+			fmt.Sprintf("Use a token of %s, or an App token with %s.", who, permission)
+	case known:
+		return grants, fmt.Sprintf("Give the token the scope %s. Its user must be %s.", scope, who)
+	}
+	return "The token's user may not do this, or the token lacks the scope or the permission.",
+		fmt.Sprintf("Its user must be %s; a classic token needs the scope %s, an App token %s.", who, scope, permission)
 }
 
-func (c *Client) explain404(call *call, header http.Header) (cause, hint string) {
-	permission, scope := c.requiredGrant(call)
-	switch grants := c.grants(call, header); {
-	case call.store == "":
-		cause, hint = repositoryNotFoundHint(kindOf(c.opt.Token), header)
+func (c *Client) explain404(call *call, load payload, header http.Header) (cause, hint string) {
+	grants := c.grants(call, header)
+	canRead := "The token can read the secrets of " + c.opt.Org
+	switch {
+	case strings.HasPrefix(call.path, "repos/"):
+		cause, hint = c.repositoryNotFound(header)
 		return sentences(cause, grants), hint
 	case !c.hasAllStores() && (call.store == secret.Codespaces || call.store == secret.Agents):
 		return fmt.Sprintf("%s is a GitHub Enterprise Server, which has no organization secrets for %s.",
 			c.opt.BaseURL.Host, call.store), fmt.Sprintf("Remove %s from stores.", call.store)
-	default:
-		cause = fmt.Sprintf("GitHub returns 404 both for missing resources and for those the token cannot access: "+
-			"the organization %s does not exist, or this %s cannot access its secrets.", c.opt.Org, kindOf(c.opt.Token))
-		return sentences(cause, grants), fmt.Sprintf("Check org and api_url. The token needs %s (classic: %s), "+
-			"and must belong to %s or a member of it.", permission, scope, c.opt.Org)
+	case call.isWrite() && c.canReadStores() && load.repositories:
+		return canRead + ". A selected repository may be missing or belong to another owner, " +
+			"or the token may lack the right to write.", c.checkRepositories() + " " + c.grantHint(call, header)
+	case call.isWrite() && c.canReadStores():
+		return canRead + ", but may lack the right to write them.", c.grantHint(call, header)
 	}
+	cause = fmt.Sprintf("GitHub returns 404 both for missing resources and for those the token cannot access: "+
+		"there is no organization %s (a user account has no organization secrets), or the token cannot access it.",
+		c.opt.Org)
+	return sentences(cause, grants), "Check org and api_url. " + c.grantHint(call, header)
+}
+
+// grantHint says what the token needs for a request, and does not have as far as the response shows.
+func (c *Client) grantHint(call *call, header http.Header) string {
+	permission, scope := c.requiredGrant(call)
+	switch has, known := c.hasScope(header, scope); {
+	case has:
+		return fmt.Sprintf("The token's user must be an owner of %s.", c.opt.Org)
+	case known:
+		return fmt.Sprintf("Give the token the scope %s. Its user must be an owner of %s.", scope, c.opt.Org)
+	}
+	switch kindOf(c.opt.Token) {
+	case fineGrained:
+		return fmt.Sprintf("The token needs %s, with %s as its resource owner.", permission, c.opt.Org)
+	case installation:
+		return fmt.Sprintf("The App must be installed in %s, with %s.", c.opt.Org, permission)
+	}
+	return fmt.Sprintf("The token needs %s (classic: %s), and must belong to %s or a member of it.",
+		permission, scope, c.opt.Org)
+}
+
+// checkRepositories is the hint for a list of repositories that GitHub did not accept.
+func (c *Client) checkRepositories() string {
+	return "Check that every selected repository exists and belongs to " + c.opt.Org + "."
+}
+
+// canReadStores reports whether a read of secrets or of a key has succeeded.
+func (c *Client) canReadStores() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.storeRead
+}
+
+func (c *Client) explain422(load payload, msg string) (cause, hint string) {
+	const value = "the value with the current key of this organization and store; each store has its own."
+	switch {
+	case load.repositories && (!load.hasValue() || strings.Contains(msg, "repositor")):
+		return "GitHub rejected the list of repositories. " +
+			"Only repositories of the organization can be on it.", c.checkRepositories()
+	case strings.Contains(msg, "encrypted"):
+		return "GitHub cannot decrypt the value with the key whose id was sent.", "Seal " + value
+	case load.repositories:
+		return "GitHub rejected what was sent: a sealed value, its key id and a list of repositories.",
+			c.checkRepositories() + " If the message does not say why, seal " + value
+	}
+	return "GitHub rejected what was sent: a sealed value, its key id and a visibility.",
+		"If the message does not say why, seal " + value
+}
+
+// hasScope reports whether a token has a scope, and whether that is known: only responses to a token that has scopes
+// list them.
+func (c *Client) hasScope(header http.Header, scope string) (has, known bool) {
+	kind := kindOf(c.opt.Token)
+	list, known := header["X-Oauth-Scopes"]
+	if !known || kind == fineGrained || kind == installation {
+		return false, false
+	}
+	separator := func(r rune) bool { return r == ',' || r == ' ' }
+	return slices.Contains(strings.FieldsFunc(strings.Join(list, ","), separator), scope), true
 }
 
 // grants describes what the token has and what the request requires, as far as the response's headers say.
@@ -143,11 +248,10 @@ func (c *Client) grants(call *call, header http.Header) string {
 			return "This request requires " + strings.ReplaceAll(required, ";", " or ") + "."
 		}
 	}
-	scopes, ok := header["X-Oauth-Scopes"]
-	if !ok || call.store == "" {
+	if _, known := c.hasScope(header, ""); !known || call.store == "" {
 		return ""
 	}
-	text := "The token has the scopes " + cmp.Or(strings.Join(scopes, ", "), "none")
+	text := "The token has the scopes " + cmp.Or(strings.Join(header["X-Oauth-Scopes"], ", "), "none")
 	if required := header.Get("X-Accepted-OAuth-Scopes"); required != "" {
 		text += "; this request requires " + required
 	}
@@ -159,17 +263,16 @@ func sentences(list ...string) string {
 	return strings.Join(slices.DeleteFunc(list, func(s string) bool { return s == "" }), " ")
 }
 
-// repositoryNotFoundHint explains a 404 for a repository, which does not exist or is not visible to the token. A
-// classic token's scopes narrow that down.
-func repositoryNotFoundHint(kind tokenKind, header http.Header) (cause, hint string) {
-	scopes, ok := header["X-Oauth-Scopes"]
-	separator := func(r rune) bool { return r == ',' || r == ' ' }
-	switch {
-	case ok && slices.Contains(strings.FieldsFunc(strings.Join(scopes, ","), separator), "repo"):
+// repositoryNotFound explains a 404 for a repository, which does not exist or is not visible to the token. A classic
+// token's scopes narrow that down.
+func (c *Client) repositoryNotFound(header http.Header) (cause, hint string) {
+	kind := kindOf(c.opt.Token)
+	switch has, known := c.hasScope(header, "repo"); {
+	case has:
 		return "The token has the scope repo, so it can access all repositories of its user: " +
 				"this one does not exist, or its user cannot access it.",
 			"Check the name and the access of the token's user."
-	case ok:
+	case known:
 		return "A classic token without the repo scope cannot see private repositories. " +
 				"Either this repository is private or it does not exist.",
 			"Give the token the scope repo, or check the name."

@@ -57,9 +57,19 @@ func (c *call) resealable(f *failure) bool {
 	return c.isWrite() && errors.Is(f.err, secret.ErrUnprocessable)
 }
 
+// payload is the body of an attempt, and what an error message of GitHub may be about.
+type payload struct {
+	body         any    // nil for none
+	sealed       string // the sealed value in it, which a message may repeat; empty if there is none
+	repositories bool   // the request names repositories
+}
+
+func (p payload) hasValue() bool { return p.sealed != "" }
+
 // response is what a request returned.
 type response struct {
 	status    int
+	page      string // what the body is if GitHub's API does not send such; see pageIn
 	requestID string
 	nextPage  int    // 0 if the response has no link to a next page
 	lastPage  int    // 0 if the response has no link to a last page
@@ -90,7 +100,7 @@ type failure struct {
 func (c *Client) do(ctx context.Context, call *call, parse func(body []byte) error) (resp response, err error) {
 	for send, final := range c.attempts(ctx, call) {
 		if err = final; err == nil {
-			resp, err = send(nil, "")
+			resp, err = send(payload{})
 		}
 	}
 	if err != nil {
@@ -103,7 +113,7 @@ func (c *Client) do(ctx context.Context, call *call, parse func(body []byte) err
 }
 
 // attempt sends a request once, and completes the error if it fails.
-func (c *Client) attempt(ctx context.Context, state *retryState, body any, echoed string) (
+func (c *Client) attempt(ctx context.Context, state *retryState, load payload) (
 	resp response, failed *failure, sent bool,
 ) {
 	limit := c.retry.attemptTime(state, time.Now())
@@ -111,7 +121,7 @@ func (c *Client) attempt(ctx context.Context, state *retryState, body any, echoe
 		return resp, &failure{err: state.finish(c.retry.expire(state, time.Now()))}, false
 	}
 	state.attempts++
-	resp, failed, sent = c.send(ctx, state.call, body, echoed, limit)
+	resp, failed, sent = c.send(ctx, state.call, load, limit)
 	if failed == nil {
 		c.retry.recordSuccess(state)
 		return resp, nil, sent
@@ -133,7 +143,7 @@ func (c *Client) attempt(ctx context.Context, state *retryState, body any, echoe
 	return resp, failed, sent
 }
 
-func (c *Client) send(ctx context.Context, call *call, body any, echoed string, limit time.Duration) (
+func (c *Client) send(ctx context.Context, call *call, load payload, limit time.Duration) (
 	resp response, failed *failure, sent bool,
 ) {
 	// A client for each attempt, with shared connections: a go-github client remembers rate limits and then returns a
@@ -145,7 +155,7 @@ func (c *Client) send(ctx context.Context, call *call, body any, echoed string, 
 	if call.query != "" {
 		path += "?" + call.query
 	}
-	req, err := gh.NewRequest(call.method, path, body)
+	req, err := gh.NewRequest(call.method, path, load.body)
 	if err != nil {
 		return resp, &failure{err: &secret.Error{Op: call.op, Problem: "the request cannot be built"}}, false
 	}
@@ -168,9 +178,10 @@ func (c *Client) send(ctx context.Context, call *call, body any, echoed string, 
 		nextPage: got.NextPage, lastPage: got.LastPage, hasLinks: got.Header.Get("Link") != "",
 	}
 	ok := slices.Contains(call.ok, got.StatusCode)
-	c.recordMetadata(got, ok)
+	c.recordMetadata(call, got, ok)
 	if ok && call.isWrite() { // the status is the result, but for that of a page by a gateway
 		if text := bytes.TrimSpace(drain(got.Response, cancel)); len(text) > 0 && text[0] != '{' {
+			resp.page = pageIn(got.Header, text)
 			return resp, &failure{err: unreadable(call, resp, errNotJSON), unconfirmed: true}, true
 		}
 		return resp, nil, true
@@ -179,10 +190,11 @@ func (c *Client) send(ctx context.Context, call *call, body any, echoed string, 
 	resp.body, err = io.ReadAll(got.Body)
 	switch {
 	case !ok:
-		return resp, c.errorFromResponse(call, got.Response, resp.body, echoed), true
+		return resp, c.errorFromResponse(call, load, got.Response, resp.body), true
 	case err != nil:
 		return resp, c.errorFromTransport(ctx, call, err, true, limit), true
 	}
+	resp.page = pageIn(got.Header, resp.body)
 	return resp, nil, true
 }
 
@@ -212,10 +224,11 @@ func attemptContext(ctx context.Context, write bool, limit time.Duration) (conte
 }
 
 // recordMetadata stores a response's token expiration and clock, and whether the token was accepted.
-func (c *Client) recordMetadata(resp *gogithub.Response, ok bool) {
+func (c *Client) recordMetadata(call *call, resp *gogithub.Response, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.tokenAccepted = c.tokenAccepted || ok
+	c.storeRead = c.storeRead || ok && call.store != "" && !call.isWrite()
 	if !resp.TokenExpiration.IsZero() {
 		c.tokenExpires = resp.TokenExpiration.Time
 	}
@@ -226,11 +239,12 @@ func (c *Client) recordMetadata(resp *gogithub.Response, ok bool) {
 
 // errorFromResponse classifies a response with an unwanted status. It ignores go-github's error types, which cover
 // one kind of 429, use the reset time of another limit, and lose the message of unusual bodies.
-func (c *Client) errorFromResponse(call *call, resp *http.Response, text []byte, echoed string) *failure {
-	msg := message(text, echoed, c.opt.Token)
+func (c *Client) errorFromResponse(call *call, load payload, resp *http.Response, text []byte) *failure {
+	msg := message(text, load.sealed, c.opt.Token)
 	redirected := resp.Request != nil && resp.Request.Response != nil
 	failed := &failure{err: errorForStatus(call, resp.StatusCode, msg, redirected), unconfirmed: !refused(resp)}
 	failed.reason = "GitHub returned " + strconv.Itoa(resp.StatusCode)
+	page := pageIn(resp.Header, text)
 	switch {
 	case rateLimited(resp, text):
 		wait, limit := rateLimitWait(resp, msg)
@@ -239,6 +253,11 @@ func (c *Client) errorFromResponse(call *call, resp *http.Response, text []byte,
 	case resp.StatusCode >= 500:
 		failed.retryable = true
 		failed.retryAfter, _ = retryAfter(resp)
+		if resp.Header.Get(requestIDHeader) == "" {
+			failed.err.Cause = "The response has no request id of GitHub: it may be that of a proxy or a gateway."
+		}
+	case page != "" && resp.StatusCode >= 400 && resp.StatusCode != http.StatusProxyAuthRequired:
+		notFromAPI(failed.err, page)
 	case resp.StatusCode == http.StatusUnauthorized && c.replicating() > 0:
 		failed.retryable, failed.retryableFor = true, c.replicating()
 		failed.reason += " (a new App token may take a few seconds to work everywhere)"
@@ -248,7 +267,7 @@ func (c *Client) errorFromResponse(call *call, resp *http.Response, text []byte,
 			"what was asked for is missing."
 		failed.err.Hint = finalURL
 	default:
-		failed.err.Cause, failed.err.Hint = c.explain(call, resp, msg)
+		failed.err.Cause, failed.err.Hint = c.explain(call, load, resp, msg)
 	}
 	return failed
 }

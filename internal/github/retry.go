@@ -135,9 +135,9 @@ func (s *retryState) finish(err *secret.Error) *secret.Error {
 	return err
 }
 
-// sendFunc makes one attempt. The body is nil for a read; echoed is text in it that an error message of GitHub may
-// repeat. The error wraps secret.ErrOutcomeUnknown if GitHub may have applied this or an earlier attempt at a write.
-type sendFunc func(body any, echoed string) (response, error)
+// sendFunc makes one attempt. The error wraps secret.ErrOutcomeUnknown if GitHub may have applied this or an earlier
+// attempt at a write.
+type sendFunc func(payload) (response, error)
 
 // attempts ranges over the attempts at a request. Each is yielded after all waiting: for the backoff, for a rate
 // limit and, if it is a write, for the write limiter. If none is left, the error that ends the retries is yielded
@@ -155,8 +155,8 @@ func (c *Client) attempts(ctx context.Context, call *call) iter.Seq2[sendFunc, e
 				return
 			}
 			var failed *failure
-			more := yield(func(body any, echoed string) (response, error) {
-				resp, f, sent := c.attempt(ctx, state, body, echoed)
+			more := yield(func(load payload) (response, error) {
+				resp, f, sent := c.attempt(ctx, state, load)
 				release(sent)
 				if failed = f; f != nil {
 					return resp, f.err
