@@ -72,7 +72,7 @@ func New(o Options) (*Client, error) {
 		opt:     o,
 		limiter: &writeLimiter{log: o.Log},
 		retry: &retrier{
-			timeout: o.Timeout, jitter: o.Jitter, log: o.Log, loggedAt: map[string]time.Time{},
+			timeout: o.Timeout, jitter: o.Jitter, log: o.Log, retryLogged: map[string]time.Time{},
 			requests: breaker{what: "request"}, writes: breaker{what: "write"},
 		},
 	}

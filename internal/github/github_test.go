@@ -477,6 +477,21 @@ func TestRetryTimeout(t *testing.T) {
 			}
 		})
 	})
+	t.Run("requests that fail together, with different jitter, are logged once for each round", func(t *testing.T) {
+		withClient(t, 2*time.Minute, "ghp_x", respond(503, ""), func(t *testing.T, c *testClient) {
+			var n atomic.Int32
+			c.retry.jitter = func() float64 { return float64(n.Add(1)%4) / 4 }
+			var wg sync.WaitGroup
+			for range 4 {
+				wg.Go(func() { _, _ = c.put(t.Context(), "A") })
+			}
+			wg.Wait()
+			// Each of the four retries after about 1, 2, 4, 8, 16, 30 and 30 s, and once at the end.
+			if got, most := c.log(), 9; len(got) < 7 || len(got) > most {
+				t.Errorf("got the log %q, want 7 to %d lines", got, most)
+			}
+		})
+	})
 	for name, h := range map[string]http.HandlerFunc{
 		"the backoff grows if GitHub asks for no wait": respond(429, "slow", "Retry-After: 0"),
 		"the backoff grows if the limit was reset already": respond(

@@ -32,10 +32,10 @@ type retrier struct {
 	mu sync.Mutex
 	// requests trips if no request has succeeded, writes if no write has. Reads may succeed while writes fail.
 	requests, writes breaker
-	pausedUntil      time.Time     // a rate limit pauses every request until then
-	pauseLogged      time.Time     // the end of the pause that was logged last
-	limit            *secret.Error // the response that set pausedUntil
-	loggedAt         map[string]time.Time
+	pausedUntil      time.Time            // a rate limit pauses every request until then
+	pauseLogged      time.Time            // the end of the pause that was logged last
+	limit            *secret.Error        // the response that set pausedUntil
+	retryLogged      map[string]time.Time // by reason: until when no other retry is logged
 }
 
 // breaker is a circuit breaker. It trips timeout after the first error, unless something succeeds. No request waits
@@ -366,8 +366,9 @@ func (r *retrier) backoff(attempts int) time.Duration {
 	return d + time.Duration(r.jitter()*float64(d)/4)
 }
 
-// logRetry logs a retry. Concurrent requests tend to fail together: a reason is logged at most once a second, and a
-// pause of all requests only once, unless it becomes longer by minLoggedWait.
+// logRetry logs a retry. Concurrent requests tend to fail together, and jitter spreads their retries: a reason is not
+// logged again before the retry that was logged last, at most for maxBackoff, and a pause of all requests only if it
+// becomes longer by minLoggedWait.
 func (r *retrier) logRetry(failed *failure, delay, left time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -377,10 +378,10 @@ func (r *retrier) logRetry(failed *failure, delay, left time.Duration) {
 		return
 	case failed.global:
 		r.pauseLogged = until
-	case now.Sub(r.loggedAt[failed.reason]) < time.Second:
+	case now.Before(r.retryLogged[failed.reason]):
 		return
 	default:
-		r.loggedAt[failed.reason] = now
+		r.retryLogged[failed.reason] = now.Add(min(delay, maxBackoff))
 	}
 	limit := " before timeout"
 	if failed.retryableFor > 0 {
