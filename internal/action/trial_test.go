@@ -351,7 +351,8 @@ func isRefusal(q fakegithub.Request) bool {
 	return q.Status >= 300 && q.Status < 500 && !proxy
 }
 
-// readAfter reports whether a read after the last write to a path was answered truly.
+// readAfter reports whether the last read after the last write to a path was answered
+// truly. An earlier one may be for another item.
 func (r *ran) readAfter(path string) (answered bool) {
 	for _, q := range r.requests {
 		list, _, _ := strings.Cut(q.Path, "?")
@@ -359,7 +360,7 @@ func (r *ran) readAfter(path string) (answered bool) {
 		case q.Path == path && q.Method != http.MethodGet:
 			answered = false
 		case q.Method == http.MethodGet && strings.HasPrefix(path, list):
-			answered = answered || q.Fault == nil
+			answered = q.Fault == nil
 		}
 	}
 	return answered
