@@ -83,10 +83,14 @@ func (tr *transcript) add(log string) {
 // check checks that a scenario printed each error text of the page about
 // troubleshooting.
 func (tr *transcript) check(t *testing.T) {
-	page := "\n" + string(readFile(t, root+"/.github/docs/troubleshooting.md"))
-	texts, _ := table(t, page, "# Troubleshooting")
-	if len(texts) < 10 {
-		t.Fatalf("the page has %d texts, want 10 or more", len(texts))
+	page := string(readFile(t, root+"/.github/docs/troubleshooting.md"))
+	var texts []string
+	for _, heading := range regexp.MustCompile(`(?m)^## .*$`).FindAllString(page, -1) {
+		inTable, _ := table(t, page, heading)
+		texts = append(texts, inTable...)
+	}
+	if rows := strings.Count(page, "\n| `"); len(texts) != rows || rows < 30 {
+		t.Fatalf("got %d texts in %d rows of the page, want 30 or more of both", len(texts), rows)
 	}
 	for _, text := range texts {
 		if !strings.Contains(tr.log.String(), text) {
