@@ -66,7 +66,7 @@ func TestShow(t *testing.T) {
 			"503; retrying", "502; retrying", "public key", "DB_PASSWORD   actions      updated",
 		}},
 		{"2. A write that fails for good: the token may only read", []string{
-			"DEPLOY_KEY   actions      failed    403", "Error: DEPLOY_KEY in actions: put secret: 403", "0 secrets stored, 1 failed",
+			"DEPLOY_KEY   actions      failed    403", "Error: DEPLOY_KEY in actions: put secret: 403", "0 of 1 secret stored, 1 failed",
 		}},
 		{"  Saved, sealed, so that only GitHub can decrypt it:", []string{
 			"output encrypted_value: ", `output results: [{"store":"actions","secret_name":"DEPLOY_KEY"`, "job summary: ",
@@ -74,7 +74,7 @@ func TestShow(t *testing.T) {
 		{"3. The run that finishes it, with the output results and without a new rotation", []string{
 			"DEPLOY_KEY   actions      updated",
 		}},
-		{"4. A check: which secrets are older than 30 days?", []string{"120 days old", ", due", "1 due"}},
+		{"4. A check: which secrets are older than 30 days?", []string{"120 days old", ", due", "1 of 4 secrets is older than 30 days"}},
 		{"What GitHub decrypts now, compared with what was passed to the action", []string{
 			"DB_PASSWORD ", "DEPLOY_KEY ", "bytes, equal", "access as before: selected: api, web, worker",
 		}},

@@ -19,13 +19,13 @@ type counts struct {
 	open                                    int // of a check: secrets that every repository may read
 }
 
-func countResults(results []secret.Result) counts {
-	c := counts{total: len(results)}
+func countResults(run Run) counts {
+	c := counts{total: len(run.Results)}
 	names, stores := map[secret.Name]bool{}, map[secret.Store]bool{}
-	for _, result := range results {
+	for _, result := range run.Results {
 		names[result.Name], stores[result.Store] = true, true
 		switch {
-		case result.Name == "": // the list of a store
+		case result.Name == "" && run.Mode == secret.ModeCheck: // the list of a store
 			c.total--
 			c.unread = append(c.unread, string(result.Store))
 		case result.Operation == secret.Failed:
@@ -57,15 +57,25 @@ func countResults(results []secret.Result) counts {
 
 // heading says in one line whose secrets they are and what the run did, after a sign for how it ended.
 func heading(run Run) string {
-	if len(run.Refused) > 0 {
-		return "❌ Nothing was sent to GitHub"
+	sign, text := outcome(run)
+	if run.Org != "" && len(run.Refused) == 0 {
+		text = run.Org + ": " + text
 	}
-	c := countResults(run.Results)
-	sign, text := "✅", ""
+	return sign + " " + text
+}
+
+// outcome says in a few words what the run did, "24 of 30 secrets stored, 5 failed, 1 unknown", and has a sign for
+// how it ended. The log and the job summary say the same.
+func outcome(run Run) (sign, text string) {
+	if len(run.Refused) > 0 {
+		return "❌", "Nothing was sent to GitHub"
+	}
+	c := countResults(run)
+	sign = "✅"
 	if run.Mode == secret.ModeCheck {
-		sign, text = checkHeading(run, c)
+		sign, text = checkOutcome(run, c)
 	} else {
-		text = writeHeading(run, c)
+		text = writeOutcome(run, c)
 		switch {
 		case c.failed+c.unknown == c.total && c.failed > 0:
 			sign = "❌"
@@ -76,24 +86,15 @@ func heading(run Run) string {
 	if run.DryRun {
 		text += " (dry run, nothing was written)"
 	}
-	if run.Org != "" {
-		text = run.Org + ": " + text
-	}
-	return sign + " " + text
+	return sign, text
 }
 
-// writeHeading is for all modes but check. If a secret that is in several stores failed in some of them, what is
+// writeOutcome is for all modes but check. If a secret that is in several stores failed in some of them, what is
 // counted are the stores of each secret.
-func writeHeading(run Run, c counts) string {
-	noun, verb, in := "secret", "stored", "in"
-	switch run.Mode {
-	case secret.ModeSeal:
-		noun, verb, in = "value", "sealed", "for"
-	case secret.ModeAccess:
-		verb = "changed"
-	}
-	if run.DryRun {
-		verb = "would be " + verb
+func writeOutcome(run Run, c counts) string {
+	noun, in, verb := "secret", "in", verb(run)
+	if run.Mode == secret.ModeSeal {
+		noun, in = "value", "for"
 	}
 	done, unchanged := c.done, c.unchanged
 	if run.Mode == secret.ModeAccess && done == 0 && unchanged == c.total {
@@ -117,8 +118,23 @@ func writeHeading(run Run, c counts) string {
 		[]string{"unchanged", "failed", "unknown", "with an error"})
 }
 
-// checkHeading says how many secrets are due, and why.
-func checkHeading(run Run, c counts) (sign, text string) {
+// verb is what a run that writes or seals did to the secrets that did not fail.
+func verb(run Run) string {
+	text := "stored"
+	switch run.Mode {
+	case secret.ModeSeal:
+		text = "sealed"
+	case secret.ModeAccess:
+		text = "changed"
+	}
+	if run.DryRun {
+		text = "would be " + text
+	}
+	return text
+}
+
+// checkOutcome says how many secrets are due, and why.
+func checkOutcome(run Run, c counts) (sign, text string) {
 	in := ""
 	if c.stores > 1 {
 		in = " in " + count(c.stores, "store")

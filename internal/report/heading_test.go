@@ -43,6 +43,8 @@ func TestHeading(t *testing.T) {
 		want string
 	}{
 		{Run{Mode: secret.ModeSet, Results: results(created)}, "✅ acme: 1 secret stored"},
+		{Run{Mode: secret.ModeSeal, Results: []secret.Result{{Operation: secret.SealedOnly}}}, "✅ acme: 1 value sealed"},
+		{Run{Mode: secret.ModeSeal, Results: []secret.Result{{Operation: failed}}}, "❌ acme: 0 of 1 value sealed, 1 failed"},
 		{Run{Mode: secret.ModeSet, Results: results(created, updated)}, "✅ acme: 2 secrets stored"},
 		{Run{Mode: secret.ModeSet, Results: results(created, failed, unknown)}, "⚠️ acme: 1 of 3 secrets stored, 1 failed, 1 unknown"},
 		{Run{Mode: secret.ModeSet, Results: results(failed, failed)}, "❌ acme: 0 of 2 secrets stored, 2 failed"},

@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -151,77 +150,9 @@ func changeLines(c secret.Change) []string {
 	return lines
 }
 
-// tally counts the results.
-type tally struct {
-	succeeded, unchanged, failed, unknown, due int
-	secrets                                    int            // distinct names among those that succeeded
-	stores                                     []secret.Store // of those that succeeded
-}
-
-func tallyOf(results []secret.Result) tally {
-	var t tally
-	names := map[secret.Name]bool{}
-	for _, result := range results {
-		switch result.Operation {
-		case secret.Failed:
-			t.failed++
-		case secret.Unknown:
-			t.unknown++
-		case secret.Unchanged:
-			t.unchanged++
-		default:
-			t.succeeded++
-			names[result.Name] = true
-			if !slices.Contains(t.stores, result.Store) {
-				t.stores = append(t.stores, result.Store)
-			}
-		}
-		if result.Check != nil && result.Check.Due {
-			t.due++
-		}
-	}
-	t.secrets = len(names)
-	return t
-}
-
-// headline says in a few words what the run did: "2 secrets stored, 1 failed". noun is what it calls a secret.
-func headline(run Run, noun string) string {
-	if len(run.Refused) > 0 {
-		return "Nothing was sent to GitHub"
-	}
-	t := tallyOf(run.Results)
-	var text, in, forStores, wouldBe string
-	if len(t.stores) > 1 {
-		stores := count(len(t.stores), "store")
-		in, forStores = " in "+stores, " for "+stores
-	}
-	if run.DryRun {
-		wouldBe = "would be "
-	}
-	switch run.Mode {
-	case secret.ModeCheck:
-		text = count(t.succeeded, noun) + " checked" + in
-	case secret.ModeSeal:
-		text = count(t.secrets, "value") + " sealed" + forStores
-	case secret.ModeAccess:
-		text = "Access to " + count(t.secrets, noun) + " " + wouldBe + "changed" + in
-	case secret.ModeSet:
-		text = count(t.secrets, noun) + " " + wouldBe + "stored" + in
-	}
-	for _, part := range []struct {
-		n    int
-		what string
-	}{{t.unchanged, "unchanged"}, {t.due, "due"}, {t.failed, "failed"}, {t.unknown, "unknown"}} {
-		if part.n > 0 {
-			text += fmt.Sprintf(", %s %s", secret.FormatCount(part.n), part.what)
-		}
-	}
-	return text
-}
-
 // footer is the last line of the log.
 func footer(run Run) string {
-	text := headline(run, "secret")
+	_, text := outcome(run)
 	if len(run.Refused) > 0 {
 		return text
 	}

@@ -381,22 +381,13 @@ func restTitle(run Run, entries []*entry, order []int) string {
 		}
 		return "🟢 " + count(len(order), "secret")
 	}
-	var results []secret.Result
+	run.Results = nil
 	for _, i := range order {
-		results = append(results, entries[i].Result)
+		run.Results = append(run.Results, entries[i].Result)
 	}
-	verb := "stored"
-	switch run.Mode {
-	case secret.ModeSeal:
-		verb = "sealed"
-	case secret.ModeAccess:
-		verb = "changed"
-	}
-	if run.DryRun {
-		verb = "would be " + verb
-	}
-	c := countResults(results)
-	parts := others([]int{c.done, c.unchanged, c.failed, c.unknown}, []string{verb, "unchanged", "failed", "unknown"})
+	c := countResults(run)
+	parts := others([]int{c.done, c.unchanged, c.failed, c.unknown},
+		[]string{verb(run), "unchanged", "failed", "unknown"})
 	sign := "✅ "
 	if c.failed+c.unknown > 0 {
 		sign = ""
