@@ -193,14 +193,12 @@ func leaveOut(rows []row, entries []*entry, budget int) string {
 	const brackets, comma = 2, 1
 	size := brackets - comma
 	sizes := make([]int, len(rows))
-	order := make([]int, len(rows))
 	for i := range rows {
 		sizes[i] = utf16Len(encode(rows[i:i+1])) - brackets + comma
 		size += sizes[i]
-		order[i] = len(rows) - 1 - i
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(entries[a].use(), entries[b].use()) })
-	for _, i := range order {
+	leastUseful := func(a, b int) int { return cmp.Or(cmp.Compare(entries[a].use(), entries[b].use()), b-a) }
+	for _, i := range secret.SortedIndices(len(rows), leastUseful) {
 		if size <= budget {
 			break
 		}

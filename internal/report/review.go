@@ -61,11 +61,11 @@ func (r *Reporter) addReview(body *limitedText, results []secret.Result) {
 
 // addReaders adds a table of repositories.
 func (r *Reporter) addReaders(body *limitedText, readers map[string][]string) {
-	names := slices.SortedFunc(maps.Keys(readers), func(a, b string) int {
-		return cmp.Or(cmp.Compare(len(readers[b]), len(readers[a])), cmp.Compare(a, b))
-	})
+	names := slices.Sorted(maps.Keys(readers))
+	mostFirst := func(a, b int) int { return cmp.Compare(len(readers[names[b]]), len(readers[names[a]])) }
 	var rows []string
-	for _, name := range names {
+	for _, i := range secret.SortedIndices(len(names), mostFirst) {
+		name := names[i]
 		rows = append(rows, fmt.Sprintf("| %s | %s | %s |\n",
 			r.nameCell(name), secret.FormatCount(len(readers[name])), firstNames(readers[name])))
 	}

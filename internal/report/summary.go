@@ -144,17 +144,17 @@ func (r *Reporter) failuresBytes(run Run, entries []*entry) int {
 // are named in one.
 func (r *Reporter) addFailures(body *limitedText, run Run, entries []*entry) {
 	groups := groupFailures(run, entries)
-	rank := func(g *group) int {
-		if g.entries[0].saved == nowhere {
+	rank := func(i int) int {
+		if groups[i].entries[0].saved == nowhere {
 			return 0
 		}
 		return 1
 	}
-	slices.SortStableFunc(groups, func(a, b *group) int { return cmp.Compare(rank(a), rank(b)) })
 	inStores := severalStores(run.Results)
 	var rows []string
 	size := 2*len(failureHeader) + 2*noteBytes
-	for _, g := range groups {
+	for _, i := range secret.SortedIndices(len(groups), func(a, b int) int { return cmp.Compare(rank(a), rank(b)) }) {
+		g := groups[i]
 		row := r.failureRow(run, g, inStores)
 		if size += len(row); size > body.budget {
 			break
@@ -422,22 +422,17 @@ func byAge(results []secret.Result) []secret.Result {
 }
 
 func orderByAge(results []secret.Result) []int {
-	age := func(result secret.Result) time.Duration {
-		switch {
-		case result.Check == nil:
+	age := func(i int) time.Duration {
+		switch check := results[i].Check; {
+		case check == nil:
 			return math.MaxInt64
-		case !result.Check.Exists:
+		case !check.Exists:
 			return math.MaxInt64 - 1
+		default:
+			return check.Age
 		}
-		return result.Check.Age
 	}
-	// Indices are sorted as in fitToBudget: another element type would add 15 KB to the binary.
-	order := make([]int, len(results))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(age(results[b]), age(results[a])) })
-	return order
+	return secret.SortedIndices(len(results), func(a, b int) int { return cmp.Compare(age(b), age(a)) })
 }
 
 // ageBar draws an age as blocks, ten for max_age and at most twenty. It needs no axis and looks the same wherever

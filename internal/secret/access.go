@@ -92,14 +92,9 @@ func Diff(existing Existing, access Access) Change {
 	return c
 }
 
-// sorted returns a sorted copy. Indices are sorted, as package report does: another element type would add 15 KB to the
-// binary.
+// sorted returns a sorted copy.
 func sorted(list []Repository, compare func(a, b Repository) int) []Repository {
-	order := make([]int, len(list))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return compare(list[a], list[b]) })
+	order := SortedIndices(len(list), func(a, b int) int { return compare(list[a], list[b]) })
 	var repositories []Repository
 	for _, index := range order {
 		repositories = append(repositories, list[index])
