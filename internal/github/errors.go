@@ -76,7 +76,7 @@ func pageIn(header http.Header, body []byte) string {
 // notFromAPI completes the error for a page. A page says nothing about what was asked for, not even that it is missing.
 func notFromAPI(e *secret.Error, page string) {
 	e.Problem += ", but not from GitHub's API"
-	e.Is = nil
+	e.Is = []error{secret.ErrNotFromAPI}
 	e.Cause = "The response is " + page + ": a website, a proxy or a gateway returned it."
 	e.Hint = wrongURL + " If api_url is right, check HTTPS_PROXY and NO_PROXY of the runner, " +
 		"and what else filters its traffic."

@@ -71,7 +71,7 @@ func (c *Client) explain(call *call, load payload, resp *http.Response, msg stri
 		return c.explain401()
 	case status == http.StatusProxyAuthRequired:
 		return "", proxyCredentials
-	case load.hasValue() && namesLimit(msg):
+	case load.hasValue() && status != http.StatusForbidden && namesLimit(c.withoutOrg(msg)):
 		return "This may be one of GitHub's limits: 1,000 secrets for an organization, 48 KB for a value.",
 			"Delete secrets that nobody uses, or shorten the value, and store it again."
 	case status == http.StatusForbidden:
@@ -92,6 +92,11 @@ func (c *Client) explain(call *call, load payload, resp *http.Response, msg stri
 		return c.explain422(load, msg)
 	}
 	return "", ""
+}
+
+// withoutOrg removes the name of the organization from a message in lower case: it may be a word to look for.
+func (c *Client) withoutOrg(msg string) string {
+	return strings.ReplaceAll(msg, strings.ToLower(c.opt.Org), "")
 }
 
 // namesLimit reports whether a message may be about a limit. GitHub does not document these messages.

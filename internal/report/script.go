@@ -88,23 +88,26 @@ func scriptHead(run Run, values, withheld int) string {
 		access = "The access is what this run would have written. Where a line says that it is not known, the secret " +
 			"is not stored until you set `visibility` there."
 	}
-	host := ""
-	if name := hostname(run); name != "" {
-		host = " to " + codeSpan(name)
-	}
 	return fmt.Sprintf("<details><summary>%s</summary>\n\n"+
-		"Run it where `gh` is logged in%s as an owner of the organization, with the scope `admin:org`. "+
+		"Run it where `gh` is logged in to %s as an owner of the organization, with the scope `admin:org`. "+
 		"The values are sealed: only GitHub can open them. %s "+
+		"Do not run it if a later run has stored these secrets, or if who may read them has changed since. "+
 		"A secret that fails does not stop the others; the last line names those that were not stored.\n\n",
-		title, host, access)
+		title, codeSpan(hostname(run)), access)
 }
 
-// hostname returns the host that gh has to be told, or "" for github.com.
+// hostname returns the host of the website, which gh has to be told: without it, gh uses the one that it is logged in
+// to. That of a GitHub Enterprise Server is the API's, whose path is /api/v3.
 func hostname(run Run) string {
-	if u, err := url.Parse(run.APIURL); err == nil && u.Hostname() != "api.github.com" {
-		return strings.TrimPrefix(u.Host, "api.")
+	u, err := url.Parse(run.APIURL)
+	if err != nil || u.Host == "" {
+		return "github.com"
 	}
-	return ""
+	host := strings.ToLower(u.Host)
+	if strings.HasPrefix(u.Path, "/api/") {
+		return host
+	}
+	return strings.TrimPrefix(host, "api.")
 }
 
 // manualCommand returns the command that stores a sealed value. If the access is unknown, each of its lines is a
@@ -124,22 +127,18 @@ func manualCommand(run Run, result secret.Result) string {
 		body.IDs = &ids
 	}
 	text, _ := json.Marshal(body)
-	host := ""
-	if name := hostname(run); name != "" {
-		host = " --hostname " + name
-	}
 	place := string(result.Store) + "/" + string(result.Name)
 	failed := fmt.Sprintf("failed=\"$failed %s\"\n", place)
 	lines := []string{
-		fmt.Sprintf("gh api --silent --method PUT%s orgs/%s/%s/secrets/%s --input - <<'JSON' || ",
-			host, run.Org, result.Store, result.Name) + failed,
+		fmt.Sprintf("gh api --silent --method PUT --hostname %s orgs/%s/%s/secrets/%s --input - <<'JSON' || ",
+			hostname(run), run.Org, result.Store, result.Name) + failed,
 		string(text) + "\n", "JSON\n",
 	}
 	if result.Access.Visibility != "" {
 		return strings.Join(lines, "")
 	}
-	return fmt.Sprintf("# Who may read %s is not known. To store it, set visibility below (selected also needs\n"+
-		"# selected_repository_ids), then delete the line failed= and the # at the start of the other lines.\n%s#%s",
+	return fmt.Sprintf("## Who may read %s is not known. To store it, set visibility below (selected also needs\n"+
+		"## selected_repository_ids), delete the line failed=, and the single # before gh, { and JSON.\n%s#%s",
 		place, failed, strings.Join(lines, "#"))
 }
 

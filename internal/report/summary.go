@@ -102,8 +102,7 @@ func (r *Reporter) summaryHead(run Run) string {
 
 // links returns links to the pages on which an organization's owners see its secrets.
 func links(run Run) string {
-	u, err := url.Parse(run.APIURL)
-	if err != nil || u.Host == "" || len(run.Results) == 0 {
+	if run.APIURL == "" || len(run.Results) == 0 {
 		return ""
 	}
 	var list []string
@@ -114,7 +113,7 @@ func links(run Run) string {
 		isUsed := func(result secret.Result) bool { return result.Store == page.store }
 		if slices.ContainsFunc(run.Results, isUsed) {
 			list = append(list, fmt.Sprintf("[%s secrets of %s](https://%s/organizations/%s/settings/secrets/%s)",
-				page.title, run.Org, strings.TrimPrefix(u.Host, "api."), url.PathEscape(run.Org), page.store))
+				page.title, run.Org, hostname(run), url.PathEscape(run.Org), page.store))
 		}
 	}
 	if len(list) == 0 {

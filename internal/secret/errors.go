@@ -16,6 +16,8 @@ var (
 	ErrCutOff = errors.New("cut off")
 	// ErrNotFound is GitHub's 404 for the very URL that was requested: missing, or not visible to the token.
 	ErrNotFound = errors.New("not found")
+	// ErrNotFromAPI says that a website, a proxy or a gateway returned a page instead of GitHub's API.
+	ErrNotFromAPI = errors.New("not from GitHub's API")
 	// ErrConflict is GitHub's 409: the secret's visibility is not selected, so it has no list of repositories.
 	ErrConflict = errors.New("conflict")
 	// ErrKeyRotated says that GitHub cannot open a sealed value any more, because it was sealed to an earlier key.

@@ -60,8 +60,8 @@ func (e *executor) readAfter(ctx context.Context, store secret.Store, writes []*
 			access := secret.Access{Visibility: secret.Selected, Repositories: list}
 			found[w] = secret.Existing{Exists: true, Access: access, Hidden: hidden}
 		}
-	// A token that lost its access gets 404 for everything, but no list.
-	case len(writes) == 1 && !errors.Is(writes[0].err, secret.ErrNotFound):
+	// A token that lost its access, and some gateways, get 404 for everything, but no list.
+	case len(writes) == 1 && !isAny(writes[0].err, secret.ErrNotFound, secret.ErrNotFromAPI):
 		if existing, err := e.GitHub.Secret(ctx, store, e.Items[writes[0].i].Name); err == nil {
 			found[writes[0]] = existing
 		}
@@ -78,6 +78,10 @@ func (e *executor) readAfter(ctx context.Context, store secret.Store, writes []*
 		}
 	}
 	return found
+}
+
+func isAny(err error, targets ...error) bool {
+	return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
 }
 
 // settleWrite decides the operation of a write by what GitHub has after it.
