@@ -93,11 +93,15 @@ func ageText(c secret.Check) string {
 	if !c.Exists {
 		return "missing"
 	}
-	age := "less than a day"
-	if n := days(c.Age); n > 0 {
-		age = count(n, "day")
+	return daysText(c.Age) + " old, last updated " + c.UpdatedAt.UTC().Format(time.DateOnly)
+}
+
+// daysText returns an age in whole days.
+func daysText(age time.Duration) string {
+	if n := days(age); n > 0 {
+		return count(n, "day")
 	}
-	return age + " old, last updated " + c.UpdatedAt.UTC().Format(time.DateOnly)
+	return "less than a day"
 }
 
 // accessText returns who may read a secret and whether that changed.

@@ -293,11 +293,7 @@ func (r *Reporter) checkRow(result secret.Result, maxAge time.Duration, name str
 	case !c.Exists:
 		age = "missing"
 	default:
-		age = "less than a day"
-		if n := days(c.Age); n > 0 {
-			age = count(n, "day")
-		}
-		age += ", " + c.UpdatedAt.UTC().Format(time.DateOnly)
+		age = daysText(c.Age) + ", " + c.UpdatedAt.UTC().Format(time.DateOnly)
 		if bar := ageBar(c.Age, maxAge); bar != "" {
 			age += "<br><sub>" + bar + "</sub>"
 		}
