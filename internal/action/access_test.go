@@ -60,7 +60,7 @@ func TestAddMany(t *testing.T) {
 	s, _ := server.Secret("acme", "actions", "TOKEN")
 	wantEqual(t, "repositories", len(s.Repositories), 200)
 	wantEqual(t, "writes", countWrites(server), 200)
-	wantContains(t, "the log", r.logText(), "writes to send: 200, at most 80 a minute, which takes about 2m")
+	wantContains(t, "the log", r.logText(), "writes to send: 200, at most 80 a minute, which takes about 2 min")
 }
 
 // TestReviewThousand reviews 1,000 secrets, 100 of which have a list: no more

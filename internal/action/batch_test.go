@@ -88,7 +88,7 @@ func TestThousandSecrets(t *testing.T) {
 			if strings.Contains(line, "of 1,000 stored, 80 a minute, about ") {
 				progress++
 			}
-			if line == "write limit reached: 80 in the last minute; next write in 1m" {
+			if line == "write limit reached: 80 in the last minute; next write in 1 min" {
 				waits++
 			}
 		}

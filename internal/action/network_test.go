@@ -235,7 +235,7 @@ func testNetwork(t *testing.T, printed *transcript) {
 		r := c.run(t, printed, map[string]string{"HTTPS_PROXY": "http://" + c.proxy, "INPUT_TIMEOUT": "100ms"})
 		r.wantCode(t, 1)
 		wantContains(t, "the log", r.stdout, "the proxy returned 503 Service Unavailable; retrying in 0.1 s",
-			"get public key: the proxy returned 503 Service Unavailable", "Check HTTPS_PROXY and NO_PROXY of the runner")
+			"reading the public key: the proxy returned 503 Service Unavailable", "Check HTTPS_PROXY and NO_PROXY of the runner")
 	})
 	t.Run("a proxy that cannot be reached", func(t *testing.T) {
 		c := newCorp(t, tls.VersionTLS13)

@@ -63,10 +63,10 @@ func TestShow(t *testing.T) {
 		texts []string
 	}{
 		{"1. A rotation while GitHub returns errors and replaces its public key", []string{
-			"503; retrying", "502; retrying", "public key", "DB_PASSWORD   actions      updated",
+			"503 from GitHub; retrying", "502 from GitHub; retrying", "public key", "DB_PASSWORD   actions      updated",
 		}},
 		{"2. A write that fails for good: the token may only read", []string{
-			"DEPLOY_KEY   actions      failed    403", "Error: DEPLOY_KEY in actions: put secret: 403", "0 of 1 secret stored, 1 failed",
+			"DEPLOY_KEY   actions      failed    403", "Error: DEPLOY_KEY in actions: writing the secret: 403", "0 of 1 secret stored, 1 failed",
 		}},
 		{"  Saved, sealed, so that only GitHub can decrypt it:", []string{
 			"output encrypted_value: ", `output results: [{"store":"actions","secret_name":"DEPLOY_KEY"`, "job summary: ",

@@ -114,7 +114,8 @@ func (c *Client) PublicKey(ctx context.Context, store secret.Store) (seal.Public
 		KeyID json.RawMessage `json:"key_id"`
 		Key   string          `json:"key"`
 	}
-	call := newCall(http.MethodGet, "get public key", store, "orgs", c.opt.Org, string(store), "secrets", "public-key")
+	call := newCall(http.MethodGet, "reading the public key", store,
+		"orgs", c.opt.Org, string(store), "secrets", "public-key")
 	resp, err := c.do(ctx, call, func(body []byte) error { return unmarshal(body, &wire) })
 	if err != nil {
 		return seal.PublicKey{}, err
@@ -202,7 +203,8 @@ func checkRepositories(list ...secret.Repository) error {
 // secret, or the token cannot see it.
 func (c *Client) Secret(ctx context.Context, store secret.Store, name secret.Name) (secret.Existing, error) {
 	var existing secret.Existing
-	call := newCall(http.MethodGet, "get secret", store, "orgs", c.opt.Org, string(store), "secrets", string(name))
+	call := newCall(http.MethodGet, "reading the secret", store,
+		"orgs", c.opt.Org, string(store), "secrets", string(name))
 	_, err := c.do(ctx, call, func(body []byte) (err error) {
 		var wire wireSecret
 		if err = unmarshal(body, &wire); err == nil {
@@ -225,7 +227,7 @@ func (c *Client) Secret(ctx context.Context, store secret.Store, name secret.Nam
 func (c *Client) Secrets(
 	ctx context.Context, store secret.Store, limit int,
 ) (list []secret.Existing, complete bool, err error) {
-	call := newCall(http.MethodGet, "list secrets", store, "orgs", c.opt.Org, string(store), "secrets")
+	call := newCall(http.MethodGet, "listing the secrets", store, "orgs", c.opt.Org, string(store), "secrets")
 	all, err := fetchWhole(ctx, c, call, limit, parseSecrets, func(s secret.Existing) secret.Name { return s.Name })
 	return all.entries, err == nil && !all.truncated && all.matchesTotal(), err
 }
@@ -237,7 +239,7 @@ func (c *Client) Secrets(
 func (c *Client) SelectedRepositories(
 	ctx context.Context, store secret.Store, name secret.Name,
 ) (list []secret.Repository, hidden int, err error) {
-	call := c.newListCall(http.MethodGet, "list selected repositories", store, name)
+	call := c.newListCall(http.MethodGet, "listing the selected repositories", store, name)
 	all, err := fetchWhole(ctx, c, call, math.MaxInt, parseRepositories, repositoryID)
 	return all.entries, all.total - len(all.entries), err
 }
@@ -246,7 +248,7 @@ func (c *Client) SelectedRepositories(
 func (c *Client) VisibleRepositories(
 	ctx context.Context, store secret.Store, name secret.Name,
 ) (list []secret.Repository, hidden int, err error) {
-	call := c.newListCall(http.MethodGet, "list selected repositories", store, name)
+	call := c.newListCall(http.MethodGet, "listing the selected repositories", store, name)
 	all, err := fetchPages(ctx, c, call, math.MaxInt, parseRepositories)
 	list = unique(all.entries, repositoryID)
 	return list, max(all.total-len(list), 0), err
@@ -265,7 +267,7 @@ func repositoryID(r secret.Repository) int64 { return r.ID }
 // owner.
 func (c *Client) Repository(ctx context.Context, name string) (secret.Repository, error) {
 	var repo secret.Repository
-	call := newCall(http.MethodGet, "get repository "+c.opt.Org+"/"+name, "", "repos", c.opt.Org, name)
+	call := newCall(http.MethodGet, "looking up repository "+c.opt.Org+"/"+name, "", "repos", c.opt.Org, name)
 	resp, err := c.do(ctx, call, func(body []byte) error {
 		if err := unmarshal(body, &repo); err != nil {
 			return err
@@ -288,7 +290,7 @@ func (c *Client) Repository(ctx context.Context, name string) (secret.Repository
 // Repositories lists every repository of the organization that the token can see, the oldest first: one that is
 // created in the meantime comes last and does not shift others to the next page.
 func (c *Client) Repositories(ctx context.Context) ([]secret.Repository, error) {
-	call := newCall(http.MethodGet, "list repositories of "+c.opt.Org, "", "orgs", c.opt.Org, "repos")
+	call := newCall(http.MethodGet, "listing the repositories of "+c.opt.Org, "", "orgs", c.opt.Org, "repos")
 	call.query = "sort=created&direction=asc&"
 	all, err := fetchPages(ctx, c, call, math.MaxInt, func(body []byte) ([]secret.Repository, int, error) {
 		var page []secret.Repository
@@ -313,7 +315,8 @@ type Attempts = iter.Seq2[func(seal.Sealed, secret.Access) (created bool, err er
 //
 // https://docs.github.com/en/rest/actions/secrets#create-or-update-an-organization-secret
 func (c *Client) Put(ctx context.Context, store secret.Store, name secret.Name) Attempts {
-	call := newCall(http.MethodPut, "put secret", store, "orgs", c.opt.Org, string(store), "secrets", string(name))
+	call := newCall(http.MethodPut, "writing the secret", store,
+		"orgs", c.opt.Org, string(store), "secrets", string(name))
 	call.ok = []int{http.StatusCreated, http.StatusNoContent}
 	return c.write(ctx, call, func(sealed seal.Sealed, access secret.Access) payload {
 		// A pointer in place of go-github's omitempty, which would drop an empty list.
@@ -337,7 +340,7 @@ func (c *Client) Put(ctx context.Context, store secret.Store, name secret.Name) 
 //
 // https://docs.github.com/en/rest/actions/secrets#set-selected-repositories-for-an-organization-secret
 func (c *Client) SetRepositories(ctx context.Context, store secret.Store, name secret.Name) Attempts {
-	call := c.newListCall(http.MethodPut, "set selected repositories", store, name)
+	call := c.newListCall(http.MethodPut, "writing the selected repositories", store, name)
 	call.ok = []int{http.StatusNoContent}
 	return c.write(ctx, call, func(_ seal.Sealed, access secret.Access) payload {
 		body := struct {
@@ -352,14 +355,14 @@ func (c *Client) SetRepositories(ctx context.Context, store secret.Store, name s
 //
 // https://docs.github.com/en/rest/actions/secrets#add-selected-repository-to-an-organization-secret
 func (c *Client) AddRepository(ctx context.Context, store secret.Store, name secret.Name, id int64) Attempts {
-	return c.changeRepository(ctx, http.MethodPut, "add repository", store, name, id)
+	return c.changeRepository(ctx, http.MethodPut, "adding repository", store, name, id)
 }
 
 // RemoveRepository removes one repository from such a list, and leaves the others.
 //
 // https://docs.github.com/en/rest/actions/secrets#remove-selected-repository-from-an-organization-secret
 func (c *Client) RemoveRepository(ctx context.Context, store secret.Store, name secret.Name, id int64) Attempts {
-	return c.changeRepository(ctx, http.MethodDelete, "remove repository", store, name, id)
+	return c.changeRepository(ctx, http.MethodDelete, "removing repository", store, name, id)
 }
 
 func (c *Client) changeRepository(

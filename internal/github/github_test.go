@@ -230,28 +230,28 @@ func TestTransientErrors(t *testing.T) {
 		wait     time.Duration // before the second attempt
 		reason   string        // in the log; empty if the error is final
 	}{
-		{"500", respond(500, ""), time.Second, "GitHub returned 500"},
-		{"502", respond(502, ""), time.Second, "GitHub returned 502"},
-		{"503 with Retry-After", respond(503, "", "Retry-After: 7"), 7 * time.Second, "GitHub returned 503"},
-		{"504", respond(504, ""), time.Second, "GitHub returned 504"},
+		{"500", respond(500, ""), time.Second, "500 from GitHub"},
+		{"502", respond(502, ""), time.Second, "502 from GitHub"},
+		{"503 with Retry-After", respond(503, "", "Retry-After: 7"), 7 * time.Second, "503 from GitHub"},
+		{"504", respond(504, ""), time.Second, "504 from GitHub"},
 		{"connection dropped", dropConnection, time.Second, "no response from 127.0.0.1 (connection closed)"},
-		{"429", respond(429, "slow down"), time.Minute, "GitHub returned 429 (rate limit)"},
-		{"429 with Retry-After", respond(429, "", "Retry-After: 3"), 3 * time.Second, "GitHub returned 429 (rate limit)"},
-		{"Retry-After of 0 waits for the first backoff", respond(429, "", "Retry-After: 0"), time.Second, "GitHub returned 429 (rate limit)"},
-		{"Retry-After as a date", respond(503, "", "Retry-After: Sat, 01 Jan 2000 00:00:09 GMT"), 9 * time.Second, "GitHub returned 503"},
-		{"secondary rate limit", respond(403, secondary), time.Minute, "GitHub returned 403 (secondary rate limit)"},
-		{"secondary rate limit with Retry-After", respond(403, secondary, "Retry-After: 11"), 11 * time.Second, "GitHub returned 403 (secondary rate limit)"},
+		{"429", respond(429, "slow down"), time.Minute, "429 from GitHub (rate limit)"},
+		{"429 with Retry-After", respond(429, "", "Retry-After: 3"), 3 * time.Second, "429 from GitHub (rate limit)"},
+		{"Retry-After of 0 waits for the first backoff", respond(429, "", "Retry-After: 0"), time.Second, "429 from GitHub (rate limit)"},
+		{"Retry-After as a date", respond(503, "", "Retry-After: Sat, 01 Jan 2000 00:00:09 GMT"), 9 * time.Second, "503 from GitHub"},
+		{"secondary rate limit", respond(403, secondary), time.Minute, "403 from GitHub (secondary rate limit)"},
+		{"secondary rate limit with Retry-After", respond(403, secondary, "Retry-After: 11"), 11 * time.Second, "403 from GitHub (secondary rate limit)"},
 		{
 			"secondary rate limit, with the reset time of the primary one",
 			respond(403, secondary, "X-RateLimit-Remaining: 4000", "X-RateLimit-Reset: 946688400"),
-			time.Minute, "GitHub returned 403 (secondary rate limit)",
+			time.Minute, "403 from GitHub (secondary rate limit)",
 		},
-		{"403 with Retry-After alone", respond(403, forbidden, "Retry-After: 11"), 11 * time.Second, "GitHub returned 403 (rate limit)"},
-		{"primary rate limit", respond(403, primary+" for user", noneLeft, resetIn45), 46 * time.Second, "GitHub returned 403 (rate limit until 00:00:46 UTC)"},
+		{"403 with Retry-After alone", respond(403, forbidden, "Retry-After: 11"), 11 * time.Second, "403 from GitHub (rate limit)"},
+		{"primary rate limit", respond(403, primary+" for user", noneLeft, resetIn45), 46 * time.Second, "403 from GitHub (rate limit until 00:00:46 UTC)"},
 		{
 			"primary rate limit, GitHub's clock differs",
 			respond(403, primary, noneLeft, "X-RateLimit-Reset: 1700000030", "Date: Tue, 14 Nov 2023 22:13:20 GMT"),
-			31 * time.Second, "GitHub returned 403 (rate limit until 00:00:31 UTC)",
+			31 * time.Second, "403 from GitHub (rate limit until 00:00:31 UTC)",
 		},
 		{"403 for a missing permission", respond(403, forbidden), 0, ""},
 		{"403 for a missing permission, no requests left", respond(403, forbidden, noneLeft, resetIn45), 0, ""},
@@ -287,7 +287,7 @@ func TestTransientErrors(t *testing.T) {
 				}
 				c.wantRequests(t, 2)
 				want := []string{
-					test.reason + "; retrying in " + secret.FormatDuration(test.wait) + " (5m left before timeout)",
+					test.reason + "; retrying in " + secret.FormatDuration(test.wait) + " (5 min left)",
 				}
 				if got := c.log(); !slices.Equal(got, want) {
 					t.Errorf("got the log %q, want %q", got, want)
@@ -302,7 +302,7 @@ func TestRetryTimeout(t *testing.T) {
 	t.Run("the last backoff is cut to what is left of the timeout", func(t *testing.T) {
 		withClient(t, 10*time.Second, "ghp_x", respond(502, ""), func(t *testing.T, c *testClient) {
 			_, err := c.put(t.Context(), "A")
-			wantError(t, err, "put secret: 502 Bad Gateway, 5 attempts in 10 s")
+			wantError(t, err, "writing the secret: 502 Bad Gateway, 5 attempts in 10 s")
 			c.wantRequests(t, 5) // after 0, 1, 3 and 7 s, and the last one after 10 s
 			c.wantElapsed(t, 10*time.Second)
 		})
@@ -325,7 +325,7 @@ func TestRetryTimeout(t *testing.T) {
 
 			// The next request is not sent, so it has no request id of its own.
 			_, err = c.put(t.Context(), "B")
-			wantError(t, err, "put secret: not sent: an earlier request got 429 slow down")
+			wantError(t, err, "writing the secret: not sent: an earlier request got 429 slow down")
 			e = asError(t, err)
 			if e.Cause != cause {
 				t.Errorf("got the cause %q of the request that was not sent, want %q", e.Cause, cause)
@@ -345,7 +345,7 @@ func TestRetryTimeout(t *testing.T) {
 			_, err := c.put(t.Context(), "A")
 			wantIs(t, err, secret.ErrOutcomeUnknown, true)
 			elapsed, requests := c.elapsed(), len(c.requests())
-			const want = "put secret: not sent: no request has succeeded for 10 s; " +
+			const want = "writing the secret: not sent: no request has succeeded for 10 s; " +
 				"last error: no response (connection closed)"
 			for i := range 50 {
 				_, err := c.put(t.Context(), secret.Name(fmt.Sprint("B", i)))
@@ -370,7 +370,7 @@ func TestRetryTimeout(t *testing.T) {
 			wg.Go(func() { _, _ = c.put(t.Context(), "A") })
 			time.Sleep(8 * time.Second)
 			_, err := c.put(t.Context(), "B") // its first error at 8.01 s, the one before the timeout at 9.02 s
-			wantError(t, err, "put secret: 502 Bad Gateway, 3 attempts in 2 s")
+			wantError(t, err, "writing the secret: 502 Bad Gateway, 3 attempts in 2 s")
 			c.wantElapsed(t, 10*time.Second+20*time.Millisecond)
 			wg.Wait()
 		})
@@ -405,7 +405,7 @@ func TestRetryTimeout(t *testing.T) {
 			}
 			wg.Wait()
 			_, err := c.put(t.Context(), "LAST")
-			wantError(t, err, "put secret: not sent: no write has succeeded for 10 s; last error: 503 Service Unavailable")
+			wantError(t, err, "writing the secret: not sent: no write has succeeded for 10 s; last error: 503 Service Unavailable")
 		})
 	})
 	t.Run("one failing secret does not trip the circuit breaker", func(t *testing.T) {
@@ -470,8 +470,8 @@ func TestRetryTimeout(t *testing.T) {
 			}
 			wg.Wait()
 			c.wantElapsed(t, 46*time.Second)
-			const line = "GitHub returned 403 (secondary rate limit); retrying in 40 s (%s left before timeout)"
-			want := []string{fmt.Sprintf(line, "5m"), fmt.Sprintf(line, "4m55s")}
+			const line = "403 from GitHub (secondary rate limit); retrying in 40 s (%s left)"
+			want := []string{fmt.Sprintf(line, "5 min"), fmt.Sprintf(line, "4 min 55 s")}
 			if got := c.log(); !slices.Equal(got, want) {
 				t.Errorf("got the log %q, want %q", got, want)
 			}
@@ -511,7 +511,7 @@ func TestRetryTimeout(t *testing.T) {
 	t.Run("an attempt is cut off after the timeout if that is shorter", func(t *testing.T) {
 		withClient(t, 6*time.Second, "ghp_x", neverRespond, func(t *testing.T, c *testClient) {
 			_, err := c.put(t.Context(), "A")
-			wantError(t, err, "put secret: no response within 6 s, 2 attempts in 7 s")
+			wantError(t, err, "writing the secret: no response within 6 s, 2 attempts in 7 s")
 			c.wantElapsed(t, 13*time.Second)
 		})
 	})
@@ -530,9 +530,9 @@ func TestRetryTimeout(t *testing.T) {
 			for range 2 {
 				wantError(t, c.getKey(ctx), "") // ends after 26 and 51 s
 			}
-			wantError(t, c.getKey(ctx), "get public key: no response within 9 s")
+			wantError(t, c.getKey(ctx), "reading the public key: no response within 9 s")
 			c.wantElapsed(t, 60*time.Second)
-			wantError(t, c.getKey(ctx), "get public key: not sent: no write has succeeded for 1m; "+
+			wantError(t, c.getKey(ctx), "reading the public key: not sent: no write has succeeded for 1 min; "+
 				"last error: no response within 9 s")
 		})
 	})
@@ -593,7 +593,7 @@ func TestRetryBudget(t *testing.T) {
 	}{
 		// The write gets 503 at 0 s; the read before its second attempt gets the first 503 at 1m30s.
 		{"shared", true, 2 * time.Minute, "6 attempts in 30 s"},
-		{"one for each request", false, 3*time.Minute + 30*time.Second, "9 attempts in 2m"},
+		{"one for each request", false, 3*time.Minute + 30*time.Second, "9 attempts in 2 min"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			inTurn := respondInTurn(
@@ -626,7 +626,7 @@ func TestRetryBudget(t *testing.T) {
 					}
 					_, err = sendTo(put)
 				}
-				wantError(t, err, "get secret: 503 Service Unavailable, "+test.want)
+				wantError(t, err, "reading the secret: 503 Service Unavailable, "+test.want)
 				c.wantElapsed(t, test.elapsed)
 				writes := 0
 				for _, request := range c.requests() {
@@ -702,7 +702,7 @@ func TestNewInstallationToken(t *testing.T) {
 			}
 			c.wantElapsed(t, 5*time.Second)
 			c.wantRequests(t, 4)
-			const line = "GitHub returned 401 (a new App token may take a few seconds to work everywhere); retrying in %s left)"
+			const line = "401 from GitHub (a new App token may take a few seconds to work everywhere); retrying in %s left)"
 			var want []string
 			for _, times := range []string{"1 s (5 s", "2 s (4 s", "2 s (2 s"} {
 				want = append(want, fmt.Sprintf(line, times))
@@ -863,34 +863,34 @@ func TestOutcomeUnknown(t *testing.T) {
 		want            string
 		unknown, cutOff bool
 	}{
-		{"403", refused, "put secret: 403 no", false, false},
-		{"403 of a proxy", respond(403, "no"), "put secret: 403 no", true, false},
-		{"404", respond(404, "no", fromGitHub), "put secret: 404 no", false, false},
-		{"422", respond(422, "no", fromGitHub), "put secret: 422 no", false, false},
-		{"301", respond(301, "no", fromGitHub, "Location: /x"), "put secret: 301 no", false, false},
-		{"200", respond(200, "no", fromGitHub), "put secret: 200 no", true, false},
+		{"403", refused, "writing the secret: 403 no", false, false},
+		{"403 of a proxy", respond(403, "no"), "writing the secret: 403 no", true, false},
+		{"404", respond(404, "no", fromGitHub), "writing the secret: 404 no", false, false},
+		{"422", respond(422, "no", fromGitHub), "writing the secret: 422 no", false, false},
+		{"301", respond(301, "no", fromGitHub, "Location: /x"), "writing the secret: 301 no", false, false},
+		{"200", respond(200, "no", fromGitHub), "writing the secret: 200 no", true, false},
 		{
 			"201 with HTML", func(rw http.ResponseWriter, _ *http.Request) {
 				rw.WriteHeader(http.StatusCreated)
 				_, _ = io.WriteString(rw, " <html>Created</html>")
 			},
-			"put secret: 201 Created, but not from GitHub's API", true, false,
+			"writing the secret: 201 Created, but not from GitHub's API", true, false,
 		},
 		{
 			"a rate limit", respond(429, "slow", fromGitHub, "Retry-After: 3600"),
-			"put secret: 429 slow", false, false,
+			"writing the secret: 429 slow", false, false,
 		},
-		{"dropped, then 403", respondInTurn(dropConnection, refused), "put secret: 403 no, 2 attempts in 1 s", true, false},
+		{"dropped, then 403", respondInTurn(dropConnection, refused), "writing the secret: 403 no, 2 attempts in 1 s", true, false},
 		{
 			"502, then 403", respondInTurn(respond(502, "", fromGitHub), refused),
-			"put secret: 403 no, 2 attempts in 1 s", true, false,
+			"writing the secret: 403 no, 2 attempts in 1 s", true, false,
 		},
 		{
 			"dropped, then a rate limit that is too long",
 			respondInTurn(dropConnection, respond(429, "slow", fromGitHub, "Retry-After: 3600")),
-			"put secret: 429 slow, 2 attempts in 1 s", true, false,
+			"writing the secret: 429 slow, 2 attempts in 1 s", true, false,
 		},
-		{"a hang, then 403", respondInTurn(neverRespond, refused), "put secret: 403 no, 2 attempts in 1 s", true, true},
+		{"a hang, then 403", respondInTurn(neverRespond, refused), "writing the secret: 403 no, 2 attempts in 1 s", true, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			withClient(t, time.Minute, "ghp_x", test.h, func(t *testing.T, c *testClient) {
@@ -1129,7 +1129,7 @@ func TestErrorMessages(t *testing.T) {
 		withClient(t, time.Minute, testToken, h, func(t *testing.T, c *testClient) {
 			_, err := c.put(t.Context(), "A")
 			e := asError(t, err)
-			wantError(t, e, "put secret: 422 "+want)
+			wantError(t, e, "writing the secret: 422 "+want)
 			if want := "8C1E:2F9B"; e.RequestID != want {
 				t.Errorf("got the request id %q, want %q", e.RequestID, want)
 			}
@@ -1148,7 +1148,7 @@ func TestWithoutRetry(t *testing.T) {
 			before := len(c.requests())
 			ctx, cancel := c.WithoutRetry(t.Context())
 			defer cancel()
-			wantError(t, c.getKey(ctx), "get public key: 502 Bad Gateway")
+			wantError(t, c.getKey(ctx), "reading the public key: 502 Bad Gateway")
 			c.wantRequests(t, before+1)
 		})
 	})
@@ -1171,7 +1171,7 @@ func TestWithoutRetry(t *testing.T) {
 			}
 			ctx, cancel := c.WithoutRetry(t.Context())
 			defer cancel()
-			wantError(t, c.getKey(ctx), "get public key: not sent: an earlier request got 429 slow")
+			wantError(t, c.getKey(ctx), "reading the public key: not sent: an earlier request got 429 slow")
 			c.wantRequests(t, 1)
 		})
 	})

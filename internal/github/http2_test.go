@@ -205,13 +205,13 @@ func TestProxyRateLimit(t *testing.T) {
 		defer c.Close()
 		start := time.Now()
 		_, err = c.PublicKey(t.Context(), secret.Actions)
-		wantError(t, err, "get public key: the proxy returned 403 Forbidden, 3 attempts in 3 s")
+		wantError(t, err, "reading the public key: the proxy returned 403 Forbidden, 3 attempts in 3 s")
 		if got, want := time.Since(start), 3*time.Second; got != want {
 			t.Errorf("%v have passed, want %v", got, want)
 		}
 		want := []string{
-			"the proxy returned 429 Too Many Requests; retrying in 1 s (1m left before timeout)",
-			"the proxy returned 502 Bad Gateway; retrying in 2 s (59 s left before timeout)",
+			"the proxy returned 429 Too Many Requests; retrying in 1 s (1 min left)",
+			"the proxy returned 502 Bad Gateway; retrying in 2 s (59 s left)",
 		}
 		if !slices.Equal(got, want) {
 			t.Errorf("got the log %q, want %q", got, want)
@@ -255,11 +255,11 @@ func TestNoConnection(t *testing.T) {
 				}
 				defer c.Close()
 				_, err = c.PublicKey(t.Context(), secret.Actions)
-				wantError(t, err, "get public key: "+test.want+", 2 attempts in 1 s")
+				wantError(t, err, "reading the public key: "+test.want+", 2 attempts in 1 s")
 				if got := asError(t, err).Hint; got != test.hint {
 					t.Errorf("got the hint %q, want %q", got, test.hint)
 				}
-				want := []string{test.want + "; retrying in 1 s (1 s left before timeout)"}
+				want := []string{test.want + "; retrying in 1 s (1 s left)"}
 				if !slices.Equal(got, want) {
 					t.Errorf("got the log %q, want %q", got, want)
 				}

@@ -145,9 +145,9 @@ func TestMissingSecret(t *testing.T) {
 		{
 			"404 after a redirect",
 			respondInTurn(respond(301, "", "Location: /organizations/7/actions/secrets/A"), respond(404, "Not Found")),
-			"get secret: 404 Not Found after a redirect",
+			"reading the secret: 404 Not Found after a redirect",
 		},
-		{"410", respond(410, "Gone"), "get secret: 410 Gone"},
+		{"410", respond(410, "Gone"), "reading the secret: 410 Gone"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			withClient(t, time.Minute, "ghp_x", test.h, func(t *testing.T, c *testClient) {

@@ -34,7 +34,7 @@ const (
 
 // call describes a request.
 type call struct {
-	op     string // verb first: "put secret"
+	op     string // "writing the secret"
 	store  secret.Store
 	method string
 	path   string // relative to the base, escaped
@@ -243,7 +243,7 @@ func (c *Client) errorFromResponse(call *call, load payload, resp *http.Response
 	msg := message(text, load.sealed, c.opt.Token)
 	redirected := resp.Request != nil && resp.Request.Response != nil
 	failed := &failure{err: errorForStatus(call, resp.StatusCode, msg, redirected), unconfirmed: !refused(resp)}
-	failed.reason = "GitHub returned " + strconv.Itoa(resp.StatusCode)
+	failed.reason = strconv.Itoa(resp.StatusCode) + " from GitHub"
 	page := pageIn(resp.Header, text)
 	switch {
 	case rateLimited(resp, text):

@@ -383,12 +383,8 @@ func (r *retrier) logRetry(failed *failure, delay, left time.Duration) {
 	default:
 		r.retryLogged[failed.reason] = now.Add(min(delay, maxBackoff))
 	}
-	limit := " before timeout"
-	if failed.retryableFor > 0 {
-		limit = ""
-	}
-	r.log(fmt.Sprintf("%s; retrying in %s (%s left%s)",
-		failed.reason, secret.FormatDuration(delay), secret.FormatDuration(left), limit))
+	r.log(fmt.Sprintf("%s; retrying in %s (%s left)",
+		failed.reason, secret.FormatDuration(delay), secret.FormatDuration(left)))
 }
 
 // pause makes every request wait.

@@ -54,7 +54,7 @@ func TestUnexpectedBodies(t *testing.T) {
 		request    func(context.Context, *testClient) error
 		want       string
 	}{
-		{"an HTML page", "<html>Sign in</html>", getSecret, "get secret: 200 OK, but not from GitHub's API"},
+		{"an HTML page", "<html>Sign in</html>", getSecret, "reading the secret: 200 OK, but not from GitHub's API"},
 		{"empty", "", getSecret, "not JSON"},
 		{"a different secret", secretJSON("B", "all"), getSecret, "a different secret"},
 		{"an unknown visibility", secretJSON("A", "internal"), getSecret, `visibility must be all, private or selected, not "internal"`},

@@ -160,7 +160,7 @@ func footer(run Run) string {
 	if len(run.Refused) > 0 {
 		return text
 	}
-	return fmt.Sprintf("%s: %s, %.1f s", text, count(run.Requests, "request"), run.Took.Seconds())
+	return fmt.Sprintf("%s: %s, %s", text, count(run.Requests, "request"), secret.FormatDuration(run.Took))
 }
 
 // days returns d in whole days of 24 hours.

@@ -413,7 +413,7 @@ func sealed(result secret.Result) secret.Result {
 func TestGroupedFailures(t *testing.T) {
 	refused := func(id string, attempts int) error {
 		return &secret.Error{
-			Op: "put secret", Problem: "403 no", Cause: "Cause.", Hint: "Hint.",
+			Op: "writing the secret", Problem: "403 no", Cause: "Cause.", Hint: "Hint.",
 			RequestID: id, Attempts: attempts, Elapsed: 10 * time.Second,
 		}
 	}
@@ -432,14 +432,14 @@ func TestGroupedFailures(t *testing.T) {
 		{
 			"one failure has its attempts and its request id", secret.ModeSet,
 			[]secret.Result{sealed(failure("A", secret.Failed, refused("1", 5)))},
-			[]string{"A in actions: put secret: 403 no, 5 attempts in 10 s|Cause.|Hint.|" + saved + "|Request id: 1"},
+			[]string{"A in actions: writing the secret: 403 no, 5 attempts in 10 s|Cause.|Hint.|" + saved + "|Request id: 1"},
 		},
 		{
 			"request ids and attempts that differ are left out", secret.ModeSet,
 			[]secret.Result{
 				sealed(failure("A", secret.Failed, refused("1", 5))), sealed(failure("B", secret.Failed, refused("2", 4))),
 			},
-			[]string{"A, B in actions: put secret: 403 no|Cause.|Hint.|" + bothSaved +
+			[]string{"A, B in actions: writing the secret: 403 no|Cause.|Hint.|" + bothSaved +
 				"|Request ids: see the output results"},
 		},
 		{
@@ -448,8 +448,8 @@ func TestGroupedFailures(t *testing.T) {
 				sealed(failure("A", secret.Failed, refused("1", 1))), sealed(failure("B", secret.Unknown, refused("1", 1))),
 			},
 			[]string{
-				"A in actions: put secret: 403 no|Cause.|Hint.|" + saved + "|Request id: 1",
-				"B in actions: put secret: 403 no|Cause.|Hint.|" + saved +
+				"A in actions: writing the secret: 403 no|Cause.|Hint.|" + saved + "|Request id: 1",
+				"B in actions: writing the secret: 403 no|Cause.|Hint.|" + saved +
 					"|The value may or may not have been stored. Storing it again is safe.|Request id: 1",
 			},
 		},
@@ -466,7 +466,7 @@ func TestGroupedFailures(t *testing.T) {
 		{
 			"joined errors keep their text and explain the first", secret.ModeCheck,
 			[]secret.Result{failure("A", secret.Failed, errors.Join(errors.New("x"), refused("1", 1), refused("2", 1)))},
-			[]string{"A in actions: x; put secret: 403 no; put secret: 403 no|Cause.|Hint.|Request id: 1"},
+			[]string{"A in actions: x; writing the secret: 403 no; writing the secret: 403 no|Cause.|Hint.|Request id: 1"},
 		},
 		{
 			"a sealed value that GitHub cannot open is not worth saving", secret.ModeSet,
@@ -530,18 +530,18 @@ func TestSummaryGroups(t *testing.T) {
 // all of the error in one line.
 func TestRowReason(t *testing.T) {
 	err := &secret.Error{
-		Op: "put secret", Problem: "403 no", Cause: "Cause.", Hint: "Hint.",
+		Op: "writing the secret", Problem: "403 no", Cause: "Cause.", Hint: "Hint.",
 		RequestID: "8C1E", Attempts: 2, Elapsed: time.Second,
 	}
 	r, stdout, _ := newReporter(t)
 	r.Rows([]secret.Result{failure("A_LONGER_NAME", secret.Failed, err), failure("B", secret.Failed, errors.Join(err, err))})
 	const want = "A_LONGER_NAME   actions      failed    403 no\n" +
-		"B               actions      failed    put secret: 403 no, 2 attempts in 1 s; put secret: 403 no, 2 attempts in 1 s\n"
+		"B               actions      failed    writing the secret: 403 no, 2 attempts in 1 s; writing the secret: 403 no, 2 attempts in 1 s\n"
 	if got := stdout.String(); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
 	row := r.newRow(failure("A", secret.Failed, err))
-	if want := "put secret: 403 no, 2 attempts in 1 s (request id 8C1E)"; row.Error != want {
+	if want := "writing the secret: 403 no, 2 attempts in 1 s (request id 8C1E)"; row.Error != want {
 		t.Errorf("results have the error %q, want %q", row.Error, want)
 	}
 }

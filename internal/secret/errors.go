@@ -29,7 +29,7 @@ var (
 // Error is a failure with what a reader needs to act on it. It may contain text from GitHub: sanitize it before
 // printing.
 type Error struct {
-	Op      string // what was attempted, verb first: "put secret"; may be empty
+	Op      string // what was attempted, "writing the secret"; may be empty
 	Problem string // the fact in one line: "403 Resource not accessible by integration"
 	Cause   string // why this may be, in sentences; may be empty
 	Hint    string // what to do, in sentences; may be empty

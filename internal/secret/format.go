@@ -32,21 +32,22 @@ func FormatCount(n int) string {
 	return s
 }
 
-// FormatDuration rounds to what a reader needs: 1.5 s, 42 s, 4m58s, 5m, 1h30m.
+// FormatDuration rounds to what a reader needs, in at most two units: 1.5 s, 42 s, 4 min 58 s, 5 min, 1 h 30 min.
 func FormatDuration(d time.Duration) string {
 	if d < 10*time.Second {
 		return strconv.FormatFloat(d.Round(100*time.Millisecond).Seconds(), 'f', -1, 64) + " s"
 	}
-	d = d.Round(time.Second)
-	if d < time.Minute {
-		return strconv.Itoa(int(d.Seconds())) + " s"
+	large, small, largeName, smallName := time.Minute, time.Second, " min", " s"
+	if d >= time.Hour-time.Second/2 {
+		large, small, largeName, smallName = time.Hour, time.Minute, " h", " min"
 	}
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
+	d = d.Round(small)
+	var parts []string
+	if n := int(d / large); n > 0 {
+		parts = append(parts, strconv.Itoa(n)+largeName)
 	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
+	if n := int(d % large / small); n > 0 {
+		parts = append(parts, strconv.Itoa(n)+smallName)
 	}
-	return text
+	return strings.Join(parts, " ")
 }

@@ -342,18 +342,20 @@ func TestRepositoryString(t *testing.T) {
 
 func TestFormatDuration(t *testing.T) {
 	for d, want := range map[time.Duration]string{
-		0:                            "0 s",
-		1500 * time.Millisecond:      "1.5 s",
-		2*time.Second + 30*1e6:       "2 s",
-		9960 * time.Millisecond:      "10 s",
-		42*time.Second + 400*1e6:     "42 s",
-		59600 * time.Millisecond:     "1m",
-		4*time.Minute + 58*1e9:       "4m58s",
-		10 * time.Minute:             "10m",
-		time.Hour:                    "1h",
-		90 * time.Minute:             "1h30m",
-		10*time.Hour + 5*time.Second: "10h0m5s",
-		20*time.Hour + 10*60*1e9:     "20h10m",
+		0:                              "0 s",
+		1500 * time.Millisecond:        "1.5 s",
+		2*time.Second + 30*1e6:         "2 s",
+		9960 * time.Millisecond:        "10 s",
+		42*time.Second + 400*1e6:       "42 s",
+		59600 * time.Millisecond:       "1 min",
+		4*time.Minute + 58*1e9:         "4 min 58 s",
+		10 * time.Minute:               "10 min",
+		time.Hour - time.Millisecond:   "1 h",
+		time.Hour:                      "1 h",
+		90 * time.Minute:               "1 h 30 min",
+		10*time.Hour + 5*time.Second:   "10 h",
+		20*time.Hour + 10*time.Minute:  "20 h 10 min",
+		3*time.Hour + 59*60e9 + 40*1e9: "4 h",
 	} {
 		if got := FormatDuration(d); got != want {
 			t.Errorf("%v is shown as %q, want %q", d, got, want)

@@ -405,14 +405,14 @@ func (f finder) Repository(_ context.Context, name string) (secret.Repository, e
 	case "homepage":
 		name = "site"
 	case "broken":
-		return secret.Repository{}, &secret.Error{Op: "get repository acme/broken", Problem: "502"}
+		return secret.Repository{}, &secret.Error{Op: "looking up repository acme/broken", Problem: "502"}
 	}
 	for _, r := range f {
 		if strings.EqualFold(bareName(r), name) {
 			return r, nil
 		}
 	}
-	return secret.Repository{}, &secret.Error{Op: "get repository acme/" + name, Problem: "404", Is: []error{secret.ErrNotFound}}
+	return secret.Repository{}, &secret.Error{Op: "looking up repository acme/" + name, Problem: "404", Is: []error{secret.ErrNotFound}}
 }
 
 func (f finder) Repositories(context.Context) ([]secret.Repository, error) { return f, nil }
@@ -508,7 +508,7 @@ func TestResolve(t *testing.T) {
 		{
 			"an exclusion that cannot be looked up",
 			secret.Selection{Patterns: patterns("*"), Excluded: patterns("!broken")},
-			nil, "", "selected_repositories: exclusion !broken: get repository acme/broken: 502",
+			nil, "", "selected_repositories: exclusion !broken: looking up repository acme/broken: 502",
 		},
 		{"a name that is missing", secret.Selection{Names: []string{"web", "typo", "other"}}, nil, "", "typo"},
 		{
@@ -538,7 +538,7 @@ func TestResolve(t *testing.T) {
 		}
 	}
 	_, _, err := resolve(t.Context(), org, secret.Selection{Names: []string{"typo", "other"}})
-	want := "selected_repositories: get repository acme/typo: 404\nselected_repositories: get repository acme/other: 404"
+	want := "selected_repositories: looking up repository acme/typo: 404\nselected_repositories: looking up repository acme/other: 404"
 	wantEqual(t, "every missing name, in order", err, want)
 }
 
