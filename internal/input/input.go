@@ -9,6 +9,7 @@
 package input
 
 import (
+	"cmp"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -203,21 +204,11 @@ func Read(src Source) Result {
 	}
 
 	r.replaceProblems()
-	r.result.Problems = inOrder(r.result.Problems)
+	// In the order of the inputs, those of unknown inputs first.
+	slices.SortStableFunc(r.result.Problems, func(a, b Problem) int {
+		return cmp.Compare(inputIndex(a.Input), inputIndex(b.Input))
+	})
 	return r.result
-}
-
-// inOrder returns the problems in the order of the inputs, those of unknown inputs first.
-func inOrder(problems []Problem) (sorted []Problem) {
-	byInput := make([][]Problem, len(Inputs)+1)
-	for _, p := range problems {
-		i := inputIndex(p.Input) + 1
-		byInput[i] = append(byInput[i], p)
-	}
-	for _, list := range byInput {
-		sorted = append(sorted, list...)
-	}
-	return sorted
 }
 
 func inputIndex(name string) int {
@@ -260,9 +251,7 @@ func (r *reader) isSet(name string) bool {
 	return r.GetInput(name) != ""
 }
 
-// problemf adds a problem. It and warnf are called in a hundred places; inlined there, they add 29 KB to the binary.
-//
-//go:noinline
+// problemf adds a problem.
 func (r *reader) problemf(input, format string, args ...any) {
 	r.result.Problems = append(r.result.Problems, Problem{input, fmt.Sprintf(format, args...)})
 }
@@ -272,8 +261,6 @@ func (r *reader) hasProblem(input string) bool {
 }
 
 // warnf adds a warning.
-//
-//go:noinline
 func (r *reader) warnf(format string, args ...any) {
 	r.result.Warnings = append(r.result.Warnings, fmt.Sprintf(format, args...))
 }

@@ -2,10 +2,12 @@
 package mask
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf16"
@@ -184,7 +186,7 @@ func escapeURI(line string) string {
 
 // trimQuotes returns what is in double quotes, if that is long enough for the runner.
 func trimQuotes(line string) string {
-	if utf16Len(line) > 8 && strings.HasPrefix(line, `"`) && strings.HasSuffix(line, `"`) {
+	if UTF16Len(line) > 8 && strings.HasPrefix(line, `"`) && strings.HasSuffix(line, `"`) {
 		return line[1 : len(line)-1]
 	}
 	return ""
@@ -200,16 +202,17 @@ func splitAmpersand(line string) (head, tail string) {
 	} else if i := strings.LastIndexByte(line, '&'); i >= 0 {
 		head, tail = line[:i+1], line[i+1:]
 	}
-	if utf16Len(head) < 6 {
+	if UTF16Len(head) < 6 {
 		head = ""
 	}
-	if utf16Len(tail) < 6 {
+	if UTF16Len(tail) < 6 {
 		tail = ""
 	}
 	return head, tail
 }
 
-func utf16Len(s string) int {
+// UTF16Len returns how many UTF-16 code units s has, the unit of the runner's and of GitHub's limits.
+func UTF16Len(s string) int {
 	n := 0
 	for _, r := range s {
 		n += utf16.RuneLen(r)
@@ -248,17 +251,10 @@ func (s *Set) index() {
 				continue
 			}
 			start := strings.Clone(text[:minRunes])
-			s.variants[start] = insertLongestFirst(s.variants[start], variant{line, int32(i), int32(len(text))})
+			s.variants[start] = append(s.variants[start], variant{line, int32(i), int32(len(text))})
 		}
 	}
-}
-
-// insertLongestFirst inserts a variant before those that are shorter. The list is short: all start with the same bytes.
-// A sort of package slices would add 20 KB to the binary.
-func insertLongestFirst(list []variant, v variant) []variant {
-	list = append(list, v)
-	for i := len(list) - 1; i > 0 && list[i-1].length < v.length; i-- {
-		list[i], list[i-1] = list[i-1], v
+	for _, list := range s.variants {
+		slices.SortStableFunc(list, func(a, b variant) int { return cmp.Compare(b.length, a.length) }) // longest first
 	}
-	return list
 }

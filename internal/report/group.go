@@ -40,7 +40,7 @@ func entriesOf(results []secret.Result) []*entry {
 // storableLater reports whether there is a sealed value that is not known to be stored and that GitHub can still
 // open.
 func (e *entry) storableLater() bool {
-	return e.EncryptedValue != "" && !errors.Is(e.Err, secret.ErrKeyRotated)
+	return e.EncryptedValue != "" && !errors.Is(e.Err, secret.ErrCannotOpen)
 }
 
 // use is how useful a row of the output results is. If rows have to be left out, those of the lowest use go first.

@@ -470,8 +470,8 @@ func TestGroupedFailures(t *testing.T) {
 		},
 		{
 			"a sealed value that GitHub cannot open is not worth saving", secret.ModeSet,
-			[]secret.Result{sealed(failure("A", secret.Failed, secret.ErrKeyRotated))},
-			[]string{"A in actions: sealed to an earlier key"},
+			[]secret.Result{sealed(failure("A", secret.Failed, secret.ErrCannotOpen))},
+			[]string{"A in actions: GitHub cannot open the value"},
 		},
 	} {
 		r, stdout, env := newReporter(t)
@@ -794,7 +794,7 @@ func TestLeaveOut(t *testing.T) {
 		checked("N", false),
 		checked("E", true),
 		withWarning,
-		sealed(failure("F", secret.Failed, secret.ErrKeyRotated)), // the value is of no use
+		sealed(failure("F", secret.Failed, secret.ErrCannotOpen)), // the value is of no use
 		sealed(failure("T", secret.Unknown, errors.New("x"))),
 		stored("C"),
 	}

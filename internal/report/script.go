@@ -155,7 +155,7 @@ func savedNote(run Run, entries []*entry) string {
 	for _, e := range entries {
 		place := 0
 		switch {
-		case e.Err == nil || e.saved == notNeeded || errors.Is(e.Err, secret.ErrKeyRotated):
+		case e.Err == nil || e.saved == notNeeded || errors.Is(e.Err, secret.ErrCannotOpen):
 			continue
 		case e.saved == nowhere:
 			lost++

@@ -64,7 +64,7 @@ func TestScript(t *testing.T) {
 	inDependabot := unstored("B", secret.Failed, selected)
 	inDependabot.Store = secret.Dependabot
 	rotated := unstored("R", secret.Failed, private)
-	rotated.Err = secret.ErrKeyRotated
+	rotated.Err = secret.ErrCannotOpen
 	expandable := unstored("E", secret.Failed, private)
 	expandable.KeyID = "$HOME `id` \\"
 	stored := unstored("S", secret.Created, private)

@@ -3,6 +3,7 @@ package secret
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -20,8 +21,8 @@ var (
 	ErrNotFromAPI = errors.New("not from GitHub's API")
 	// ErrConflict is GitHub's 409: the secret's visibility is not selected, so it has no list of repositories.
 	ErrConflict = errors.New("conflict")
-	// ErrKeyRotated says that GitHub cannot open a sealed value any more, because it was sealed to an earlier key.
-	ErrKeyRotated = errors.New("sealed to an earlier key")
+	// ErrCannotOpen says that GitHub cannot open a sealed value: it was sealed to another key than the current one.
+	ErrCannotOpen = errors.New("GitHub cannot open the value")
 	// ErrInterrupted says that a signal ended the run.
 	ErrInterrupted = errors.New("interrupted")
 )
@@ -32,7 +33,7 @@ type Error struct {
 	Op      string // what was attempted, "writing the secret"; may be empty
 	Problem string // the fact in one line: "403 Resource not accessible by integration"
 	Cause   string // why this may be, in sentences; may be empty
-	Hint    string // what to do, in sentences; may be empty
+	Hint    string // what to mend first, in sentences; may be empty
 	Shown   string // what a read after the last attempt shows; may be empty
 
 	RequestID string        // GitHub's; empty without a response
@@ -66,3 +67,18 @@ func (e *Error) Fact() string {
 
 // Unwrap returns the sentinel errors.
 func (e *Error) Unwrap() []error { return e.Is }
+
+// AsError returns the parts of any error. If its text is more than that of the first Error in it, because it adds to it
+// or joins several, the problem is the whole text.
+func AsError(err error) Error {
+	first, ok := errors.AsType[*Error](err)
+	if ok && err.Error() == first.Error() {
+		return *first
+	}
+	// errors.Join has a line for each.
+	all := Error{Problem: strings.ReplaceAll(err.Error(), "\n", "; "), Is: []error{err}}
+	if ok {
+		all.Cause, all.Hint, all.RequestID = first.Cause, first.Hint, first.RequestID
+	}
+	return all
+}

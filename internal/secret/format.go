@@ -32,8 +32,23 @@ func FormatCount(n int) string {
 	return s
 }
 
-// FormatDuration rounds to what a reader needs, in at most two units: 1.5 s, 42 s, 4 min 58 s, 5 min, 1 h 30 min.
+// Count writes a number with its noun: "1 secret", "1,000 secrets", "2 repositories".
+func Count(n int, noun string) string {
+	if n != 1 {
+		if stem, ok := strings.CutSuffix(noun, "ry"); ok {
+			noun = stem + "rie"
+		}
+		noun += "s"
+	}
+	return FormatCount(n) + " " + noun
+}
+
+// FormatDuration rounds to what a reader needs, in at most two units: 1.5 s, 42 s, 4 min 58 s, 5 min, 1 h 30 min,
+// 30 days.
 func FormatDuration(d time.Duration) string {
+	if day := 24 * time.Hour; d >= day && d%day == 0 {
+		return Count(int(d/day), "day")
+	}
 	if d < 10*time.Second {
 		return strconv.FormatFloat(d.Round(100*time.Millisecond).Seconds(), 'f', -1, 64) + " s"
 	}

@@ -1,6 +1,9 @@
 package secret
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Operation is the result of a run for one secret in one store, in the words of the action's outputs.
 type Operation string
@@ -17,6 +20,14 @@ const (
 	SealedOnly  Operation = "sealed"
 	Checked     Operation = "checked"
 )
+
+// Text is the operation as people say it: "would be created" for would-create.
+func (o Operation) Text() string {
+	if verb, ok := strings.CutPrefix(string(o), "would-"); ok {
+		return "would be " + verb + "d"
+	}
+	return string(o)
+}
 
 // Result is the result for one secret in one store. It carries no Value, so that a report cannot leak one.
 type Result struct {

@@ -355,10 +355,55 @@ func TestFormatDuration(t *testing.T) {
 		90 * time.Minute:               "1 h 30 min",
 		10*time.Hour + 5*time.Second:   "10 h",
 		20*time.Hour + 10*time.Minute:  "20 h 10 min",
+		24 * time.Hour:                 "1 day",
+		36 * time.Hour:                 "36 h",
+		90 * 24 * time.Hour:            "90 days",
 		3*time.Hour + 59*60e9 + 40*1e9: "4 h",
 	} {
 		if got := FormatDuration(d); got != want {
 			t.Errorf("%v is shown as %q, want %q", d, got, want)
+		}
+	}
+}
+
+func TestCount(t *testing.T) {
+	for want, got := range map[string]string{
+		"1 secret": Count(1, "secret"), "0 secrets": Count(0, "secret"), "1,000 secrets": Count(1000, "secret"),
+		"1 repository": Count(1, "repository"), "1,234,567 repositories": Count(1234567, "repository"),
+	} {
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestOperationText(t *testing.T) {
+	for op, want := range map[Operation]string{Created: "created", WouldCreate: "would be created", WouldUpdate: "would be updated"} {
+		if got := op.Text(); got != want {
+			t.Errorf("%s: got %q, want %q", op, got, want)
+		}
+	}
+}
+
+// TestAsError checks which parts an error has that adds to another, or joins several.
+func TestAsError(t *testing.T) {
+	first := &Error{Op: "writing", Problem: "403 no", Cause: "Cause.", Hint: "Hint.", RequestID: "1", Is: []error{ErrNotFound}}
+	for _, test := range []struct {
+		err     error
+		problem string
+		cause   string
+	}{
+		{first, "403 no", "Cause."},
+		{fmt.Errorf("input: %w", first), "input: writing: 403 no", "Cause."},
+		{errors.Join(errors.New("x"), first), "x; writing: 403 no", "Cause."},
+		{errors.New("x"), "x", ""},
+	} {
+		e := AsError(test.err)
+		if e.Problem != test.problem || e.Cause != test.cause {
+			t.Errorf("%v: got the problem %q and the cause %q, want %q and %q", test.err, e.Problem, e.Cause, test.problem, test.cause)
+		}
+		if got, want := errors.Is(&e, ErrNotFound), errors.Is(test.err, ErrNotFound); got != want {
+			t.Errorf("%v: matches ErrNotFound: %v, want %v", test.err, got, want)
 		}
 	}
 }

@@ -438,7 +438,7 @@ func keyRotated(store secret.Store, sealedTo, current string) error {
 			sealedTo, store, current),
 		Cause: "GitHub rotated the key since the value was sealed, and only the plaintext can be sealed again.",
 		Hint:  "This sealed value cannot be used any more. Re-run the job that seals, and store its output.",
-		Is:    []error{secret.ErrKeyRotated},
+		Is:    []error{secret.ErrCannotOpen},
 	}
 }
 
