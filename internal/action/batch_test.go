@@ -473,7 +473,7 @@ func TestRateLimitMidBatch(t *testing.T) {
 	first.wantCode(t, 1)
 	wantAtMost(t, "the first run took", first.took, 2*time.Minute)
 	wantContains(t, "the log", first.logText(),
-		"GitHub requires a wait until 2000-01-01 00:40:01 UTC, which is longer than timeout allows.")
+		"GitHub requires a wait that is longer than timeout.", "Wait until 2000-01-01 00:40:01 UTC.")
 	// The 139 before the refused write, and the three that were under way with it.
 	if stored := first.countRows(`"operation":"created"`); stored < 139 || stored > 142 {
 		t.Errorf("%d rows are stored, want 139 to 142", stored)

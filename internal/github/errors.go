@@ -24,7 +24,7 @@ const (
 	checkProxy       = "Check HTTPS_PROXY and NO_PROXY of the runner, and the proxy itself."
 	proxyCredentials = "The proxy requires credentials: set HTTPS_PROXY to http://USER:PASSWORD@HOST:PORT."
 
-	runAgain = "Check https://www.githubstatus.com and re-run later, or increase timeout."
+	waitForGitHub = "Wait until GitHub responds again, see https://www.githubstatus.com."
 )
 
 // errorForStatus returns the error for a status that is not a success. If there is no message, HTTP's text for the
@@ -125,9 +125,8 @@ func waitTooLong(state *retryState, limit *secret.Error, until time.Time) *secre
 	if state.last != nil && limit != state.last {
 		e.Problem += "; not sent again: another request got " + limit.Problem
 	}
-	e.Cause = "GitHub requires a wait until " + until.UTC().Format("2006-01-02 15:04:05 UTC") +
-		", which is longer than timeout allows."
-	e.Hint = "Re-run after that time, or increase timeout."
+	e.Cause = "GitHub requires a wait that is longer than timeout."
+	e.Hint = "Wait until " + until.UTC().Format("2006-01-02 15:04:05 UTC") + "."
 	return e
 }
 

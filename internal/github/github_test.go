@@ -311,10 +311,13 @@ func TestRetryTimeout(t *testing.T) {
 		h := respond(429, "slow down", "Retry-After: 3600", requestIDHeader+": 8C1E:2F9B")
 		withClient(t, time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
 			_, err := c.put(t.Context(), "A")
-			const cause = "GitHub requires a wait until 2000-01-01 01:00:00 UTC, which is longer than timeout allows."
+			const cause = "GitHub requires a wait that is longer than timeout."
 			e := asError(t, err)
 			if e.Cause != cause {
 				t.Errorf("got the cause %q, want %q", e.Cause, cause)
+			}
+			if want := "Wait until 2000-01-01 01:00:00 UTC."; e.Hint != want {
+				t.Errorf("got the hint %q, want %q", e.Hint, want)
 			}
 			if e.Attempts != 1 {
 				t.Errorf("got %d attempts in the error, want 1", e.Attempts)

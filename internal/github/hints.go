@@ -73,7 +73,7 @@ func (c *Client) explain(call *call, load payload, resp *http.Response, msg stri
 		return "", proxyCredentials
 	case load.hasValue() && status != http.StatusForbidden && namesLimit(c.withoutOrg(msg)):
 		return "This may be one of GitHub's limits: 1,000 secrets for an organization, 48 KB for a value.",
-			"Delete secrets that nobody uses, or shorten the value, and store it again."
+			"Delete secrets that nobody uses."
 	case status == http.StatusForbidden:
 		return c.explain403(call, resp.Header, msg)
 	case status == http.StatusNotFound:
@@ -82,12 +82,8 @@ func (c *Client) explain(call *call, load payload, resp *http.Response, msg stri
 		return "The secret's visibility is not selected, so it has no list of repositories.",
 			"Store it with visibility: selected first."
 	case status == http.StatusConflict:
-		hint = "Re-run later."
-		if load.hasValue() {
-			hint = "Store the secret again."
-		}
 		return "GitHub does not document why it returns 409 to this request; " +
-			"another change of the secret may have been under way.", hint
+			"another change of the secret may have been under way.", "Wait a minute."
 	case status == http.StatusUnprocessableEntity && call.isWrite():
 		return c.explain422(load, msg)
 	}
@@ -130,7 +126,7 @@ func (c *Client) explain403(call *call, header http.Header, msg string) (cause, 
 	case header.Get("X-GitHub-SSO") != "" || strings.Contains(msg, "saml"):
 		hint = "Authorize the token for the organization in the settings of its owner (Configure SSO)."
 		if link := ssoLink(header.Get("X-GitHub-SSO")); link != "" {
-			hint = "Authorize the token for the organization at " + link
+			hint = "Open " + link + " to authorize the token for the organization."
 		}
 		return "The organization enforces SAML single sign-on, and this token is not authorized for it.", hint
 	case strings.Contains(msg, "ip allow list"):
@@ -218,20 +214,25 @@ func (c *Client) canReadStores() bool {
 	return c.storeRead
 }
 
+// cannotOpen reports whether a message in lower case says that a value was sealed to another key.
+func cannotOpen(load payload, msg string) bool {
+	return load.hasValue() && strings.Contains(msg, "encrypted")
+}
+
 func (c *Client) explain422(load payload, msg string) (cause, hint string) {
-	const value = "the value with the current key of this organization and store; each store has its own."
 	switch {
 	case load.repositories && (!load.hasValue() || strings.Contains(msg, "repositor")):
 		return "GitHub rejected the list of repositories. " +
 			"Only repositories of the organization can be on it.", c.checkRepositories()
-	case strings.Contains(msg, "encrypted"):
-		return "GitHub cannot decrypt the value with the key whose id was sent.", "Seal " + value
+	case cannotOpen(load, msg):
+		return "GitHub cannot decrypt the value with the key whose id was sent.",
+			"Seal the value with the current key of this organization and store; each store has its own."
 	case load.repositories:
 		return "GitHub rejected what was sent: a sealed value, its key id and a list of repositories.",
-			c.checkRepositories() + " If the message does not say why, seal " + value
+			c.checkRepositories()
 	}
 	return "GitHub rejected what was sent: a sealed value, its key id and a visibility.",
-		"If the message does not say why, seal " + value
+		"Correct what the message names."
 }
 
 // hasScope reports whether a token has a scope, and whether that is known: only responses to a token that has scopes

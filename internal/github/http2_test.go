@@ -227,7 +227,7 @@ func TestNoConnection(t *testing.T) {
 		proxy      func(*http.Request) (*url.URL, error)
 		want, hint string
 	}{
-		"server": {nil, "cannot connect to github.test " + why, runAgain},
+		"server": {nil, "cannot connect to github.test " + why, waitForGitHub},
 		"proxy": {
 			http.ProxyURL(&url.URL{Scheme: "http", Host: "proxy.test:3128"}), "cannot connect to the proxy " + why,
 			checkProxy,

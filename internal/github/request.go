@@ -268,6 +268,9 @@ func (c *Client) errorFromResponse(call *call, load payload, resp *http.Response
 		failed.err.Hint = finalURL
 	default:
 		failed.err.Cause, failed.err.Hint = c.explain(call, load, resp, msg)
+		if resp.StatusCode == http.StatusUnprocessableEntity && cannotOpen(load, strings.ToLower(msg)) {
+			failed.err.Is = append(failed.err.Is, secret.ErrCannotOpen)
+		}
 	}
 	return failed
 }

@@ -293,7 +293,7 @@ func (r *retrier) expire(state *retryState, now time.Time) *secret.Error {
 	if state.last != nil {
 		e = again(state.last)
 	}
-	e.Hint = cmp.Or(e.Hint, runAgain)
+	e.Hint = cmp.Or(e.Hint, waitForGitHub)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, b := range r.breakersOf(state) {

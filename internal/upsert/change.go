@@ -302,7 +302,6 @@ func partly(err error, done, all int, change secret.ListChange) error {
 	copied := *e
 	copied.Shown = fmt.Sprintf("%s; %s repositories were %s", e.Shown, countOf(done, all), verb)
 	copied.Shown = strings.TrimPrefix(copied.Shown, "; ")
-	copied.Hint = strings.TrimSpace(e.Hint + " It is safe to run this again: what is done already is left alone.")
 	return &copied
 }
 

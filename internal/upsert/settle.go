@@ -168,6 +168,6 @@ func (e *executor) overwritten(w *write) error {
 		Cause: "GitHub returned 404 for it before the write, and 204, which is an update, to the write: it was " +
 			"created in between, or this token could not see it. Every private and internal repository can now " +
 			"read the value.",
-		Hint: "The value is stored. If fewer should read it, set visibility and selected_repositories and re-run.",
+		Hint: "The value is stored. If fewer should read it, set visibility and selected_repositories and run again.",
 	}
 }

@@ -437,7 +437,7 @@ func keyRotated(store secret.Store, sealedTo, current string) error {
 		Problem: fmt.Sprintf("the value is sealed with key %s, but the current key for %s secrets is %s",
 			sealedTo, store, current),
 		Cause: "GitHub rotated the key since the value was sealed, and only the plaintext can be sealed again.",
-		Hint:  "This sealed value cannot be used any more. Re-run the job that seals, and store its output.",
+		Hint:  "Seal the value again, with the current key.",
 		Is:    []error{secret.ErrCannotOpen},
 	}
 }
@@ -473,4 +473,4 @@ func (e *executor) plan(ctx context.Context, item Item) (p plan, err error) {
 	}
 }
 
-const setExplicitly = "Re-run later, or set visibility and selected_repositories explicitly."
+const setExplicitly = "Set visibility and selected_repositories explicitly."
