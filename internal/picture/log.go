@@ -30,14 +30,12 @@ func (p *page) logLine(text string) {
 			spans = []span{{tag, code | s}, {rest, code}}
 		}
 	}
-	// The lines keep their columns, which wrap takes to be wider.
-	const estimate = widestColumn * codeSize / columnWidth
-	hang := 4 * columnWidth
-	for i, line := range wrap(spans, codeSize, (textWidth-indent)*estimate, hang*estimate) {
+	hang := 4 // columns
+	for i, line := range wrap(spans, int((textWidth-indent)/columnWidth), hang) {
 		p.y += 18
 		at := place{x: margin + int(indent), y: p.y, size: codeSize, class: "c", columns: true}
 		if i > 0 {
-			at.x += int(hang)
+			at.x += int(float64(hang) * columnWidth)
 		}
 		p.line(line, at)
 	}

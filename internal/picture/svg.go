@@ -1,10 +1,9 @@
-// Package picture draws the log of a step and a job summary as SVG files, for the
-// documentation. It is not part of the shipped binary.
+// Package picture draws the log of a step as an SVG file, for the documentation. It is
+// not part of the shipped binary.
 //
-// The files have no scripts and refer to nothing outside, so that they work in an
-// image element. They follow the color scheme of the reader. Which fonts a reader has is
-// not known: widths are estimated for a wide font, and lines in the monospaced font are
-// fitted to the width of their columns.
+// The file has no scripts and refers to nothing outside, so that it works in an image
+// element. It follows the color scheme of the reader. Which fonts a reader has is not
+// known: lines in the monospaced font are fitted to the width of their columns.
 package picture
 
 import (
@@ -22,29 +21,28 @@ const (
 	barHeight = 40 // of the title
 	textSize  = 14
 	codeSize  = 12
-	rowHeight = 20 // of a line of text
+	// columnWidth is the width of a character in a line that keeps its columns.
+	columnWidth = 0.6 * codeSize
+	// signWidth is the width of a sign and the space after it, for a size of 1.
+	signWidth = 1.5
 )
 
 // stylesheet has the colors of GitHub's two default themes. Texts have the class of
 // their font and of their color, rectangles and lines that of their color.
 const stylesheet = `
 text{font:14px -apple-system,BlinkMacSystemFont,"Segoe UI","Noto Sans",Helvetica,Arial,sans-serif;fill:#1f2328}
-.t{font-size:13px}.h{font-size:18px}.h,.w{font-weight:600}
+.w{font-weight:600}
 .c{font-family:ui-monospace,SFMono-Regular,"SF Mono",Menlo,Consolas,"Liberation Mono",monospace;font-size:12px}
-.l{fill:#0969da;text-decoration:underline}.m{fill:#59636e}
+.m{fill:#59636e}
 .e{fill:#cf222e;font-weight:600}.o{fill:#9a6700;font-weight:600}
-.add{fill:#116329}.del{fill:#82071e}
 .page{fill:#fff}.edge{fill:none;stroke:#d1d9e0}.soft{fill:#f6f8fa}
-.addbg{fill:#dafbe1}.delbg{fill:#ffebe9}
-.red{fill:#cf222e}.green{fill:#1a7f37}.yellow{fill:#bf8700}.grey{fill:#59636e}.on{fill:none;stroke:#fff}
+.red{fill:#cf222e}.green{fill:#1a7f37}.on{fill:none;stroke:#fff}
 @media (prefers-color-scheme:dark){
 text{fill:#f0f6fc}
-.l{fill:#4493f8}.m{fill:#9198a1}
+.m{fill:#9198a1}
 .e{fill:#f85149}.o{fill:#d29922}
-.add{fill:#aff5b4}.del{fill:#ffdcd7}
 .page{fill:#0d1117}.edge{stroke:#3d444d}.soft{fill:#151b23}
-.addbg{fill:#033a16}.delbg{fill:#67060c}
-.red{fill:#f85149}.green{fill:#3fb950}.yellow{fill:#d29922}.grey{fill:#9198a1}.on{stroke:#0d1117}
+.red{fill:#f85149}.green{fill:#3fb950}.on{stroke:#0d1117}
 }
 `
 
@@ -55,19 +53,14 @@ type page struct {
 	y      int
 }
 
-// newPage returns a page with a title bar, in which a sign of the result may come first.
+// newPage returns a page with a title bar, in which a sign of the result comes first.
 func newPage(title, sign, right string) *page {
 	p := &page{y: barHeight}
-	bar := []span{{text: title, style: bold}}
-	if sign != "" {
-		bar = append([]span{{text: sign + " "}}, bar...)
-	}
+	bar := []span{{text: sign + " "}, {text: title, style: bold}}
 	p.shape(`<path class="soft" d="M.5 %dV6.5a6 6 0 0 1 6-6H%da6 6 0 0 1 6 6V%dz"/>`, barHeight, pageWidth-7, barHeight)
 	p.shape(`<path class="edge" d="M.5 %d.5H%d"/>`, barHeight, pageWidth)
 	p.line(bar, place{x: margin, y: 25, size: textSize})
-	if right != "" {
-		p.line([]span{{text: right, style: muted}}, place{x: pageWidth - margin, y: 25, size: textSize, anchor: "end"})
-	}
+	p.line([]span{{text: right, style: muted}}, place{x: pageWidth - margin, y: 25, size: textSize, anchor: "end"})
 	return p
 }
 
@@ -90,13 +83,12 @@ func (p *page) shape(format string, args ...any) {
 	fmt.Fprintf(&p.shapes, format+"\n", args...)
 }
 
-// place is where a line of text is drawn: x is its start, its middle or its end, and y
-// its base line.
+// place is where a line of text is drawn: x is its start or its end, and y its base line.
 type place struct {
 	x, y   int
 	size   int    // of the font
 	class  string // of the whole line
-	anchor string // "" for start, middle or end
+	anchor string // "" for start, or end
 	// columns is set for a line in the monospaced font that keeps the width of its
 	// columns in every font.
 	columns bool
@@ -147,20 +139,12 @@ var signs = map[rune]string{
 	'✅': `<rect class="green" width="16" height="16" rx="3"/><path class="on" stroke-width="2" d="M4 8l3 3 5-6"/>`,
 	'❌': `<path class="red" d="M2.5 0L8 5.5 13.5 0 16 2.5 10.5 8 16 13.5` +
 		` 13.5 16 8 10.5 2.5 16 0 13.5 5.5 8 0 2.5z"/>`,
-	'⚠': `<path class="yellow" d="M8 0l8 15.5H0z"/><path class="on" stroke-width="1.8" d="M8 5v5.5M8 12v2"/>`,
-	'❓': `<circle class="grey" cx="8" cy="8" r="8"/>` +
-		`<path class="on" stroke-width="1.8" d="M5.5 6a2.5 2.5 0 1 1 3.6 2.3Q8 8.9 8 10M8 11.5v2"/>`,
-	'▸': `<path class="grey" d="M3 2l10 6.5-10 6.5z"/>`,
-	'🔴': `<circle class="red" cx="8" cy="8" r="7"/>`,
-	'🟢': `<circle class="green" cx="8" cy="8" r="7"/>`,
-	'🟡': `<circle class="yellow" cx="8" cy="8" r="7"/>`,
 }
 
 // drawSign returns the shape of the sign that a text starts with, and what follows it.
 func drawSign(text string, at place) (drawn, rest string, ok bool) {
 	for sign, shape := range signs {
 		if rest, ok = strings.CutPrefix(text, string(sign)); ok {
-			rest = strings.TrimPrefix(rest, "\uFE0F")
 			scale := decimal(float64(at.size) / 16)
 			drawn = fmt.Sprintf("<g transform=\"translate(%d %d) scale(%s)\">%s</g>\n",
 				at.x, at.y-at.size*7/8, scale, shape)
