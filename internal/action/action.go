@@ -89,18 +89,22 @@ func Main(ctx context.Context, env Env) int {
 		s.report.Warn(text)
 	}
 	if len(in.Problems) > 0 {
-		var problems []string
-		for _, problem := range in.Problems {
-			problems = append(problems, problem.Error())
-		}
-		s.report.RefuseInputs(s.config.Mode, problems)
-		return 1
+		return refuse(s, "in the inputs", in.Problems...)
 	}
 	if err := s.report.CheckFiles(); err != nil {
-		s.report.Refuse(s.config.Mode, err, "No request was sent, because results could not be saved.")
-		return 1
+		return refuse(s, "with the runner", err)
 	}
 	return s.run(ctx)
+}
+
+// refuse reports why nothing is sent to GitHub, and returns the exit code.
+func refuse[E error](s *session, where string, errs ...E) int {
+	var problems []string
+	for _, err := range errs {
+		problems = append(problems, err.Error())
+	}
+	s.report.Refuse(s.config.Mode, where, problems...)
+	return 1
 }
 
 func (s *session) run(ctx context.Context) int {
@@ -112,18 +116,17 @@ func (s *session) run(ctx context.Context) int {
 		s.github, err = github.New(github.Options{
 			Org: c.Org, BaseURL: c.APIURL, Token: c.Token, UserAgent: "set-org-secret/" + Version,
 			Writes:  c.Mode.Writes(),
-			Timeout: c.Timeout, Jitter: s.Jitter, Log: s.report.Line,
+			Timeout: c.Timeout, Jitter: s.Jitter, Log: s.report.Event,
 			Network: github.Network{Proxy: s.Proxy, Getenv: s.Getenv, CACertificates: c.CACertificates, Dial: s.Dial},
 		})
 		if err != nil {
-			s.report.Refuse(c.Mode, err)
-			return 1
+			return refuse(s, "with the network", err)
 		}
 		defer s.github.Close()
 	}
 	s.report.Header(Version, c.Mode, c.Org, host, c.DryRun)
 	for _, note := range s.notes {
-		s.report.Line(note)
+		s.report.Event(note)
 	}
 
 	end := report.Run{Mode: c.Mode, Org: c.Org, MaxAge: c.MaxAge, DryRun: c.DryRun}

@@ -88,7 +88,7 @@ func TestThousandSecrets(t *testing.T) {
 			if strings.Contains(line, "of 1,000 stored, 80 a minute, about ") {
 				progress++
 			}
-			if line == "write limit reached: 80 in the last minute; next write in 1 min" {
+			if line == "  write limit reached: 80 in the last minute; next write in 1 min" {
 				waits++
 			}
 		}
@@ -162,9 +162,9 @@ func TestHugeFailure(t *testing.T) {
 	lost := 0
 	for _, row := range rows[inOutputs:] {
 		name := row["secret_name"].(string)
-		want := name + " in actions: sealed value is only in the job summary"
+		want := "  " + name + ": not in the outputs. Saved, sealed, in the job summary.\n"
 		if !strings.Contains(r.summary, "/secrets/"+name+" --input") {
-			want = name + " in actions: sealed value was not saved anywhere"
+			want = "  " + name + ": not in the outputs. The value is not saved.\n"
 			lost++
 		}
 		if !strings.Contains(r.stdout, want) {
@@ -172,25 +172,25 @@ func TestHugeFailure(t *testing.T) {
 		}
 	}
 	// The summary has what the outputs lack before what they have already.
-	if lost == 0 || lost > 300 {
-		t.Errorf("%d sealed values are not saved anywhere, want 1 to 300", lost)
+	if lost == 0 || lost > 350 {
+		t.Errorf("%d sealed values are not saved anywhere, want 1 to 350", lost)
 	}
-	wantContains(t, "the log", r.logText(), fmt.Sprintf("The job summary has no room for %d of them.", lost))
-	// One refusal for each place where sealed values are, and what does not fit.
+	// A warning, and one failure for each place where sealed values are.
 	wantEqual(t, "annotations", len(r.log().Annotations), 4)
-	wantContains(t, "the log", r.logText(), "The sealed values are saved only in the job summary;",
-		"The sealed values are saved in this step's outputs;")
+	r.wantAnnotation(t, leftOut+secret.Count(1000-inOutputs, "sealed value"))
+	steps := r.logText()
+	wantContains(t, "the log", steps, "pass the output `results` to `sealed` in another run. Do not rotate again.",
+		"run the script in the job summary. Do not rotate again.", "Keep the old credential active: nothing changed at GitHub.")
 	commands := 1000 - inOutputs - lost
-	wantContains(t, "the summary", r.summary,
-		fmt.Sprintf("**The sealed values are saved**: %d only in this step's outputs, %d only in the script below;", inOutputs, commands),
-		fmt.Sprintf("**%d sealed values are saved nowhere**", lost))
 	wantEqual(t, "commands of the summary's script", strings.Count(r.summary, "gh api --silent --method PUT"), commands)
-	// Each of the three reasons names ten secrets.
-	wantEqual(t, "rows of the summary's table", strings.Count(r.summary, "\n| `ROTATED_"), 970)
 }
 
-// leftOut is the warning that rows are not in the output results.
-const leftOut = "the output results is limited to 1 MB and leaves out "
+// leftOut is the warning that rows or values are not in the outputs.
+const (
+	leftOut    = "the outputs are limited to 1 MB and leave out "
+	leftOutEnd = "; the log has every name. Name fewer secrets or stores in one run. " +
+		"To finish with the input sealed, name only secrets that have a row."
+)
 
 // wantAnnotation checks that exactly one annotation starts with a text, and returns
 // its message.
@@ -255,13 +255,12 @@ func TestHugeCheck(t *testing.T) {
 	if len(rows) < 2000 || len(rows) == 4000 {
 		t.Errorf("%d rows are in the outputs, want 2,000 or more but not all", len(rows))
 	}
-	wantEqual(t, "the warning", r.wantAnnotation(t, leftOut), fmt.Sprintf(leftOut+"%[1]s rows: %[1]s done. The log has "+
-		"every row. Name fewer secrets or stores in one run to have every row in the outputs.",
-		secret.FormatCount(4000-len(rows))))
+	wantEqual(t, "the warning", r.wantAnnotation(t, leftOut),
+		leftOut+secret.Count(4000-len(rows), "row")+" with 0 sealed values"+leftOutEnd)
 	wantEqual(t, "annotations", len(r.log().Annotations), 10)
-	wantContains(t, "the log", r.logText(), "Warning: 392 more secrets are due; see the job summary")
-	wantEqual(t, "rows of the summary's table", strings.Count(r.summary, "\n| `CHECKED_"), 3600)
-	wantEqual(t, "rows that are due", strings.Count(r.summary, "\n| 🔴 `CHECKED_"), 400)
+	wantContains(t, "the log", r.logText(), "Warning: 392 more due secrets; see the log and the job summary")
+	wantEqual(t, "rows of the summary's table", strings.Count(r.summary, "\n<tr><td><code>CHECKED_"), 3600)
+	wantEqual(t, "rows that are due", strings.Count(r.summary, "\n<tr><td>🔴 <code>CHECKED_"), 400)
 }
 
 // TestHugeBatch stores 1,000 secrets in four stores, two of which refuse. Rows that
@@ -288,12 +287,12 @@ func TestHugeBatch(t *testing.T) {
 	if len(rows) < 1000 || len(rows) == 2000 {
 		t.Fatalf("%d rows are in the outputs, want 1,000 or more of the 2,000 that failed, but not all", len(rows))
 	}
-	wantEqual(t, "the warning", r.wantAnnotation(t, leftOut), fmt.Sprintf(leftOut+"2,%03d rows: 2,000 done, %d with a "+
-		"sealed value. The log has every row. To finish the batch with the input sealed, list in secret_name only "+
-		"secrets that have a row.", 2000-len(rows), 2000-len(rows)))
+	left := 2000 - len(rows)
+	wantEqual(t, "the warning", r.wantAnnotation(t, leftOut),
+		fmt.Sprintf("%s2,%03d rows with %s%s", leftOut, left, secret.Count(left, "sealed value"), leftOutEnd))
 	// The summary has the sealed values that the outputs do not have.
-	wantContains(t, "the log", r.logText(), fmt.Sprintf("outputs are limited to 1 MB: %d sealed values omitted; "+
-		"see the log for the names; all of them are in the job summary", 2000-len(rows)))
+	wantEqual(t, "values named in the log",
+		strings.Count(r.logText(), ": not in the outputs. Saved, sealed, in the job summary."), left)
 	for i := len(rows)/2 + 1; i < 1000; i++ {
 		for _, store := range []string{"dependabot", "agents"} {
 			wantContains(t, "the summary", r.summary, fmt.Sprintf(" orgs/acme/%s/secrets/ROTATED_%04d --input", store, i+1))
@@ -313,15 +312,12 @@ func TestHugeRefusal(t *testing.T) {
 	r.wantCode(t, 1)
 	wantEqual(t, "requests", len(server.Requests()), 0)
 	r.wantWithinLimits(t)
-	wantEqual(t, "problems in the summary", strings.Count(r.summary, "\n- `secrets_file`: line "), 100)
-	wantContains(t, "the summary", r.summary, "\n- and 19,900 more problems\n")
-	message := r.wantAnnotation(t, "20,000 problems in the inputs; nothing was sent to GitHub\n  secrets_file: line 1: ")
+	wantEqual(t, "problems in the summary", strings.Count(r.summary, "\n<li>secrets_file: line "), 100)
+	wantContains(t, "the summary", r.summary, "\n<li>and 19,900 more problems</li>\n")
+	message := r.wantAnnotation(t, "20,000 problems in the inputs; nothing was sent to GitHub\n  What to do: ")
 	listed := strings.Count(message, "\n  secrets_file: line ")
 	if listed < 10 || listed > 100 {
 		t.Errorf("the annotation lists %d problems, want 10 to 100", listed)
-	}
-	if want := fmt.Sprintf("\n  and 19,%d more problems", 1000-listed); !strings.HasSuffix(message, want) {
-		t.Errorf("the annotation lists %d problems and ends in %.100q, want %q", listed, message[len(message)-60:], want)
 	}
 }
 
@@ -337,10 +333,10 @@ func TestTwoHundredRows(t *testing.T) {
 	wantEqual(t, "operation", r.outputs["operation"], "failed")
 	rest := r.summary
 	for _, want := range []string{
-		"### ⚠️ acme: 199 of 200 stored (100 secrets in 2 stores), 1 failed\n",
-		"| ❌ `ROTATED_0050` in dependabot |",
-		"<details><summary>✅ 199 stored</summary>",
-		"| `ROTATED_0001` in actions |",
+		"<h3>❌ acme: 199 of 200 secrets stored, 1 failed</h3>\n",
+		"❌ <b><code>ROTATED_<wbr>0050 <wbr>in <wbr>dependabot</code></b>: ",
+		"<details><summary>✅ 199 secrets stored</summary>",
+		"<tr><td><code>ROTATED_<wbr>0001 <wbr>in <wbr>actions</code></td>",
 	} {
 		_, after, ok := strings.Cut(rest, want)
 		if !ok {
@@ -348,10 +344,10 @@ func TestTwoHundredRows(t *testing.T) {
 		}
 		rest = after
 	}
-	if !strings.HasPrefix(r.summary, "### ") {
+	if !strings.HasPrefix(r.summary, "<h3>") {
 		t.Errorf("the summary begins with %.20q, want a heading", r.summary)
 	}
-	wantEqual(t, "rows of the summary's table", strings.Count(r.summary, "\n| `"), 199)
+	wantEqual(t, "rows of the summary's table", strings.Count(r.summary, "\n<tr><td>"), 199)
 }
 
 // TestCheckThousand checks every secret of a store of 1,000: the first page, then
@@ -379,10 +375,8 @@ func TestCheckThousand(t *testing.T) {
 	annotations := r.log().Annotations
 	wantEqual(t, "annotations", len(annotations), 10)
 	wantEqual(t, "the last annotation", annotations[len(annotations)-1].Message,
-		"991 more secrets are due; see the job summary")
-	wantEqual(t, "rows that are due and not folded", strings.Count(r.summary, "\n| 🔴 `S"), 1000)
-	bar := strings.Repeat("█", 10) + "<wbr>" + strings.Repeat("█", 10)
-	wantEqual(t, "bars of twice max_age", strings.Count(r.summary, "<sub>"+bar+"</sub>"), 1000)
+		"991 more due secrets; see the log and the job summary")
+	wantEqual(t, "rows that are due and not folded", strings.Count(r.summary, "\n<tr><td>🔴 <code>S"), 1000)
 	r.wantWithinLimits(t)
 }
 
@@ -397,9 +391,10 @@ func TestSealTooMany(t *testing.T) {
 		t.Fatalf("%d values are in the outputs, want 200 to 399", inOutputs)
 	}
 	log := r.logText()
-	wantEqual(t, "values named in the log", strings.Count(log, "sealed value was not saved anywhere"), 400-inOutputs)
-	wantContains(t, "the log", log, "Seal fewer secrets in one run.",
-		fmt.Sprintf("outputs are limited to 1 MB: %d sealed values omitted", 400-inOutputs))
+	wantEqual(t, "operation", r.outputs["operation"], "failed")
+	wantEqual(t, "values named in the log",
+		strings.Count(log, ": not in the outputs. The value is not saved."), 400-inOutputs)
+	wantContains(t, "the log", log, "Seal fewer secrets in one run.", leftOut+secret.Count(400-inOutputs, "sealed value"))
 }
 
 // TestDelimiter checks that what ends a value in GITHUB_OUTPUT cannot be guessed.
@@ -434,7 +429,7 @@ func TestNoRandomBytes(t *testing.T) {
 	wantEqual(t, "requests", len(server.Requests()), 0)
 	wantEqual(t, "operation", r.outputs["operation"], "failed")
 	wantEqual(t, "results", r.outputs["results"], "[]")
-	wantContains(t, "the log", r.logText(), "Error: cannot read random bytes: no entropy")
+	wantContains(t, "the log", r.logText(), "1 problem with the runner; nothing was sent to GitHub", "cannot read random bytes: no entropy")
 }
 
 // TestRateLimitMidBatch meets the hourly limit at the 140th write. What is stored
@@ -473,7 +468,7 @@ func TestRateLimitMidBatch(t *testing.T) {
 	first.wantCode(t, 1)
 	wantAtMost(t, "the first run took", first.took, 2*time.Minute)
 	wantContains(t, "the log", first.logText(),
-		"GitHub requires a wait that is longer than timeout.", "Wait until 2000-01-01 00:40:01 UTC.")
+		"GitHub requires a wait that is longer than timeout.", "What to do: Wait until 2000-01-01 00:40:01 UTC. Then run the script")
 	// The 139 before the refused write, and the three that were under way with it.
 	if stored := first.countRows(`"operation":"created"`); stored < 139 || stored > 142 {
 		t.Errorf("%d rows are stored, want 139 to 142", stored)

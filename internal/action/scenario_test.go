@@ -354,8 +354,10 @@ func rowsByLine(results string) string {
 var rowLine = regexp.MustCompile(`^[A-Z0-9_]* +(actions|dependabot|codespaces|agents) +` +
 	`(created|updated|unchanged|failed|unknown|would-create|would-update|sealed|checked)( |$)`)
 
+var changeLine = regexp.MustCompile(`^  [+-] `)
+
 // sortRows sorts each block of consecutive result rows by name and store, since
-// concurrent writes end in any order. The indented lines after a row belong to
+// concurrent writes end in any order. The changes of access after a row belong to
 // it; every other line stays in its place.
 func sortRows(lines []string) []string {
 	var sorted, block []string
@@ -368,7 +370,7 @@ func sortRows(lines []string) []string {
 		switch {
 		case rowLine.MatchString(line):
 			block = append(block, line)
-		case len(block) > 0 && strings.HasPrefix(line, "  "):
+		case len(block) > 0 && changeLine.MatchString(line):
 			block[len(block)-1] += "\n" + line
 		default:
 			flush()

@@ -3,6 +3,7 @@ package action
 import (
 	"bytes"
 	"fmt"
+	"html"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -34,11 +35,12 @@ func TestScriptFinishesRun(t *testing.T) {
 	})
 	r := runBatch(t, server, text, map[string]string{"selected_repositories": "web, api"})
 	r.wantCode(t, 1)
-	_, script, _ := strings.Cut(r.summary, "\n```bash\n")
-	script, _, ok := strings.Cut(script, "\n```\n")
+	_, script, _ := strings.Cut(r.summary, "<pre lang=\"bash\"><code>")
+	script, _, ok := strings.Cut(script, "</code></pre>")
 	if !ok {
 		t.Fatalf("there is no script in the summary:\n%s", r.summary)
 	}
+	script = html.UnescapeString(script)
 	bin, requests := t.TempDir(), t.TempDir()
 	if err := os.WriteFile(filepath.Join(bin, "gh"), []byte(saveRequest), 0o700); err != nil {
 		t.Fatal(err)

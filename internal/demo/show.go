@@ -16,7 +16,7 @@ import (
 	"set-org-secret/internal/fakerunner"
 )
 
-// maxColumns is the width of the output. Longer lines of the log continue in the next.
+// maxColumns is the width of the output. Longer lines continue in the next.
 const maxColumns = 84
 
 // The tokens of the demo.
@@ -158,7 +158,7 @@ func (s *show) showSaved(failed stepResult) (string, error) {
 	s.println("", "  Saved, sealed, so that only GitHub can decrypt it:")
 	s.println(fmt.Sprintf("  - output encrypted_value: %.24s… (%d characters)", sealed, len(sealed)))
 	s.println(fmt.Sprintf("  - output results: %.52s…", results))
-	s.println("  - job summary: a command that stores it by hand")
+	s.println("  - job summary: the script that stores it")
 	return results, nil
 }
 
@@ -166,15 +166,15 @@ func (s *show) showSaved(failed stepResult) (string, error) {
 func (s *show) showDetails(r stepResult) {
 	s.println("", "  Outputs:")
 	for _, name := range r.order {
-		s.println("    " + name + " = " + r.outputs[name])
+		s.println(wrap("    ", name+" = "+r.outputs[name])...)
 	}
 	s.println("", "  Job summary:")
 	for line := range strings.Lines(r.summary) {
-		s.println("    " + strings.TrimSuffix(line, "\n"))
+		s.println(wrap("    ", strings.TrimSuffix(line, "\n"))...)
 	}
 	s.println("", "  Requests:")
 	for line := range strings.Lines(s.github.RequestLog()) {
-		s.println("    " + strings.TrimSuffix(line, "\n"))
+		s.println(wrap("    ", strings.TrimSuffix(line, "\n"))...)
 	}
 }
 
@@ -200,7 +200,7 @@ func (s *show) compare(before []fakegithub.Secret) error {
 		if len(now.Repositories) > 0 {
 			access += ": " + strings.Join(now.Repositories, ", ")
 		}
-		s.println(fmt.Sprintf("  %-12s   %-21s   access as before: %s", now.Name, text, access))
+		s.println(fmt.Sprintf("  %-12s  %-21s  access as before: %s", now.Name, text, access))
 	}
 	return nil
 }
@@ -213,21 +213,21 @@ func (s *show) println(lines ...string) {
 	}
 }
 
-// wrap splits a line at spaces so that no part is wider than maxColumns. What continues
-// a line is indented more.
+// wrap splits a line so that no part is wider than maxColumns, at spaces if it has
+// them. What continues a line is indented more.
 func wrap(indent, line string) (lines []string) {
 	line = indent + line
 	for utf8.RuneCountInString(line) > maxColumns {
 		indent = line[:len(line)-len(strings.TrimLeft(line, " "))]
 		cut := strings.LastIndex(string([]rune(line)[:maxColumns+1]), " ")
-		if cut <= len(indent) {
-			break
+		if cut <= len(indent) { // a word that is too long
+			cut = len(string([]rune(line)[:maxColumns]))
 		}
 		lines = append(lines, line[:cut])
 		if len(lines) == 1 {
 			indent += "    "
 		}
-		line = indent + line[cut+1:]
+		line = indent + strings.TrimPrefix(line[cut:], " ")
 	}
 	return append(lines, line)
 }

@@ -52,11 +52,7 @@ func TestShow(t *testing.T) {
 	if len(lines) >= 60 {
 		t.Errorf("the demo prints %d lines, want less than 60", len(lines))
 	}
-	for _, line := range lines {
-		if n := utf8.RuneCountInString(line); n > 100 {
-			t.Errorf("a line has %d columns, want at most 100: %s", n, line)
-		}
-	}
+	wantNarrow(t, text)
 	parts := strings.Split(text, "\n\n")
 	for _, want := range []struct {
 		title string
@@ -66,15 +62,15 @@ func TestShow(t *testing.T) {
 			"503 from GitHub; retrying", "502 from GitHub; retrying", "public key", "DB_PASSWORD   actions      updated",
 		}},
 		{"2. A write that fails for good: the token may only read", []string{
-			"DEPLOY_KEY   actions      failed    403", "Error: DEPLOY_KEY in actions: writing the secret: 403", "0 of 1 secret stored, 1 failed",
+			"DEPLOY_KEY   actions      failed    403", "Error: DEPLOY_KEY: writing the secret: 403", "DEPLOY_KEY not stored in acme",
 		}},
 		{"  Saved, sealed, so that only GitHub can decrypt it:", []string{
-			"output encrypted_value: ", `output results: [{"store":"actions","secret_name":"DEPLOY_KEY"`, "job summary: ",
+			"output encrypted_value: ", `output results: [{"store":"actions","secret_name":"DEPLOY_KEY"`, "job summary: the script that stores it",
 		}},
 		{"3. The run that finishes it, with the output results and without a new rotation", []string{
 			"DEPLOY_KEY   actions      updated",
 		}},
-		{"4. A check: which secrets are older than 30 days?", []string{"120 days old", ", due", "1 of 4 secrets is older than 30 days"}},
+		{"4. A check: which secrets are older than 30 days?", []string{"120 days old", ", due", "1 of 4 secrets older than 30 days"}},
 		{"What GitHub decrypts now, compared with what was passed to the action", []string{
 			"DB_PASSWORD ", "DEPLOY_KEY ", "bytes, equal", "access as before: selected: api, web, worker",
 		}},
@@ -97,6 +93,16 @@ func TestShow(t *testing.T) {
 	}
 }
 
+// wantNarrow checks that no line of a text is wider than the output.
+func wantNarrow(t *testing.T, text string) {
+	t.Helper()
+	for line := range strings.Lines(text) {
+		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > maxColumns {
+			t.Errorf("a line has %d columns, want at most %d: %s", n, maxColumns, line)
+		}
+	}
+}
+
 // TestShowVerbose checks that -v adds the outputs, the job summaries and the requests.
 func TestShowVerbose(t *testing.T) {
 	text, _, err := simulate(t, true)
@@ -104,13 +110,14 @@ func TestShowVerbose(t *testing.T) {
 		t.Fatalf("got error %v, want none; the output:\n%s", err, text)
 	}
 	for _, want := range []string{
-		"Outputs:\n    operation = updated\n", "Job summary:\n    ### ",
+		"Outputs:\n    operation = updated\n", "Job summary:\n    <h3>", "    <table>\n    <tr><th>Secret</th>",
 		"Requests:\n", "    PUT /orgs/acme/actions/secrets/DB_PASSWORD 502\n", "    PUT /orgs/acme/actions/secrets/DEPLOY_KEY 403\n",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the output lacks %q:\n%s", want, text)
 		}
 	}
+	wantNarrow(t, text)
 }
 
 // TestShowFails checks that the demo fails if it does not show what it says.

@@ -1,10 +1,8 @@
 package report
 
 import (
-	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 	"time"
 
@@ -20,17 +18,25 @@ const (
 	expiresSoon = 7 * 24 * time.Hour
 )
 
-// Warn annotates the step with a warning.
-func (r *Reporter) Warn(text string) { r.annotate("warning", text) }
+// note is an annotation: a line, and those that explain it.
+type note struct {
+	text    string
+	details []string
+}
 
-// annotate writes an annotation with indented details. Past the ten that GitHub keeps of a kind, and outside Actions,
-// it logs the same as plain lines.
-func (r *Reporter) annotate(kind, problem string, details ...string) {
+// Warn annotates the step with a warning.
+func (r *Reporter) Warn(text string) { r.annotate("warning", note{text: text}) }
+
+// annotate writes an annotation. Past the ten that GitHub keeps of a kind, and outside Actions, it logs the same as
+// plain lines.
+func (r *Reporter) annotate(kind string, n note) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	text := r.sanitizeLine(problem)
-	for _, line := range details {
-		text += "\n  " + r.sanitizeLine(line)
+	text := r.sanitizeLine(n.text)
+	for _, line := range n.details {
+		if line != "" {
+			text += "\n  " + r.sanitizeLine(line)
+		}
 	}
 	r.annotated[kind]++
 	if !r.actions || r.annotated[kind] > maxAnnotations {
@@ -45,93 +51,68 @@ func (r *Reporter) annotate(kind, problem string, details ...string) {
 	}
 }
 
-// annotationsLeft returns how many more annotations of a kind GitHub keeps.
-func (r *Reporter) annotationsLeft(kind string) int {
+// annotateAll writes annotations. If GitHub would not keep all of them, the last one counts the others.
+func (r *Reporter) annotateAll(kind string, notes []note, noun string) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	return max(maxAnnotations-r.annotated[kind], 0)
-}
-
-// annotateFailures writes an error for each group of failures, in input order.
-func (r *Reporter) annotateFailures(run Run, entries []*entry) {
-	groups := groupFailures(run, entries)
-	left := r.annotationsLeft("error")
-	for i, g := range groups {
-		if i >= left-1 && len(groups) > left {
-			more := 0
-			for _, g := range groups[i:] {
-				more += len(g.entries)
-			}
-			r.annotate("error", count(more, "more failure")+"; see the log and the job summary")
+	left := maxAnnotations - r.annotated[kind]
+	r.mu.Unlock()
+	for i, n := range notes {
+		if i >= left-1 && len(notes) > left {
+			r.annotate(kind, note{text: secret.Count(len(notes)-i, "more "+noun) + "; see the log and the job summary"})
 			return
 		}
-		r.annotate("error", g.title+": "+g.problem, g.details()...)
+		r.annotate(kind, n)
 	}
 }
 
-// reportUnsaved names the sealed values that do not fit in the outputs. It returns an error if any of them is not
-// saved anywhere.
-func (r *Reporter) reportUnsaved(run Run, entries []*entry) error {
-	omitted, lost := 0, 0
-	for _, e := range entries {
-		switch e.saved {
-		case inSummary:
-			omitted++
-			r.Line(title(e.Result) + ": sealed value is only in the job summary")
-		case nowhere:
-			omitted++
-			lost++
-			r.Line(title(e.Result) + ": sealed value was not saved anywhere")
-		}
+// errorNotes returns an error for a refused run, or for each failure.
+func errorNotes(d document) (notes []note) {
+	if len(d.Refused) > 0 {
+		details := append([]string{todo + refusedStep(d.Run)}, firstProblems(d.Refused)...)
+		return []note{{text: d.title, details: details}}
 	}
-	problem := "outputs are limited to 1 MB: " + count(omitted, "sealed value") + " omitted; see the log for the names"
-	switch {
-	case omitted == 0:
-		return nil
-	case lost == 0:
-		r.Warn(problem + "; all of them are in the job summary")
-		return nil
-	case run.Mode == secret.ModeSeal:
-		r.annotate("error", problem, "Seal fewer secrets in one run.")
-	default:
-		r.annotate("error", problem, fmt.Sprintf("The job summary has no room for %s of them. "+
-			"Rotate these again, in smaller batches.", secret.FormatCount(lost)))
+	for _, f := range d.failures {
+		text := firstOf(d.names(f.entries), maxNames, strings.Clone) + ": " + f.fact
+		notes = append(notes, note{text, []string{f.reason, todo + f.step, f.saved()}})
 	}
-	return errors.New(problem)
+	return notes
 }
 
-// warnLeftOut counts the rows that the output results lacks.
-func (r *Reporter) warnLeftOut(mode secret.Mode, entries []*entry) {
-	var counts [finishable + 1]int
-	all := 0
-	for _, e := range entries {
-		if e.leftOut {
-			counts[e.use()]++
-			all++
+// leftOutNotes returns a warning if the outputs have no room for some rows or values.
+func leftOutNotes(d document) []note {
+	rows, values := 0, 0
+	for _, e := range d.entries {
+		if !e.hasRow {
+			rows++
+		}
+		if e.outsideOutputs() {
+			values++
 		}
 	}
-	if all == 0 {
-		return
+	if rows+values == 0 {
+		return nil
 	}
-	var parts []string
-	for _, part := range []struct {
-		n    int
-		what string
-	}{
-		{counts[done] + counts[doneAndDue], "done"},
-		{counts[notDone], "not done"},
-		{counts[finishable], "with a sealed value"},
-	} {
-		if part.n > 0 {
-			parts = append(parts, secret.FormatCount(part.n)+" "+part.what)
+	text := secret.Count(values, "sealed value")
+	if rows > 0 {
+		text = secret.Count(rows, "row") + " with " + text
+	}
+	return []note{{text: "the outputs are limited to 1 MB and leave out " + text + "; the log has every name. " +
+		"Name fewer secrets or stores in one run. To finish with the input sealed, name only secrets that have a row."}}
+}
+
+// dueNotes returns a warning for each secret that is due for rotation, the oldest first.
+func dueNotes(d document) (notes []note) {
+	for _, e := range byAge(d.entries) {
+		if e.Check == nil || !e.Check.Due {
+			continue
 		}
+		text := d.name(e) + " is missing"
+		if e.Check.Exists {
+			text = d.name(e) + " is due: " + ageText(*e.Check)
+		}
+		notes = append(notes, note{text: text})
 	}
-	hint := "Name fewer secrets or stores in one run to have every row in the outputs."
-	if mode == secret.ModeSet && slices.ContainsFunc(entries, (*entry).storableLater) {
-		hint = "To finish the batch with the input sealed, list in secret_name only secrets that have a row."
-	}
-	r.Warn(fmt.Sprintf("the output results is limited to 1 MB and leaves out %s: %s. The log has every row. %s",
-		count(all, "row"), strings.Join(parts, ", "), hint))
+	return notes
 }
 
 // WarnExpiry warns of a personal token that expires within a week, so that a scheduled run does not fail by surprise.
@@ -143,24 +124,5 @@ func (r *Reporter) WarnExpiry(at, now time.Time) {
 	}
 	days := max(int(math.Ceil(left.Hours()/24)), 1)
 	r.Warn(fmt.Sprintf("the token expires on %s (in %s); replace it before then",
-		at.UTC().Format("2006-01-02 15:04 UTC"), count(days, "day")))
-}
-
-// warnDue warns of each secret that is due for rotation, the oldest first.
-func (r *Reporter) warnDue(results []secret.Result) {
-	due := slices.DeleteFunc(byAge(results), func(result secret.Result) bool {
-		return result.Check == nil || !result.Check.Due
-	})
-	left := r.annotationsLeft("warning")
-	for i, result := range due {
-		if i >= left-1 && len(due) > left {
-			r.Warn(secret.FormatCount(len(due)-i) + " more secrets are due; see the job summary")
-			return
-		}
-		text := title(result) + " is missing"
-		if result.Check.Exists {
-			text = title(result) + " is due: " + ageText(*result.Check)
-		}
-		r.Warn(text)
-	}
+		at.UTC().Format("2006-01-02 15:04 UTC"), secret.Count(days, "day")))
 }

@@ -8,8 +8,8 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// Line logs one line.
-func (r *Reporter) Line(text string) { r.lines(text) }
+// Event logs something that happened between the rows of results, indented so that rows can be told from it.
+func (r *Reporter) Event(text string) { r.lines("  " + text) }
 
 // lines logs lines that no other line comes between.
 func (r *Reporter) lines(lines ...string) {
@@ -36,7 +36,7 @@ func (r *Reporter) Header(version string, mode secret.Mode, org, host string, dr
 	case mode == secret.ModeAccess:
 		r.operationWidth = len(secret.Unchanged)
 	}
-	r.Line(text)
+	r.lines(text)
 }
 
 // maxNameWidth leaves half of a line of 80 columns to the rest of a row.
@@ -66,7 +66,7 @@ func (r *Reporter) Row(result secret.Result) {
 		len(secret.Dependabot), result.Store, r.operationWidth, result.Operation)
 	switch {
 	case result.Err != nil:
-		text += asError(result.Err).Problem
+		text += secret.AsError(result.Err).Problem
 	case result.Check != nil:
 		text += ageText(*result.Check)
 		if result.Check.Listed {
@@ -81,10 +81,8 @@ func (r *Reporter) Row(result secret.Result) {
 		text += accessText(result)
 	}
 	lines := []string{strings.TrimRight(text, " ")}
-	if mayHaveChanged(result) {
-		for _, line := range changeLines(result.Change) {
-			lines = append(lines, "  "+line)
-		}
+	for _, line := range changeLines(result) {
+		lines = append(lines, "  "+line)
 	}
 	r.lines(lines...)
 }
@@ -99,40 +97,42 @@ func ageText(c secret.Check) string {
 // daysText returns an age in whole days.
 func daysText(age time.Duration) string {
 	if n := days(age); n > 0 {
-		return count(n, "day")
+		return secret.Count(n, "day")
 	}
 	return "less than a day"
 }
 
 // accessText returns who may read a secret and whether that changed.
 func accessText(result secret.Result) string {
-	text := string(result.Access.Visibility)
-	if result.Access.Visibility == secret.Selected {
-		text += ", " + count(len(result.Access.IDs()), "repository")
-		if result.Hidden > 0 {
-			text += fmt.Sprintf(" and %s that this token cannot see", secret.FormatCount(result.Hidden))
-		}
+	text := visibilityText(result.Access.Visibility, len(result.Access.IDs()))
+	if result.Access.Visibility == secret.Selected && result.Hidden > 0 {
+		text += fmt.Sprintf(" and %s that this token cannot see", secret.FormatCount(result.Hidden))
 	}
-	c := result.Change
-	switch {
+	switch c := result.Change; {
 	case c.From == "":
 	case c.From != c.To:
-		text += fmt.Sprintf(" (was %s)", c.From)
+		text += fmt.Sprintf(" (was %s)", visibilityText(c.From, len(c.Removed)+c.Hidden+c.Kept))
 	case !c.Any() && result.Operation != secret.Unchanged:
 		text += " (unchanged)"
 	}
 	return text
 }
 
-// mayHaveChanged reports whether the write of a result was applied, would be, or may have been, in part at least.
-func mayHaveChanged(result secret.Result) bool {
-	return result.Err == nil || result.Stored() || result.Operation == secret.Unknown ||
-		len(result.Added)+len(result.Removed) > 0
+// visibilityText names a visibility, with the length of its list if it has one.
+func visibilityText(v secret.Visibility, repositories int) string {
+	if v == secret.Selected {
+		return string(v) + ", " + secret.Count(repositories, "repository")
+	}
+	return string(v)
 }
 
-// changeLines lists the repositories that gain and lose access to an existing secret, at most 100 of each.
-func changeLines(c secret.Change) []string {
-	if c.From == "" {
+// changeLines lists the repositories that gain and lose access to an existing secret, at most 100 of each. It lists
+// none if nothing of the write can have been applied.
+func changeLines(result secret.Result) []string {
+	applied := result.Err == nil || result.Stored() || result.Operation == secret.Unknown ||
+		len(result.Added)+len(result.Removed) > 0
+	c := result.Change
+	if c.From == "" || !applied {
 		return nil
 	}
 	const most = 100
@@ -147,70 +147,45 @@ func changeLines(c secret.Change) []string {
 		}
 	}
 	list("+", c.Added)
-	list("−", c.Removed)
+	list("-", c.Removed)
 	if c.Hidden > 0 {
-		lines = append(lines, "− "+count(c.Hidden, "repository")+" that this token cannot see")
+		lines = append(lines, "- "+secret.Count(c.Hidden, "repository")+" that this token cannot see")
 	}
 	return lines
 }
 
-// footer is the last line of the log.
-func footer(run Run) string {
-	_, text := outcome(run)
-	if len(run.Refused) > 0 {
-		return text
+// lastLine is the last line of the log: the title of the summary, and what it took.
+func lastLine(d document) string {
+	if len(d.Refused) > 0 {
+		return d.title
 	}
-	return fmt.Sprintf("%s: %s, %s", text, count(run.Requests, "request"), secret.FormatDuration(run.Took))
+	return fmt.Sprintf("%s: %s, %s", d.title, secret.Count(d.Requests, "request"), secret.FormatDuration(d.Took))
 }
 
 // days returns d in whole days of 24 hours.
 func days(d time.Duration) int { return int(d / (24 * time.Hour)) }
 
-// count returns a number with its noun: "1 secret", "1,000 secrets", "2 repositories".
-func count(n int, noun string) string {
-	if n != 1 {
-		if stem, ok := strings.CutSuffix(noun, "ry"); ok {
-			noun = stem + "rie"
+// Progress returns a function that counts the results of total writes, of which perMinute are sent in a minute, and
+// logs how far a batch has come that takes longer than a minute.
+func (r *Reporter) Progress(total, perMinute int) func(secret.Result) {
+	ended, notStored, loggedAt := 0, 0, time.Now()
+	return func(result secret.Result) {
+		ended++
+		if result.Failed() {
+			notStored++
 		}
-		noun += "s"
+		if total <= perMinute || ended == total || time.Since(loggedAt) < 20*time.Second {
+			return
+		}
+		loggedAt = time.Now()
+		text := fmt.Sprintf("%s of %s stored", secret.FormatCount(ended-notStored), secret.FormatCount(total))
+		if notStored > 0 {
+			text += fmt.Sprintf(", %s not stored", secret.FormatCount(notStored))
+		}
+		left := time.Duration(total-ended) * time.Minute / time.Duration(perMinute)
+		if left >= time.Minute {
+			left = left.Round(time.Minute)
+		}
+		r.Event(fmt.Sprintf("%s, %d a minute, about %s left", text, perMinute, secret.FormatDuration(left)))
 	}
-	return secret.FormatCount(n) + " " + noun
-}
-
-// progressInterval is the least time between two lines of progress.
-const progressInterval = 20 * time.Second
-
-// Progress logs how far a batch has come that takes longer than a minute.
-type Progress struct {
-	report           *Reporter
-	total, perMinute int
-	done, failed     int
-	loggedAt         time.Time
-}
-
-// NewProgress returns the Progress of total writes, of which perMinute are sent in a minute.
-func (r *Reporter) NewProgress(total, perMinute int) *Progress {
-	return &Progress{report: r, total: total, perMinute: perMinute, loggedAt: time.Now()}
-}
-
-// Add counts a result and logs a line, unless the last one was logged less than 20 seconds ago or the batch is short.
-func (p *Progress) Add(result secret.Result) {
-	p.done++
-	if result.Failed() {
-		p.failed++
-	}
-	if p.total <= p.perMinute || p.done == p.total || time.Since(p.loggedAt) < progressInterval {
-		return
-	}
-	p.loggedAt = time.Now()
-	text := fmt.Sprintf("%s of %s stored", secret.FormatCount(p.done-p.failed), secret.FormatCount(p.total))
-	if p.failed > 0 {
-		text += fmt.Sprintf(", %s failed", secret.FormatCount(p.failed))
-	}
-	left := time.Duration(p.total-p.done) * time.Minute / time.Duration(p.perMinute)
-	about := count(int(left.Round(time.Minute)/time.Minute), "minute")
-	if left < time.Minute {
-		about = count(int(left.Round(time.Second)/time.Second), "second")
-	}
-	p.report.Line(fmt.Sprintf("%s, %d a minute, about %s left", text, p.perMinute, about))
 }

@@ -9,8 +9,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -83,20 +84,17 @@ func (r *Reporter) CheckFiles() error {
 		errs = append(errs, fmt.Errorf("cannot read random bytes: %w", r.randErr))
 	}
 	for _, name := range []string{"GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"} {
-		path := r.getenv(name)
-		if path == "" {
-			// A runner without summaries loses no output.
-			if r.actions && name == "GITHUB_OUTPUT" {
-				errs = append(errs, errors.New("GITHUB_OUTPUT is not set: this step's outputs would be lost"))
+		switch path := r.getenv(name); {
+		case path != "":
+			f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("%s is not writable: %w", name, err))
+				continue
 			}
-			continue
+			_ = f.Close()
+		case r.actions && name == "GITHUB_OUTPUT": // a runner without summaries loses no output
+			errs = append(errs, errors.New("GITHUB_OUTPUT is not set: this step's outputs would be lost"))
 		}
-		f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%s is not writable: %w", name, err))
-			continue
-		}
-		_ = f.Close()
 	}
 	return errors.Join(errs...)
 }
@@ -105,14 +103,16 @@ func (r *Reporter) CheckFiles() error {
 type Run struct {
 	Mode    secret.Mode
 	Org     string
-	APIURL  string          // for the command that stores a sealed value
+	APIURL  string          // for the script that stores sealed values
 	Results []secret.Result // in input order
-	// Refused lists why the run ended before any request, or is empty.
-	Refused  []string
-	MaxAge   time.Duration
-	Requests int
-	Took     time.Duration
-	DryRun   bool
+	// Refused lists the problems for which the run ended before any request, and RefusedFor says where they are, after
+	// their number: "in the inputs".
+	Refused    []string
+	RefusedFor string
+	MaxAge     time.Duration
+	Requests   int
+	Took       time.Duration
+	DryRun     bool
 	// ListRepositories adds who may read what to the summary of a check.
 	ListRepositories bool
 }
@@ -120,57 +120,108 @@ type Run struct {
 // Finish writes outputs, summary, annotations and the last line of the log. It returns an error if it could not write
 // all of that, or save a sealed value.
 func (r *Reporter) Finish(run Run) error {
-	entries := entriesOf(run.Results)
-	outputs := r.outputs(run, entries)
-	r.warnLeftOut(run.Mode, entries)
-	if run.Mode == secret.ModeCheck {
-		r.warnDue(run.Results)
+	run = r.clean(run)
+	room := limits{outputs: maxOutputUnits, summary: maxSummaryBytes}
+	if r.getenv("GITHUB_STEP_SUMMARY") == "" {
+		room.summary = 0
 	}
-	errs := []error{r.write(outputs), r.writeSummary(run, entries)}
-	for _, err := range errs {
-		if err != nil {
-			r.annotate("error", err.Error())
+	d := decide(run, room)
+	var errs []error
+	if err := r.writeOutputs(outputs(d)); err != nil {
+		errs, room.outputs = append(errs, err), 0
+		d = decide(run, room)
+	}
+	if room.summary > 0 {
+		if err := r.appendTo("step-summary", r.summary(d)); err != nil {
+			errs, room.summary = append(errs, err), 0
+			d = decide(run, room)
 		}
 	}
-	errs = append(errs, r.reportUnsaved(run, entries))
-	r.annotateFailures(run, entries)
-	r.Line(footer(run))
+	if len(run.Refused) == 0 { // otherwise it says so already
+		for _, err := range errs {
+			r.annotate("error", note{err.Error(), []string{todo + "Take the results from the log."}})
+		}
+	}
+	for _, e := range d.entries {
+		if e.outsideOutputs() {
+			r.Event(d.name(e) + ": not in the outputs. " + places[e.place].text)
+		}
+		if e.place == notSaved {
+			errs = append(errs, errors.New("the value of "+d.name(e)+" is not saved"))
+		}
+	}
+	r.annotateAll("warning", leftOutNotes(d), "warning")
+	r.annotateAll("warning", dueNotes(d), "due secret")
+	r.annotateAll("error", errorNotes(d), "failure")
+	r.lines(lastLine(d))
 	return errors.Join(errs...)
 }
 
-// Refuse reports that the run ended before any request.
-func (r *Reporter) Refuse(mode secret.Mode, err error, details ...string) {
-	problem := asError(err).Problem
-	r.annotate("error", problem, details...)
-	_ = r.Finish(Run{Mode: mode, Refused: append([]string{problem}, details...)})
+// Refuse reports that the run ended before any request, because of problems that refusedFor says where to find: "in
+// the inputs".
+func (r *Reporter) Refuse(mode secret.Mode, refusedFor string, problems ...string) {
+	_ = r.Finish(Run{Mode: mode, Refused: problems, RefusedFor: refusedFor})
 }
 
-// RefuseInputs reports the problems of the inputs.
-func (r *Reporter) RefuseInputs(mode secret.Mode, problems []string) {
-	budget := maxAnnotationBytes - noteBytes
-	if !r.actions {
-		budget = math.MaxInt // a line of the log has no limit
-	}
-	title := count(len(problems), "problem") + " in the inputs; nothing was sent to GitHub"
-	r.annotate("error", title, r.firstProblems(problems, budget)...)
-	_ = r.Finish(Run{Mode: mode, Refused: problems})
-}
-
-const (
-	// maxProblems is how many problems are listed. A batch can have one in each of its lines.
-	maxProblems = 100
-	// maxProblemBytes is where a problem is cut.
-	maxProblemBytes = 2000
-)
-
-// firstProblems returns the first problems, at most maxProblems and budget bytes, and a line that counts the others.
-func (r *Reporter) firstProblems(problems []string, budget int) (lines []string) {
-	for i, problem := range problems {
-		line := cut(r.sanitizeLine(problem), maxProblemBytes)
-		if budget -= len(line) + len("\n  "); budget < 0 || i == maxProblems {
-			return append(lines, "and "+count(len(problems)-i, "more problem"))
+// clean returns a copy of a run in which each error is a [secret.Error], and all text of errors one printable line.
+func (r *Reporter) clean(run Run) Run {
+	run.Results = slices.Clone(run.Results)
+	for i := range run.Results {
+		result := &run.Results[i]
+		if result.Err == nil {
+			continue
 		}
-		lines = append(lines, line)
+		err := secret.AsError(result.Err)
+		for _, text := range []*string{&err.Op, &err.Problem, &err.Cause, &err.Hint, &err.Shown, &err.RequestID} {
+			*text = r.sanitizeLine(*text)
+		}
+		result.Err = &err
 	}
-	return lines
+	run.Refused = slices.Clone(run.Refused)
+	for i, problem := range run.Refused {
+		run.Refused[i] = r.sanitizeLine(problem)
+	}
+	return run
+}
+
+// maxProblems is how many problems are listed. A batch can have one in each of its lines.
+const maxProblems = 100
+
+// firstProblems returns the first problems, and a line that counts the others.
+func firstProblems(problems []string) []string {
+	if more := len(problems) - maxProblems; more > 0 {
+		return append(slices.Clone(problems[:maxProblems]), "and "+secret.Count(more, "more problem"))
+	}
+	return problems
+}
+
+// writeOutputs appends the outputs to GITHUB_OUTPUT. Outside Actions it logs them.
+func (r *Reporter) writeOutputs(outputs []Output) error {
+	var b strings.Builder
+	for _, o := range outputs {
+		if r.actions && r.masks.MatchesAny(o.Value) {
+			r.Warn(fmt.Sprintf("the output %s contains text that is masked as a secret; "+
+				"the runner does not pass it to other jobs", o.Name))
+		}
+		// githubactions.SetOutput has a fixed delimiter, which a value could contain.
+		fmt.Fprintf(&b, "%s<<%s\n%s\n%s\n", o.Name, r.delimiter, o.Value, r.delimiter)
+		if !r.actions {
+			r.lines(o.Name + "=" + o.Value)
+		}
+	}
+	if r.getenv("GITHUB_OUTPUT") == "" {
+		return nil
+	}
+	return r.appendTo("output", strings.TrimSuffix(b.String(), "\n"))
+}
+
+// appendTo appends text to a command file of the runner.
+func (r *Reporter) appendTo(file, text string) (err error) {
+	defer func() {
+		if p := recover(); p != nil { // githubactions panics if it cannot write
+			err = fmt.Errorf("the %s file is not writable: %v", file, p)
+		}
+	}()
+	r.gha.IssueFileCommand(&githubactions.Command{Name: file, Message: text})
+	return nil
 }

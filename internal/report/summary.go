@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"net/url"
 	"slices"
@@ -12,437 +13,331 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// maxSummaryBytes is below the 1 MiB to which GitHub limits the summary of a step.
+// The summary is HTML, as that of actions/toolkit: Markdown has no escape that leaves a text as the runner masks it.
+// It has no empty line, after which GitHub would read Markdown.
 //
-// https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#adding-a-job-summary
-const maxSummaryBytes = 1_000_000
+// https://github.com/actions/toolkit/blob/main/packages/core/src/summary.ts
 
-// noteBytes is room for a note about what does not fit.
-const noteBytes = 200
+const (
+	// foldRows is the number of rows above which a table is folded.
+	foldRows = 25
+	// maxNames and maxCellNames are how many characters of names are listed before the others are counted.
+	maxNames, maxCellNames = 250, 110
+	// noteBytes is room for a sentence about what does not fit.
+	noteBytes = 300
+)
 
-// foldRows is the number of rows above which a table is folded.
-const foldRows = 25
-
-// writeSummary appends the job summary, if the runner has one.
-func (r *Reporter) writeSummary(run Run, entries []*entry) (err error) {
-	hasSummary := r.getenv("GITHUB_STEP_SUMMARY") != ""
-	if hasSummary {
-		err = r.appendTo("step-summary", r.markdown(run, entries))
-	}
-	if hasSummary && err == nil {
-		return nil
-	}
-	for _, e := range entries {
-		e.noCommand = true
-		if e.saved == inSummary {
-			e.saved = nowhere
-		}
-	}
-	return err
-}
-
-// limitedText is text that does not grow beyond a budget of bytes.
-type limitedText struct {
+// page is HTML of a limited size.
+type page struct {
 	strings.Builder
-	budget, omitted int
+	left int
 }
 
-// add appends the text, or counts it as omitted if it does not fit.
-func (l *limitedText) add(text string) {
-	if len(text) > l.budget {
-		l.omitted++
-		return
+// add appends HTML if it fits.
+func (p *page) add(html string) {
+	if len(html) < p.left {
+		p.left -= len(html) + 1
+		p.WriteString(html + "\n")
 	}
-	l.budget -= len(text)
-	l.WriteString(text)
 }
 
-// markdown returns the job summary: a heading; failures, with a script that stores their sealed values; changes of
-// access; and a row for each other secret, of a check first those that are due. If not all of it fits, the rows get at
-// least half of the room and what the rest leaves, the reasons of failures a quarter, and sealed values that are not in
-// the outputs come before the others. What is missing is counted. Each entry notes if its value is in the summary only.
-func (r *Reporter) markdown(run Run, entries []*entry) string {
-	head, foot := r.summaryHead(run), links(run)
-	left := maxSummaryBytes - len(head) - len(foot) - 4*noteBytes
-	body := &limitedText{budget: left - min(r.rowsBytes(run, entries), maxSummaryBytes/2)}
-	reasons := &limitedText{budget: min(r.failuresBytes(run, entries), maxSummaryBytes/4)}
-	script := &limitedText{budget: body.budget - reasons.budget}
-	r.addScript(script, run, entries, script.budget)
-	r.addFailures(reasons, run, entries)
-	body.budget -= reasons.Len() + script.Len()
-	r.addChanges(body, run, entries)
-	review := &limitedText{budget: body.budget}
-	if run.ListRepositories {
-		r.addReview(review, run.Results)
+// list appends items between a start and an end, as many as fit into so many bytes, and counts the others.
+func (p *page) list(room int, start string, items []string, end, noun string) {
+	room = min(room, p.left) - len(start) - len(end) - noteBytes
+	n := 0
+	for n < len(items) && len(items[n]) < room {
+		room -= len(items[n]) + 1
+		n++
 	}
-	if omitted := body.omitted + review.omitted; omitted > 0 {
-		fmt.Fprintf(body, "%s omitted (summary size limit); see the log and the output `results`.\n\n",
-			count(omitted, "more entry"))
+	if n > 0 {
+		p.add(start + strings.Join(items[:n], "\n") + end)
 	}
-	before := head + reasons.String() + script.String() + body.String()
-	urgent, rest := r.tables(run, entries, left-len(before)+len(head)-review.Len())
-	return strings.TrimRight(before+urgent+review.String()+rest+foot, "\n") + "\n"
+	if more := len(items) - n; more > 0 {
+		p.add("<p>" + secret.Count(more, "more "+noun) + " (size limit of the summary; the log has all)</p>")
+	}
 }
 
-// summaryHead returns the heading and why a run was refused.
-func (r *Reporter) summaryHead(run Run) string {
-	text := fmt.Sprintf("### %s\n\n", r.escapeMarkdown(heading(run)))
-	const longestEscape = len("`` ` `` ") / len("` ") // a lone backtick
-	for _, reason := range r.firstProblems(run.Refused, maxSummaryBytes/longestEscape-noteBytes) {
-		text += fmt.Sprintf("- %s\n", r.escapeMarkdown(reason))
+// table appends a table, folded if it has a title.
+func (p *page) table(title string, header, rows []string) {
+	start, end := "<table>\n<tr><th>"+strings.Join(header, "</th><th>")+"</th></tr>\n", "\n</table>"
+	if title != "" {
+		start, end = "<details><summary>"+title+"</summary>\n"+start, end+"\n</details>"
 	}
-	hasBar := func(result secret.Result) bool {
-		return result.Check != nil && ageBar(result.Check.Age, run.MaxAge) != ""
+	if len(rows) > 0 {
+		p.list(p.left, start, rows, end, "row")
 	}
-	if slices.ContainsFunc(run.Results, hasBar) {
-		text += "In a bar, ten blocks are " + durationText(run.MaxAge) + ".\n\n"
+}
+
+// tableRow returns a row of a table from the HTML of its cells.
+func tableRow(cells ...string) string {
+	return "<tr><td>" + strings.Join(cells, "</td><td>") + "</td></tr>"
+}
+
+// summary returns the job summary: the title, failures with the script that stores their sealed values, changes of
+// access, and a row for each other secret.
+func (r *Reporter) summary(d document) string {
+	p := &page{left: d.room.summary}
+	p.add("<h3>" + d.sign + " " + r.html(d.title) + "</h3>")
+	if len(d.Refused) > 0 {
+		p.add("<p><b>" + todo + "</b>" + r.prose(refusedStep(d.Run)) + "</p>")
+		var items []string
+		for _, problem := range firstProblems(d.Refused) {
+			items = append(items, "<li>"+r.html(problem)+"</li>")
+		}
+		p.list(p.left, "<ul>\n", items, "\n</ul>", "problem")
+		return strings.TrimSuffix(p.String(), "\n")
+	}
+	var blocks []string
+	for _, f := range d.failures {
+		blocks = append(blocks, r.failureBlock(d, f))
+	}
+	p.list(int(float64(d.room.summary)*failureShare), "", blocks, "", "failure")
+	if text := script(d); text != "" {
+		p.add(r.scriptBlock(d, text))
+	}
+	r.addChanges(p, d)
+	if d.ListRepositories {
+		r.addOpen(p, d)
+	}
+	r.addRows(p, d)
+	if d.ListRepositories {
+		r.addReaders(p, d)
+	}
+	r.addLinks(p, d)
+	return strings.TrimSuffix(p.String(), "\n")
+}
+
+// name names the secret of an entry, and its store if the run has several.
+func (d *document) name(e entry) string {
+	switch {
+	case e.Name == "":
+		return string(e.Store) + " secrets"
+	case d.inStores:
+		return fmt.Sprintf("%s in %s", e.Name, e.Store)
+	}
+	return string(e.Name)
+}
+
+func (d *document) names(entries []entry) (names []string) {
+	for _, e := range entries {
+		names = append(names, d.name(e))
+	}
+	return names
+}
+
+// firstOf lists the first names and counts the others. At least one is listed, and at most so many characters.
+func firstOf(names []string, most int, show func(name string) string) string {
+	var shown []string
+	for _, name := range names {
+		if most -= min(len(name), maxShown) + len(", "); most < 0 && len(shown) > 0 {
+			break
+		}
+		shown = append(shown, show(name))
+	}
+	text := strings.Join(shown, ", ")
+	if more := len(names) - len(shown); more > 0 {
+		text += " and " + secret.FormatCount(more) + " more"
 	}
 	return text
 }
 
-// links returns links to the pages on which an organization's owners see its secrets.
-func links(run Run) string {
-	if run.APIURL == "" || len(run.Results) == 0 {
-		return ""
-	}
-	var list []string
-	for _, page := range []struct {
-		store secret.Store
-		title string
-	}{{secret.Actions, "Actions"}, {secret.Dependabot, "Dependabot"}, {secret.Codespaces, "Codespaces"}} {
-		isUsed := func(result secret.Result) bool { return result.Store == page.store }
-		if slices.ContainsFunc(run.Results, isUsed) {
-			list = append(list, fmt.Sprintf("[%s secrets of %s](https://%s/organizations/%s/settings/secrets/%s)",
-				page.title, run.Org, hostname(run), url.PathEscape(run.Org), page.store))
-		}
-	}
-	if len(list) == 0 {
-		return ""
-	}
-	return strings.Join(list, " · ") + "\n\n"
+// list lists the first entries in the summary.
+func (r *Reporter) list(d document, entries []entry, most int) string {
+	return firstOf(d.names(entries), most, r.code)
 }
 
-// failureHeader has two columns: with a third, a phone shows ten characters in a line of each.
-const failureHeader = "| Secret | Why, and what to do |\n| --- | --- |\n"
-
-// namedInFailures is how many names a failure lists before it counts the others, which then have a row of their own.
-const namedInFailures = 10
-
-// failuresBytes returns how long the table of failures can get.
-func (r *Reporter) failuresBytes(run Run, entries []*entry) int {
-	n := 0
-	inStores := severalStores(run.Results)
-	for _, g := range groupFailures(run, entries) {
-		// The group may yet be divided by where its values are saved.
-		n += 4 * (len(r.failureRow(run, g, inStores)) + noteBytes)
+// failureBlock tells a failure: the secrets, the fact, the reason, the next step, and where the values are.
+func (r *Reporter) failureBlock(d document, f failure) string {
+	sign := signs[severityOf(d.Run, *f.entries[0].Result)]
+	lines := []string{fmt.Sprintf("%s <b>%s</b>: %s", sign, r.list(d, f.entries, maxNames), r.html(f.fact))}
+	if f.reason != "" {
+		lines = append(lines, r.prose(f.reason))
 	}
-	return n
+	lines = append(lines, "<b>"+todo+"</b>"+r.prose(f.step))
+	if saved := f.saved(); saved != "" {
+		lines = append(lines, "<sub>"+r.html(saved)+"</sub>")
+	}
+	return "<p>" + strings.Join(lines, "<br>\n") + "</p>"
 }
 
-// addFailures adds a row for each group of failures, those whose values are saved nowhere first. Entries note if they
-// are named in one.
-func (r *Reporter) addFailures(body *limitedText, run Run, entries []*entry) {
-	groups := groupFailures(run, entries)
-	rank := func(i int) int {
-		if groups[i].entries[0].saved == nowhere {
-			return 0
-		}
-		return 1
+// scriptBlock shows the script, unfolded, after what to know before it is run.
+func (r *Reporter) scriptBlock(d document, script string) string {
+	last := "The values are sealed: only GitHub can open them."
+	isOther := func(e entry) bool { return e.place != inOutputs && (e.place != notSaved || !e.canFinish()) }
+	if outside := slices.DeleteFunc(slices.Clone(d.entries), isOther); len(outside) > 0 {
+		last = "It does not store " + r.list(d, outside, maxNames) + "; see above."
 	}
-	inStores := severalStores(run.Results)
-	var rows []string
-	size := 2*len(failureHeader) + 2*noteBytes
-	for _, i := range secret.SortedIndices(len(groups), func(a, b int) int { return cmp.Compare(rank(a), rank(b)) }) {
-		g := groups[i]
-		row := r.failureRow(run, g, inStores)
-		if size += len(row); size > body.budget {
-			break
-		}
-		rows = append(rows, row)
-		for i, e := range g.entries {
-			e.named = i < namedInFailures
-		}
-	}
-	if len(rows) > 0 {
-		addFolded(body, "Failures", failureHeader, rows)
-	}
-	if more := len(groups) - len(rows); more > 0 {
-		fmt.Fprintf(body, "%s omitted (summary size limit); see the log and the output `results`.\n\n",
-			count(more, "more reason"))
-	}
+	return "<details open><summary><b>Script that stores the sealed values</b></summary>\n<ul>\n" +
+		"<li>Do not run it if a later run has stored these secrets, or if who may read them has changed since.</li>\n" +
+		"<li>Run it where <code>gh</code> is logged in to <code>" + r.html(hostname(d.Run)) + "</code> as an owner " +
+		"of the organization, with the scope <code>admin:org</code>.</li>\n" +
+		"<li>" + last + "</li>\n</ul>\n" +
+		"<pre lang=\"bash\"><code>" + escaper.Replace(script) + "</code></pre>\n</details>"
 }
 
-// failureRow returns the row of a group: who, why, and what to do.
-func (r *Reporter) failureRow(run Run, g *group, inStores bool) string {
-	var names []string
-	for _, e := range g.entries[:min(len(g.entries), namedInFailures)] {
-		names = append(names, r.secretCell(e.Result, inStores))
-	}
-	who := strings.Join(names, ", ")
-	if more := len(g.entries) - len(names); more > 0 {
-		who += " and " + secret.FormatCount(more) + " more"
-	}
-	sign := "⚠️"
-	switch g.entries[0].Operation {
-	case secret.Failed:
-		sign = "❌"
-	case secret.Unknown:
-		sign = "❓"
-	}
-	parts := []string{"**" + strings.TrimSpace(r.cell(g.problem)) + "**"}
-	for _, why := range []string{g.cause, g.result} {
-		if why != "" {
-			parts = append(parts, r.adviceCell(why))
-		}
-	}
-	parts = append(parts, "**What to do:** "+r.adviceCell(g.whatToDo(run)))
-	if id, ok := strings.CutPrefix(g.requestIDs, requestID); ok {
-		parts = append(parts, requestID+r.nameCell(id))
-	} else if g.requestIDs != "" {
-		parts = append(parts, r.cell(g.requestIDs))
-	}
-	return fmt.Sprintf("| %s %s | %s |\n", sign, who, strings.Join(parts, "<br>"))
-}
-
-// secretCell names a secret, and its store if there are several.
-func (r *Reporter) secretCell(result secret.Result, inStores bool) string {
-	switch {
-	case result.Name == "":
-		return string(result.Store) + " secrets"
-	case inStores:
-		return r.nameCell(string(result.Name)) + " in " + string(result.Store)
-	}
-	return r.nameCell(string(result.Name))
-}
-
-// addChanges adds who gains and who loses access, once for all secrets of a store that change alike.
-func (r *Reporter) addChanges(body *limitedText, run Run, entries []*entry) {
+// addChanges adds who gains and who loses access, once for all secrets that change alike.
+func (r *Reporter) addChanges(p *page, d document) {
 	var texts []string
-	names := map[string][]string{}
-	for _, e := range entries {
-		lines := changeLines(e.Change)
-		if len(lines) == 0 || !mayHaveChanged(e.Result) {
+	entries := map[string][]entry{}
+	for _, e := range d.entries {
+		lines := changeLines(*e.Result)
+		if len(lines) == 0 {
 			continue
 		}
-		text := r.changeText(run, e.Result, lines)
-		if names[text] == nil {
+		note := ""
+		switch {
+		case d.DryRun:
+			note = " (dry run)"
+		case e.Operation == secret.Unknown:
+			note = " (not confirmed)"
+		}
+		for i, line := range lines {
+			lines[i] = r.html(line)
+		}
+		text := note + ":</p>\n<pre lang=\"diff\"><code>" + strings.Join(lines, "\n") + "</code></pre>"
+		if entries[text] == nil {
 			texts = append(texts, text)
 		}
-		names[text] = append(names[text], codeSpan(r.sanitizeLine(string(e.Name))))
+		entries[text] = append(entries[text], e)
 	}
-	for _, text := range texts {
-		body.add("Access changes for " + firstNames(names[text]) + text)
+	for i, text := range texts {
+		texts[i] = "<p>Access changes for " + r.list(d, entries[text], maxNames) + text
 	}
+	p.list(p.left, "", texts, "", "change")
 }
 
-// changeText lists who gains and who loses access, as a diff: in a list the signs would be bullets.
-func (r *Reporter) changeText(run Run, result secret.Result, lines []string) string {
-	note := ""
-	switch {
-	case run.DryRun:
-		note = " (dry run)"
-	case result.Operation == secret.Unknown:
-		note = " (not confirmed)"
-	}
-	text := fmt.Sprintf(" in %s%s:\n\n```diff\n", result.Store, note)
-	for _, line := range lines {
-		if rest, ok := strings.CutPrefix(line, "−"); ok {
-			line = "-" + rest
+// addOpen adds which secrets of a review every repository may read, or every private one.
+func (r *Reporter) addOpen(p *page, d document) {
+	for _, open := range []struct {
+		to  secret.Visibility
+		who string
+	}{
+		{secret.All, "⚠️ <b>Every repository, public ones included,</b>"},
+		{secret.Private, "<b>Every private and internal repository</b>"},
+	} {
+		isOther := func(e entry) bool { return e.Access.Visibility != open.to }
+		if list := slices.DeleteFunc(slices.Clone(d.entries), isOther); len(list) > 0 {
+			secrets := secret.Count(len(list), "secret")
+			p.add(fmt.Sprintf("<p>%s may read %s: %s</p>", open.who, secrets, r.list(d, list, maxNames)))
 		}
-		text += r.sanitizeLine(line) + "\n"
 	}
-	return text + "```\n\n"
 }
 
-// rowHeader returns the header of the table of a mode.
-func rowHeader(run Run) string {
-	switch run.Mode {
-	case secret.ModeSeal:
-		return "| Secret | Key |\n| --- | --- |\n"
+// addRows adds a row for each secret that did not fail. A check has those that are due first, which are never folded.
+func (r *Reporter) addRows(p *page, d document) {
+	var urgent, rest []string
+	header := []string{"Secret", "Result", "Who may read it"}
+	switch d.Mode {
 	case secret.ModeCheck:
-		return "| Secret | Age, last updated | Who may read it |\n| --- | --- | --- |\n"
-	}
-	return "| Secret | Result | Who may read it |\n| --- | --- | --- |\n"
-}
-
-// row returns the row of a result.
-func (r *Reporter) row(run Run, result secret.Result, inStores bool) string {
-	name := r.secretCell(result, inStores)
-	switch run.Mode {
+		header[1] = "Age, last updated"
 	case secret.ModeSeal:
-		key := r.cell(result.KeyID)
-		if result.Err != nil {
-			key = string(result.Operation)
-		}
-		return fmt.Sprintf("| %s | %s |\n", name, key)
-	case secret.ModeCheck:
-		return r.checkRow(result, run.MaxAge, name)
-	}
-	access := ""
-	if result.Access.Visibility != "" && result.Err == nil {
-		access = r.cell(accessText(result))
-	}
-	return fmt.Sprintf("| %s | %s | %s |\n", name, result.Operation, access)
-}
-
-func (r *Reporter) checkRow(result secret.Result, maxAge time.Duration, name string) string {
-	c, age, access := result.Check, string(result.Operation), string(result.Access.Visibility)
-	switch {
-	case c == nil:
-		name = "❌ " + name
-	case !c.Exists:
-		age = "missing"
-	default:
-		age = daysText(c.Age) + ", " + c.UpdatedAt.UTC().Format(time.DateOnly)
-		if bar := ageBar(c.Age, maxAge); bar != "" {
-			age += "<br><sub>" + bar + "</sub>"
-		}
-		if c.Listed {
-			access = secret.FormatCount(len(result.Access.IDs())+result.Hidden) + " selected"
+		header = header[:2]
+		if key := d.entries[0].KeyID; key != "" && !d.inStores { // each store has its own
+			p.add("<p>Sealed to key <code>" + r.html(key) + "</code></p>")
 		}
 	}
-	if c != nil && c.Due {
-		name = "🔴 " + name
+	entries := d.entries
+	if d.Mode == secret.ModeCheck {
+		entries = byAge(entries)
 	}
-	return fmt.Sprintf("| %s | %s | %s |\n", name, age, r.cell(access))
-}
-
-// rowsBytes returns how long the rows of all results are.
-func (r *Reporter) rowsBytes(run Run, entries []*entry) int {
-	n := 2*len(rowHeader(run)) + 2*noteBytes
-	inStores := severalStores(run.Results)
 	for _, e := range entries {
-		n += len(r.row(run, e.Result, inStores))
-	}
-	return n
-}
-
-// tables returns tables with a row for each entry that is not named among the failures: those that a check finds due,
-// which are never folded, and the rest. The rest is folded if it is long or if something else matters more. If they
-// would exceed budget bytes, the last rows are left out.
-func (r *Reporter) tables(run Run, entries []*entry, budget int) (urgentTable, restTable string) {
-	order := make([]int, 0, len(entries))
-	for _, i := range resultOrder(run) {
-		if !entries[i].named {
-			order = append(order, i)
+		name := r.code(d.name(e))
+		switch {
+		case e.Err != nil:
+		case d.Mode == secret.ModeSeal:
+			rest = append(rest, tableRow(name, e.Operation.Text()))
+		case d.Mode != secret.ModeCheck:
+			rest = append(rest, tableRow(name, e.Operation.Text(), r.html(accessText(*e.Result))))
+		case e.Check.Due:
+			urgent = append(urgent, tableRow("🔴 "+name, shortAge(*e.Check), r.readers(e)))
+		default:
+			rest = append(rest, tableRow(name, shortAge(*e.Check), r.readers(e)))
 		}
-	}
-	header, inStores := rowHeader(run), severalStores(run.Results)
-	urgent, rest := &limitedText{}, &limitedText{}
-	budget -= 2*len(header) + 2*noteBytes
-	shown, urgentShown := 0, 0
-	for _, i := range order {
-		row := r.row(run, entries[i].Result, inStores)
-		if budget -= len(row); budget < 0 {
-			break
-		}
-		shown++
-		if isUrgent(run, entries[i].Result) {
-			urgentShown++
-			urgent.WriteString(row)
-		} else {
-			rest.WriteString(row)
-		}
-	}
-	if urgentShown > 0 {
-		urgentTable = header + urgent.String() + "\n"
 	}
 	title := ""
-	if shown < len(order) {
-		title = fmt.Sprintf("The first %s of %s (summary size limit; the log has every row)",
-			secret.FormatCount(shown), count(len(order), "row"))
+	if len(urgent)+len(rest) <= foldRows {
+		urgent, rest = append(urgent, rest...), nil
+	} else if title = signs[fine] + " " + secret.Count(len(rest), "secret"); d.Mode != secret.ModeAccess {
+		title += " " + done(d.Run)
 	}
-	fold := title != "" || shown > foldRows || urgentShown > 0 || len(order) < len(entries)
-	switch n := shown - urgentShown; {
-	case n == 0 && title != "":
-		restTable = title + "\n\n"
-	case n == 0:
-	case !fold:
-		restTable = header + rest.String() + "\n"
-	default:
-		if title == "" {
-			title = restTitle(run, entries, order[urgentShown:])
+	p.table("", header, urgent)
+	p.table(title, header, rest)
+}
+
+// shortAge is the age of a secret in a cell. A date with hyphens would be broken after them.
+func shortAge(c secret.Check) string {
+	if !c.Exists {
+		return "missing"
+	}
+	return daysText(c.Age) + ", " + strings.ReplaceAll(c.UpdatedAt.UTC().Format("2 Jan 2006"), " ", "&nbsp;")
+}
+
+// readers says who may read a secret of a check: the visibility, or the repositories if their list was read.
+func (r *Reporter) readers(e entry) string {
+	if !e.Check.Listed {
+		return string(e.Access.Visibility)
+	}
+	text := firstOf(repositoryNames(*e.Result), maxCellNames, r.code)
+	switch {
+	case e.Hidden > 0:
+		text += fmt.Sprintf(" and %s that this token cannot see", secret.FormatCount(e.Hidden))
+		text = strings.TrimPrefix(text, " and ")
+	case text == "":
+		text = "<b>none</b>"
+	}
+	return text
+}
+
+// addReaders adds a table of the repositories of a review with the secrets that select them, most first.
+func (r *Reporter) addReaders(p *page, d document) {
+	readers := map[string][]entry{} // by repository
+	for _, e := range d.entries {
+		if e.Check == nil || !e.Check.Listed {
+			continue
 		}
-		restTable = fmt.Sprintf("<details><summary>%s</summary>\n\n%s%s\n</details>\n\n", title, header, rest.String())
-	}
-	return urgentTable, restTable
-}
-
-// restTitle says what the rows of a folded table are.
-func restTitle(run Run, entries []*entry, order []int) string {
-	if run.Mode == secret.ModeCheck {
-		if run.MaxAge > 0 {
-			return fmt.Sprintf("🟢 %s within %s", secret.FormatCount(len(order)), durationText(run.MaxAge))
+		for _, repo := range e.Access.Repositories {
+			readers[repo.FullName] = append(readers[repo.FullName], e)
 		}
-		return "🟢 " + count(len(order), "secret")
 	}
-	run.Results = nil
-	for _, i := range order {
-		run.Results = append(run.Results, entries[i].Result)
+	names := slices.Sorted(maps.Keys(readers))
+	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(len(readers[b]), len(readers[a])) })
+	var rows []string
+	for _, name := range names {
+		number := secret.FormatCount(len(readers[name]))
+		rows = append(rows, tableRow(r.code(name), number, r.list(d, readers[name], maxCellNames)))
 	}
-	c := countResults(run)
-	parts := others([]int{c.done, c.unchanged, c.failed, c.unknown},
-		[]string{verb(run), "unchanged", "failed", "unknown"})
-	sign := "✅ "
-	if c.failed+c.unknown > 0 {
-		sign = ""
-	}
-	return sign + strings.TrimPrefix(parts, ", ")
+	title := "By repository: " + secret.Count(len(rows), "repository")
+	p.table(title, []string{"Repository", "Secrets", "Selected by"}, rows)
 }
 
-// isUrgent reports whether a row of a check is never folded: the lookup failed, or the secret is due.
-func isUrgent(run Run, result secret.Result) bool {
-	return run.Mode == secret.ModeCheck && (result.Check == nil || result.Check.Due)
+// addLinks adds links to the pages on which an organization's owners see its secrets. GitHub has none for agents.
+func (r *Reporter) addLinks(p *page, d document) {
+	var links []string
+	for _, store := range []secret.Store{secret.Actions, secret.Dependabot, secret.Codespaces} {
+		isUsed := func(e entry) bool { return e.Store == store }
+		if d.APIURL != "" && slices.ContainsFunc(d.entries, isUsed) {
+			page := "https://" + hostname(d.Run) + "/organizations/" + url.PathEscape(d.Org) + "/settings/secrets/"
+			links = append(links, fmt.Sprintf(`<a href="%s%s">Open the %s secrets of %s</a>`,
+				r.html(page), store, store, r.html(d.Org)))
+		}
+	}
+	if len(links) > 0 {
+		p.add("<p>" + strings.Join(links, " · ") + "</p>")
+	}
 }
 
-// resultOrder returns the indices of the results in the order of their rows.
-func resultOrder(run Run) []int {
-	if run.Mode == secret.ModeCheck {
-		return orderByAge(run.Results)
-	}
-	order := make([]int, len(run.Results))
-	for i := range order {
-		order[i] = i
-	}
-	return order
-}
-
-// byAge sorts failed lookups first, then missing secrets, then the oldest.
-func byAge(results []secret.Result) []secret.Result {
-	sorted := make([]secret.Result, len(results))
-	for i, index := range orderByAge(results) {
-		sorted[i] = results[index]
-	}
-	return sorted
-}
-
-func orderByAge(results []secret.Result) []int {
-	age := func(i int) time.Duration {
-		switch check := results[i].Check; {
-		case check == nil:
+// byAge sorts missing secrets first, and then the oldest.
+func byAge(entries []entry) []entry {
+	age := func(e entry) time.Duration {
+		switch {
+		case e.Check == nil: // the lookup failed
+			return 0
+		case !e.Check.Exists:
 			return math.MaxInt64
-		case !check.Exists:
-			return math.MaxInt64 - 1
-		default:
-			return check.Age
 		}
+		return e.Check.Age
 	}
-	return secret.SortedIndices(len(results), func(a, b int) int { return cmp.Compare(age(b), age(a)) })
-}
-
-// ageBar draws an age as blocks, ten for max_age and at most twenty. It needs no axis and looks the same wherever
-// Markdown is rendered. On a phone it has two lines, so that each is max_age.
-func ageBar(age, maxAge time.Duration) string {
-	const unit, most = 10, 20
-	if maxAge <= 0 {
-		return ""
-	}
-	bar := strings.Repeat("█", int(min(unit*age/maxAge, most)))
-	if unit*age/maxAge > most {
-		bar = strings.TrimSuffix(bar, "█") + "…"
-	}
-	if line := len("█") * unit; len(bar) > line {
-		bar = bar[:line] + "<wbr>" + bar[line:]
-	}
-	return bar
+	sorted := slices.Clone(entries)
+	slices.SortStableFunc(sorted, func(a, b entry) int { return cmp.Compare(age(b), age(a)) })
+	return sorted
 }
