@@ -1,0 +1,102 @@
+package report
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"set-org-secret/internal/secret"
+)
+
+// TestOutcome checks the title: whose secrets, what happened, and each number.
+func TestOutcome(t *testing.T) {
+	const day = 24 * time.Hour
+	// results makes a result of each operation, of secret A, B, … in actions.
+	results := func(ops ...secret.Operation) (list []secret.Result) {
+		for i, op := range ops {
+			list = append(list, secret.Result{Store: secret.Actions, Name: secret.Name('A' + rune(i)), Operation: op})
+		}
+		return list
+	}
+	// stored is one secret in several stores.
+	inStores := func(ops ...secret.Operation) []secret.Result {
+		list := results(ops...)
+		for i := range list {
+			list[i].Name, list[i].Store = "A", []secret.Store{secret.Actions, secret.Dependabot, secret.Codespaces}[i]
+		}
+		return list
+	}
+	check := func(name secret.Name, age time.Duration) secret.Result {
+		c := &secret.Check{Exists: age > 0, Age: age, Due: age == 0 || age > 90*day}
+		return secret.Result{Store: secret.Actions, Name: name, Operation: secret.Checked, Check: c}
+	}
+	open := check("A", day)
+	open.Access.Visibility = secret.All
+	dependabot := check("A", 100*day)
+	dependabot.Store = secret.Dependabot
+	noList := secret.Result{Store: secret.Dependabot, Operation: secret.Failed, Err: errors.New("x")}
+	overwritten := results(secret.Updated)
+	overwritten[0].Err = errors.New("x")
+	const created, updated, failed, unknown, unchanged = secret.Created, secret.Updated, secret.Failed, secret.Unknown, secret.Unchanged
+	set, seal, access, check90 := Run{Mode: secret.ModeSet}, Run{Mode: secret.ModeSeal}, Run{Mode: secret.ModeAccess},
+		Run{Mode: secret.ModeCheck, MaxAge: 90 * day}
+	dry, dryAccess := Run{Mode: secret.ModeSet, DryRun: true}, Run{Mode: secret.ModeAccess, DryRun: true}
+	review := Run{Mode: secret.ModeCheck, ListRepositories: true}
+	noName := []secret.Result{{Operation: secret.SealedOnly}}
+	for _, test := range []struct {
+		run     Run
+		results []secret.Result
+		want    string
+	}{
+		{set, results(created), "✅ A created in acme"},
+		{set, results(updated), "✅ A updated in acme"},
+		{set, results(failed), "❌ A not stored in acme"},
+		{set, results(unknown), "❓ A may or may not be stored in acme"},
+		{set, overwritten, "⚠️ A updated with an error in acme"},
+		{dry, results(secret.WouldCreate), "✅ A would be created in acme (dry run, nothing was written)"},
+		{seal, results(secret.SealedOnly), "✅ A sealed in acme"},
+		{seal, results(failed), "❌ A not sealed in acme"},
+		{seal, noName, "✅ acme: 1 value sealed"},
+		{set, results(created, updated), "✅ acme: 2 secrets stored"},
+		{set, results(created, failed, unknown), "❌ acme: 1 of 3 secrets stored, 1 failed, 1 unknown"},
+		{set, results(created, unknown), "❓ acme: 1 of 2 secrets stored, 1 unknown"},
+		{set, results(failed, failed), "❌ acme: 0 of 2 secrets stored, 2 failed"},
+		{set, append(results(created), overwritten...), "⚠️ acme: 2 secrets stored, 1 with an error"},
+		{set, inStores(created, created, updated), "✅ acme: 3 secrets stored"},
+		{dry, results(secret.WouldCreate, failed), "❌ acme: 1 of 2 secrets would be stored, 1 failed (dry run, nothing was written)"},
+		{seal, results(secret.SealedOnly, failed), "❌ acme: 1 of 2 values sealed, 1 failed"},
+		{access, results(updated), "✅ access to A changed in acme"},
+		{access, results(unchanged), "✅ access to A unchanged in acme"},
+		{access, results(failed), "❌ access to A not changed in acme"},
+		{access, results(updated, updated), "✅ acme: access to 2 secrets changed"},
+		{access, results(unchanged, unchanged), "✅ acme: access to 2 secrets unchanged"},
+		{access, results(updated, unchanged, failed), "❌ acme: access to 1 of 3 secrets changed, 1 unchanged, 1 failed"},
+		{dryAccess, results(secret.WouldUpdate, unchanged), "✅ acme: access to 1 of 2 secrets would be changed, 1 unchanged (dry run, nothing was written)"},
+		{check90, []secret.Result{check("A", 100*day), check("B", 0), check("C", day), check("D", 91*day)}, "🔴 acme: 2 of 4 secrets older than 90 days, 1 missing"},
+		{check90, []secret.Result{check("A", 100*day), dependabot}, "🔴 acme: 2 secrets older than 90 days"},
+		{check90, []secret.Result{check("A", 0), check("B", day), failing("C", failed, errors.New("x"))}, "❌ acme: 1 of 3 secrets missing, 1 failed"},
+		{check90, []secret.Result{check("A", day)}, "✅ A is within 90 days in acme"},
+		{check90, []secret.Result{check("A", 100*day)}, "🔴 A is older than 90 days in acme"},
+		{check90, []secret.Result{check("A", 0)}, "🔴 A is missing in acme"},
+		{check90, []secret.Result{check("A", day), check("B", day)}, "✅ acme: 2 secrets within 90 days"},
+		{Run{Mode: secret.ModeCheck}, []secret.Result{check("A", day)}, "✅ A checked in acme"},
+		{Run{Mode: secret.ModeCheck}, []secret.Result{check("A", day), failing("C", failed, errors.New("x"))}, "❌ acme: 1 of 2 secrets checked, 1 failed"},
+		{Run{Mode: secret.ModeCheck}, []secret.Result{failing("C", failed, errors.New("x"))}, "❌ C not checked in acme"},
+		{review, []secret.Result{open, check("B", day)}, "⚠️ acme: 1 of 2 secrets open to every repository"},
+		{review, []secret.Result{open}, "⚠️ A is open to every repository in acme"},
+		{Run{Mode: secret.ModeCheck, MaxAge: 90 * day, ListRepositories: true}, []secret.Result{open, check("B", 91*day)}, "🔴 acme: 1 of 2 secrets older than 90 days, 1 open to every repository"},
+		{Run{Mode: secret.ModeCheck}, []secret.Result{check("A", day), noList}, "❌ acme: 1 secret checked, 1 list of secrets not read"},
+		{Run{Mode: secret.ModeCheck}, nil, "✅ acme: 0 secrets checked"},
+		{Run{Mode: secret.ModeSet, Refused: []string{"org: missing"}, RefusedFor: "in the inputs"}, nil, "❌ 1 problem in the inputs; nothing was sent to GitHub"},
+	} {
+		test.run.Org, test.run.Results = "acme", test.results
+		d := decide(test.run, roomy)
+		if got := d.sign + " " + d.title; got != test.want {
+			t.Errorf("got  %s\nwant %s", got, test.want)
+		}
+		if line := lastLine(d); !strings.HasPrefix(line, d.title) {
+			t.Errorf("the log ends with %q, want the title %q", line, d.title)
+		}
+	}
+}
