@@ -1,0 +1,461 @@
+package report
+
+import (
+	"errors"
+	"fmt"
+	"html"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"set-org-secret/internal/fakerunner"
+	"set-org-secret/internal/secret"
+)
+
+// FuzzHTML checks that no text becomes an element or an entity in the summary, and that
+// a browser shows it as the log does, so that the runner can hide it.
+func FuzzHTML(f *testing.F) {
+	for _, seed := range []string{
+		"a | b", "<script>&amp;</script>", "[x](javascript:y)", "a\n# heading", "`a` \"b\" 'c'", "&lt;b&gt;", "https://x.example/<b>?a=\"&b",
+		"masked-text", "x.masked-text_",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		r, _, _ := newReporter(t)
+		r.masks.Add([]byte("masked-text"))
+		want := r.sanitizeLine(text)
+		if got := r.html(text); strings.ContainsAny(got, "<>\"'") || html.UnescapeString(got) != want {
+			t.Fatalf("%q becomes %q, want %q without markup", text, got, want)
+		}
+		if got := plainText(r.prose(text)); got != want && !strings.Contains(want, "`") {
+			t.Fatalf("%q is shown as %q, want %q", text, got, want)
+		}
+		if len([]rune(want)) <= maxShown {
+			if got := plainText(r.code(text)); got != want {
+				t.Fatalf("the name %q is shown as %q, want %q", text, got, want)
+			}
+		}
+	})
+}
+
+// TestProse checks which parts of a sentence become code and links.
+func TestProse(t *testing.T) {
+	r, _, _ := newReporter(t)
+	for text, want := range map[string]string{
+		"See https://www.githubstatus.com.":  `See <a href="https://www.githubstatus.com">https://www.githubstatus.com</a>.`,
+		"Pass `results` to `sealed`":         "Pass <code>results</code> to <code>sealed</code>",
+		"Run `curl https://x.example/a now`": "Run <code>curl https://x.example/a now</code>",
+		"http://x.example and javascript:x":  "http://x.example and javascript:x",
+		`https://x.example/"onclick="x`:      `<a href="https://x.example/&quot;onclick=&quot;x">https://x.example/&quot;onclick=&quot;x</a>`,
+	} {
+		if got := r.prose(text); got != want {
+			t.Errorf("%q becomes %q, want %q", text, got, want)
+		}
+	}
+}
+
+// TestCode checks where a long name may be broken, and that the longest are shortened.
+func TestCode(t *testing.T) {
+	r, _, _ := newReporter(t)
+	r.masks.Add([]byte("MASKED_TEXT"))
+	for name, want := range map[string]string{
+		"NPM_TOKEN":              "<code>NPM_TOKEN</code>",
+		"DB_PASSWORD":            "<code>DB_<wbr>PASSWORD</code>",
+		"_A__LONGER_NAME_":       "<code>_<wbr>A_<wbr>_<wbr>LONGER_<wbr>NAME_</code>",
+		"PLATFORMPLATFORM":       "<code>PLATFORMPL<wbr>ATFORM</code>",
+		"acme/self-service.site": "<code>acme/<wbr>self-<wbr>service.<wbr>site</code>",
+		"A_NAME_OF_MASKED_TEXT":  "<code>A_<wbr>NAME_<wbr>OF_<wbr>***</code>",
+		"A<b>_IN_IT":             "<code>A&lt;b&gt;_IN_IT</code>",
+		strings.Repeat("A", 255): "<code>" + strings.Repeat(strings.Repeat("A", 10)+"<wbr>", 8) + "…AAAAAAAAA<wbr>AAAAAAAAAA<wbr>A</code>",
+	} {
+		if got := r.code(name); got != want {
+			t.Errorf("%s becomes %q, want %q", name, got, want)
+		}
+	}
+}
+
+// TestFirstOf checks how many names are listed before the others are counted.
+func TestFirstOf(t *testing.T) {
+	for _, test := range []struct {
+		names []string
+		most  int
+		want  string
+	}{
+		{nil, 10, ""},
+		{[]string{"A"}, 0, "A"},
+		{[]string{"A", "B"}, 6, "A, B"},
+		{[]string{"A", "B"}, 5, "A and 1 more"},
+		{slices.Repeat([]string{"AB"}, 1002), 8, "AB, AB and 1,000 more"},
+	} {
+		if got := firstOf(test.names, test.most, strings.Clone); got != test.want {
+			t.Errorf("got %q, want %q", got, test.want)
+		}
+	}
+}
+
+// TestTextFromOutside checks that text from outside cannot add an element, wherever it
+// is shown.
+func TestTextFromOutside(t *testing.T) {
+	r, _, _ := newReporter(t)
+	const text = "a<b>\n\n## c</code></pre>"
+	result := secret.Result{
+		Store: secret.Actions, Name: text, Operation: secret.Updated, KeyID: text, EncryptedValue: "x",
+		Access: secret.Access{Visibility: text},
+		Change: secret.Change{From: text, To: text, Added: []secret.Repository{{ID: 1, FullName: text}}},
+	}
+	listed := result
+	listed.Access = secret.Access{Visibility: secret.Selected, Repositories: result.Change.Added}
+	listed.Check = &secret.Check{Exists: true, Listed: true}
+	failed := failing(text, secret.Failed, &secret.Error{Op: text, Problem: text, Cause: text, Hint: text, RequestID: text})
+	for name, run := range map[string]Run{
+		"set":     {Mode: secret.ModeSet, Results: []secret.Result{result, failed}},
+		"seal":    {Mode: secret.ModeSeal, Results: []secret.Result{result, failed}},
+		"check":   {Mode: secret.ModeCheck, ListRepositories: true, Results: []secret.Result{listed, failed}},
+		"refused": {Mode: secret.ModeSet, Refused: []string{text}, RefusedFor: text},
+	} {
+		run.Org, run.APIURL = text, "https://api.github.com"
+		summary := r.summary(decide(r.clean(run), roomy))
+		if strings.Contains(summary, "\n\n") {
+			t.Errorf("%s: an empty line ends the HTML:\n%s", name, summary)
+		}
+		for _, pair := range []string{"b", "code", "pre", "table", "details", "ul", "p"} {
+			opened := len(regexp.MustCompile("<"+pair+"[ >]").FindAllString(summary, -1))
+			if closed := strings.Count(summary, "</"+pair+">"); opened != closed {
+				t.Errorf("%s: %d elements %s are opened and %d closed:\n%s", name, opened, pair, closed, summary)
+			}
+		}
+		if got := strings.Count(summary, "a&lt;b&gt;"); got == 0 {
+			t.Errorf("%s: the text is not shown:\n%s", name, summary)
+		}
+	}
+}
+
+// TestSummaryGroups checks the order of the failures, and that only those that agree
+// share one.
+func TestSummaryGroups(t *testing.T) {
+	r, _, _ := newReporter(t)
+	run := Run{Mode: secret.ModeSet}
+	for i, text := range []string{"failed a", "unknown a", "failed b", "failed a"} {
+		op, reason, _ := strings.Cut(text, " ")
+		run.Results = append(run.Results, failing(secret.Name('A'+rune(i)), secret.Operation(op), &secret.Error{Problem: reason}))
+	}
+	var got []string
+	for line := range strings.SplitSeq(plainText(r.summary(decide(run, roomy))), "\n") {
+		if strings.HasPrefix(line, "❌ A") || strings.HasPrefix(line, "❓") || strings.HasPrefix(line, "❌ C") {
+			got = append(got, line)
+		}
+	}
+	want := []string{"❌ A, D: a", "❓ B: a", "❌ C: b"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// TestSummaryLimits checks what a summary has if not all of it fits: each value with a
+// place in the script is in it, and what is missing is counted.
+func TestSummaryLimits(t *testing.T) {
+	long := strings.Repeat("N", 250)
+	stored := func(i int) secret.Result {
+		return secret.Result{
+			Store: secret.Dependabot, Name: secret.Name(fmt.Sprintf("%s_%04d", long, i)), Operation: secret.Created, Access: private,
+		}
+	}
+	failed := func(reason func(i int) string) func(i int) secret.Result {
+		return func(i int) secret.Result {
+			result := stored(i)
+			result.Operation, result.KeyID = secret.Failed, strings.Repeat("1", 128)
+			result.Access = secret.Access{Visibility: secret.Selected}
+			for id := range 5 {
+				result.Access.Repositories = append(result.Access.Repositories, secret.Repository{ID: 1e18 + int64(id)})
+			}
+			result.Err, result.EncryptedValue = &secret.Error{Problem: reason(i)}, strings.Repeat("A", 800)
+			return result
+		}
+	}
+	alike := func(int) string { return "x" }
+	different := func(i int) string { return fmt.Sprint("reason ", i, strings.Repeat("'", 1000)) }
+	for _, test := range []struct {
+		name          string
+		n             int
+		result        func(int) secret.Result
+		rows, scripts int // at least
+		note          string
+	}{
+		{"a table that fits", 2000, stored, 2000, 0, ""},
+		{"a table that is too long", 9000, stored, 3000, 0, " more rows (size limit of the summary; the log has all)"},
+		{"failures that fit", 200, failed(alike), 0, 200, ""},
+		{"failures that do not fit", 2000, failed(alike), 0, 150, ""},
+		{"reasons that do not fit", 2000, failed(different), 0, 150, " more failures (size limit of the summary; the log has all)"},
+	} {
+		run := Run{Mode: secret.ModeSet, Org: "acme"}
+		for i := range test.n {
+			run.Results = append(run.Results, test.result(i))
+		}
+		r, _, _ := newReporter(t)
+		d := decide(run, limits{outputs: 200_000, summary: maxSummaryBytes})
+		text := r.summary(d)
+		if len(text) > maxSummaryBytes {
+			t.Errorf("%s: got %d bytes, want at most %d", test.name, len(text), maxSummaryBytes)
+		}
+		if got := strings.Count(text, "<tr><td>"); got < test.rows {
+			t.Errorf("%s: got %d rows, want %d or more", test.name, got, test.rows)
+		}
+		placed := 0
+		for _, e := range d.entries {
+			if e.place == inScript || e.place == inBoth {
+				placed++
+			}
+		}
+		if got := strings.Count(text, "gh api --silent"); got != placed || got < test.scripts {
+			t.Errorf("%s: got %d commands for %d values with a place in the script, want all, and %d or more",
+				test.name, got, placed, test.scripts)
+		}
+		if !strings.Contains(text, test.note) {
+			t.Errorf("%s: there is no note %q", test.name, test.note)
+		}
+		if got := strings.Contains(text, "size limit"); got != (test.note != "") {
+			t.Errorf("%s: a note about the size limit: %v, want %v:\n%s", test.name, got, test.note != "", regexp.MustCompile(".*size limit.*").FindString(text))
+		}
+	}
+}
+
+// TestSavedInOutputsOnly checks that a failure does not claim to be in a job summary
+// that does not exist, could not be written, or has no room for it.
+func TestSavedInOutputsOnly(t *testing.T) {
+	for name, prepare := range map[string]func(env map[string]string, result *secret.Result){
+		"no summary":   func(env map[string]string, _ *secret.Result) { env["GITHUB_STEP_SUMMARY"] = "" },
+		"not writable": func(env map[string]string, _ *secret.Result) { env["GITHUB_STEP_SUMMARY"] = t.TempDir() },
+		"no room": func(_ map[string]string, result *secret.Result) {
+			result.Access = secret.Access{Visibility: secret.Selected, Repositories: make([]secret.Repository, 160_000)}
+		},
+	} {
+		r, stdout, env := newReporter(t)
+		result := unstored("A", secret.Failed, private, errors.New("x"))
+		prepare(env, &result)
+		_ = r.Finish(Run{Mode: secret.ModeSet, Org: "acme", Results: []secret.Result{result}})
+		annotations := fakerunner.New().Process(stdout.String()).Annotations
+		last := annotations[len(annotations)-1].Message
+		const want = "\n  What to do: Pass the output `results` to `sealed` in another run. Do not rotate again." +
+			"\n  Saved, sealed, in this step's outputs."
+		if !strings.HasSuffix(last, want) {
+			t.Errorf("%s: got %q, want %q in it", name, last, want)
+		}
+	}
+}
+
+// TestSavedInSummaryOnly checks the same for outputs that could not be written.
+func TestSavedInSummaryOnly(t *testing.T) {
+	r, stdout, env := newReporter(t)
+	env["GITHUB_OUTPUT"] = t.TempDir()
+	result := unstored("A", secret.Failed, private, errors.New("x"))
+	err := r.Finish(Run{Mode: secret.ModeSet, Org: "acme", Results: []secret.Result{result}})
+	wantError(t, "Finish", err, "the output file is not writable")
+	summary, err := os.ReadFile(env["GITHUB_STEP_SUMMARY"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{stdout.String(), plainText(string(summary))} {
+		for _, want := range []string{"Run the script in the job summary. Do not rotate again.", "Saved, sealed, in the job summary."} {
+			if !strings.Contains(text, want) {
+				t.Errorf("no %q in:\n%s", want, text)
+			}
+		}
+	}
+}
+
+// TestManyProblems checks that the annotation and the summary of a refused run list the
+// first problems, and show no part of a masked text.
+func TestManyProblems(t *testing.T) {
+	masked := strings.Repeat("masked-text-", 300)
+	for _, test := range []struct {
+		name                 string
+		n                    int
+		problem              string
+		annotated, inSummary int
+		more                 string
+	}{
+		{"one", 1, "short", 1, 1, ""},
+		{"as many as are listed", 100, "short", 100, 100, ""},
+		{"one more", 101, "short", 100, 100, "and 1 more problem"},
+		{"20,000 of 200 bytes", 20_000, strings.Repeat("x", 200), 19, 100, "and 19,900 more problems"},
+		{"that grow most", 200, strings.Repeat("\" ", 2500), 1, 50, "and 100 more problems"},
+		{"masked", 2, "echoed: " + masked, 2, 2, ""},
+	} {
+		r, stdout, env := newReporter(t)
+		r.masks.Add([]byte(masked))
+		r.Refuse(secret.ModeSet, "in the inputs", slices.Repeat([]string{test.problem}, test.n)...)
+		log := fakerunner.New().Process(stdout.String())
+		if len(log.Annotations) != 1 {
+			t.Fatalf("%s: got %d annotations, want 1", test.name, len(log.Annotations))
+		}
+		message := log.Annotations[0].Message
+		if len(message) > 4096 {
+			t.Errorf("%s: the annotation has %d bytes, want at most 4,096", test.name, len(message))
+		}
+		title := secret.Count(test.n, "problem") + " in the inputs; nothing was sent to GitHub\n  What to do: "
+		if !strings.HasPrefix(message, title) {
+			t.Errorf("%s: the annotation is %.100q, want %q first", test.name, message, title)
+		}
+		if got := strings.Count(message, "\n  ") - 1; got < test.annotated {
+			t.Errorf("%s: the annotation has %d problems, want %d or more", test.name, got, test.annotated)
+		}
+		summary, err := os.ReadFile(env["GITHUB_STEP_SUMMARY"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(summary) > maxSummaryBytes {
+			t.Errorf("%s: the summary has %d bytes, want at most %d", test.name, len(summary), maxSummaryBytes)
+		}
+		items := strings.Count(string(summary), "<li>") - strings.Count(string(summary), "<li>and ")
+		if items < test.inSummary || items > 100 {
+			t.Errorf("%s: the summary lists %d problems, want %d or more", test.name, items, test.inSummary)
+		}
+		if items == 100 && !strings.Contains(string(summary), "<li>"+test.more) {
+			t.Errorf("%s: the summary lacks %q", test.name, test.more)
+		}
+		if text := stdout.String() + string(summary); strings.Contains(text, "masked-text") {
+			t.Errorf("%s: a masked text is shown: %.300q", test.name, text)
+		}
+	}
+}
+
+// TestCheckRows checks the order of the rows of a check, oldest first, over the whole
+// range of ages, and that those that are due are never folded.
+func TestCheckRows(t *testing.T) {
+	const day = 24 * time.Hour
+	checked := func(name secret.Name, check secret.Check) secret.Result {
+		check.UpdatedAt = time.Date(2026, 7, 28, 23, 0, 0, 0, time.UTC)
+		return secret.Result{Store: secret.Actions, Name: name, Operation: secret.Checked, Check: &check}
+	}
+	r, _, _ := newReporter(t)
+	run := Run{Mode: secret.ModeCheck, MaxAge: 30 * day, Results: []secret.Result{
+		checked("NEW", secret.Check{Exists: true, Age: 3 * day}),
+		checked("OLD", secret.Check{Exists: true, Age: 1108 * day, Due: true}),
+		checked("MISSING", secret.Check{Due: true}),
+		checked("OLDEST", secret.Check{Exists: true, Age: 1<<63 - 1, Due: true}),
+		checked("NOW", secret.Check{Exists: true}),
+		failing("FAILED", secret.Failed, &secret.Error{Problem: "x"}),
+	}}
+	rows := func(summary string) (list []string) {
+		for line := range strings.SplitSeq(summary, "\n") {
+			if strings.HasPrefix(line, "<tr><td>") {
+				list = append(list, plainText(strings.ReplaceAll(line, "</td>", "|")))
+			}
+		}
+		return list
+	}
+	want := []string{
+		"🔴 MISSING|missing||", "🔴 OLDEST|106,751 days, 28\u00a0Jul\u00a02026||", "🔴 OLD|1,108 days, 28\u00a0Jul\u00a02026||",
+		"NEW|3 days, 28\u00a0Jul\u00a02026||", "NOW|less than a day, 28\u00a0Jul\u00a02026||",
+	}
+	if got := rows(r.summary(decide(run, roomy))); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for _, test := range []struct {
+		rows, due     int
+		plain, folded int // rows before the fold, and in it
+		title         string
+	}{
+		{foldRows, 0, foldRows, 0, ""},
+		{foldRows, 2, foldRows, 0, ""},
+		{foldRows + 1, 0, 0, foldRows + 1, "✅ 26 secrets within 30 days"},
+		{40, 3, 3, 37, "✅ 37 secrets within 30 days"},
+		{40, 40, 40, 0, ""},
+	} {
+		run.Results = nil
+		for i := range test.rows {
+			check := secret.Check{Exists: true, Due: i < test.due, Age: time.Duration(1000-i) * day}
+			run.Results = append(run.Results, checked(secret.Name(fmt.Sprintf("S%d", i)), check))
+		}
+		text := r.summary(decide(run, roomy))
+		plain, folded, _ := strings.Cut(text, "<details>")
+		if got := [2]int{len(rows(plain)), len(rows(folded))}; got != [2]int{test.plain, test.folded} {
+			t.Errorf("%d rows, %d due: got %v rows before the fold and in it, want %d and %d",
+				test.rows, test.due, got, test.plain, test.folded)
+		}
+		if got := strings.Count(plain, "🔴 <code>"); got != test.due {
+			t.Errorf("%d rows, %d due: got %d due rows before the fold", test.rows, test.due, got)
+		}
+		if want := "<summary>" + test.title + "</summary>"; test.title != "" && !strings.Contains(text, want) {
+			t.Errorf("%d rows, %d due: got %q, want %q in it", test.rows, test.due, text, want)
+		}
+	}
+}
+
+// TestChangesAreADiff checks that changes of access are shown as a diff, one for all
+// that are alike, that a repository's name cannot end.
+func TestChangesAreADiff(t *testing.T) {
+	r, _, _ := newReporter(t)
+	result := secret.Result{
+		Store: secret.Actions, Name: "A", Operation: secret.Updated, Access: secret.Access{Visibility: secret.Selected},
+		Change: secret.Change{
+			From: secret.Selected, To: secret.Selected,
+			Added:   []secret.Repository{{ID: 1, FullName: "acme/web"}, {ID: 2, FullName: "acme/x\n</code>"}},
+			Removed: []secret.Repository{{ID: 3}},
+		},
+	}
+	alike, unconfirmed := result, result
+	alike.Name, unconfirmed.Name, unconfirmed.Operation = "B", "C", secret.Unknown
+	text := r.summary(decide(Run{Mode: secret.ModeSet, Org: "acme", Results: []secret.Result{result, unconfirmed, alike}}, roomy))
+	want := "<p>Access changes for <code>A</code>, <code>B</code>:</p>\n" +
+		"<pre lang=\"diff\"><code>+ acme/web\n+ acme/x\\n&lt;/code&gt;\n- repository 3</code></pre>\n" +
+		"<p>Access changes for <code>C</code> (not confirmed):</p>\n<pre lang=\"diff\"><code>+ acme/web\n"
+	if !strings.Contains(text, want) {
+		t.Errorf("got %q, want %q in it", text, want)
+	}
+}
+
+// TestReview checks that repositories are listed by name, and hidden ones counted.
+func TestReview(t *testing.T) {
+	r, _, _ := newReporter(t)
+	run := Run{Mode: secret.ModeCheck, ListRepositories: true, Results: []secret.Result{{
+		Store: secret.Actions, Name: "A", Operation: secret.Checked, Check: &secret.Check{Exists: true, Listed: true}, Hidden: 2,
+		Access: secret.Access{Visibility: secret.Selected, Repositories: []secret.Repository{
+			{ID: 1, FullName: "acme/web"}, {ID: 2, FullName: "acme/api"},
+		}},
+	}}}
+	text := r.summary(decide(run, roomy))
+	for _, want := range []string{
+		"<td><code>acme/api</code>, <code>acme/web</code> and 2 that this token cannot see</td>",
+		"<details><summary>By repository: 2 repositories</summary>",
+		"<tr><td><code>acme/api</code></td><td>1</td><td><code>A</code></td></tr>",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("got %q, want %q in it", text, want)
+		}
+	}
+}
+
+// TestLinks checks the links to the organization's pages of secrets.
+func TestLinks(t *testing.T) {
+	r, _, _ := newReporter(t)
+	run := Run{Mode: secret.ModeCheck, Org: "acme", Results: []secret.Result{
+		{Store: secret.Dependabot, Name: "A"}, {Store: secret.Actions, Name: "A"}, {Store: secret.Agents, Name: "A"},
+	}}
+	for i := range run.Results {
+		run.Results[i].Operation, run.Results[i].Check = secret.Checked, &secret.Check{}
+	}
+	for _, test := range []struct{ api, want string }{
+		{"https://api.github.com/", "https://github.com"},
+		{"https://api.acme.ghe.com/", "https://acme.ghe.com"},
+		{"https://github.corp.test/api/v3/", "https://github.corp.test"},
+	} {
+		run.APIURL = test.api
+		want := ""
+		for _, store := range []string{"actions", "dependabot"} {
+			want += fmt.Sprintf(` · <a href="%s/organizations/acme/settings/secrets/%s">Open the %s secrets of acme</a>`, test.want, store, store)
+		}
+		want = "<p>" + strings.TrimPrefix(want, " · ") + "</p>"
+		if got := r.summary(decide(run, roomy)); !strings.HasSuffix(got, want) {
+			t.Errorf("%s: got %q, want %q at the end", test.api, got, want)
+		}
+	}
+	run.APIURL = ""
+	if got := r.summary(decide(run, roomy)); strings.Contains(got, "<a ") {
+		t.Errorf("offline: got %q, want no links", got)
+	}
+}
