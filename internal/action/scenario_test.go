@@ -20,6 +20,7 @@ import (
 	"unicode"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/rogpeppe/go-internal/txtar"
 
 	"set-org-secret/internal/fakegithub"
 	"set-org-secret/internal/fakerunner"
@@ -285,6 +286,9 @@ func writeResults(ts *testscript.TestScript, server *fakegithub.Server, stdout s
 	write("log", normalize.text(strings.Join(sortRows(log.Lines), "\n")+"\n"))
 	write("summary", normalize.text(string(summary)))
 
+	if problem := stepProblem(log, string(summary)); problem != "" {
+		ts.Fatalf("%s", problem)
+	}
 	var bodies strings.Builder
 	for _, r := range server.Requests() {
 		bodies.WriteString(r.Path + "\n" + r.Body + "\n")
@@ -297,6 +301,70 @@ func writeResults(ts *testscript.TestScript, server *fakegithub.Server, stdout s
 				ts.Fatalf("the plaintext %q is in the %s:\n%s", line, place, text)
 			}
 		}
+	}
+}
+
+// runAgain finds advice that would make a new credential, or store nothing.
+var runAgain = regexp.MustCompile(`(?i)re-run|run (it|this|the rotation) again|increase timeout`)
+
+// stepProblem checks that each failure in the log and in the summary has exactly one
+// next step, which is not to run again if its value is saved. It returns what is wrong,
+// or "".
+func stepProblem(log fakerunner.Log, summary string) string {
+	var failures []string
+	for _, a := range log.Annotations {
+		if a.Kind == "error" {
+			failures = append(failures, a.Message)
+		}
+	}
+	for block := range strings.SplitSeq(summary, "<p>") {
+		block, _, _ = strings.Cut(block, "</p>")
+		if strings.HasPrefix(block, "❌") || strings.HasPrefix(block, "❓") {
+			failures = append(failures, block)
+		}
+	}
+	for _, text := range failures {
+		if n := strings.Count(text, "What to do: "); n != 1 {
+			return fmt.Sprintf("a failure has %d next steps, want 1:\n%s", n, text)
+		}
+		if again := runAgain.FindString(text); again != "" && strings.Contains(text, "Saved, sealed") {
+			return fmt.Sprintf("a failure whose value is saved says %q:\n%s", again, text)
+		}
+	}
+	return ""
+}
+
+// TestGoldenSteps checks the same of every golden log.
+func TestGoldenSteps(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, file := range files {
+		for _, section := range txtar.Parse(readFile(t, file)).Files {
+			var log fakerunner.Log
+			for line := range strings.Lines(string(section.Data)) {
+				last := len(log.Annotations) - 1
+				switch {
+				case strings.HasPrefix(line, "Error: "):
+					log.Annotations = append(log.Annotations, fakerunner.Annotation{Kind: "error", Message: line})
+				case last >= 0 && strings.HasPrefix(line, "  "):
+					log.Annotations[last].Message += line
+				}
+			}
+			summary := ""
+			if strings.HasPrefix(section.Name, "want/summary") {
+				summary = string(section.Data)
+			}
+			n += len(log.Annotations)
+			if problem := stepProblem(log, summary); problem != "" {
+				t.Errorf("%s, %s: %s", file, section.Name, problem)
+			}
+		}
+	}
+	if n < 50 {
+		t.Errorf("the golden logs have %d failures, want 50 or more", n)
 	}
 }
 
