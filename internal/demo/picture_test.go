@@ -3,11 +3,15 @@ package main
 import (
 	"bytes"
 	"crypto/ed25519"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/binary"
 	"encoding/pem"
+	"errors"
 	"flag"
 	"fmt"
+	"hash/crc32"
 	"math/big"
 	mathrand "math/rand/v2"
 	"net/http"
@@ -59,7 +63,10 @@ func nightlyWorld() fakegithub.World {
 	return world
 }
 
-var update = flag.Bool("update", false, "rewrite .github/docs/log.svg")
+var (
+	update      = flag.Bool("update", false, "rewrite .github/docs/log.svg")
+	summaryFile = flag.String("summary", "", "the `file` into which TestSummaryPicture writes the job summary")
+)
 
 // docs has the pictures of the documentation.
 var docs = filepath.Join("..", "..", ".github", "docs")
@@ -87,6 +94,65 @@ func TestPictures(t *testing.T) {
 	if len(want) > 40_000 {
 		t.Errorf("log.svg has %d bytes, want at most 40,000", len(want))
 	}
+}
+
+// TestSummaryPicture checks that the picture of the job summary was made of the summary
+// that the action writes today. It is a screenshot, whose bytes depend on the browser, so
+// it names the hash of the summary instead. It is made again with
+//
+//	.ci/summary -update
+//
+// which gets the summary with -summary.
+func TestSummaryPicture(t *testing.T) {
+	r := nightly(t)
+	if *summaryFile != "" {
+		if err := os.WriteFile(*summaryFile, []byte(r.summary), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	const again = "make it again: .ci/summary -update"
+	file, err := os.ReadFile(filepath.Join(docs, "summary.png"))
+	if err != nil {
+		t.Fatalf("%v; %s", err, again)
+	}
+	source, err := pngText(file, "Source")
+	if err != nil {
+		t.Fatalf("summary.png: %v; %s", err, again)
+	}
+	if want := fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(r.summary))); source != want {
+		t.Errorf("summary.png shows %s, want %s; %s", source, want, again)
+	}
+	if len(file) > 300_000 {
+		t.Errorf("summary.png has %d bytes, want at most 300,000", len(file))
+	}
+}
+
+// pngText returns the text that a PNG file has under a keyword.
+//
+// https://www.w3.org/TR/png-3/#11tEXt
+func pngText(file []byte, keyword string) (string, error) {
+	rest, ok := bytes.CutPrefix(file, []byte("\x89PNG\r\n\x1a\n"))
+	if !ok {
+		return "", errors.New("it is not a PNG file")
+	}
+	for len(rest) > 0 {
+		// Around the data of a chunk are its length and type, and a checksum.
+		const head, around = 8, 12
+		if len(rest) < around || uint64(len(rest)-around) < uint64(binary.BigEndian.Uint32(rest)) {
+			return "", errors.New("a chunk is cut off")
+		}
+		end := head + int(binary.BigEndian.Uint32(rest))
+		chunk, sum := rest[4:end], binary.BigEndian.Uint32(rest[end:])
+		if crc32.ChecksumIEEE(chunk) != sum {
+			return "", fmt.Errorf("the checksum of the chunk %q is wrong", chunk[:4])
+		}
+		if text, ok := bytes.CutPrefix(chunk, []byte("tEXt"+keyword+"\x00")); ok {
+			return string(text), nil
+		}
+		rest = rest[end+4:]
+	}
+	return "", fmt.Errorf("it has no text %q", keyword)
 }
 
 // nightly runs a batch in simulated time, against a fake that is api.github.com to it.
