@@ -88,18 +88,9 @@ func Diff(existing Existing, access Access) Change {
 	byName := func(a, b Repository) int {
 		return cmp.Or(cmp.Compare(a.FullName, b.FullName), cmp.Compare(a.ID, b.ID))
 	}
-	c.Added, c.Removed = sorted(c.Added, byName), sorted(c.Removed, byName)
+	slices.SortFunc(c.Added, byName)
+	slices.SortFunc(c.Removed, byName)
 	return c
-}
-
-// sorted returns a sorted copy.
-func sorted(list []Repository, compare func(a, b Repository) int) []Repository {
-	order := SortedIndices(len(list), func(a, b int) int { return compare(list[a], list[b]) })
-	var repositories []Repository
-	for _, index := range order {
-		repositories = append(repositories, list[index])
-	}
-	return repositories
 }
 
 func byID(list []Repository) map[int64]Repository {
