@@ -76,7 +76,7 @@ func tokenCases(permission, scope, name, level string) []tokenCase {
 		{"fine-grained, read only", fineGrained(permission, "read"), level == "read", wantGrant},
 		{"fine-grained for another store", fineGrained("other_"+permission, "write"), false, wantGrant},
 		{"app", app("app", permission, level), true, ""},
-		{"app, read only", app("app", permission, "read"), level == "read", wantApp},
+		{"app, read only", app("app", permission, "read"), level == "read", "Give it " + name + ": Read and write"},
 		{"app for another store", app("app", "other_"+permission, "write"), false, wantApp},
 		{"GITHUB_TOKEN", app("workflow", permission, "write"), false, wantApp},
 	}

@@ -39,11 +39,11 @@ type Client struct {
 	limiter   *writeLimiter
 
 	mu                sync.Mutex
-	firstUnauthorized time.Time     // the first 401
-	tokenAccepted     bool          // at least once
-	storeRead         bool          // a read of secrets or of a key has succeeded
-	tokenExpires      time.Time     // zero if unknown
-	clockSkew         time.Duration // GitHub's clock less ours
+	firstUnauthorized time.Time             // the first 401
+	tokenAccepted     bool                  // at least once
+	storeRead         map[secret.Store]bool // a read of its secrets or its key has succeeded
+	tokenExpires      time.Time             // zero if unknown
+	clockSkew         time.Duration         // GitHub's clock less ours
 }
 
 // Options configure a Client.
@@ -70,7 +70,7 @@ func New(o Options) (*Client, error) {
 	}
 	c := &Client{
 		opt:     o,
-		limiter: &writeLimiter{log: o.Log},
+		limiter: &writeLimiter{log: o.Log}, storeRead: map[secret.Store]bool{},
 		retry: &retrier{
 			timeout: o.Timeout, jitter: o.Jitter, log: o.Log, retryLogged: map[string]time.Time{},
 			requests: breaker{what: "request"}, writes: breaker{what: "write"},

@@ -16,13 +16,13 @@ import (
 )
 
 const (
-	wrongURL = "Check api_url: it must be the API itself (https://api.github.com, https://HOST/api/v3 on GHES, " +
-		"https://api.SUB.ghe.com), not the website."
+	wrongURL = "Check api_url: it must be the API itself (`https://api.github.com`, `https://HOST/api/v3` on GHES, " +
+		"`https://api.SUB.ghe.com`), not the website."
 	finalURL          = "Set api_url to the final URL; a renamed organization has a new login for org."
 	interruptedUnsent = "interrupted before the request was sent"
 
 	checkProxy       = "Check HTTPS_PROXY and NO_PROXY of the runner, and the proxy itself."
-	proxyCredentials = "The proxy requires credentials: set HTTPS_PROXY to http://USER:PASSWORD@HOST:PORT."
+	proxyCredentials = "The proxy requires credentials: set HTTPS_PROXY to `http://USER:PASSWORD@HOST:PORT`."
 
 	waitForGitHub = "Wait until GitHub responds again, see https://www.githubstatus.com."
 )

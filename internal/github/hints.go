@@ -137,6 +137,10 @@ func (c *Client) explain403(call *call, header http.Header, msg string) (cause, 
 		return "A policy of the organization does not allow this token.",
 			fmt.Sprintf("Use a token of a kind and lifetime that the policy allows, such as an App token with %s.",
 				permission)
+	case strings.Contains(msg, "by integration") && c.canOnlyRead(call):
+		cause = fmt.Sprintf("The App can read the %s secrets of %s but not write them.", call.store, c.opt.Org)
+		return sentences(cause, grants), fmt.Sprintf("Give it %s: Read and write; an owner must accept the change "+
+			"at the installation.", permissions[call.store])
 	case strings.Contains(msg, "by integration"):
 		cause = "The token is the workflow's GITHUB_TOKEN, or an App token without the required permission."
 		return sentences(cause, grants), fmt.Sprintf("Use an App token with %s, or a personal token with %s. "+
@@ -171,10 +175,10 @@ func (c *Client) explain404(call *call, load payload, header http.Header) (cause
 	case !c.hasAllStores() && (call.store == secret.Codespaces || call.store == secret.Agents):
 		return fmt.Sprintf("%s is a GitHub Enterprise Server, which has no organization secrets for %s.",
 			c.opt.BaseURL.Host, call.store), fmt.Sprintf("Remove %s from stores.", call.store)
-	case call.isWrite() && c.canReadStores() && load.repositories:
+	case c.canOnlyRead(call) && load.repositories:
 		return canRead + ". A selected repository may be missing or belong to another owner, " +
 			"or the token may lack the right to write.", c.checkRepositories() + " " + c.grantHint(call, header)
-	case call.isWrite() && c.canReadStores():
+	case c.canOnlyRead(call):
 		return canRead + ", but may lack the right to write them.", c.grantHint(call, header)
 	}
 	cause = fmt.Sprintf("GitHub returns 404 both for missing resources and for those the token cannot access: "+
@@ -207,11 +211,11 @@ func (c *Client) checkRepositories() string {
 	return "Check that every selected repository exists and belongs to " + c.opt.Org + "."
 }
 
-// canReadStores reports whether a read of secrets or of a key has succeeded.
-func (c *Client) canReadStores() bool {
+// canOnlyRead reports whether a call is a write to a store that the token has read.
+func (c *Client) canOnlyRead(call *call) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.storeRead
+	return call.isWrite() && c.storeRead[call.store]
 }
 
 // cannotOpen reports whether a message in lower case says that a value was sealed to another key.

@@ -228,7 +228,7 @@ func (c *Client) recordMetadata(call *call, resp *gogithub.Response, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.tokenAccepted = c.tokenAccepted || ok
-	c.storeRead = c.storeRead || ok && call.store != "" && !call.isWrite()
+	c.storeRead[call.store] = c.storeRead[call.store] || ok && !call.isWrite()
 	if !resp.TokenExpiration.IsZero() {
 		c.tokenExpires = resp.TokenExpiration.Time
 	}
