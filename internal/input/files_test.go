@@ -200,21 +200,21 @@ func TestStructureIsNotMasked(t *testing.T) {
 }
 
 // TestNestedShapes checks that the error of a nested document names the tool that
-// writes it. That its command flattens the document is tested with jq.
+// writes it, and the page. That the command there flattens it is tested with jq.
 func TestNestedShapes(t *testing.T) {
 	for text, want := range map[string]string{
-		`{"A": {"sensitive": true, "type": "string", "value": "x"}}`:           "It is nested, as terraform output -json writes it: run `jq '",
+		`{"A": {"sensitive": true, "type": "string", "value": "x"}}`:           "It is nested, as terraform output -json writes it: the page nested-json.md",
 		`{"request_id": "1", "data": {"data": {"A": "x"}, "metadata": {}}}`:    "It is nested, as vault kv get -format=json writes it",
 		`{"request_id": "1", "data": {"A": "x"}}`:                              "It is nested, as vault -format=json writes it",
 		`{"AccessKey": {"AccessKeyId": "x", "SecretAccessKey": "y"}}`:          "It is nested, as aws iam create-access-key writes it",
 		`{"Credentials": {"SecretAccessKey": "x", "SessionToken": "y"}}`:       "It is nested, as aws sts writes it",
 		`{"ARN": "x", "SecretString": "{}", "VersionStages": ["y"]}`:           "It is nested, as aws secretsmanager get-secret-value",
 		`{"kind": "Secret", "metadata": {"name": "x"}, "data": {"A": "eA=="}}`: "It is nested, as kubectl get secret -o json writes it",
-		`{"kind": "ConfigMap", "metadata": {"name": "x"}, "data": {"A": "x"}}`: "It is nested; write the values side by side",
+		`{"kind": "ConfigMap", "metadata": {"name": "x"}, "data": {"A": "x"}}`: "It is nested: the page nested-json.md",
 		`{"A": {"computed": "x", "note": ""}}`:                                 "It is nested, as doppler secrets --json writes it",
-		`{"A": {"value": "x"}, "B": {"c": "y"}}`:                               "It is nested; write the values side by side",
-		`{"A": "x", "B": 1}`:                                                   "It is flat, with numbers or booleans: run `jq '",
-		`[{"name": "A", "value": "x"}]`:                                        "It is a list of names and values: run `jq '",
+		`{"A": {"value": "x"}, "B": {"c": "y"}}`:                               "It is nested: the page nested-json.md",
+		`{"A": "x", "B": 1}`:                                                   "It is flat, with numbers or booleans: the page nested-json.md",
+		`[{"name": "A", "value": "x"}]`:                                        "It is a list of names and values: the page nested-json.md",
 		`["A"]`:                                                                "must be a JSON object of strings",
 	} {
 		r := read(t, map[string]string{"secrets": text})

@@ -155,76 +155,60 @@ func unpairedSurrogate(raw []byte, decoded string) bool {
 	return n > written+strings.Count(unescaped, `\ufffd`)
 }
 
-// legalNames begins a jq program that turns the names of a document into names of secrets, and leaves out what has no
-// value, so that it does not become the text null.
-const legalNames = `with_entries(select(.value != null) | .key |= gsub("\\W"; "_") | .value |= `
-
-// shapes are documents of other tools that are nested, and the jq program that makes an object of strings of each. The
-// first that has all its paths is taken.
+// shapes are documents of other tools that are nested. The first that has all its paths is taken.
 var shapes = []struct {
 	tool  string
 	paths []string // "a.b" is a member of a member, * every member
-	jq    string
 }{
-	{
-		"aws iam create-access-key",
-		[]string{"AccessKey.SecretAccessKey", "AccessKey.AccessKeyId"},
-		"{AWS_ACCESS_KEY_ID: .AccessKey.AccessKeyId, AWS_SECRET_ACCESS_KEY: .AccessKey.SecretAccessKey}",
-	},
-	{
-		"aws sts",
-		[]string{"Credentials.SecretAccessKey", "Credentials.SessionToken"},
-		"{AWS_ACCESS_KEY_ID: .Credentials.AccessKeyId, AWS_SECRET_ACCESS_KEY: .Credentials.SecretAccessKey, " +
-			"AWS_SESSION_TOKEN: .Credentials.SessionToken}",
-	},
-	{
-		"aws secretsmanager get-secret-value",
-		[]string{"SecretString", "ARN"},
-		".SecretString | fromjson | " + legalNames + "tostring)",
-	},
-	{"kubectl get secret -o json", []string{"kind=Secret", "data"}, ".data | " + legalNames + "@base64d)"},
-	{
-		"vault kv get -format=json",
-		[]string{"request_id", "data.data", "data.metadata"},
-		".data.data | " + legalNames + "tostring)",
-	},
-	{"vault -format=json", []string{"request_id", "data"}, ".data | " + legalNames + "tostring)"},
-	{"terraform output -json", []string{"*.value"}, legalNames + "(.value | tostring))"},
-	{"doppler secrets --json", []string{"*.computed"}, legalNames + "(.computed | tostring))"},
+	{"aws iam create-access-key", []string{"AccessKey.SecretAccessKey", "AccessKey.AccessKeyId"}},
+	{"aws sts", []string{"Credentials.SecretAccessKey", "Credentials.SessionToken"}},
+	{"aws secretsmanager get-secret-value", []string{"SecretString", "ARN"}},
+	{"kubectl get secret -o json", []string{"kind=Secret", "data"}},
+	{"vault kv get -format=json", []string{"request_id", "data.data", "data.metadata"}},
+	{"vault -format=json", []string{"request_id", "data"}},
+	{"terraform output -json", []string{"*.value"}},
+	{"doppler secrets --json", []string{"*.computed"}},
 }
 
-// flattenHint names the tool that writes a document of this shape, and the command that makes an object of strings of
-// it. It quotes nothing of the document.
+// flattenHint names the tool that writes a document of this shape, and the page with the command that makes an object
+// of strings of it. It quotes nothing of the document. An object of strings needs none.
 func flattenHint(text []byte) string {
 	var list []map[string]any
 	if json.Unmarshal(text, &list) == nil && len(list) > 0 && has(list[0], "value") &&
 		(has(list[0], "key") || has(list[0], "name")) {
-		return flattenCommand("a list of names and values", "from_entries | "+legalNames+"tostring)")
+		return pageFor("a list of names and values")
 	}
 	var doc map[string]any
 	if json.Unmarshal(text, &doc) != nil {
 		return ""
 	}
-	isFlat := true
+	var isNested, isOther bool
 	for _, member := range doc {
 		switch member.(type) {
 		case map[string]any, []any:
-			isFlat = false
+			isNested = true
+		case string:
+		default:
+			isOther = true
 		}
-	}
-	if isFlat {
-		return flattenCommand("flat, with numbers or booleans", legalNames+"tostring)")
 	}
 	for _, shape := range shapes {
 		if !slices.ContainsFunc(shape.paths, func(path string) bool { return !has(doc, path) }) {
-			return flattenCommand("nested, as "+shape.tool+" writes it", shape.jq)
+			return pageFor("nested, as " + shape.tool + " writes it")
 		}
 	}
-	return `. It is nested; write the values side by side, as {"NAME": "value"}`
+	switch {
+	case isNested:
+		return pageFor("nested")
+	case isOther:
+		return pageFor("flat, with numbers or booleans")
+	}
+	return ". It has " + secret.Count(len(doc), "entry") + "; if the whole file is the value, pass it in secret_file"
 }
 
-func flattenCommand(shape, program string) string {
-	return fmt.Sprintf(". It is %s: run `jq '%s' FILE > flat.json` and pass flat.json in secrets_file", shape, program)
+// pageFor says what a document is, and where to find the command that makes an object of strings of it.
+func pageFor(shape string) string {
+	return ". It is " + shape + ": the page nested-json.md in this action's documents has the command that flattens it"
 }
 
 // has reports whether a document has a member at a path, or with = the text that follows it.
