@@ -87,7 +87,7 @@ func decide(run Run, room limits) document {
 	return d
 }
 
-// placeBefore returns the place of a value before any file is written.
+// placeBefore returns the place of a value before any file is written. A dry run may have been given any value.
 func placeBefore(run Run, e secret.Result) place {
 	hasValues := run.Mode == secret.ModeSet || run.Mode == secret.ModeSeal
 	if hasValues && !run.DryRun && (e.EncryptedValue != "" || e.Operation == secret.Failed) {

@@ -56,11 +56,11 @@ func commandSize(run Run, result secret.Result) int {
 		len(result.KeyID) + id*len(result.Access.Repositories)
 }
 
-// isSafe reports whether the script may store a result. A dry run may have been given any value, and an access that is
-// not known must not be guessed. Names are checked long before; here it matters that none can add a command.
+// isSafe reports whether the script may store a result. An access that is not known must not be guessed. Names are
+// checked long before; here it matters that none can add a command.
 func isSafe(run Run, result secret.Result) bool {
 	const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.:"
-	return run.Mode == secret.ModeSet && !run.DryRun && result.Access.Visibility != "" &&
+	return run.Mode == secret.ModeSet && result.Access.Visibility != "" &&
 		strings.Trim(hostname(run)+run.Org+string(result.Store)+string(result.Name), safe) == ""
 }
 
