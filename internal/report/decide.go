@@ -256,7 +256,7 @@ func nextStep(run Run, e *entry, err *secret.Error) string {
 	case e.place == notSaved:
 		step = "Keep the old credential active: nothing changed at GitHub."
 		return join(step, err.Hint, "Then run the rotation again.")
-	case run.Mode == secret.ModeAccess && !run.DryRun:
+	case run.Mode == secret.ModeAccess && !run.DryRun && len(run.Refused) == 0:
 		step = "Run this again; completed changes are skipped."
 	}
 	if err.Hint != "" {

@@ -361,6 +361,22 @@ func TestGroupedFailures(t *testing.T) {
 			[]string{"A: x" + lost, "B: x" + noHint},
 		},
 		{
+			"another operation is another group in mode access, too", secret.ModeAccess,
+			[]secret.Result{failing("A", secret.Failed, errors.New("x")), failing("B", secret.Unknown, errors.New("x"))},
+			[]string{
+				"A: x|What to do: Run this again; completed changes are skipped.",
+				"B: x|What to do: Run this again; completed changes are skipped.",
+			},
+		},
+		{
+			"another hint is another group", secret.ModeCheck,
+			[]secret.Result{
+				failing("A", secret.Failed, &secret.Error{Problem: "x", Hint: "Do A."}),
+				failing("B", secret.Failed, &secret.Error{Problem: "x", Hint: "Do B."}),
+			},
+			[]string{"A: x|What to do: Do A. Then run this again.", "B: x|What to do: Do B. Then run this again."},
+		},
+		{
 			"joined errors keep their text and explain the first", secret.ModeCheck,
 			[]secret.Result{failing("A", secret.Failed, errors.Join(errors.New("x"), refused("1", 1), refused("2", 1)))},
 			[]string{"A: x; writing the secret: 403 no; writing the secret: 403 no|Cause.|" +

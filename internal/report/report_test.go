@@ -263,6 +263,41 @@ func TestRowColumns(t *testing.T) {
 	}
 }
 
+// TestAccessText checks how a row says who may read a secret, and who could before.
+func TestAccessText(t *testing.T) {
+	repositories := []secret.Repository{{ID: 1}, {ID: 2}}
+	selected := secret.Access{Visibility: secret.Selected, Repositories: repositories}
+	private := secret.Access{Visibility: secret.Private}
+	for _, test := range []struct {
+		access secret.Access
+		change secret.Change
+		hidden int
+		want   string
+	}{
+		{private, secret.Change{To: secret.Private}, 0, "private"},
+		{private, secret.Change{From: secret.Private, To: secret.Private}, 0, "private (unchanged)"},
+		{
+			private,
+			secret.Change{From: secret.Selected, To: secret.Private, Removed: repositories, Hidden: 3},
+			0,
+			"private (was selected, 5 repositories)",
+		},
+		{
+			selected,
+			secret.Change{From: secret.All, To: secret.Selected, Added: repositories},
+			0,
+			"selected, 2 repositories (was all)",
+		},
+		{selected, secret.Change{From: secret.Selected, To: secret.Selected, Removed: repositories[:1], Kept: 2}, 0, "selected, 2 repositories"},
+		{selected, secret.Change{}, 1, "selected, 2 repositories and 1 that this token cannot see"},
+	} {
+		result := secret.Result{Operation: secret.Updated, Access: test.access, Change: test.change, Hidden: test.hidden}
+		if got := accessText(result); got != test.want {
+			t.Errorf("got %q, want %q", got, test.want)
+		}
+	}
+}
+
 // TestOperationColumn checks that the column is as wide as the longest operation
 // that the rows of a mode can have.
 func TestOperationColumn(t *testing.T) {

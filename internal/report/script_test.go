@@ -106,6 +106,9 @@ func TestScript(t *testing.T) {
 		if want := script(d); !strings.Contains(text, want) {
 			t.Errorf("%s: the summary shows another script than\n%s", test.name, want)
 		}
+		if want := "\nIt does not store U; see above."; strings.Contains(text, want) != strings.HasPrefix(test.name, "one of unknown") {
+			t.Errorf("%s: the summary says what is left out: %v", test.name, strings.Contains(text, want))
+		}
 		requests, printed, code := runScript(t, script(d))
 		if requests != test.requests {
 			t.Errorf("%s: gh got\n%s\nwant\n%s", test.name, requests, test.requests)

@@ -418,8 +418,12 @@ func TestReview(t *testing.T) {
 			{ID: 1, FullName: "acme/web"}, {ID: 2, FullName: "acme/api"},
 		}},
 	}}}
+	hidden := run.Results[0]
+	hidden.Name, hidden.Access.Repositories = "B", nil
+	run.Results = append(run.Results, hidden)
 	text := r.summary(decide(run, roomy))
 	for _, want := range []string{
+		"<td>2 that this token cannot see</td>",
 		"<td><code>acme/api</code>, <code>acme/web</code> and 2 that this token cannot see</td>",
 		"<details><summary>By repository: 2 repositories</summary>",
 		"<tr><td><code>acme/api</code></td><td>1</td><td><code>A</code></td></tr>",
