@@ -2,9 +2,6 @@ package action
 
 import (
 	"encoding/json"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
@@ -145,41 +141,6 @@ func TestNoGlobalIO(t *testing.T) {
 		}
 		if strings.Contains(text, "os.Getenv") && path != "internal/action/action.go" {
 			t.Errorf("%s reads the environment, which is passed in", path)
-		}
-	}
-}
-
-// TestFunctionLength checks that no function is too long to read at a glance.
-func TestFunctionLength(t *testing.T) {
-	const most = 60
-	for path, text := range sources(t) {
-		files := token.NewFileSet()
-		file, err := parser.ParseFile(files, path, text, parser.SkipObjectResolution)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, decl := range file.Decls {
-			f, ok := decl.(*ast.FuncDecl)
-			if !ok {
-				continue
-			}
-			first := files.Position(f.Pos()).Line
-			if lines := files.Position(f.End()).Line - first + 1; lines > most {
-				t.Errorf("%s:%d: %s has %d lines, want at most %d", path, first, f.Name.Name, lines, most)
-			}
-		}
-	}
-}
-
-// TestLineWidth checks that lines fit on a screen, with tabs of 4 columns.
-func TestLineWidth(t *testing.T) {
-	const most = 120
-	for path, text := range sources(t) {
-		for i, line := range strings.Split(text, "\n") {
-			line = strings.ReplaceAll(line, "\t", "    ")
-			if columns := utf8.RuneCountInString(line); columns > most {
-				t.Errorf("%s:%d: the line has %d columns, want at most %d", path, i+1, columns, most)
-			}
 		}
 	}
 }

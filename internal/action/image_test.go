@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -81,9 +82,7 @@ func (c *container) run(with map[string]string, during func()) result {
 		defaults[in.Name] = in.Default
 	}
 	all := map[string]string{"org": "acme", "api_url": c.url, "token": "ghp_image"}
-	for name, value := range with {
-		all[name] = value
-	}
+	maps.Copy(all, with)
 	env := append(fakerunner.New().Inputs(all, defaults),
 		"GITHUB_ACTIONS=true", "CI=true", "HOME=/github/home", "GITHUB_WORKSPACE=/github/workspace",
 		"GITHUB_OUTPUT=/github/file_commands/out", "GITHUB_STEP_SUMMARY=/github/file_commands/summary",

@@ -16,6 +16,7 @@ import (
 	"io"
 	"io/fs"
 	"log"
+	"maps"
 	"math/big"
 	"net"
 	"net/http"
@@ -147,9 +148,7 @@ func (c *corp) run(t *testing.T, printed *transcript, extra map[string]string) r
 		"INPUT_ORG": "acme", "INPUT_API_URL": "https://" + corpHost + "/api/v3", "INPUT_TOKEN": "ghp_corp",
 		"INPUT_SECRET_NAME": "DB_PASSWORD", "INPUT_SECRET_VALUE": "Correct-Horse", "INPUT_TIMEOUT": "2s",
 	}
-	for name, value := range extra {
-		env[name] = value
-	}
+	maps.Copy(env, extra)
 	if err := os.WriteFile(filepath.Join(dir, "ca.pem"), []byte(c.ca), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -340,7 +340,7 @@ func TestPagination(t *testing.T) {
 				names[e.Name] = true
 			}
 			path = ""
-			for _, link := range strings.Split(resp.Header.Get("Link"), ", ") {
+			for link := range strings.SplitSeq(resp.Header.Get("Link"), ", ") {
 				if at, next := strings.CutSuffix(link, `>; rel="next"`); next {
 					const prefix = "/organizations/9001/"
 					if path = strings.TrimPrefix(at, "<http://api.test"); !strings.HasPrefix(path, prefix) {

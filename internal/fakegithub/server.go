@@ -15,6 +15,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"regexp"
 	"slices"
@@ -213,9 +214,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 
 	setMetadata(h, req, at, requestID, remaining)
-	for name, values := range resp.header {
-		h[name] = values
-	}
+	maps.Copy(h, resp.header)
 	if fault != nil && fault.NoLast {
 		h.Set("Link", lastLink.ReplaceAllString(h.Get("Link"), ""))
 	}
@@ -433,12 +432,8 @@ func (s *Server) serve(e endpoint, vars map[string]string, r request, fault *Fau
 // withHeader returns a response with extra headers; its own win.
 func withHeader(resp response, extra http.Header) response {
 	header := http.Header{}
-	for name, values := range extra {
-		header[name] = values
-	}
-	for name, values := range resp.header {
-		header[name] = values
-	}
+	maps.Copy(header, extra)
+	maps.Copy(header, resp.header)
 	resp.header = header
 	return resp
 }

@@ -143,8 +143,7 @@ func explainCertificate(e *secret.Error, err *tls.CertificateVerificationError) 
 		issuer = fmt.Sprintf("%q", err.UnverifiedCertificates[0].Issuer.String())
 	}
 	e.Problem = "the server's certificate is issued by " + issuer
-	var authority x509.UnknownAuthorityError
-	if errors.As(err.Err, &authority) {
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err.Err); ok {
 		e.Problem += ", which is not trusted here"
 		e.Hint = "Add that authority's certificate in ca_certificate, as PEM text or as the path of a PEM file."
 		return

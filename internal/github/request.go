@@ -299,8 +299,7 @@ func (c *Client) replicating() time.Duration {
 func (c *Client) errorFromTransport(
 	ctx context.Context, call *call, err error, sent bool, limit time.Duration,
 ) *failure {
-	var urlErr *url.Error
-	if errors.As(err, &urlErr) {
+	if urlErr, ok := errors.AsType[*url.Error](err); ok {
 		err = urlErr.Err // without the address
 	}
 	if ctx.Err() != nil {

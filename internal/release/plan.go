@@ -72,7 +72,7 @@ func checkTags(dir, version string) error {
 	if err != nil {
 		return err
 	}
-	for _, tag := range strings.Fields(tags) {
+	for tag := range strings.FieldsSeq(tags) {
 		if semver.IsValid(tag) && semver.Compare(version, tag) <= 0 {
 			return fmt.Errorf("version %s is not newer than the tag %s", version, tag)
 		}
