@@ -85,7 +85,7 @@ func TestThousandSecrets(t *testing.T) {
 	t.Run("logged", func(t *testing.T) {
 		progress, waits := 0, 0
 		for _, line := range r.log().Lines {
-			if strings.Contains(line, "of 1,000 stored, 80 a minute, about ") {
+			if strings.Contains(line, "of 1,000 done, 80 a minute, about ") {
 				progress++
 			}
 			if line == "  write limit reached: 80 in the last minute; next write in 1 min" {
@@ -179,8 +179,8 @@ func TestHugeFailure(t *testing.T) {
 	wantEqual(t, "annotations", len(r.log().Annotations), 4)
 	r.wantAnnotation(t, leftOut+secret.Count(1000-inOutputs, "sealed value"))
 	steps := r.logText()
-	wantContains(t, "the log", steps, "pass the output `results` to `sealed` in another run. Do not rotate again.",
-		"run the script in the job summary. Do not rotate again.", "Keep the old credential active: nothing changed at GitHub.")
+	wantContains(t, "the log", steps, "pass the output `results` to `sealed` in a later job of this run. Do not rotate again.",
+		"run the script in the job summary. Do not rotate again.", "Keep the old credential active: this value was not stored.")
 	commands := 1000 - inOutputs - lost
 	wantEqual(t, "commands of the summary's script", strings.Count(r.summary, "gh api --silent --method PUT"), commands)
 }
@@ -189,7 +189,7 @@ func TestHugeFailure(t *testing.T) {
 const (
 	leftOut    = "the outputs are limited to 1 MB and leave out "
 	leftOutEnd = "; the log has every name. Name fewer secrets or stores in one run. " +
-		"To finish with the input sealed, name only secrets that have a row."
+		"The input sealed takes only rows that have an encrypted_value."
 )
 
 // wantAnnotation checks that exactly one annotation starts with a text, and returns
@@ -394,7 +394,7 @@ func TestSealTooMany(t *testing.T) {
 	wantEqual(t, "operation", r.outputs["operation"], "failed")
 	wantEqual(t, "values named in the log",
 		strings.Count(log, ": not in the outputs. The value is not saved."), 400-inOutputs)
-	wantContains(t, "the log", log, "Seal fewer secrets in one run.", leftOut+secret.Count(400-inOutputs, "sealed value"))
+	wantContains(t, "the log", log, "Seal fewer secrets in one run, ", leftOut+secret.Count(400-inOutputs, "sealed value"))
 }
 
 // TestDelimiter checks that what ends a value in GITHUB_OUTPUT cannot be guessed.

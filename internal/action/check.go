@@ -48,7 +48,7 @@ func (s *session) check(ctx context.Context) []secret.Result {
 	if s.config.ListRepositories {
 		s.readLists(ctx, results)
 	}
-	s.report.Rows(results)
+	s.report.Rows(results...)
 	return results
 }
 

@@ -305,7 +305,7 @@ func writeResults(ts *testscript.TestScript, server *fakegithub.Server, stdout s
 }
 
 // runAgain finds advice that would make a new credential, or store nothing.
-var runAgain = regexp.MustCompile(`(?i)re-run|run (it|this|the rotation) again|increase timeout`)
+var runAgain = regexp.MustCompile(`(?i)re-run|run (it|this) again|increase timeout`)
 
 // stepProblem checks that each failure in the log and in the summary has exactly one
 // next step, which is not to run again if its value is saved. It returns what is wrong,

@@ -49,8 +49,8 @@ func TestScriptFinishesRun(t *testing.T) {
 	bash.Stdin = strings.NewReader(script)
 	bash.Env = []string{"PATH=" + bin + ":" + os.Getenv("PATH"), "GH_DIR=" + requests}
 	printed, err := bash.CombinedOutput()
-	if err != nil || string(printed) != "All of them are stored.\n" {
-		t.Fatalf("the script: got error %v and %q, want none and %q", err, printed, "All of them are stored.\n")
+	if err != nil || string(printed) != "All values of this script are stored.\n" {
+		t.Fatalf("the script: got error %v and %q, want none and %q", err, printed, "All values of this script are stored.\n")
 	}
 	for i := range size {
 		arguments := string(readFile(t, filepath.Join(requests, fmt.Sprintf("%d.arguments", i))))
@@ -77,4 +77,31 @@ func TestScriptFinishesRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantEqual(t, "calls of gh", len(calls), size)
+}
+
+// TestRowsFinishRun fails a run before it knows who may read the secret, so that a
+// script could only guess, and passes the rows of its summary to another run: that
+// stores the value and keeps the access.
+func TestRowsFinishRun(t *testing.T) {
+	server := newGitHub(t, fakegithub.World{
+		Orgs: []fakegithub.Org{{
+			Login: "acme", Repositories: []fakegithub.Repository{{ID: 7, Name: "web"}},
+			Secrets: []fakegithub.Secret{{
+				Store: "actions", Name: "TOKEN", Value: "old", Visibility: "selected", Repositories: []string{"web"},
+			}},
+		}},
+		Faults: []fakegithub.Fault{{Path: "/actions/secrets/TOKEN", Status: 403, Times: 2}},
+	})
+	failed := stepRun{with: map[string]string{"secret_name": "TOKEN", "secret_value": "Correct-Horse"}}.simulate(t, server)
+	failed.wantCode(t, 1)
+	wantLacks(t, "the summary", failed.summary, "gh api")
+	_, rows, _ := strings.Cut(failed.summary, `<pre lang="json"><code>`)
+	rows, _, ok := strings.Cut(rows, "</code></pre>")
+	if !ok {
+		t.Fatalf("there are no rows in the summary:\n%s", failed.summary)
+	}
+	with := map[string]string{"secret_name": "TOKEN", "sealed": html.UnescapeString(rows)}
+	stepRun{with: with}.simulate(t, server).wantCode(t, 0)
+	s, _ := server.Secret("acme", "actions", "TOKEN")
+	wantEqual(t, "TOKEN", s.Value+" "+s.Visibility+" "+strings.Join(s.Repositories, ","), "Correct-Horse selected web")
 }

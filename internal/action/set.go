@@ -29,13 +29,9 @@ func (s *session) upsert(ctx context.Context, job upsert.Job) []secret.Result {
 	for _, item := range job.Items {
 		s.report.FitColumn(item.Name)
 	}
-	progress := s.report.Progress(len(job.Items), github.WritesPerMinute)
 	job.GitHub, job.Rand, job.DryRun, job.Log, job.Warn = s.github, s.Rand, c.DryRun, s.report.Event, s.report.Warn
 	job.Visibility, job.Selection = c.Visibility, c.Selection
 	job.WritesPerMinute, job.MaxConcurrentReads = github.WritesPerMinute, github.MaxConcurrentReads
-	job.OnResult = func(result secret.Result) {
-		s.report.Row(result)
-		progress(result)
-	}
+	job.OnResult = func(result secret.Result) { s.report.Rows(result) }
 	return job.Run(ctx)
 }

@@ -268,8 +268,12 @@ func (c *Client) errorFromResponse(call *call, load payload, resp *http.Response
 		failed.err.Hint = finalURL
 	default:
 		failed.err.Cause, failed.err.Hint = c.explain(call, load, resp, msg)
-		if resp.StatusCode == http.StatusUnprocessableEntity && cannotOpen(load, strings.ToLower(msg)) {
+		switch status := resp.StatusCode; {
+		case status == http.StatusUnprocessableEntity && cannotOpen(load, strings.ToLower(msg)):
 			failed.err.Is = append(failed.err.Is, secret.ErrCannotOpen)
+		case status < 400,
+			load.repositories && (status == http.StatusNotFound || status == http.StatusUnprocessableEntity):
+			failed.err.Is = append(failed.err.Is, secret.ErrInputs)
 		}
 	}
 	return failed

@@ -2,7 +2,7 @@ package report
 
 import (
 	"fmt"
-	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,16 +51,21 @@ func (r *Reporter) annotate(kind string, n note) {
 	}
 }
 
-// annotateAll writes annotations. If GitHub would not keep all of them, the last one counts the others.
+// annotateAll writes annotations. If GitHub would not keep all of them, the last one counts the others, which are
+// logged if they are errors: warnings repeat what the rows say.
 func (r *Reporter) annotateAll(kind string, notes []note, noun string) {
 	r.mu.Lock()
 	left := maxAnnotations - r.annotated[kind]
 	r.mu.Unlock()
-	for i, n := range notes {
-		if i >= left-1 && len(notes) > left {
-			r.annotate(kind, note{text: secret.Count(len(notes)-i, "more "+noun) + "; see the log and the job summary"})
-			return
+	if len(notes) > left && r.actions {
+		more := secret.Count(len(notes)-left+1, "more "+noun)
+		rest := notes[max(left-1, 0):]
+		notes = append(slices.Clone(notes[:max(left-1, 0)]), note{text: more + "; see the log and the job summary"})
+		if kind == "error" {
+			notes = append(notes, rest...)
 		}
+	}
+	for _, n := range notes {
 		r.annotate(kind, n)
 	}
 }
@@ -68,7 +73,7 @@ func (r *Reporter) annotateAll(kind string, notes []note, noun string) {
 // errorNotes returns an error for a refused run, or for each failure.
 func errorNotes(d document) (notes []note) {
 	if len(d.Refused) > 0 {
-		details := append([]string{todo + refusedStep(d.Run)}, firstProblems(d.Refused)...)
+		details := append([]string{todo + refusedStep(d)}, firstProblems(d.Refused)...)
 		return []note{{text: d.title, details: details}}
 	}
 	for _, f := range d.failures {
@@ -89,7 +94,7 @@ func leftOutNotes(d document) []note {
 			values++
 		}
 	}
-	if rows+values == 0 {
+	if rows+values == 0 || d.room.outputs == 0 {
 		return nil
 	}
 	text := secret.Count(values, "sealed value")
@@ -97,13 +102,13 @@ func leftOutNotes(d document) []note {
 		text = secret.Count(rows, "row") + " with " + text
 	}
 	return []note{{text: "the outputs are limited to 1 MB and leave out " + text + "; the log has every name. " +
-		"Name fewer secrets or stores in one run. To finish with the input sealed, name only secrets that have a row."}}
+		"Name fewer secrets or stores in one run. The input sealed takes only rows that have an encrypted_value."}}
 }
 
 // dueNotes returns a warning for each secret that is due for rotation, the oldest first.
 func dueNotes(d document) (notes []note) {
 	for _, e := range byAge(d.entries) {
-		if e.Check == nil || !e.Check.Due {
+		if !e.Check.Due {
 			continue
 		}
 		text := d.name(e) + " is missing"
@@ -122,7 +127,5 @@ func (r *Reporter) WarnExpiry(at, now time.Time) {
 	if at.IsZero() || left >= expiresSoon {
 		return
 	}
-	days := max(int(math.Ceil(left.Hours()/24)), 1)
-	r.Warn(fmt.Sprintf("the token expires on %s (in %s); replace it before then",
-		at.UTC().Format("2006-01-02 15:04 UTC"), secret.Count(days, "day")))
+	r.Warn(fmt.Sprintf("the token expires on %s; replace it before then", at.UTC().Format("2006-01-02 15:04 UTC")))
 }

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -25,9 +24,9 @@ const (
 	//
 	// https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#adding-a-job-summary
 	maxSummaryBytes = 1_000_000
-	// scriptShare and failureShare are the most that the script and the failures have of the summary. The tables, which
-	// the log has too, have the rest.
-	scriptShare, failureShare = 0.85, 0.1
+	// sealedShare and failureShare are the most that sealed values and the failures have of the summary. The tables,
+	// which the log has too, have the rest.
+	sealedShare, failureShare = 0.85, 0.1
 )
 
 // document is a decided report. The log, annotations, outputs, summary and script only render it.
@@ -39,6 +38,7 @@ type document struct {
 	entries  []entry
 	failures []failure // in order of their first entries
 	inStores bool      // names need their store
+	saved    bool      // a sealed value is saved that is not stored
 }
 
 // entry is a result and where it is reported.
@@ -49,15 +49,14 @@ type entry struct {
 	place  place
 }
 
-// place is where the sealed value of an entry is after the run.
-type place int
+// place is where the sealed value of an entry is after the run, as a set of bits.
+type place uint8
 
 const (
-	notNeeded place = iota // nothing is left to store
-	notSaved               // it could not be sealed, GitHub cannot open it, or there is no room for it
-	inOutputs
-	inScript
-	inBoth
+	hasValue  place = 1 << iota // there is a value to save, or there should be
+	inOutputs                   // of the step
+	inScript                    // of the summary
+	inRows                      // of the summary, for the input sealed
 )
 
 // failure is one or more entries that failed alike.
@@ -80,20 +79,23 @@ func decide(run Run, room limits) document {
 		d.inStores = d.inStores || result.Store != run.Results[0].Store
 	}
 	d.placeInOutputs()
-	d.placeInScript()
+	d.placeInSummary()
 	d.failUnsaved()
 	d.groupFailures()
 	d.sign, d.title = outcome(d.Run)
+	if room.outputs == 0 && d.sign == signs[fine] {
+		d.sign, d.title = signs[warned], d.title+", but the outputs could not be written"
+	}
 	return d
 }
 
 // placeBefore returns the place of a value before any file is written. A dry run may have been given any value.
 func placeBefore(run Run, e secret.Result) place {
-	hasValues := run.Mode == secret.ModeSet || run.Mode == secret.ModeSeal
-	if hasValues && !run.DryRun && (e.EncryptedValue != "" || e.Operation == secret.Failed) {
-		return notSaved
+	hasNone := run.Mode == secret.ModeCheck || run.Mode == secret.ModeAccess
+	if !hasNone && !run.DryRun && (e.EncryptedValue != "" || e.Operation == secret.Failed) {
+		return hasValue
 	}
-	return notNeeded
+	return 0
 }
 
 // canFinish reports whether there is a sealed value that GitHub can still open.
@@ -103,7 +105,7 @@ func (e *entry) canFinish() bool {
 
 // outsideOutputs reports whether there is such a value, and the outputs do not have it.
 func (e *entry) outsideOutputs() bool {
-	return e.place == inScript || e.place == notSaved && e.canFinish()
+	return e.place&hasValue != 0 && e.place&inOutputs == 0 && e.canFinish()
 }
 
 // valueSize is how much longer its sealed value makes a row.
@@ -142,8 +144,8 @@ func (d *document) placeInOutputs() {
 		if e.hasRow {
 			e.row.EncryptedValue = e.EncryptedValue
 		}
-		if e.hasRow && e.place == notSaved && e.canFinish() {
-			e.place = inOutputs
+		if e.hasRow && e.place == hasValue && e.canFinish() {
+			e.place |= inOutputs
 		}
 	}
 }
@@ -174,19 +176,25 @@ func (e *entry) worth() int {
 	return 0
 }
 
-// placeInScript gives sealed values a place in the script of the summary, those that are not in the outputs first. A
-// secret whose access is not known is left out: any guess could change who may read it.
-func (d *document) placeInScript() {
-	left := int(float64(d.room.summary) * scriptShare)
-	for _, place := range []struct{ from, to place }{{notSaved, inScript}, {inOutputs, inBoth}} {
+// placeInSummary gives sealed values a place in the script of the summary, those that are not in the outputs first. If
+// the access is not known, or the request itself has to change, a script cannot store them: they are there as rows.
+func (d *document) placeInSummary() {
+	left := int(float64(d.room.summary) * sealedShare)
+	for _, place := range []place{hasValue, hasValue | inOutputs} {
 		for i := range d.entries {
 			e := &d.entries[i]
-			if e.place != place.from || e.Err == nil || !e.canFinish() || !isSafe(d.Run, *e.Result) {
+			if e.place != place || e.Err == nil || !e.canFinish() {
 				continue
 			}
-			if left -= commandSize(d.Run, *e.Result); left >= 0 {
-				e.place = place.to
+			part, size := inScript, commandSize(d.Run, *e.Result)
+			if !isRepeatable(d.Run, *e.Result) {
+				const escapes = 200 // of HTML
+				part, size = inRows, e.row.size()+e.valueSize()+escapes
 			}
+			if left -= size; left >= 0 {
+				e.place |= part
+			}
+			d.saved = d.saved || e.place != hasValue
 		}
 	}
 }
@@ -200,7 +208,7 @@ func (d *document) groupFailures() {
 		if !ok {
 			continue
 		}
-		step := nextStep(d.Run, e, err)
+		step := d.nextStep(e, err)
 		key := strings.Join([]string{string(e.Operation), err.Fact(), err.Cause, step, places[e.place].text}, "\n")
 		n, ok := index[key]
 		if !ok {
@@ -222,10 +230,11 @@ func (d *document) groupFailures() {
 // failUnsaved makes a value that was sealed, and has no place, a failure.
 func (d *document) failUnsaved() {
 	for i := range d.entries {
-		if e := &d.entries[i]; e.place == notSaved && e.Err == nil {
+		if e := &d.entries[i]; e.place == hasValue && e.Err == nil {
 			e.Operation, e.row.Operation = secret.Failed, string(secret.Failed)
 			e.Err = &secret.Error{
-				Problem: "the outputs have no room for the sealed value", Hint: "Seal fewer secrets in one run.",
+				Problem: "the sealed value is not in the outputs",
+				Hint:    "Seal fewer secrets in one run, and see that the outputs can be written.",
 			}
 		}
 	}
@@ -241,38 +250,49 @@ func (f *failure) saved() string {
 
 // nextStep returns the one thing to do about a failure. What has to be mended comes first. The rest follows from two
 // facts: where the sealed value is, and whether the result is known.
-func nextStep(run Run, e *entry, err *secret.Error) string {
+func (d *document) nextStep(e *entry, err *secret.Error) string {
 	finish := places[e.place].finish
-	step := "Run this again."
-	switch {
+	before, step := "", "Run this again."
+	if e.place == hasValue && d.saved {
+		step = "Run this again for this secret alone."
+	}
+	switch isElsewhere := func(other entry) bool { return other.Name == e.Name && other.Stored() }; {
 	case e.Stored():
-		return cmp.Or(err.Hint, "The value is stored: nothing is left to do.")
+		return err.Hint
 	case finish != "" && e.Operation == secret.Unknown:
 		step = finish + "; storing it again is safe. Do not rotate again."
 	case finish != "":
 		step = finish + ". Do not rotate again."
-	case e.place == notSaved && e.Operation == secret.Unknown:
-		step = "Keep the old credential active and run the rotation again; storing again is safe."
-	case e.place == notSaved:
-		step = "Keep the old credential active: nothing changed at GitHub."
-		return join(step, err.Hint, "Then run the rotation again.")
-	case run.Mode == secret.ModeAccess && !run.DryRun && len(run.Refused) == 0:
+	case e.place == hasValue && e.Operation == secret.Unknown:
+		before = "Keep the old and the new credential active: GitHub may have either."
+	case e.place == hasValue && slices.ContainsFunc(d.entries, isElsewhere):
+		before = "Keep the old and the new credential active: another store has the new one."
+	case e.place == hasValue:
+		before = "Keep the old credential active: this value was not stored."
+	case d.Mode == secret.ModeAccess && !d.DryRun && len(d.Refused) == 0:
 		step = "Run this again; completed changes are skipped."
 	}
 	if err.Hint != "" {
 		step = "Then " + strings.ToLower(step[:1]) + step[1:]
 	}
-	return join(err.Hint, step)
+	return join(before, err.Hint, step)
 }
 
 // places say where a sealed value is, and how to store it from there.
 var places = map[place]struct{ text, finish string }{
-	notSaved:  {"The value is not saved.", ""},
-	inOutputs: {"Saved, sealed, in this step's outputs.", "Pass the output `results` to `sealed` in another run"},
-	inScript:  {"Saved, sealed, in the job summary.", "Run the script in the job summary"},
-	inBoth: {
+	hasValue: {"The value is not saved.", ""},
+	hasValue | inOutputs: {
+		"Saved, sealed, in this step's outputs.", "Pass the output `results` to `sealed` in a later job of this run",
+	},
+	hasValue | inScript: {"Saved, sealed, in the job summary.", "Run the script in the job summary"},
+	hasValue | inRows:   {"Saved, sealed, in the job summary.", "Pass the rows in the job summary to `sealed`"},
+	hasValue | inOutputs | inScript: {
 		"Saved, sealed, in this step's outputs and the job summary.",
 		"Run the script in the job summary (or pass the output `results` to `sealed`)",
+	},
+	hasValue | inOutputs | inRows: {
+		"Saved, sealed, in this step's outputs and the job summary.",
+		"Pass the rows in the job summary (or the output `results`) to `sealed`",
 	},
 }
 
@@ -284,8 +304,8 @@ func join(sentences ...string) string {
 const todo = "What to do: "
 
 // refusedStep is the next step after a run that was refused before any request.
-func refusedStep(run Run) string {
+func refusedStep(d document) string {
 	result := secret.Result{Operation: secret.Failed}
-	e := entry{Result: &result, place: placeBefore(run, result)}
-	return nextStep(run, &e, &secret.Error{Hint: "Correct these problems."})
+	e := entry{Result: &result, place: placeBefore(d.Run, result)}
+	return d.nextStep(&e, &secret.Error{Hint: "Correct these problems."})
 }

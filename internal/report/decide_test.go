@@ -1,8 +1,11 @@
 package report
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"html"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -18,112 +21,108 @@ import (
 // be, for each place and operation.
 func TestNextStep(t *testing.T) {
 	const (
-		both    = "(or pass the output `results` to `sealed`)"
-		saved   = "Saved, sealed, in this step's outputs and the job summary."
+		both    = "Saved, sealed, in this step's outputs and the job summary."
 		outputs = "Saved, sealed, in this step's outputs."
 		summary = "Saved, sealed, in the job summary."
 		lost    = "The value is not saved."
+
+		runScript = "Run the script in the job summary (or pass the output `results` to `sealed`)"
+		passRows  = "Pass the rows in the job summary (or the output `results`) to `sealed`"
+		keepOld   = "Keep the old credential active: this value was not stored. "
+		keepBoth  = "Keep the old and the new credential active: "
 	)
+	set := Run{Mode: secret.ModeSet}
 	plain := &secret.Error{Problem: "x"}
 	hinted := &secret.Error{Problem: "x", Hint: "Do A."}
 	cannotOpen := &secret.Error{Problem: "x", Hint: "Do A.", Is: []error{secret.ErrCannotOpen}}
+	badInputs := &secret.Error{Problem: "x", Hint: "Do A.", Is: []error{secret.ErrInputs}}
 	overwritten := failing("A", secret.Updated, hinted)
 	unsealed := failing("A", secret.Failed, hinted)
+	partly := failing("A", secret.Failed, hinted)
+	partly.Added = []int64{1}
 	noSummary, noOutputs := limits{outputs: maxOutputUnits}, limits{summary: maxSummaryBytes}
+	stored := secret.Result{Store: secret.Dependabot, Name: "A", Operation: secret.Created}
+	other := unstored("B", secret.Failed, private, plain)
 	for _, test := range []struct {
 		name       string
 		run        Run
 		room       limits
-		result     secret.Result
+		results    []secret.Result // the first is the one that the step is for
 		step, text string
 	}{
+		{"saved", set, roomy, list(unstored("A", secret.Failed, private, plain)), runScript + ". Do not rotate again.", both},
 		{
-			"saved",
-			Run{Mode: secret.ModeSet},
-			roomy, unstored("A", secret.Failed, private, plain),
-			"Run the script in the job summary " + both + ". Do not rotate again.", saved,
+			"saved, something to mend first", set, roomy, list(unstored("A", secret.Failed, private, hinted)),
+			"Do A. Then run" + runScript[3:] + ". Do not rotate again.", both,
 		},
 		{
-			"saved, something to mend first",
-			Run{Mode: secret.ModeSet},
-			roomy, unstored("A", secret.Failed, private, hinted),
-			"Do A. Then run the script in the job summary " + both + ". Do not rotate again.", saved,
+			"saved, unknown", set, roomy, list(unstored("A", secret.Unknown, private, plain)),
+			runScript + "; storing it again is safe. Do not rotate again.", both,
 		},
 		{
-			"saved, unknown",
-			Run{Mode: secret.ModeSet},
-			roomy, unstored("A", secret.Unknown, private, plain),
-			"Run the script in the job summary " + both + "; storing it again is safe. Do not rotate again.", saved,
+			"no access is known", set, roomy, list(unstored("A", secret.Failed, secret.Access{}, plain)),
+			passRows + ". Do not rotate again.", both,
 		},
 		{
-			"no access is known",
-			Run{Mode: secret.ModeSet},
-			roomy, unstored("A", secret.Failed, secret.Access{}, plain),
-			"Pass the output `results` to `sealed` in another run. Do not rotate again.", outputs,
+			"the request has to change", set, roomy, list(unstored("A", secret.Failed, private, badInputs)),
+			"Do A. Then pass" + passRows[4:] + ". Do not rotate again.", both,
 		},
 		{
-			"no summary",
-			Run{Mode: secret.ModeSet},
-			noSummary, unstored("A", secret.Failed, private, hinted),
-			"Do A. Then pass the output `results` to `sealed` in another run. Do not rotate again.", outputs,
+			"no summary", set, noSummary, list(unstored("A", secret.Failed, private, hinted)),
+			"Do A. Then pass the output `results` to `sealed` in a later job of this run. Do not rotate again.", outputs,
 		},
 		{
-			"no outputs",
-			Run{Mode: secret.ModeSet},
-			noOutputs, unstored("A", secret.Unknown, private, plain),
+			"no outputs", set, noOutputs, list(unstored("A", secret.Unknown, private, plain)),
 			"Run the script in the job summary; storing it again is safe. Do not rotate again.", summary,
 		},
 		{
-			"neither",
-			Run{Mode: secret.ModeSet},
+			"no outputs, no access is known", set, noOutputs, list(unstored("A", secret.Failed, secret.Access{}, plain)),
+			"Pass the rows in the job summary to `sealed`. Do not rotate again.", summary,
+		},
+		{"neither", set, limits{}, list(unstored("A", secret.Failed, private, plain)), keepOld + "Run this again.", lost},
+		{
+			"neither, unknown", set,
 			limits{},
-			unstored("A", secret.Failed, private, plain),
-			"Keep the old credential active: nothing changed at GitHub. Then run the rotation again.", lost,
+			list(unstored("A", secret.Unknown, private, hinted)),
+			keepBoth + "GitHub may have either. Do A. Then run this again.", lost,
+		},
+		{"not sealed", set, roomy, list(unsealed), keepOld + "Do A. Then run this again.", lost},
+		{
+			"not sealed, another is saved", set, roomy, list(unsealed, other),
+			keepOld + "Do A. Then run this again for this secret alone.", lost,
 		},
 		{
-			"neither, unknown",
-			Run{Mode: secret.ModeSet},
-			limits{},
-			unstored("A", secret.Unknown, private, hinted),
-			"Do A. Then keep the old credential active and run the rotation again; storing again is safe.", lost,
+			"not sealed, stored in another store", set, roomy, list(unsealed, stored),
+			keepBoth + "another store has the new one. Do A. Then run this again.", lost,
+		},
+		{"not sealed in mode seal", Run{Mode: secret.ModeSeal}, roomy, list(unsealed), keepOld + "Do A. Then run this again.", lost},
+		{
+			"sealed to another key", set, roomy, list(unstored("A", secret.Failed, private, cannotOpen)),
+			keepOld + "Do A. Then run this again.", lost,
 		},
 		{
-			"not sealed",
-			Run{Mode: secret.ModeSet},
-			roomy, unsealed,
-			"Keep the old credential active: nothing changed at GitHub. Do A. Then run the rotation again.", lost,
+			"sealed to another key, unknown", set, roomy, list(unstored("A", secret.Unknown, private, cannotOpen)),
+			keepBoth + "GitHub may have either. Do A. Then run this again.", lost,
 		},
-		{
-			"not sealed in mode seal",
-			Run{Mode: secret.ModeSeal},
-			roomy, unsealed,
-			"Keep the old credential active: nothing changed at GitHub. Do A. Then run the rotation again.", lost,
-		},
-		{
-			"sealed to another key",
-			Run{Mode: secret.ModeSet},
-			roomy, unstored("A", secret.Failed, private, cannotOpen),
-			"Keep the old credential active: nothing changed at GitHub. Do A. Then run the rotation again.", lost,
-		},
-		{"stored, with an error", Run{Mode: secret.ModeSet}, roomy, overwritten, "Do A.", ""},
+		{"stored, with an error", set, roomy, list(overwritten), "Do A.", ""},
 		{
 			"a dry run",
 			Run{Mode: secret.ModeSet, DryRun: true},
-			roomy, unstored("A", secret.Failed, private, hinted),
+			roomy, list(unstored("A", secret.Failed, private, hinted)),
 			"Do A. Then run this again.", "",
 		},
-		{"a check", Run{Mode: secret.ModeCheck}, roomy, failing("A", secret.Failed, plain), "Run this again.", ""},
+		{"a check", Run{Mode: secret.ModeCheck}, roomy, list(failing("A", secret.Failed, plain)), "Run this again.", ""},
 		{
 			"access",
 			Run{Mode: secret.ModeAccess},
-			roomy, failing("A", secret.Unknown, hinted),
+			roomy, list(partly),
 			"Do A. Then run this again; completed changes are skipped.", "",
 		},
 	} {
-		test.run.Org, test.run.Results = "acme", []secret.Result{test.result}
+		test.run.Org, test.run.Results = "acme", test.results
 		d := decide(test.run, test.room)
-		if len(d.failures) != 1 {
-			t.Fatalf("%s: got %d failures, want one", test.name, len(d.failures))
+		if len(d.failures) == 0 {
+			t.Fatalf("%s: got no failures", test.name)
 		}
 		if got := d.failures[0].step; got != test.step {
 			t.Errorf("%s: got the step %q, want %q", test.name, got, test.step)
@@ -131,6 +130,58 @@ func TestNextStep(t *testing.T) {
 		if got := d.failures[0].saved(); got != test.text {
 			t.Errorf("%s: got %q, want %q", test.name, got, test.text)
 		}
+	}
+}
+
+func list(results ...secret.Result) []secret.Result { return results }
+
+// TestRefusedStep checks the next step of a run that was refused before any request.
+func TestRefusedStep(t *testing.T) {
+	const keep = "Keep the old credential active: this value was not stored. "
+	for mode, want := range map[secret.Mode]string{
+		secret.ModeSet: keep, secret.ModeSeal: keep, "": keep, secret.ModeCheck: "", secret.ModeAccess: "",
+	} {
+		d := decide(Run{Mode: mode, Refused: []string{"x"}, RefusedFor: "in the inputs"}, roomy)
+		if got, want := refusedStep(d), want+"Correct these problems. Then run this again."; got != want {
+			t.Errorf("mode %q: got %q, want %q", mode, got, want)
+		}
+	}
+}
+
+// TestSealedRows checks that the values that the script cannot store are in the summary
+// as rows that the input sealed takes, and that each value that is said to be there is.
+func TestSealedRows(t *testing.T) {
+	r, _, _ := newReporter(t)
+	run := Run{Mode: secret.ModeSet, Org: "acme"}
+	for i := range 700 {
+		result := unstored(secret.Name(fmt.Sprintf("S%03d", i)), secret.Failed, secret.Access{}, &secret.Error{Problem: `"x"`})
+		result.EncryptedValue = strings.Repeat("/", 1500)
+		run.Results = append(run.Results, result)
+	}
+	d := decide(run, limits{outputs: 100_000, summary: maxSummaryBytes})
+	text := r.summary(d)
+	_, rows, _ := strings.Cut(text, `<pre lang="json"><code>`)
+	rows, _, _ = strings.Cut(rows, "</code></pre>")
+	var got []map[string]string
+	if err := json.Unmarshal([]byte(html.UnescapeString(rows)), &got); err != nil {
+		t.Fatalf("got error %v, want JSON: %.200q", err, rows)
+	}
+	placed := 0
+	for _, e := range d.entries {
+		if e.place&inRows == 0 {
+			continue
+		}
+		want := map[string]string{
+			"store": "actions", "secret_name": string(e.Name), "operation": "failed", "visibility": "", "key_id": "568",
+			"encrypted_value": e.EncryptedValue,
+		}
+		if placed < len(got) && !maps.Equal(got[placed], want) {
+			t.Fatalf("row %d is %v, want %v", placed, got[placed], want)
+		}
+		placed++
+	}
+	if placed != len(got) || placed < 400 || placed == len(run.Results) {
+		t.Errorf("got %d rows for %d values with a place there, want 400 or more of both", len(got), placed)
 	}
 }
 
@@ -162,8 +213,8 @@ func TestNotInScript(t *testing.T) {
 	result := unstored("A", secret.Failed, private, &secret.Error{Problem: "x"})
 	other := result
 	other.Name = "A;id"
-	success := result
-	success.Err = nil
+	success, badInputs := result, result
+	success.Err, badInputs.Err = nil, &secret.Error{Problem: "x", Is: []error{secret.ErrInputs}}
 	for _, test := range []struct {
 		name   string
 		run    Run
@@ -171,6 +222,7 @@ func TestNotInScript(t *testing.T) {
 	}{
 		{"a dry run", Run{Mode: secret.ModeSet, Org: "acme", DryRun: true}, result},
 		{"mode seal", Run{Mode: secret.ModeSeal, Org: "acme"}, success},
+		{"a request that has to change", Run{Mode: secret.ModeSet, Org: "acme"}, badInputs},
 		{"a command in a name", Run{Mode: secret.ModeSet, Org: "acme"}, other},
 		{"a command in the organization", Run{Mode: secret.ModeSet, Org: "$(id)"}, result},
 		{"a command in the host", Run{Mode: secret.ModeSet, Org: "acme", APIURL: "https://a;id/"}, result},
@@ -212,9 +264,9 @@ func TestPlaceInOutputs(t *testing.T) {
 			t.Errorf("room for %d: got %d code units", test.room, got)
 		}
 		for i, e := range d.entries {
-			want, value := inOutputs, e.EncryptedValue
+			want, value := hasValue|inOutputs, e.EncryptedValue
 			if i >= test.fits {
-				want, value = notSaved, ""
+				want, value = hasValue, ""
 			}
 			if e.place != want || e.row.EncryptedValue != value {
 				t.Errorf("room for %d: S%d has the place %d and the value %q, want %d and %q",
@@ -261,7 +313,7 @@ func TestLeaveOutRows(t *testing.T) {
 			if isKept && e.row.EncryptedValue != e.EncryptedValue {
 				t.Errorf("%d rows left out: %s has no value", n, e.Name)
 			}
-			if want := isKept && (e.Name == "S" || e.Name == "T"); (e.place == inOutputs) != want {
+			if want := isKept && (e.Name == "S" || e.Name == "T"); (e.place&inOutputs != 0) != want {
 				t.Errorf("%d rows left out: the place of %s is %d", n, e.Name, e.place)
 			}
 		}
@@ -319,12 +371,13 @@ func TestGroupedFailures(t *testing.T) {
 		}
 	}
 	const (
-		step = "|What to do: Hint. Then pass the output `results` to `sealed` in another run. Do not rotate again.|" +
-			"Saved, sealed, in this step's outputs."
-		noHint = "|What to do: Pass the output `results` to `sealed` in another run. Do not rotate again.|" +
-			"Saved, sealed, in this step's outputs."
-		lost = "|What to do: Keep the old credential active: nothing changed at GitHub. Then run the rotation again.|" +
-			"The value is not saved."
+		step = "|What to do: Hint. Then pass the rows in the job summary (or the output `results`) to `sealed`. " +
+			"Do not rotate again.|Saved, sealed, in this step's outputs and the job summary."
+		noHint = "|What to do: Pass the rows in the job summary (or the output `results`) to `sealed`. " +
+			"Do not rotate again.|Saved, sealed, in this step's outputs and the job summary."
+		lost  = "|What to do: Keep the old credential active: this value was not stored. Run this again.|The value is not saved."
+		alone = "|What to do: Keep the old credential active: this value was not stored. " +
+			"Run this again for this secret alone.|The value is not saved."
 	)
 	for _, test := range []struct {
 		name    string
@@ -352,13 +405,13 @@ func TestGroupedFailures(t *testing.T) {
 			[]string{
 				"A: writing the secret: 403 no|Cause." + step + " Request id: 1",
 				"B: writing the secret: 403 no|Cause." +
-					strings.Replace(step, "another run.", "another run; storing it again is safe.", 1) + " Request id: 1",
+					strings.Replace(step, "`sealed`. ", "`sealed`; storing it again is safe. ", 1) + " Request id: 1",
 			},
 		},
 		{
 			"nothing sealed is another group", secret.ModeSet,
 			[]secret.Result{failing("A", secret.Failed, errors.New("x")), sealed(failing("B", secret.Failed, errors.New("x")))},
-			[]string{"A: x" + lost, "B: x" + noHint},
+			[]string{"A: x" + alone, "B: x" + noHint},
 		},
 		{
 			"another operation is another group in mode access, too", secret.ModeAccess,

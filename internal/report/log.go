@@ -50,41 +50,36 @@ func (r *Reporter) FitColumn(name secret.Name) {
 	}
 }
 
-// Rows logs a row for each result.
-func (r *Reporter) Rows(results []secret.Result) {
+// Rows logs a row for each result: name, store, operation, and the short reason of a failure or the access.
+func (r *Reporter) Rows(results ...secret.Result) {
 	for _, result := range results {
 		r.FitColumn(result.Name)
 	}
 	for _, result := range results {
-		r.Row(result)
-	}
-}
-
-// Row logs one result: name, store, operation, and the short reason of a failure or the access.
-func (r *Reporter) Row(result secret.Result) {
-	text := fmt.Sprintf("%-*s   %-*s   %-*s   ", r.nameWidth, result.Name,
-		len(secret.Dependabot), result.Store, r.operationWidth, result.Operation)
-	switch {
-	case result.Err != nil:
-		text += secret.AsError(result.Err).Problem
-	case result.Check != nil:
-		text += ageText(*result.Check)
-		if result.Check.Listed {
-			text += ", " + accessText(result)
+		text := fmt.Sprintf("%-*s   %-*s   %-*s   ", r.nameWidth, result.Name,
+			len(secret.Dependabot), result.Store, r.operationWidth, result.Operation)
+		switch {
+		case result.Err != nil:
+			text += secret.AsError(result.Err).Problem
+		case result.Check != nil:
+			text += ageText(*result.Check)
+			if result.Check.Listed {
+				text += ", " + accessText(result)
+			}
+			if result.Check.Due {
+				text += ", due"
+			}
+		case result.Operation == secret.SealedOnly:
+			text += "with key " + result.KeyID
+		default:
+			text += accessText(result)
 		}
-		if result.Check.Due {
-			text += ", due"
+		lines := []string{strings.TrimRight(text, " ")}
+		for _, line := range changeLines(result) {
+			lines = append(lines, "  "+line)
 		}
-	case result.Operation == secret.SealedOnly:
-		text += "with key " + result.KeyID
-	default:
-		text += accessText(result)
+		r.lines(lines...)
 	}
-	lines := []string{strings.TrimRight(text, " ")}
-	for _, line := range changeLines(result) {
-		lines = append(lines, "  "+line)
-	}
-	r.lines(lines...)
 }
 
 func ageText(c secret.Check) string {
@@ -104,26 +99,18 @@ func daysText(age time.Duration) string {
 
 // accessText returns who may read a secret and whether that changed.
 func accessText(result secret.Result) string {
-	text := visibilityText(result.Access.Visibility, len(result.Access.IDs()))
+	text := result.Access.Visibility.Text(len(result.Access.IDs()))
 	if result.Access.Visibility == secret.Selected && result.Hidden > 0 {
 		text += fmt.Sprintf(" and %s that this token cannot see", secret.FormatCount(result.Hidden))
 	}
 	switch c := result.Change; {
 	case c.From == "":
 	case c.From != c.To:
-		text += fmt.Sprintf(" (was %s)", visibilityText(c.From, len(c.Removed)+c.Hidden+c.Kept))
+		text += fmt.Sprintf(" (was %s)", c.From.Text(len(c.Removed)+c.Hidden+c.Kept))
 	case !c.Any() && result.Operation != secret.Unchanged:
 		text += " (unchanged)"
 	}
 	return text
-}
-
-// visibilityText names a visibility, with the length of its list if it has one.
-func visibilityText(v secret.Visibility, repositories int) string {
-	if v == secret.Selected {
-		return string(v) + ", " + secret.Count(repositories, "repository")
-	}
-	return string(v)
 }
 
 // changeLines lists the repositories that gain and lose access to an existing secret, at most 100 of each. It lists
@@ -164,28 +151,3 @@ func lastLine(d document) string {
 
 // days returns d in whole days of 24 hours.
 func days(d time.Duration) int { return int(d / (24 * time.Hour)) }
-
-// Progress returns a function that counts the results of total writes, of which perMinute are sent in a minute, and
-// logs how far a batch has come that takes longer than a minute.
-func (r *Reporter) Progress(total, perMinute int) func(secret.Result) {
-	ended, notStored, loggedAt := 0, 0, time.Now()
-	return func(result secret.Result) {
-		ended++
-		if result.Failed() {
-			notStored++
-		}
-		if total <= perMinute || ended == total || time.Since(loggedAt) < 20*time.Second {
-			return
-		}
-		loggedAt = time.Now()
-		text := fmt.Sprintf("%s of %s stored", secret.FormatCount(ended-notStored), secret.FormatCount(total))
-		if notStored > 0 {
-			text += fmt.Sprintf(", %s not stored", secret.FormatCount(notStored))
-		}
-		left := time.Duration(total-ended) * time.Minute / time.Duration(perMinute)
-		if left >= time.Minute {
-			left = left.Round(time.Minute)
-		}
-		r.Event(fmt.Sprintf("%s, %d a minute, about %s left", text, perMinute, secret.FormatDuration(left)))
-	}
-}

@@ -105,6 +105,8 @@ func phrase(run Run, result secret.Result) string {
 	verb, name := verbs[run.Mode], string(result.Name)
 	text := fate(run, result)
 	switch {
+	case len(result.Added)+len(result.Removed) > 0 && result.Failed():
+		return name + " " + verb + " in part"
 	case result.Operation == secret.Failed:
 		return name + " not " + verb
 	case result.Operation == secret.Unknown:

@@ -43,6 +43,8 @@ func TestOutcome(t *testing.T) {
 		Run{Mode: secret.ModeCheck, MaxAge: 90 * day}
 	dry, dryAccess := Run{Mode: secret.ModeSet, DryRun: true}, Run{Mode: secret.ModeAccess, DryRun: true}
 	review := Run{Mode: secret.ModeCheck, ListRepositories: true}
+	partly := results(failed)
+	partly[0].Added, partly[0].Err = []int64{1}, errors.New("x")
 	noName := []secret.Result{{Operation: secret.SealedOnly}}
 	for _, test := range []struct {
 		run     Run
@@ -69,6 +71,7 @@ func TestOutcome(t *testing.T) {
 		{access, results(updated), "✅ access to A changed in acme"},
 		{access, results(unchanged), "✅ access to A unchanged in acme"},
 		{access, results(failed), "❌ access to A not changed in acme"},
+		{access, partly, "❌ access to A changed in part in acme"},
 		{access, results(updated, updated), "✅ acme: access to 2 secrets changed"},
 		{access, results(unchanged, unchanged), "✅ acme: access to 2 secrets unchanged"},
 		{access, results(updated, unchanged, failed), "❌ acme: access to 1 of 3 secrets changed, 1 unchanged, 1 failed"},

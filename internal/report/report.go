@@ -21,7 +21,7 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// Reporter writes in the formats of GitHub Actions, or plain text if GITHUB_ACTIONS is not set. Line and Warn are
+// Reporter writes in the formats of GitHub Actions, or plain text if GITHUB_ACTIONS is not set. Event and Warn are
 // safe for concurrent use.
 type Reporter struct {
 	mu        sync.Mutex
@@ -139,14 +139,14 @@ func (r *Reporter) Finish(run Run) error {
 	}
 	if len(run.Refused) == 0 { // otherwise it says so already
 		for _, err := range errs {
-			r.annotate("error", note{err.Error(), []string{todo + "Take the results from the log."}})
+			r.annotate("error", note{err.Error(), []string{todo + "Use the log: this file lacks what it was to have."}})
 		}
 	}
 	for _, e := range d.entries {
 		if e.outsideOutputs() {
 			r.Event(d.name(e) + ": not in the outputs. " + places[e.place].text)
 		}
-		if e.place == notSaved {
+		if e.place == hasValue {
 			errs = append(errs, errors.New("the value of "+d.name(e)+" is not saved"))
 		}
 	}

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
-	"testing/synctest"
 	"time"
 
 	"set-org-secret/internal/fakerunner"
@@ -205,7 +204,7 @@ func TestRowReason(t *testing.T) {
 		RequestID: "8C1E", Attempts: 2, Elapsed: time.Second,
 	}
 	r, stdout, _ := newReporter(t)
-	r.Rows([]secret.Result{failing("A_LONGER_NAME", secret.Failed, err), failing("B", secret.Failed, errors.Join(err, err))})
+	r.Rows(failing("A_LONGER_NAME", secret.Failed, err), failing("B", secret.Failed, errors.Join(err, err)))
 	const want = "A_LONGER_NAME   actions      failed    403 no\n" +
 		"B               actions      failed    writing the secret: 403 no, 2 attempts in 1 s; writing the secret: 403 no, 2 attempts in 1 s\n"
 	if got := stdout.String(); got != want {
@@ -245,7 +244,7 @@ func TestRowColumns(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r, stdout, _ := newReporter(t)
-			r.Rows(test.results)
+			r.Rows(test.results...)
 			if got := stdout.String(); got != test.want {
 				t.Errorf("all at once: got:\n%s\nwant:\n%s", got, test.want)
 			}
@@ -254,7 +253,7 @@ func TestRowColumns(t *testing.T) {
 				r.FitColumn(result.Name)
 			}
 			for _, result := range test.results {
-				r.Row(result)
+				r.Rows(result)
 			}
 			if got := stdout.String(); got != test.want {
 				t.Errorf("one by one: got:\n%s\nwant:\n%s", got, test.want)
@@ -315,7 +314,7 @@ func TestOperationColumn(t *testing.T) {
 		r.Header("v1", test.mode, "acme", "api.github.com", test.dry)
 		stdout.Reset()
 		err := &secret.Error{Problem: "403 no"}
-		r.Rows([]secret.Result{failing("A", secret.Failed, err), failing("B", test.other, err)})
+		r.Rows(failing("A", secret.Failed, err), failing("B", test.other, err))
 		first, second, _ := strings.Cut(stdout.String(), "\n")
 		if got, want := strings.Index(first, "403"), strings.Index(second, "403"); got != want {
 			t.Errorf("%s: the reasons begin at %d and %d, want one column:\n%s", test.mode, got, want, stdout.String())
@@ -358,40 +357,6 @@ func wantError(t *testing.T, what string, err error, want string) {
 	} else if !strings.Contains(err.Error(), want) {
 		t.Errorf("%s: got error %q, want %q in it", what, err, want)
 	}
-}
-
-// TestProgress checks when a batch logs progress, and what.
-func TestProgress(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r, stdout, _ := newReporter(t)
-		progress := r.Progress(200, 80)
-		for i := range 200 {
-			result := secret.Result{Operation: secret.Created}
-			if i == 9 {
-				result.Operation = secret.Failed
-			}
-			progress(result)
-			time.Sleep(500 * time.Millisecond)
-		}
-		const want = "  40 of 200 stored, 1 not stored, 80 a minute, about 2 min left\n"
-		first, _, _ := strings.Cut(stdout.String(), "\n")
-		if first+"\n" != want {
-			t.Errorf("the first line is %q, want %q", first+"\n", want)
-		}
-		if got := strings.Count(stdout.String(), "\n"); got != 4 {
-			t.Errorf("%d lines in 100 seconds, want 4:\n%s", got, stdout)
-		}
-
-		stdout.Reset()
-		progress = r.Progress(80, 80)
-		for range 80 {
-			progress(secret.Result{})
-			time.Sleep(time.Minute)
-		}
-		if stdout.Len() > 0 {
-			t.Errorf("got %q for a batch within a minute's rate, want nothing", stdout)
-		}
-	})
 }
 
 // roomy has room for all that a test reports.

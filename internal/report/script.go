@@ -2,6 +2,7 @@ package report
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -13,15 +14,16 @@ import (
 // goes on after a secret that fails, since each is a write of its own, and then names it.
 const (
 	scriptStart = "bash <<'SCRIPT'\nfailed=\n"
-	scriptEnd   = `[ -z "$failed" ] && echo 'All of them are stored.' || { echo "Not stored:$failed" >&2; exit 1; }` +
-		"\nSCRIPT"
+	scriptEnd   = `[ -z "$failed" ] && echo 'All values of this script are stored.' ||
+  { echo "Not stored:$failed" >&2; exit 1; }
+SCRIPT`
 )
 
 // script returns the script that stores the sealed values that have a place in it, in input order; "" if none has.
 func script(d document) string {
 	var commands strings.Builder
 	for _, e := range d.entries {
-		if e.place == inScript || e.place == inBoth {
+		if e.place&inScript != 0 {
 			commands.WriteString(command(d.Run, *e.Result))
 		}
 	}
@@ -56,11 +58,12 @@ func commandSize(run Run, result secret.Result) int {
 		len(result.KeyID) + id*len(result.Access.Repositories)
 }
 
-// isSafe reports whether the script may store a result. An access that is not known must not be guessed. Names are
-// checked long before; here it matters that none can add a command.
-func isSafe(run Run, result secret.Result) bool {
+// isRepeatable reports whether the script can store a result. An access that is not known must not be guessed, and a
+// request that GitHub refuses as it is would be refused again. Names are checked long before; here it matters that none
+// can add a command.
+func isRepeatable(run Run, result secret.Result) bool {
 	const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.:"
-	return run.Mode == secret.ModeSet && result.Access.Visibility != "" &&
+	return result.Access.Visibility != "" && !errors.Is(result.Err, secret.ErrInputs) &&
 		strings.Trim(hostname(run)+run.Org+string(result.Store)+string(result.Name), safe) == ""
 }
 

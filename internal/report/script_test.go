@@ -78,7 +78,7 @@ func TestScript(t *testing.T) {
 			put + "actions/secrets/A" + body + "\"private\"}\n" +
 				put + "dependabot/secrets/B" + body + "\"selected\",\"selected_repository_ids\":[3,7]}\n" +
 				put + "actions/secrets/C" + body + "\"selected\",\"selected_repository_ids\":[]}\n",
-			"All of them are stored.\n", 0,
+			"All values of this script are stored.\n", 0,
 		},
 		{
 			"one fails", "https://api.octo.ghe.com/",
@@ -91,13 +91,13 @@ func TestScript(t *testing.T) {
 			"one of unknown access, which is left out", "https://api.ghe.example/api/v3/",
 			[]secret.Result{unstored("U", secret.Failed, secret.Access{}), unstored("B", secret.Failed, private)},
 			strings.ReplaceAll(put, "github.com", "api.ghe.example") + "actions/secrets/B" + body + "\"private\"}\n",
-			"All of them are stored.\n", 0,
+			"All values of this script are stored.\n", 0,
 		},
 		{
 			"text that a shell would expand", "https://api.github.com",
 			[]secret.Result{expandable},
 			put + "actions/secrets/E" + strings.ReplaceAll(body, "568", "$HOME `id` \\\\") + "\"private\"}\n",
-			"All of them are stored.\n", 0,
+			"All values of this script are stored.\n", 0,
 		},
 	} {
 		r, _, _ := newReporter(t)

@@ -53,7 +53,7 @@ func (p *page) list(room int, start string, items []string, end, noun string) {
 		p.add(start + strings.Join(items[:n], "\n") + end)
 	}
 	if more := len(items) - n; more > 0 {
-		p.add("<p>" + secret.Count(more, "more "+noun) + " (size limit of the summary; the log has all)</p>")
+		p.add("<p>" + secret.Count(more, "more "+noun) + " (size limit of the summary; see the log)</p>")
 	}
 }
 
@@ -79,7 +79,7 @@ func (r *Reporter) summary(d document) string {
 	p := &page{left: d.room.summary}
 	p.add("<h3>" + d.sign + " " + r.html(d.title) + "</h3>")
 	if len(d.Refused) > 0 {
-		p.add("<p><b>" + todo + "</b>" + r.prose(refusedStep(d.Run)) + "</p>")
+		p.add("<p><b>" + todo + "</b>" + r.prose(refusedStep(d)) + "</p>")
 		var items []string
 		for _, problem := range firstProblems(d.Refused) {
 			items = append(items, "<li>"+r.html(problem)+"</li>")
@@ -94,6 +94,10 @@ func (r *Reporter) summary(d document) string {
 	p.list(int(float64(d.room.summary)*failureShare), "", blocks, "", "failure")
 	if text := script(d); text != "" {
 		p.add(r.scriptBlock(d, text))
+	}
+	if rows := sealedRows(d); rows != nil {
+		p.add("<details open><summary><b>Rows to pass to <code>sealed</code></b></summary>\n<pre lang=\"json\"><code>" +
+			escaper.Replace(encode(rows)) + "</code></pre>\n</details>")
 	}
 	r.addChanges(p, d)
 	if d.ListRepositories {
@@ -151,7 +155,7 @@ func (r *Reporter) failureBlock(d document, f failure) string {
 	sign := signs[severityOf(d.Run, *f.entries[0].Result)]
 	lines := []string{fmt.Sprintf("%s <b>%s</b>: %s", sign, r.list(d, f.entries, maxNames), r.html(f.fact))}
 	if f.reason != "" {
-		lines = append(lines, r.prose(f.reason))
+		lines = append(lines, r.html(f.reason))
 	}
 	lines = append(lines, "<b>"+todo+"</b>"+r.prose(f.step))
 	if saved := f.saved(); saved != "" {
@@ -162,8 +166,8 @@ func (r *Reporter) failureBlock(d document, f failure) string {
 
 // scriptBlock shows the script, unfolded, after what to know before it is run.
 func (r *Reporter) scriptBlock(d document, script string) string {
-	last := "The values are sealed: only GitHub can open them."
-	isOther := func(e entry) bool { return e.place != inOutputs && (e.place != notSaved || !e.canFinish()) }
+	last := "If GitHub answers 422, it has another key by now: the values have to be sealed again."
+	isOther := func(e entry) bool { return e.place&hasValue == 0 || e.place&inScript != 0 }
 	if outside := slices.DeleteFunc(slices.Clone(d.entries), isOther); len(outside) > 0 {
 		last = "It does not store " + r.list(d, outside, maxNames) + "; see above."
 	}
@@ -173,6 +177,17 @@ func (r *Reporter) scriptBlock(d document, script string) string {
 		"of the organization, with the scope <code>admin:org</code>.</li>\n" +
 		"<li>" + last + "</li>\n</ul>\n" +
 		"<pre lang=\"bash\"><code>" + escaper.Replace(script) + "</code></pre>\n</details>"
+}
+
+// sealedRows returns the rows of the sealed values that the script cannot store; nil if there are none.
+func sealedRows(d document) (rows []row) {
+	for _, e := range d.entries {
+		if e.place&inRows != 0 {
+			e.row.EncryptedValue, e.row.Error = e.EncryptedValue, ""
+			rows = append(rows, e.row)
+		}
+	}
+	return rows
 }
 
 // addChanges adds who gains and who loses access, once for all secrets that change alike.
@@ -188,7 +203,7 @@ func (r *Reporter) addChanges(p *page, d document) {
 		switch {
 		case d.DryRun:
 			note = " (dry run)"
-		case e.Operation == secret.Unknown:
+		case e.Operation == secret.Unknown && len(e.Added)+len(e.Removed) == 0:
 			note = " (not confirmed)"
 		}
 		for i, line := range lines {
@@ -232,8 +247,8 @@ func (r *Reporter) addRows(p *page, d document) {
 		header[1] = "Age, last updated"
 	case secret.ModeSeal:
 		header = header[:2]
-		if key := d.entries[0].KeyID; key != "" && !d.inStores { // each store has its own
-			p.add("<p>Sealed to key <code>" + r.html(key) + "</code></p>")
+		if len(d.entries) > 0 && !d.inStores { // each store has its own key
+			p.add("<p>Sealed to key <code>" + r.html(d.entries[0].KeyID) + "</code></p>")
 		}
 	}
 	entries := d.entries
@@ -275,7 +290,7 @@ func shortAge(c secret.Check) string {
 // readers says who may read a secret of a check: the visibility, or the repositories if their list was read.
 func (r *Reporter) readers(e entry) string {
 	if !e.Check.Listed {
-		return string(e.Access.Visibility)
+		return r.html(string(e.Access.Visibility))
 	}
 	text := firstOf(repositoryNames(*e.Result), maxCellNames, r.code)
 	switch {
@@ -326,18 +341,15 @@ func (r *Reporter) addLinks(p *page, d document) {
 	}
 }
 
-// byAge sorts missing secrets first, and then the oldest.
+// byAge returns the entries that were looked up, missing secrets first, and then the oldest.
 func byAge(entries []entry) []entry {
+	sorted := slices.DeleteFunc(slices.Clone(entries), func(e entry) bool { return e.Check == nil })
 	age := func(e entry) time.Duration {
-		switch {
-		case e.Check == nil: // the lookup failed
-			return 0
-		case !e.Check.Exists:
+		if !e.Check.Exists {
 			return math.MaxInt64
 		}
 		return e.Check.Age
 	}
-	sorted := slices.Clone(entries)
 	slices.SortStableFunc(sorted, func(a, b entry) int { return cmp.Compare(age(b), age(a)) })
 	return sorted
 }

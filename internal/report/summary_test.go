@@ -186,10 +186,10 @@ func TestSummaryLimits(t *testing.T) {
 		note          string
 	}{
 		{"a table that fits", 2000, stored, 2000, 0, ""},
-		{"a table that is too long", 9000, stored, 3000, 0, " more rows (size limit of the summary; the log has all)"},
+		{"a table that is too long", 9000, stored, 3000, 0, " more rows (size limit of the summary; see the log)"},
 		{"failures that fit", 200, failed(alike), 0, 200, ""},
 		{"failures that do not fit", 2000, failed(alike), 0, 150, ""},
-		{"reasons that do not fit", 2000, failed(different), 0, 150, " more failures (size limit of the summary; the log has all)"},
+		{"reasons that do not fit", 2000, failed(different), 0, 150, " more failures (size limit of the summary; see the log)"},
 	} {
 		run := Run{Mode: secret.ModeSet, Org: "acme"}
 		for i := range test.n {
@@ -206,7 +206,7 @@ func TestSummaryLimits(t *testing.T) {
 		}
 		placed := 0
 		for _, e := range d.entries {
-			if e.place == inScript || e.place == inBoth {
+			if e.place&inScript != 0 {
 				placed++
 			}
 		}
@@ -239,7 +239,7 @@ func TestSavedInOutputsOnly(t *testing.T) {
 		_ = r.Finish(Run{Mode: secret.ModeSet, Org: "acme", Results: []secret.Result{result}})
 		annotations := fakerunner.New().Process(stdout.String()).Annotations
 		last := annotations[len(annotations)-1].Message
-		const want = "\n  What to do: Pass the output `results` to `sealed` in another run. Do not rotate again." +
+		const want = "\n  What to do: Pass the output `results` to `sealed` in a later job of this run. Do not rotate again." +
 			"\n  Saved, sealed, in this step's outputs."
 		if !strings.HasSuffix(last, want) {
 			t.Errorf("%s: got %q, want %q in it", name, last, want)

@@ -40,6 +40,14 @@ func ParseVisibility(s string) (Visibility, error) {
 	return oneOf(s, []Visibility{All, Private, Selected})
 }
 
+// Text names the visibility, with the length of its list of repositories if it has one.
+func (v Visibility) Text(repositories int) string {
+	if v == Selected {
+		return string(v) + ", " + Count(repositories, "repository")
+	}
+	return string(v)
+}
+
 // oneOf returns the choice that s names. The error lists all choices.
 func oneOf[T ~string](s string, choices []T) (T, error) {
 	names := make([]string, len(choices))

@@ -168,6 +168,7 @@ func (e *executor) overwritten(w *write) error {
 		Cause: "GitHub returned 404 for it before the write, and 204, which is an update, to the write: it was " +
 			"created in between, or this token could not see it. Every private and internal repository can now " +
 			"read the value.",
-		Hint: "The value is stored. If fewer should read it, set visibility and selected_repositories and run again.",
+		Hint: "The value is stored: do not rotate again. If fewer should read it, change that on the page of the " +
+			"organization's secrets.",
 	}
 }

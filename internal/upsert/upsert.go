@@ -100,6 +100,7 @@ type executor struct {
 	mu        sync.Mutex
 	results   []secret.Result
 	unsettled []*write
+	progress  func(secret.Result)
 }
 
 // Run seals every item, then stores them, a few at a time. The results are in input order, one for each item.
@@ -108,6 +109,7 @@ func (j Job) Run(ctx context.Context) []secret.Result {
 		Job: j, desired: desired{visibility: j.Visibility, listOnly: j.ListOnly},
 		keys: map[secret.Store]*publicKeyCache{}, snapshots: map[secret.Store]*snapshotCache{},
 		sealed: make([]seal.Sealed, len(j.Items)), results: make([]secret.Result, len(j.Items)),
+		progress: progress(len(j.Items), j.WritesPerMinute, j.Log),
 	}
 	if j.Change == secret.ListAdd || j.Change == secret.ListRemove {
 		for i, item := range j.Items {
@@ -263,6 +265,7 @@ func (e *executor) finish(i int, op secret.Operation, p plan, err error) {
 	if e.OnResult != nil {
 		e.OnResult(*r)
 	}
+	e.progress(*r)
 }
 
 // store writes one item, or in a dry run makes the same plan and sends nothing. A write whose operation only a read can
@@ -383,10 +386,9 @@ func (w *write) notSentAgain(last, err error) error {
 	if !ok || !w.unconfirmed {
 		return err
 	}
-	combined, why := *e, err.Error()
-	if cause, ok := errors.AsType[*secret.Error](err); ok {
-		why, combined.Cause, combined.Hint = cause.Fact(), cause.Cause, cause.Hint
-	}
+	combined, cause := *e, secret.AsError(err)
+	why := cause.Fact()
+	combined.Cause, combined.Hint = cause.Cause, cause.Hint
 	if errors.Is(err, secret.ErrInterrupted) {
 		why = "the run was interrupted"
 	}
@@ -411,7 +413,7 @@ func (e *executor) sealToCurrentKey(i int) error {
 // value that is already sealed cannot be; the error says so and names both keys. Otherwise refused is returned.
 func (e *executor) reseal(ctx context.Context, i int, refused error) (resealed bool, err error) {
 	item, old := e.Items[i], e.sealed[i]
-	key, err := e.keys[item.Store].newerThan(ctx, refusal{keyID: old.KeyID, text: refusedText(refused)})
+	key, err := e.keys[item.Store].newerThan(ctx, refusal{keyID: old.KeyID, text: secret.AsError(refused).Problem})
 	switch {
 	case err != nil: // GitHub's 422 matters more than why the key could not be fetched
 		return false, refused
@@ -424,20 +426,12 @@ func (e *executor) reseal(ctx context.Context, i int, refused error) (resealed b
 	return err == nil, err
 }
 
-// refusedText returns what GitHub gave as the reason of a refusal.
-func refusedText(err error) string {
-	if e, ok := errors.AsType[*secret.Error](err); ok {
-		return e.Problem
-	}
-	return ""
-}
-
 func keyRotated(store secret.Store, sealedTo, current string) error {
 	return &secret.Error{
 		Problem: fmt.Sprintf("the value is sealed with key %s, but the current key for %s secrets is %s",
 			sealedTo, store, current),
 		Cause: "GitHub rotated the key since the value was sealed, and only the plaintext can be sealed again.",
-		Hint:  "Seal the value again, with the current key.",
+		Hint:  "Seal the value again, in the job that seals.",
 		Is:    []error{secret.ErrCannotOpen},
 	}
 }
@@ -474,3 +468,28 @@ func (e *executor) plan(ctx context.Context, item Item) (p plan, err error) {
 }
 
 const setExplicitly = "Set visibility and selected_repositories explicitly."
+
+// progress returns a function that counts the results of total writes, of which perMinute are sent in a minute, and
+// logs how far a batch has come that takes longer than a minute.
+func progress(total, perMinute int, log func(string)) func(secret.Result) {
+	ended, failed, loggedAt := 0, 0, time.Now()
+	return func(result secret.Result) {
+		ended++
+		if result.Failed() {
+			failed++
+		}
+		if total <= perMinute || ended == total || time.Since(loggedAt) < 20*time.Second {
+			return
+		}
+		loggedAt = time.Now()
+		text := countOf(ended-failed, total) + " done"
+		if failed > 0 {
+			text += fmt.Sprintf(", %s failed or unknown", secret.FormatCount(failed))
+		}
+		left := time.Duration(total-ended) * time.Minute / time.Duration(perMinute)
+		if left >= time.Minute {
+			left = left.Round(time.Minute)
+		}
+		log(fmt.Sprintf("%s, %d a minute, about %s left", text, perMinute, secret.FormatDuration(left)))
+	}
+}
