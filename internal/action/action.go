@@ -1,7 +1,6 @@
 // Package action is the whole program. Its environment is passed in, so that tests and the demo run it in-process.
 //
-// It decides what a mode does, in a file for each, and the exit code: 0 only if all that was asked for has been done
-// and reported.
+// It has a file for each mode, and decides the exit code: 0 only if all that was asked for has been done and reported.
 package action
 
 import (

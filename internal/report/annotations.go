@@ -14,8 +14,6 @@ const (
 	maxAnnotations = 10
 	// maxAnnotationBytes is below the 4,096 characters at which GitHub cuts one.
 	maxAnnotationBytes = 4000
-	// expiresSoon is how long before a token expires a warning is due.
-	expiresSoon = 7 * 24 * time.Hour
 )
 
 // note is an annotation: a line, and those that explain it.
@@ -52,7 +50,7 @@ func (r *Reporter) annotate(kind string, n note) {
 }
 
 // annotateAll writes annotations. If GitHub would not keep all of them, the last one counts the others, which are
-// logged if they are errors: warnings repeat what the rows say.
+// logged if they are errors: warnings repeat the rows.
 func (r *Reporter) annotateAll(kind string, notes []note, noun string) {
 	r.mu.Lock()
 	left := maxAnnotations - r.annotated[kind]
@@ -124,7 +122,7 @@ func dueNotes(d document) (notes []note) {
 // at is zero if GitHub sent no date, as for the tokens of Apps, which last an hour.
 func (r *Reporter) WarnExpiry(at, now time.Time) {
 	left := at.Sub(now)
-	if at.IsZero() || left >= expiresSoon {
+	if at.IsZero() || left >= 7*24*time.Hour {
 		return
 	}
 	r.Warn(fmt.Sprintf("the token expires on %s; replace it before then", at.UTC().Format("2006-01-02 15:04 UTC")))

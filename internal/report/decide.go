@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -69,7 +70,7 @@ type failure struct {
 	requestID string // may be empty
 }
 
-// decide chooses what is said of a run: where each sealed value is saved within the limits, which failures are one,
+// decide makes the report of a run: where each sealed value is saved within the limits, which failures are one,
 // the next step of each, and the title. The errors of the results are single printable lines; see [Reporter.clean].
 func decide(run Run, room limits) document {
 	d := document{Run: run, room: room, entries: make([]entry, len(run.Results))}
@@ -248,7 +249,7 @@ func (f *failure) saved() string {
 	return join(places[f.place].text, "Request id: "+f.requestID)
 }
 
-// nextStep returns the one thing to do about a failure. What has to be mended comes first. The rest follows from two
+// nextStep returns the one thing to do about a failure. The hint comes first. The rest follows from two
 // facts: where the sealed value is, and whether the result is known.
 func (d *document) nextStep(e *entry, err *secret.Error) string {
 	finish := places[e.place].finish
@@ -258,7 +259,7 @@ func (d *document) nextStep(e *entry, err *secret.Error) string {
 	}
 	switch isElsewhere := func(other entry) bool { return other.Name == e.Name && other.Stored() }; {
 	case e.Stored():
-		return err.Hint
+		return cmp.Or(err.Hint, "Nothing is left to do.")
 	case finish != "" && e.Operation == secret.Unknown:
 		step = finish + "; storing it again is safe. Do not rotate again."
 	case finish != "":

@@ -105,6 +105,7 @@ func TestNextStep(t *testing.T) {
 			keepBoth + "GitHub may have either. Do A. Then run this again.", lost,
 		},
 		{"stored, with an error", set, roomy, list(overwritten), "Do A.", ""},
+		{"stored, without a hint", set, roomy, list(failing("A", secret.Updated, plain)), "Nothing is left to do.", ""},
 		{
 			"a dry run",
 			Run{Mode: secret.ModeSet, DryRun: true},

@@ -141,7 +141,7 @@ func changeLines(result secret.Result) []string {
 	return lines
 }
 
-// lastLine is the last line of the log: the title of the summary, and what it took.
+// lastLine is the last line of the log: the title of the summary, the requests and the time.
 func lastLine(d document) string {
 	if len(d.Refused) > 0 {
 		return d.title

@@ -37,7 +37,7 @@ func severityOf(run Run, result secret.Result) severity {
 	return fine
 }
 
-// outcome returns the title, which says what happened, with the name of a single secret or with counts, and its sign.
+// outcome returns the title of a run, with the name of a single secret or with counts, and its sign.
 func outcome(run Run) (sign, title string) {
 	if len(run.Refused) > 0 {
 		problems := secret.Count(len(run.Refused), "problem")
@@ -69,7 +69,7 @@ func outcome(run Run) (sign, title string) {
 
 const openToAll, withError = "open to every repository", "with an error"
 
-// fate says what became of a secret, in the words of the title.
+// fate is the end of a secret in the words of the title: "stored", "failed", "older than 90 days".
 func fate(run Run, result secret.Result) string {
 	switch {
 	case result.Operation == secret.Failed, result.Operation == secret.Unknown, result.Operation == secret.Unchanged:
@@ -84,7 +84,7 @@ func fate(run Run, result secret.Result) string {
 	return done(run)
 }
 
-// done is what a run did to the secrets that did not fail.
+// done is the fate of a secret without a problem.
 func done(run Run) string {
 	switch {
 	case run.Mode == secret.ModeCheck && run.MaxAge > 0:
@@ -95,12 +95,12 @@ func done(run Run) string {
 	return verbs[run.Mode]
 }
 
-// verbs say what the modes do to a secret.
+// verbs are the participles of the modes.
 var verbs = map[secret.Mode]string{
 	secret.ModeSet: "stored", secret.ModeSeal: "sealed", secret.ModeAccess: "changed", secret.ModeCheck: "checked",
 }
 
-// phrase names a single secret and says what became of it.
+// phrase is the title of a run of a single secret.
 func phrase(run Run, result secret.Result) string {
 	verb, name := verbs[run.Mode], string(result.Name)
 	text := fate(run, result)
@@ -124,7 +124,7 @@ func phrase(run Run, result secret.Result) string {
 	return name + " " + text
 }
 
-// tally counts what became of the secrets: "24 of 30 secrets stored, 5 failed, 1 unknown". A check tells those that
+// tally counts the secrets by their fate: "24 of 30 secrets stored, 5 failed, 1 unknown". A check tells those that
 // are in order only if there are no others.
 func tally(run Run) string {
 	total, unread, numbers, noun := 0, 0, map[string]int{}, "secret"

@@ -1,4 +1,4 @@
-// Package report shows what a run did: in the log, annotations, outputs and the job summary.
+// Package report shows the results of a run: in the log, annotations, outputs and the job summary.
 //
 // Its types carry no plaintext. All text from outside, such as messages from GitHub, is sanitized before it is
 // printed, so that it cannot add a workflow command, an output or a line. Everything is printed to stdout, because
@@ -66,7 +66,7 @@ func (b bestEffortWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// PrintMasks tells the runner what to mask. Outside Actions nothing reads masks, and a terminal would show them.
+// PrintMasks passes the masks to the runner. Outside Actions nothing reads masks, and a terminal would show them.
 func (r *Reporter) PrintMasks() {
 	if !r.actions {
 		return
@@ -99,7 +99,7 @@ func (r *Reporter) CheckFiles() error {
 	return errors.Join(errs...)
 }
 
-// Run is what there is to report at the end of a run.
+// Run is the input of a report.
 type Run struct {
 	Mode    secret.Mode
 	Org     string
@@ -113,7 +113,7 @@ type Run struct {
 	Requests   int
 	Took       time.Duration
 	DryRun     bool
-	// ListRepositories adds who may read what to the summary of a check.
+	// ListRepositories adds the readers of each secret to the summary of a check.
 	ListRepositories bool
 }
 

@@ -26,7 +26,7 @@ func cut(text string, most int) string {
 	return text[:strings.LastIndexAny(text[:most], " \n")+1] + "…"
 }
 
-// escapeControl replaces what is not printable, line breaks included, with an escape. It also breaks up ##[, the
+// escapeControl escapes unprintable characters, line breaks included. It also breaks up ##[, the
 // older form of a workflow command, which the runner finds anywhere in a line.
 func escapeControl(s string) string {
 	var b strings.Builder
@@ -55,7 +55,7 @@ var escaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "
 // html makes any text safe to show in the summary.
 func (r *Reporter) html(text string) string { return escaper.Replace(r.sanitizeLine(text)) }
 
-// prose is html for a sentence of ours: what is in backticks is code, and https addresses are links.
+// prose is html for a sentence of ours: backticks enclose code, and https addresses are links.
 func (r *Reporter) prose(text string) string {
 	parts := strings.Split(r.html(text), "`")
 	for i, part := range parts {

@@ -23,7 +23,7 @@ const (
 	foldRows = 25
 	// maxNames and maxCellNames are how many characters of names are listed before the others are counted.
 	maxNames, maxCellNames = 250, 110
-	// noteBytes is room for a sentence about what does not fit.
+	// noteBytes is room for the note that counts the omitted items.
 	noteBytes = 300
 )
 
@@ -164,7 +164,7 @@ func (r *Reporter) failureBlock(d document, f failure) string {
 	return "<p>" + strings.Join(lines, "<br>\n") + "</p>"
 }
 
-// scriptBlock shows the script, unfolded, after what to know before it is run.
+// scriptBlock shows the script, unfolded, after the conditions for running it.
 func (r *Reporter) scriptBlock(d document, script string) string {
 	last := "If GitHub answers 422, it has another key by now: the values have to be sealed again."
 	isOther := func(e entry) bool { return e.place&hasValue == 0 || e.place&inScript != 0 }

@@ -51,7 +51,7 @@ type Existing struct {
 	Hidden int
 }
 
-// Change is what a write does to the access of an existing secret.
+// Change is the effect of a write on the access of an existing secret.
 type Change struct {
 	From, To       Visibility // From is empty for a new secret, and if the existing one was not read
 	Added, Removed []Repository

@@ -29,14 +29,14 @@ var (
 	ErrInterrupted = errors.New("interrupted")
 )
 
-// Error is a failure with what a reader needs to act on it. It may contain text from GitHub: sanitize it before
+// Error is a failure with its cause and a hint. It may contain text from GitHub: sanitize it before
 // printing.
 type Error struct {
-	Op      string // what was attempted, "writing the secret"; may be empty
+	Op      string // the operation, "writing the secret"; may be empty
 	Problem string // the fact in one line: "403 Resource not accessible by integration"
 	Cause   string // why this may be, in sentences; may be empty
-	Hint    string // what to mend first, in sentences; may be empty
-	Shown   string // what a read after the last attempt shows; may be empty
+	Hint    string // to be mended first, in sentences; may be empty
+	Shown   string // the state at GitHub after the last attempt; may be empty
 
 	RequestID string        // GitHub's; empty without a response
 	Attempts  int           // requests sent, retries included; 0 if none was
@@ -46,7 +46,7 @@ type Error struct {
 	Is []error
 }
 
-// Error returns the operation, the problem, after retries how many attempts were made, and what GitHub shows now.
+// Error returns the operation, the problem, after retries how many attempts were made, and the state at GitHub.
 // Cause, Hint and RequestID are shown separately.
 func (e *Error) Error() string {
 	text := e.Fact()

@@ -10,7 +10,7 @@ import (
 // maxQuoted is the length, in characters, up to which text of an input is quoted.
 const maxQuoted = 80
 
-// Quote quotes text from outside for a message. The runner hides what it masks only whole, as it is and as JSON
+// Quote quotes text from outside for a message. The runner hides a masked text only whole, as it is and as JSON
 // escapes it. So text is never cut, and text that would have to be escaped in another way is only described.
 func Quote(s string) string {
 	unprintable := func(r rune) bool { return !strconv.IsPrint(r) && r != '\n' && r != '\r' && r != '\t' }
@@ -43,8 +43,7 @@ func Count(n int, noun string) string {
 	return FormatCount(n) + " " + noun
 }
 
-// FormatDuration rounds to what a reader needs, in at most two units: 1.5 s, 42 s, 4 min 58 s, 5 min, 1 h 30 min,
-// 30 days.
+// FormatDuration rounds to at most two units: 1.5 s, 42 s, 4 min 58 s, 5 min, 1 h 30 min, 30 days.
 func FormatDuration(d time.Duration) string {
 	if day := 24 * time.Hour; d >= day && d%day == 0 {
 		return Count(int(d/day), "day")

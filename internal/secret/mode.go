@@ -1,6 +1,6 @@
 package secret
 
-// Mode is what a run does.
+// Mode is the kind of a run.
 type Mode string
 
 // The modes, in the order in which messages name them.

@@ -52,12 +52,12 @@ type Result struct {
 // Stored reports whether GitHub has confirmed that the value, or the list of repositories, is stored.
 func (r Result) Stored() bool { return r.Operation == Created || r.Operation == Updated }
 
-// Failed reports whether the run did not do what was asked for this secret, or did more.
+// Failed reports whether the run did less than was asked for this secret, or more.
 func (r Result) Failed() bool {
 	return r.Operation == Failed || r.Operation == Unknown || r.Err != nil
 }
 
-// Check is what mode check reads of a secret.
+// Check is the result of mode check for a secret.
 type Check struct {
 	Exists    bool
 	UpdatedAt time.Time
