@@ -302,9 +302,9 @@ func (c *Client) Repositories(ctx context.Context) ([]secret.Repository, error) 
 	return unique(all.entries, repositoryID), err
 }
 
-// Attempts ranges over the attempts at a write. Each is yielded after all waiting, so that what the body of the loop
-// reads is current when it is sent. The function sends one attempt and reports whether it created the secret. If no
-// attempt is left, the final error is yielded instead.
+// Attempts ranges over the attempts at a write. Each is yielded after all waiting, so that the state that the body of
+// the loop reads is current when it is sent. The function sends one attempt and reports whether it created the secret.
+// If no attempt is left, the final error is yielded instead.
 //
 // The loop ends after a success, after an error that no retry can change, and if the body sends nothing. It continues
 // after [secret.ErrUnprocessable]: break unless the value was sealed again. An error wraps [secret.ErrOutcomeUnknown]

@@ -28,7 +28,7 @@ const (
 )
 
 // errorForStatus returns the error for a status that is not a success. If there is no message, HTTP's text for the
-// status is used. Only a 404 without a redirect says that what was asked for does not exist.
+// status is used. Only a 404 without a redirect says that a resource does not exist.
 func errorForStatus(call *call, status int, msg string, redirected bool) *secret.Error {
 	if msg == "" {
 		msg = http.StatusText(status)
@@ -58,9 +58,9 @@ func unreadable(call *call, resp response, err error) *secret.Error {
 	return e
 }
 
-// pageIn says what the body of a response is if GitHub's API does not send such a body, and is empty otherwise. JSON
-// that is cut off is no such body.
-func pageIn(header http.Header, body []byte) string {
+// foreignBody describes a body that GitHub's API never sends, "a web page", or returns "". Truncated JSON does not
+// count.
+func foreignBody(header http.Header, body []byte) string {
 	body = bytes.TrimSpace(body)
 	switch {
 	case len(body) == 0:
@@ -73,7 +73,7 @@ func pageIn(header http.Header, body []byte) string {
 	return ""
 }
 
-// notFromAPI completes the error for a page. A page says nothing about what was asked for, not even that it is missing.
+// notFromAPI completes the error for a foreign body, which proves nothing, not even that a resource is missing.
 func notFromAPI(e *secret.Error, page string) {
 	e.Problem += ", but not from GitHub's API"
 	e.Is = []error{secret.ErrNotFromAPI}
@@ -153,7 +153,7 @@ func explainCertificate(e *secret.Error, err *tls.CertificateVerificationError) 
 }
 
 // message returns GitHub's message from the body of an error, with the texts of its field errors, on one line of at
-// most 300 characters. echoed and the token are replaced: some messages repeat what was sent. It is cut between words
+// most 300 characters. echoed and the token are replaced: some messages repeat the request. It is cut between words
 // only, since the runner does not hide a part of a text that it masks.
 func message(text []byte, echoed, token string) string {
 	var body struct {

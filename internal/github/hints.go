@@ -59,7 +59,7 @@ func (c *Client) requiredGrant(call *call) (permission, scope string) {
 	return fmt.Sprintf("the organization permission %s: %s", permissions[call.store], level), "admin:org"
 }
 
-// explain returns why a request was refused and what to do. It sends nothing: the request, the response and the token's
+// explain returns the cause of a refusal and a hint. It sends nothing: the request, the response and the token's
 // prefix are enough. msg is GitHub's message.
 func (c *Client) explain(call *call, load payload, resp *http.Response, msg string) (cause, hint string) {
 	msg = strings.ToLower(msg)
@@ -187,7 +187,7 @@ func (c *Client) explain404(call *call, load payload, header http.Header) (cause
 	return sentences(cause, grants), "Check org and api_url. " + c.grantHint(call, header)
 }
 
-// grantHint says what the token needs for a request, and does not have as far as the response shows.
+// grantHint names the missing permission or scope, if the response reveals it.
 func (c *Client) grantHint(call *call, header http.Header) string {
 	permission, scope := c.requiredGrant(call)
 	switch has, known := c.hasScope(header, scope); {
@@ -251,7 +251,7 @@ func (c *Client) hasScope(header http.Header, scope string) (has, known bool) {
 	return slices.Contains(strings.FieldsFunc(strings.Join(list, ","), separator), scope), true
 }
 
-// grants describes what the token has and what the request requires, as far as the response's headers say.
+// grants describes the token's rights and the request's, as far as the response's headers name them.
 func (c *Client) grants(call *call, header http.Header) string {
 	if kindOf(c.opt.Token) != classic {
 		if required := header.Get("X-Accepted-GitHub-Permissions"); required != "" {

@@ -57,7 +57,7 @@ func (c *call) resealable(f *failure) bool {
 	return c.isWrite() && errors.Is(f.err, secret.ErrUnprocessable)
 }
 
-// payload is the body of an attempt, and what an error message of GitHub may be about.
+// payload is the body of an attempt; the other fields help to explain a rejection.
 type payload struct {
 	body         any    // nil for none
 	sealed       string // the sealed value in it, which a message may repeat; empty if there is none
@@ -66,10 +66,10 @@ type payload struct {
 
 func (p payload) hasValue() bool { return p.sealed != "" }
 
-// response is what a request returned.
+// response is the result of a request.
 type response struct {
 	status    int
-	page      string // what the body is if GitHub's API does not send such; see pageIn
+	page      string // empty unless the body is a foreign one; see foreignBody
 	requestID string
 	nextPage  int    // 0 if the response has no link to a next page
 	lastPage  int    // 0 if the response has no link to a last page
@@ -84,7 +84,7 @@ type failure struct {
 	retryable bool
 	// retryableFor is how much longer, if not until the timeout; 0 otherwise.
 	retryableFor time.Duration
-	// reason is what the log says about a retry.
+	// reason stands in the log before a retry.
 	reason string
 	// retryAfter is the wait that GitHub asks for; 0 leaves it to the backoff.
 	retryAfter time.Duration
@@ -181,7 +181,7 @@ func (c *Client) send(ctx context.Context, call *call, load payload, limit time.
 	c.recordMetadata(call, got, ok)
 	if ok && call.isWrite() { // the status is the result, but for that of a page by a gateway
 		if text := bytes.TrimSpace(drain(got.Response, cancel)); len(text) > 0 && text[0] != '{' {
-			resp.page = pageIn(got.Header, text)
+			resp.page = foreignBody(got.Header, text)
 			return resp, &failure{err: unreadable(call, resp, errNotJSON), unconfirmed: true}, true
 		}
 		return resp, nil, true
@@ -194,7 +194,7 @@ func (c *Client) send(ctx context.Context, call *call, load payload, limit time.
 	case err != nil:
 		return resp, c.errorFromTransport(ctx, call, err, true, limit), true
 	}
-	resp.page = pageIn(got.Header, resp.body)
+	resp.page = foreignBody(got.Header, resp.body)
 	return resp, nil, true
 }
 
@@ -244,7 +244,7 @@ func (c *Client) errorFromResponse(call *call, load payload, resp *http.Response
 	redirected := resp.Request != nil && resp.Request.Response != nil
 	failed := &failure{err: errorForStatus(call, resp.StatusCode, msg, redirected), unconfirmed: !refused(resp)}
 	failed.reason = strconv.Itoa(resp.StatusCode) + " from GitHub"
-	page := pageIn(resp.Header, text)
+	page := foreignBody(resp.Header, text)
 	switch {
 	case rateLimited(resp, text):
 		wait, limit := rateLimitWait(resp, msg)
@@ -353,8 +353,8 @@ func closedByServer(err error) bool {
 	return strings.Contains(err.Error(), "received from peer") || strings.Contains(err.Error(), "server sent GOAWAY")
 }
 
-// noResponse completes the error of an attempt without a response that may have one if it is retried. It returns what
-// the log says about it.
+// noResponse completes the error of an attempt without a response that may have one if it is retried. It returns the
+// reason for the log.
 func (c *Client) noResponse(e *secret.Error, err error, limit time.Duration) (reason string) {
 	host, why := c.opt.BaseURL.Host, "("+err.Error()+")"
 	var (
@@ -380,7 +380,7 @@ func (c *Client) noResponse(e *secret.Error, err error, limit time.Duration) (re
 	return "no response from " + host + " " + why
 }
 
-// rateLimitWait returns how long a rate limit requires to wait, and what the log calls it.
+// rateLimitWait returns how long a rate limit requires to wait, and its name in the log.
 func rateLimitWait(resp *http.Response, msg string) (wait time.Duration, limit string) {
 	limit = "rate limit"
 	if strings.Contains(strings.ToLower(msg), "secondary") {

@@ -41,7 +41,7 @@ type retrier struct {
 // breaker is a circuit breaker. It trips timeout after the first error, unless something succeeds. No request waits
 // longer than until then.
 type breaker struct {
-	what       string        // that succeeds: "request" or "write"
+	what       string        // "request" or "write"
 	firstError time.Time     // since the last success; zero if there was none
 	exemptTo   time.Time     // the end of the last wait for the write limiter
 	tripped    *secret.Error // the error that tripped the breaker
@@ -280,8 +280,8 @@ func (r *retrier) left(state *retryState, now time.Time) time.Duration {
 	return left
 }
 
-// attemptTime returns how long an attempt may take. An attempt that begins at the end of the timeout may take as long
-// as any other, but what comes after a slow one must end with it.
+// attemptTime returns how long an attempt may take. One that begins at the end of the timeout may take as long as any
+// other; an attempt after the timeout gets only the time that its predecessor left.
 func (r *retrier) attemptTime(state *retryState, now time.Time) time.Duration {
 	most := min(maxAttemptTime, r.timeout)
 	return min(most, r.left(state, now)+most)

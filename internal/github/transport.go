@@ -18,7 +18,7 @@ import (
 const (
 	// maxResponseBytes is far above GitHub's largest page (about 1 MB). It bounds a response that never ends.
 	maxResponseBytes = 16 << 20
-	// maxDrainBytes bounds what is read of the response to a write.
+	// maxDrainBytes is the most that is read of the response to a write.
 	maxDrainBytes = 4 << 10
 	maxRedirects  = 5
 	// A connection that is silent for pingAfter is checked with a ping, and given up without a response to it within

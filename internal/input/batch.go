@@ -27,7 +27,7 @@ func isUTF16(text []byte) bool {
 func (r *reader) isDotenv() bool { return strings.EqualFold(r.get("secrets_format"), "dotenv") }
 
 // batch reads several secrets: a JSON object of strings, GitHub's environment-file format, or a .env file. A problem
-// names the position, never the text: parsers quote what they choke on, and here that may be a secret. If listed is
+// names the position, never the text: parsers quote the text that they reject, which may be a secret. If listed is
 // not nil, only the secrets in it are taken, and no other entry is looked at.
 func (r *reader) batch(input string, text []byte, listed map[secret.Name]bool) (values []value) {
 	text = bytes.TrimPrefix(text, byteOrderMark)
@@ -81,7 +81,7 @@ type lineReader struct {
 	lines  []string
 	values []value
 	seen   map[string]int // the line of each name
-	// refused has the numbers of the lines that common readers read differently, by what sets them apart.
+	// refused has the line numbers of ambiguous lines, by reason.
 	refused map[string][]int
 	reasons []string // the keys of refused, in order of appearance
 	// noEquals has the numbers of the lines that are no entry at all.
@@ -95,7 +95,7 @@ func (r *reader) newLineReader(input string, text []byte, listed map[secret.Name
 	}
 }
 
-// refuse notes a line that is refused. What it holds may be a secret.
+// refuse notes a line that is refused, and masks it: it may hold a secret.
 func (l *lineReader) refuse(number int, reason string) {
 	if l.refused[reason] == nil {
 		l.reasons = append(l.reasons, reason)
@@ -105,7 +105,7 @@ func (l *lineReader) refuse(number int, reason string) {
 }
 
 // reportRefused reports all lines that have no = as one problem, and all that are refused as another. form and advice
-// are what to write instead.
+// name the right way to write them.
 func (l *lineReader) reportRefused(form, advice string) {
 	if len(l.noEquals) > 0 {
 		l.problemf(l.input, "%s: no =; write %s", lineNumbers(l.noEquals), form)
@@ -137,7 +137,7 @@ func lineNumbers(numbers []int) string {
 	return "lines " + strings.Join(list[:last], ", ") + " and " + list[last]
 }
 
-// isLeftOut reports whether an entry is not taken, and counts it. What has no name at all is no entry.
+// isLeftOut reports whether an entry is not taken, and counts it. Without a name it is no entry.
 func (l *lineReader) isLeftOut(name string) bool {
 	name = strings.TrimSpace(name)
 	if l.listed == nil || name == "" {
@@ -153,7 +153,7 @@ func (l *lineReader) isLeftOut(name string) bool {
 
 // add adds an entry, if its name is legal and its value is not empty. It quotes neither: in a key that was pasted
 // without its heredoc, the text before an = is a part of the key, and base64 alone ends in one. isBare says that the
-// value is what follows the =, without quotes.
+// value is the text after the =, without quotes.
 func (l *lineReader) add(number int, name, val string, isBare bool) {
 	_, err := parseName(name)
 	switch {
@@ -177,13 +177,13 @@ func (l *lineReader) add(number int, name, val string, isBare bool) {
 	}
 }
 
-// linesAdvice says what to write where a line is refused.
+// linesAdvice is the advice for refused lines.
 const linesAdvice = "Other readers read these lines differently. Write NAME<<DELIMITER, the value and DELIMITER on " +
 	"lines of their own, which takes any value; for a .env file set secrets_format: dotenv"
 
 // batchLines reads the format of GitHub's environment files by the runner's rules: no quoting, no expansion. Lines that
-// a reader of .env files would read differently are refused: what is taken as it is here would be another value there,
-// and a quote that opens and does not close would even take other lines for values.
+// a reader of .env files would read differently are refused: the same text would be another value there, and a quote
+// that opens and does not close would even take other lines for values.
 //
 // https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#multiline-strings
 func (r *reader) batchLines(input string, text []byte, listed map[secret.Name]bool) []value {

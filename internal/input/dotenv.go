@@ -9,13 +9,13 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// dotenvAdvice says what to write where a line of a .env file is refused.
+// dotenvAdvice is the advice for refused lines of a .env file.
 const dotenvAdvice = `Common readers disagree on these. Write the value in single quotes, or in double quotes with ` +
 	`\", \\ and \n, or as JSON`
 
 // batchDotenv reads a .env file, a value a line. Quotes and escapes are go-envparse's. It gets one value at a time, so
 // that order, line numbers and equal names are known, and without comments, since it cuts the last character before
-// one if that is not ASCII. What common readers read differently is refused before: go-envparse joins quoted pieces,
+// one if that is not ASCII. Ambiguous lines are refused before: go-envparse joins quoted pieces,
 // and takes any # for a comment.
 func (r *reader) batchDotenv(input string, text []byte, listed map[secret.Name]bool) []value {
 	l := r.newLineReader(input, text, listed)

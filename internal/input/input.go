@@ -1,6 +1,6 @@
 // Package input turns the action's with: inputs into a Config.
 //
-// It owns what an input means, every default, every guard and the masks. It reports all problems of the inputs at
+// It owns the meaning of each input, every default, every guard and the masks. It reports all problems of the inputs at
 // once, each with its input's name, and sends nothing. Text of a public input is quoted in a problem; text of a
 // secret one never is, only its position.
 //
@@ -35,7 +35,7 @@ type Input struct {
 	fallback string
 	// modes are those that use the input; empty means all of them.
 	modes []secret.Mode
-	// ifEmpty is what to write in an expression that may have no value. It is set for the inputs whose default would
+	// ifEmpty is the alternative in an expression that may have no value. It is set for the inputs whose default would
 	// then write somewhere else.
 	ifEmpty string
 }
@@ -83,7 +83,7 @@ var Inputs = []Input{
 	{Name: "public_key", modes: []secret.Mode{secret.ModeSeal}},
 }
 
-// Config is what a run was asked to do, validated.
+// Config is the validated wish of a workflow.
 type Config struct {
 	Mode   secret.Mode
 	Org    string
@@ -113,7 +113,7 @@ type Config struct {
 	Timeout        time.Duration
 	DryRun         bool
 	MaxAge         time.Duration // 0 if not set
-	// PublicKey is what mode seal seals to without asking GitHub.
+	// PublicKey is the key of mode seal if GitHub is not asked.
 	PublicKey seal.PublicKey
 }
 
@@ -138,7 +138,7 @@ type Problem struct{ Input, Text string }
 
 func (p Problem) Error() string { return p.Input + ": " + p.Text }
 
-// Result is what Read found. Config is complete only if there are no Problems; Masks always is, so that they can be
+// Result is the result of Read. Config is complete only if there are no Problems; Masks always is, so that they can be
 // printed before anything else.
 type Result struct {
 	Config   Config
@@ -222,7 +222,7 @@ type reader struct {
 	shapes map[string]string
 	// leftOut counts the entries of a batch that secret_name does not list.
 	leftOut int
-	// nested says what a batch is that is no object of strings.
+	// nested is the hint to append if a JSON batch has no string values.
 	nested string
 }
 
@@ -279,7 +279,7 @@ func (r *reader) rejectUnused(mode secret.Mode) {
 	}
 }
 
-// set reads what mode set needs: values from exactly one source, and access.
+// set reads the inputs of mode set: values from exactly one source, and access.
 func (r *reader) set(c *Config, values []value, trim bool) {
 	r.requireOneSource("secret_value", "secret_file", "secrets", "secrets_file", "encrypted_value", "sealed")
 	r.checkFormat()

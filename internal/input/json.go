@@ -113,7 +113,7 @@ func (j *jsonReader) entry(name string, raw json.RawMessage, start int, listed m
 	j.values = append(j.values, value{input: j.input, name: name, bytes: []byte(s)})
 }
 
-// maskScalars masks the strings and numbers in what was given in place of a string.
+// maskScalars masks the strings and numbers in a value that is no string.
 func (r *reader) maskScalars(raw json.RawMessage) {
 	var members map[string]json.RawMessage
 	var elements []json.RawMessage
@@ -134,7 +134,7 @@ func (r *reader) maskScalars(raw json.RawMessage) {
 	}
 }
 
-// unescapeJSON returns what a JSON string stands for, or the word itself if it is none.
+// unescapeJSON returns the text of a JSON string, or the word itself if it is none.
 func unescapeJSON(word string, isQuoted bool) string {
 	var s string
 	if isQuoted && json.Unmarshal([]byte(`"`+word+`"`), &s) == nil {
@@ -206,7 +206,7 @@ func flattenHint(text []byte) string {
 	return ". It has " + secret.Count(len(doc), "entry") + "; if the whole file is the value, pass it in secret_file"
 }
 
-// pageFor says what a document is, and where to find the command that makes an object of strings of it.
+// pageFor names the shape of a document, and the page with the command that makes an object of strings of it.
 func pageFor(shape string) string {
 	return ". It is " + shape + ": the page nested-json.md in this action's documents has the command that flattens it"
 }

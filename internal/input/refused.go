@@ -7,8 +7,8 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// What is masked of a document that is refused: whatever may be a secret, but never structure, such as the names of a
-// JSON object or short words. A mask for "type" would blank the rest of the job's log.
+// Masks for rejected documents: values, never structure, such as the names of a JSON object or short words. A mask for
+// "type" would blank the rest of the job's log.
 
 // minRefused is the length, in characters, from which a word of a refused document is masked.
 const minRefused = 8
@@ -60,7 +60,7 @@ func (r *reader) maskContent(text string) {
 	}
 }
 
-// maskWords masks the words of text that is meant to be JSON and may not be: what is in quotes, and what is between
+// maskWords masks the words of text that is meant to be JSON and may not be: those in quotes and those between
 // punctuation, but for names, which a colon follows.
 func (r *reader) maskWords(text string) {
 	for text != "" {

@@ -95,7 +95,7 @@ func (row sealedRow) isStored() bool {
 	return op == secret.Created || op == secret.Updated
 }
 
-// target is what a row is about.
+// target is the secret of a row.
 type target struct {
 	name  secret.Name
 	store secret.Store
@@ -158,8 +158,8 @@ func rowCount(n int) string {
 	return secret.FormatCount(n) + " other rows are"
 }
 
-// sealedRow parses a row that is asked for. The job that wrote it is not trusted: what it says of a value that is
-// stored is checked too, since it goes into outputs and summary.
+// sealedRow parses a row that is asked for. The job that wrote it is not trusted: its claims about a stored value
+// are checked too, since they go into outputs and summary.
 func (r *reader) sealedRow(number int, key target, row sealedRow) Sealed {
 	s := Sealed{Name: key.name, Store: key.store}
 	var err error

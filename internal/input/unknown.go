@@ -12,8 +12,8 @@ var words = []string{
 	"repo", "repository", "secret", "value", "visibility", "access", "org", "store", "token", "key", "mode",
 }
 
-// checkEnvironment checks what only the whole environment shows: inputs that this action does not have, of which the
-// runner only warns, and inputs that are set to nothing.
+// checkEnvironment finds inputs that this action does not have, of which the runner only warns, and inputs that are set
+// to nothing: only the whole environment shows both.
 func (r *reader) checkEnvironment() {
 	if r.Environ == nil || r.Getenv("GITHUB_ACTIONS") == "" {
 		return
@@ -98,7 +98,7 @@ func resembled(unknown string) string {
 	return closest
 }
 
-// stemOf returns a name in lower case, without what sets words apart and without its plural.
+// stemOf returns a name in lower case, without separators and plural s.
 func stemOf(name string) string {
 	name = strings.NewReplacer("-", "", "_", "", " ", "", "ies", "y").Replace(strings.ToLower(name))
 	return strings.TrimSuffix(name, "s")
@@ -125,8 +125,8 @@ func distance(a, b string) int {
 	return row[len(b)]
 }
 
-// checkShapes reports what no input can mean but a value: an expression that nothing has evaluated, and quotes around
-// the whole, which YAML removes and the runner does not.
+// checkShapes reports unevaluated expressions, and quotes around a whole input, which YAML removes and the runner does
+// not.
 func (r *reader) checkShapes() {
 	for _, in := range Inputs {
 		if in.Name == "secret_value" || in.Name == "secrets" || r.shapes[in.Name] != "" {

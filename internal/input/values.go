@@ -170,7 +170,7 @@ func trimNewline(b []byte) []byte {
 	return b
 }
 
-// checkValue reports what cannot be meant to be stored.
+// checkValue rejects values that are almost certainly mistakes.
 func (r *reader) checkValue(v value, trim bool) {
 	subject := ""
 	if v.name != "" {
@@ -200,7 +200,7 @@ func (r *reader) checkValue(v value, trim bool) {
 	}
 }
 
-// warnAboutText warns of what is stored as it is, and is seldom meant to be.
+// warnAboutText warns about suspicious values, which are stored unchanged.
 func (r *reader) warnAboutText(v value, trimmed []byte, trim bool) {
 	b := v.bytes
 	switch {

@@ -23,7 +23,7 @@ const minRunes = 4
 type Set struct {
 	lines []string
 	seen  map[string]bool
-	// variants are the lines and what the runner's masker also looks for, by their first bytes, longest first.
+	// variants are the forms of the lines that are looked for, by their first bytes, longest first.
 	variants map[string][]variant
 }
 
@@ -85,7 +85,7 @@ func (s *Set) matchesAny(text string, runnersOnly bool) bool {
 	return false
 }
 
-// Redact replaces every mask in text from outside, such as an error message that echoes what was sent, by ***. It finds
+// Redact replaces every mask in text from outside, such as an error message that echoes a request, by ***. It finds
 // more forms than the runner.
 func (s *Set) Redact(text string) string {
 	if !s.matchesAny(text, false) {
@@ -184,7 +184,7 @@ func escapeURI(line string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(url.QueryEscape(line), "+", "%20"), "%7E", "~")
 }
 
-// trimQuotes returns what is in double quotes, if that is long enough for the runner.
+// trimQuotes returns the text in double quotes, if that is long enough for the runner.
 func trimQuotes(line string) string {
 	if UTF16Len(line) > 8 && strings.HasPrefix(line, `"`) && strings.HasSuffix(line, `"`) {
 		return line[1 : len(line)-1]
@@ -220,7 +220,7 @@ func UTF16Len(s string) int {
 	return n
 }
 
-// base64From encodes what follows the first bytes, for a line that starts within a longer text.
+// base64From encodes a line without its first bytes, for one that starts within a longer text.
 func base64From(shift int) func(string) string {
 	return func(line string) string {
 		if len(line) > shift {
@@ -230,7 +230,7 @@ func base64From(shift int) func(string) string {
 	}
 }
 
-// withoutPadding returns the part of a form in base64 that does not depend on what follows the line in a longer text.
+// withoutPadding returns the part of a form in base64 that does not depend on the text after the line.
 // The runner looks for the padding, which only the end of a text has.
 func withoutPadding(form string, encoding int32) string {
 	part := strings.TrimRight(form, "=")

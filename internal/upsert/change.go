@@ -189,7 +189,7 @@ func (e *executor) writeRepository(ctx context.Context, item Item, w *repository
 		}
 	}
 	if errors.Is(w.err, secret.ErrNotFound) && e.Change == secret.ListRemove {
-		// GitHub does not document what a 404 means: a repository that is not on the list is done.
+		// GitHub does not document the meaning of a 404: a repository that is not on the list is done.
 		list, _, err := e.GitHub.VisibleRepositories(ctx, item.Store, item.Name)
 		if err == nil && !contains(list, w.repo) {
 			w.err, w.confirmed = nil, w.wasListed || w.unconfirmed
@@ -265,7 +265,7 @@ func (e *executor) finishList(l *listWrite) {
 	e.finishChange(l, op, changed, err)
 }
 
-// finishChange records what of a list is known to have changed.
+// finishChange records the confirmed changes of a list.
 func (e *executor) finishChange(l *listWrite, op secret.Operation, changed []repository, err error) {
 	p := plan{change: secret.Change{From: secret.Selected, To: secret.Selected}}
 	p.access = secret.Access{Visibility: secret.Selected}

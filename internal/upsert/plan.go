@@ -86,7 +86,7 @@ var errNoSecret = &secret.Error{
 	Hint:    "Store it first, in mode set with visibility: selected.",
 }
 
-// errNotSelected is the error for a secret that has no list. is says what its visibility is.
+// errNotSelected is the error for a secret that has no list; is names its visibility, after "visibility".
 func errNotSelected(is string) error {
 	return &secret.Error{
 		Problem: fmt.Sprintf("the secret's visibility %s, so it has no list of repositories", is),

@@ -67,8 +67,8 @@ func (r *resolver) warnRenamed() {
 	}
 }
 
-// selectFrom returns what the selection selects of a secret's list, and what it names that is not on the list. A plain
-// name must be on the list, or be a repository that GitHub shows. matches counts what each pattern matches. lookUp must
+// selectFrom applies the selection to a secret's list; repositories named but not listed are kept. A plain name must be
+// on the list, or be a repository that GitHub shows. matches has the number of matches of each pattern. lookUp must
 // have been called.
 func (r *resolver) selectFrom(list []secret.Repository) (selected []secret.Repository, matches []int, err error) {
 	var errs []error
@@ -127,7 +127,7 @@ func (r *resolver) byID() (list []secret.Repository) {
 
 // lookUp sends all requests, at most maxConcurrent at a time. A plain exclusion is looked up, as a plain name is,
 // because GitHub knows a repository by its former names too. It may be missing; any other failure is an error, since
-// what it excludes would be let in.
+// the excluded repository would be let in.
 func (r *resolver) lookUp(ctx context.Context) error {
 	var (
 		group  errgroup.Group

@@ -18,8 +18,8 @@ func (e *executor) needsRead(w *write) bool {
 	return w.unconfirmed && (w.err != nil || !w.created && !existed)
 }
 
-// settle reads once, without retries, what GitHub has of the secrets whose operation only a read can tell, and
-// completes their results. After a signal, which cancels ctx, nothing is read.
+// settle reads once, without retries, the secrets whose operation only a read can tell, and completes their
+// results. After a signal, which cancels ctx, nothing is read.
 func (e *executor) settle(ctx context.Context) {
 	byStore := map[secret.Store][]*write{}
 	for _, w := range e.unsettled {
@@ -42,7 +42,7 @@ func (e *executor) settle(ctx context.Context) {
 	_ = group.Wait()
 }
 
-// readAfter returns what GitHub has of the secrets of a store after their writes, as far as it can be read.
+// readAfter returns the secrets of a store after their writes, as far as they can be read.
 func (e *executor) readAfter(ctx context.Context, store secret.Store, writes []*write) map[*write]secret.Existing {
 	ctx, cancel := e.GitHub.WithoutRetry(ctx)
 	defer cancel()
@@ -84,7 +84,7 @@ func isAny(err error, targets ...error) bool {
 	return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
 }
 
-// settleWrite decides the operation of a write by what GitHub has after it.
+// settleWrite decides the operation of a write by the secret after it.
 func (e *executor) settleWrite(w *write, now secret.Existing) {
 	// Seconds, the resolution of GitHub's times, by GitHub's clock.
 	first := e.GitHub.Now().Add(-time.Since(w.firstAttempt)).Truncate(time.Second)
@@ -117,11 +117,11 @@ func (e *executor) settleWrite(w *write, now secret.Existing) {
 		text = "GitHub shows an update at " + at + ", " + when
 	}
 	w.err = withShown(w.err, text)
-	// What was cut off may still be applied.
+	// An attempt that was cut off may still be applied.
 	w.unconfirmed = applied || w.cutOff
 }
 
-// withShown adds to an error what GitHub shows after the last attempt.
+// withShown adds the state at GitHub after the last attempt to an error.
 func withShown(err error, text string) error {
 	e, ok := errors.AsType[*secret.Error](err)
 	if !ok {

@@ -2,10 +2,9 @@
 //
 // A run resolves repository names, fetches public keys and reads existing secrets (prefetch), then seals all values,
 // so that none is lost if its write fails, and then writes each item in one loop over its attempts. Access to be
-// preserved is read at most maxSnapshotAge before its write (snapshot.go); what to write is decided by pure functions
-// (plan.go). What no response decides is read once at the end (settle.go). Lists to which repositories are only added,
-// or from which they are removed, take a way of their own (change.go). Retries and the write rate limit are in package
-// github.
+// preserved is read at most maxSnapshotAge before its write (snapshot.go); pure functions decide the access to write
+// (plan.go). Writes whose outcome is unknown are settled by one read at the end (settle.go). Adding repositories to a
+// list and removing them is in change.go. Retries and the write rate limit are in package github.
 package upsert
 
 import (
@@ -162,7 +161,7 @@ func (j Job) Run(ctx context.Context) []secret.Result {
 	return e.results
 }
 
-// storedOperation returns the operation of an item that an earlier run stored. A dry run says what a run would say.
+// storedOperation returns the operation of an item that an earlier run stored. In a dry run it is the conditional form.
 func (e *executor) storedOperation(item Item) secret.Operation {
 	switch {
 	case e.DryRun && item.Stored.Operation == secret.Created:
@@ -315,7 +314,7 @@ func (e *executor) dryRun(ctx context.Context, i int) (plan, secret.Operation, e
 type write struct {
 	i    int // the item's index
 	plan plan
-	// existing is what existed before the first attempt that GitHub may have applied.
+	// existing is the secret before the first attempt that GitHub may have applied.
 	existing secret.Existing
 	// firstAttempt is when that was sent; zero if none was.
 	firstAttempt time.Time
@@ -326,7 +325,7 @@ type write struct {
 	err          error
 }
 
-// write makes attempts until one succeeds or none is left: wait, read what is preserved, send.
+// write makes attempts until one succeeds or none is left: wait, read the access, send.
 func (e *executor) write(ctx context.Context, w *write) (err error) {
 	var last error // of an attempt
 	item, reseals := e.Items[w.i], 0
@@ -367,7 +366,7 @@ func (e *executor) write(ctx context.Context, w *write) (err error) {
 	return err
 }
 
-// noteAttempt notes what an attempt writes. The change of access is that against what existed before any attempt that
+// noteAttempt notes the plan of an attempt. The change of access is that against the secret before any attempt that
 // GitHub may have applied.
 func (e *executor) noteAttempt(w *write, next plan) {
 	if !w.unconfirmed {
@@ -436,14 +435,14 @@ func keyRotated(store secret.Store, sealedTo, current string) error {
 	}
 }
 
-// plan is what a write would do.
+// plan is a write that is decided and not sent.
 type plan struct {
 	existing secret.Existing
 	access   secret.Access
 	change   secret.Change
 }
 
-// plan returns what to write, based on a snapshot at most maxSnapshotAge old.
+// plan decides a write, based on a snapshot at most maxSnapshotAge old.
 func (e *executor) plan(ctx context.Context, item Item) (p plan, err error) {
 	if !e.desired.needsExisting() && !e.DryRun {
 		p.access, err = e.desired.accessFor(p.existing)
