@@ -180,7 +180,7 @@ func TestHugeFailure(t *testing.T) {
 	r.wantAnnotation(t, leftOut+secret.Count(1000-inOutputs, "sealed value"))
 	steps := r.logText()
 	wantContains(t, "the log", steps, "pass the output `results` to `sealed` in a later job of this run. Do not rotate again.",
-		"run the script in the job summary. Do not rotate again.", "Keep the old credential active: this value was not stored.")
+		"run the script in the job summary. Do not rotate again.", "Keep the old credential active: this run did not store the new one.")
 	commands := 1000 - inOutputs - lost
 	wantEqual(t, "commands of the summary's script", strings.Count(r.summary, "gh api --silent --method PUT"), commands)
 }

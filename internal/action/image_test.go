@@ -168,7 +168,7 @@ func TestImage(t *testing.T) {
 		if !strings.HasPrefix(r.stdout, masks) {
 			t.Errorf("the log begins with %.200q, want %q", r.stdout, masks)
 		}
-		wantContains(t, "the summary", r.summary, "### ✅ acme: 1 secret stored")
+		wantContains(t, "the summary", r.summary, "<h3>✅ DB_PASSWORD updated in acme</h3>")
 		wantEqual(t, "user agent", c.github.Requests()[0].UserAgent, "set-org-secret/"+Version)
 		wantLacks(t, "what is shown", withoutMasks(r.stdout)+r.summary+fmt.Sprint(r.outputs), "Horse")
 	})

@@ -48,6 +48,7 @@ type entry struct {
 	row    row  // of the output results
 	hasRow bool // false if results has no room for the row
 	place  place
+	manual string // the command or the row in the summary, if the place is there
 }
 
 // place is where the sealed value of an entry is after the run, as a set of bits.
@@ -187,17 +188,27 @@ func (d *document) placeInSummary() {
 			if e.place != place || e.Err == nil || !e.canFinish() {
 				continue
 			}
-			part, size := inScript, commandSize(d.Run, *e.Result)
+			part, text := inScript, command(d.Run, *e.Result)
 			if !isRepeatable(d.Run, *e.Result) {
-				const escapes = 200 // of HTML
-				part, size = inRows, e.row.size()+e.valueSize()+escapes
+				part, text = inRows, sealedRow(*e)
 			}
-			if left -= size; left >= 0 {
+			if left -= len(escaper.Replace(text)) + len(","); left >= 0 {
 				e.place |= part
+				e.manual = text
 			}
 			d.saved = d.saved || e.place != hasValue
 		}
 	}
+}
+
+// manual returns the texts of a part of the summary that store sealed values.
+func (d *document) manual(part place) (texts []string) {
+	for _, e := range d.entries {
+		if e.place&part != 0 {
+			texts = append(texts, e.manual)
+		}
+	}
+	return texts
 }
 
 // groupFailures groups the entries that failed alike, in order of the first of each group.
@@ -232,11 +243,12 @@ func (d *document) groupFailures() {
 func (d *document) failUnsaved() {
 	for i := range d.entries {
 		if e := &d.entries[i]; e.place == hasValue && e.Err == nil {
-			e.Operation, e.row.Operation = secret.Failed, string(secret.Failed)
-			e.Err = &secret.Error{
+			err := &secret.Error{
 				Problem: "the sealed value is not in the outputs",
 				Hint:    "Seal fewer secrets in one run, and see that the outputs can be written.",
 			}
+			e.Operation, e.Err = secret.Failed, err
+			e.row.Operation, e.row.Error = string(secret.Failed), err.Problem
 		}
 	}
 }
@@ -257,7 +269,11 @@ func (d *document) nextStep(e *entry, err *secret.Error) string {
 	if e.place == hasValue && d.saved {
 		step = "Run this again for this secret alone."
 	}
-	switch isElsewhere := func(other entry) bool { return other.Name == e.Name && other.Stored() }; {
+	isElsewhere := func(other entry) bool {
+		hasNew := other.Stored() || other.Operation == secret.Unknown || other.place > hasValue
+		return other.Name == e.Name && other.Store != e.Store && hasNew
+	}
+	switch {
 	case e.Stored():
 		return cmp.Or(err.Hint, "Nothing is left to do.")
 	case finish != "" && e.Operation == secret.Unknown:
@@ -267,9 +283,10 @@ func (d *document) nextStep(e *entry, err *secret.Error) string {
 	case e.place == hasValue && e.Operation == secret.Unknown:
 		before = "Keep the old and the new credential active: GitHub may have either."
 	case e.place == hasValue && slices.ContainsFunc(d.entries, isElsewhere):
-		before = "Keep the old and the new credential active: another store has the new one."
+		before = "Keep the old and the new credential active: another store has the new one, or may get it."
+		step = "Run this again for this store alone."
 	case e.place == hasValue:
-		before = "Keep the old credential active: this value was not stored."
+		before = "Keep the old credential active: this run did not store the new one."
 	case d.Mode == secret.ModeAccess && !d.DryRun && len(d.Refused) == 0:
 		step = "Run this again; completed changes are skipped."
 	}

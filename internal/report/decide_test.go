@@ -28,7 +28,7 @@ func TestNextStep(t *testing.T) {
 
 		runScript = "Run the script in the job summary (or pass the output `results` to `sealed`)"
 		passRows  = "Pass the rows in the job summary (or the output `results`) to `sealed`"
-		keepOld   = "Keep the old credential active: this value was not stored. "
+		keepOld   = "Keep the old credential active: this run did not store the new one. "
 		keepBoth  = "Keep the old and the new credential active: "
 	)
 	set := Run{Mode: secret.ModeSet}
@@ -43,6 +43,9 @@ func TestNextStep(t *testing.T) {
 	noSummary, noOutputs := limits{outputs: maxOutputUnits}, limits{summary: maxSummaryBytes}
 	stored := secret.Result{Store: secret.Dependabot, Name: "A", Operation: secret.Created}
 	other := unstored("B", secret.Failed, private, plain)
+	elsewhere, unknownElsewhere := unstored("A", secret.Failed, private, plain), unstored("A", secret.Unknown, private, plain)
+	elsewhere.Store, unknownElsewhere.Store = secret.Dependabot, secret.Dependabot
+	storedOther := secret.Result{Store: secret.Actions, Name: "B", Operation: secret.Created}
 	for _, test := range []struct {
 		name       string
 		run        Run
@@ -93,8 +96,19 @@ func TestNextStep(t *testing.T) {
 		},
 		{
 			"not sealed, stored in another store", set, roomy, list(unsealed, stored),
-			keepBoth + "another store has the new one. Do A. Then run this again.", lost,
+			keepBoth + "another store has the new one, or may get it. Do A. Then run this again for this store alone.", lost,
 		},
+		{
+			"not sealed, saved for another store", set, roomy, list(unsealed, elsewhere),
+			keepBoth + "another store has the new one, or may get it. Do A. Then run this again for this store alone.", lost,
+		},
+		{
+			"not sealed, unknown in another store", set,
+			limits{},
+			list(unsealed, unknownElsewhere),
+			keepBoth + "another store has the new one, or may get it. Do A. Then run this again for this store alone.", lost,
+		},
+		{"not sealed, another secret is stored", set, roomy, list(unsealed, storedOther), keepOld + "Do A. Then run this again.", lost},
 		{"not sealed in mode seal", Run{Mode: secret.ModeSeal}, roomy, list(unsealed), keepOld + "Do A. Then run this again.", lost},
 		{
 			"sealed to another key", set, roomy, list(unstored("A", secret.Failed, private, cannotOpen)),
@@ -138,7 +152,7 @@ func list(results ...secret.Result) []secret.Result { return results }
 
 // TestRefusedStep checks the next step of a run that was refused before any request.
 func TestRefusedStep(t *testing.T) {
-	const keep = "Keep the old credential active: this value was not stored. "
+	const keep = "Keep the old credential active: this run did not store the new one. "
 	for mode, want := range map[secret.Mode]string{
 		secret.ModeSet: keep, secret.ModeSeal: keep, "": keep, secret.ModeCheck: "", secret.ModeAccess: "",
 	} {
@@ -156,7 +170,8 @@ func TestSealedRows(t *testing.T) {
 	run := Run{Mode: secret.ModeSet, Org: "acme"}
 	for i := range 700 {
 		result := unstored(secret.Name(fmt.Sprintf("S%03d", i)), secret.Failed, secret.Access{}, &secret.Error{Problem: `"x"`})
-		result.EncryptedValue = strings.Repeat("/", 1500)
+		result.EncryptedValue = strings.Repeat("/", 1200)
+		result.Err = &secret.Error{Problem: fmt.Sprint(i, strings.Repeat("x", 1000))} // the failures need their share
 		run.Results = append(run.Results, result)
 	}
 	d := decide(run, limits{outputs: 100_000, summary: maxSummaryBytes})
@@ -183,28 +198,6 @@ func TestSealedRows(t *testing.T) {
 	}
 	if placed != len(got) || placed < 400 || placed == len(run.Results) {
 		t.Errorf("got %d rows for %d values with a place there, want 400 or more of both", len(got), placed)
-	}
-}
-
-// TestCommandSize checks that a command is never longer in the summary than decide
-// assumes: a value that has a place in the script is in it.
-func TestCommandSize(t *testing.T) {
-	longest := secret.Result{
-		Store: secret.Dependabot, Name: secret.Name(strings.Repeat("N", 255)), KeyID: strings.Repeat("1", 128),
-		EncryptedValue: strings.Repeat("/+", 35_000) + "==", Access: secret.Access{Visibility: secret.Selected},
-	}
-	for range 500 {
-		longest.Access.Repositories = append(longest.Access.Repositories, secret.Repository{ID: 1<<63 - 1 - int64(len(longest.Access.Repositories))})
-	}
-	none := longest
-	none.Access.Repositories = nil
-	short := secret.Result{Store: secret.Dependabot, Access: secret.Access{Visibility: secret.Selected}}
-	run := Run{Org: strings.Repeat("o", 39), APIURL: "https://api.octo.ghe.com/"}
-	for _, result := range []secret.Result{longest, none, short} {
-		most, size := commandSize(run, result), len(escaper.Replace(command(run, result)))
-		if size > most || size < most-200 {
-			t.Errorf("a command has %d bytes, want at most %d, and 200 less at the least", size, most)
-		}
 	}
 }
 
@@ -332,8 +325,8 @@ func TestSealWithoutRoom(t *testing.T) {
 	if len(d.failures) != 1 || d.failures[0].step == "" {
 		t.Fatalf("got the failures %v, want one with a next step", d.failures)
 	}
-	if got := d.entries[0].row.Operation; got != "failed" {
-		t.Errorf("the row has the operation %q, want failed", got)
+	if got := d.entries[0].row; got.Operation != "failed" || got.Error == "" {
+		t.Errorf("the row has the operation %q and the error %q, want failed and a reason", got.Operation, got.Error)
 	}
 	if run.Results[0].Operation != secret.SealedOnly || run.Results[0].Err != nil {
 		t.Errorf("the results that were passed have changed: %v", run.Results[0])
@@ -376,8 +369,8 @@ func TestGroupedFailures(t *testing.T) {
 			"Do not rotate again.|Saved, sealed, in this step's outputs and the job summary."
 		noHint = "|What to do: Pass the rows in the job summary (or the output `results`) to `sealed`. " +
 			"Do not rotate again.|Saved, sealed, in this step's outputs and the job summary."
-		lost  = "|What to do: Keep the old credential active: this value was not stored. Run this again.|The value is not saved."
-		alone = "|What to do: Keep the old credential active: this value was not stored. " +
+		lost  = "|What to do: Keep the old credential active: this run did not store the new one. Run this again.|The value is not saved."
+		alone = "|What to do: Keep the old credential active: this run did not store the new one. " +
 			"Run this again for this secret alone.|The value is not saved."
 	)
 	for _, test := range []struct {
@@ -421,6 +414,14 @@ func TestGroupedFailures(t *testing.T) {
 				"A: x|What to do: Run this again; completed changes are skipped.",
 				"B: x|What to do: Run this again; completed changes are skipped.",
 			},
+		},
+		{
+			"another cause is another group", secret.ModeCheck,
+			[]secret.Result{
+				failing("A", secret.Failed, &secret.Error{Problem: "x", Cause: "C."}),
+				failing("B", secret.Failed, &secret.Error{Problem: "x", Cause: "D."}),
+			},
+			[]string{"A: x|C.|What to do: Run this again.", "B: x|D.|What to do: Run this again."},
 		},
 		{
 			"another hint is another group", secret.ModeCheck,
@@ -482,6 +483,42 @@ func TestFailuresAfterErrors(t *testing.T) {
 	}
 	if got, want := annotations[9].Message, "2 more failures; see the log and the job summary"; got != want {
 		t.Errorf("the last annotation is %q, want %q", got, want)
+	}
+}
+
+// TestEachFailureIsLogged checks that the log has the step of each failure, also of those
+// beyond the annotations that GitHub keeps.
+func TestEachFailureIsLogged(t *testing.T) {
+	r, stdout, _ := newReporter(t)
+	run := Run{Mode: secret.ModeSet, Org: "acme"}
+	for i := range 25 {
+		err := &secret.Error{Problem: "x", Hint: fmt.Sprintf("Do %02d.", i)}
+		run.Results = append(run.Results, failing(secret.Name(fmt.Sprintf("S%02d", i)), secret.Failed, err))
+	}
+	if err := r.Finish(run); err == nil {
+		t.Error("got no error, want one for the values that are lost")
+	}
+	log := fakerunner.New().Process(stdout.String())
+	if len(log.Annotations) != maxAnnotations {
+		t.Errorf("got %d annotations, want %d", len(log.Annotations), maxAnnotations)
+	}
+	text := strings.Join(log.Lines, "\n")
+	for i := range 25 {
+		if want := fmt.Sprintf("Do %02d. Then run this again.", i); strings.Count(text, want) != 1 {
+			t.Errorf("the log has %q %d times, want once", want, strings.Count(text, want))
+		}
+	}
+}
+
+// TestOutputsNotWritten checks that a run whose outputs are lost does not look fine.
+func TestOutputsNotWritten(t *testing.T) {
+	run := Run{Mode: secret.ModeSet, Org: "acme", Results: []secret.Result{{Name: "A", Operation: secret.Created}}}
+	d := decide(run, limits{summary: maxSummaryBytes})
+	if got, want := d.sign+" "+d.title, "⚠️ A created in acme, but the outputs could not be written"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if notes := leftOutNotes(d); len(notes) > 0 {
+		t.Errorf("got %v, want nothing about the limit of the outputs", notes)
 	}
 }
 

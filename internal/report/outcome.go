@@ -105,7 +105,7 @@ func phrase(run Run, result secret.Result) string {
 	verb, name := verbs[run.Mode], string(result.Name)
 	text := fate(run, result)
 	switch {
-	case len(result.Added)+len(result.Removed) > 0 && result.Failed():
+	case len(result.Added)+len(result.Removed) > 0 && result.Failed() && !run.DryRun:
 		return name + " " + verb + " in part"
 	case result.Operation == secret.Failed:
 		return name + " not " + verb

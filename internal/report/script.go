@@ -21,16 +21,11 @@ SCRIPT`
 
 // script returns the script that stores the sealed values that have a place in it, in input order; "" if none has.
 func script(d document) string {
-	var commands strings.Builder
-	for _, e := range d.entries {
-		if e.place&inScript != 0 {
-			commands.WriteString(command(d.Run, *e.Result))
-		}
-	}
-	if commands.Len() == 0 {
+	commands := d.manual(inScript)
+	if len(commands) == 0 {
 		return ""
 	}
-	return scriptStart + commands.String() + scriptEnd
+	return scriptStart + strings.Join(commands, "") + scriptEnd
 }
 
 // command returns the command that stores a sealed value with the access that the run would have written.
@@ -49,13 +44,6 @@ func command(run Run, result secret.Result) string {
 	return fmt.Sprintf("gh api --silent --method PUT --hostname %s orgs/%s/%s/secrets/%s --input - <<'JSON' || "+
 		"failed=\"$failed %s/%s\"\n%s\nJSON\n",
 		hostname(run), run.Org, result.Store, result.Name, result.Store, result.Name, text)
-}
-
-// commandSize returns at least how many bytes a command has in the summary.
-func commandSize(run Run, result secret.Result) int {
-	const fixed, id = 320, 20 // the longest id and its comma
-	return fixed + len(hostname(run)) + len(run.Org) + 2*len(result.Name) + len(result.EncryptedValue) +
-		len(result.KeyID) + id*len(result.Access.Repositories)
 }
 
 // isRepeatable reports whether the script can store a result. An access that is not known must not be guessed, and a

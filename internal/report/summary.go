@@ -95,9 +95,9 @@ func (r *Reporter) summary(d document) string {
 	if text := script(d); text != "" {
 		p.add(r.scriptBlock(d, text))
 	}
-	if rows := sealedRows(d); rows != nil {
+	if rows := d.manual(inRows); len(rows) > 0 {
 		p.add("<details open><summary><b>Rows to pass to <code>sealed</code></b></summary>\n<pre lang=\"json\"><code>" +
-			escaper.Replace(encode(rows)) + "</code></pre>\n</details>")
+			escaper.Replace("["+strings.Join(rows, ",\n")+"]") + "</code></pre>\n</details>")
 	}
 	r.addChanges(p, d)
 	if d.ListRepositories {
@@ -179,15 +179,10 @@ func (r *Reporter) scriptBlock(d document, script string) string {
 		"<pre lang=\"bash\"><code>" + escaper.Replace(script) + "</code></pre>\n</details>"
 }
 
-// sealedRows returns the rows of the sealed values that the script cannot store; nil if there are none.
-func sealedRows(d document) (rows []row) {
-	for _, e := range d.entries {
-		if e.place&inRows != 0 {
-			e.row.EncryptedValue, e.row.Error = e.EncryptedValue, ""
-			rows = append(rows, e.row)
-		}
-	}
-	return rows
+// sealedRow is the row of a sealed value that the script cannot store.
+func sealedRow(e entry) string {
+	e.row.EncryptedValue, e.row.Error = e.EncryptedValue, ""
+	return strings.Trim(encode([]row{e.row}), "[]")
 }
 
 // addChanges adds who gains and who loses access, once for all secrets that change alike.

@@ -231,6 +231,9 @@ func TestSavedInOutputsOnly(t *testing.T) {
 		"not writable": func(env map[string]string, _ *secret.Result) { env["GITHUB_STEP_SUMMARY"] = t.TempDir() },
 		"no room": func(_ map[string]string, result *secret.Result) {
 			result.Access = secret.Access{Visibility: secret.Selected, Repositories: make([]secret.Repository, 160_000)}
+			for i := range result.Access.Repositories {
+				result.Access.Repositories[i].ID = int64(i + 1)
+			}
 		},
 	} {
 		r, stdout, env := newReporter(t)
@@ -398,10 +401,11 @@ func TestChangesAreADiff(t *testing.T) {
 			Removed: []secret.Repository{{ID: 3}},
 		},
 	}
-	alike, unconfirmed := result, result
+	alike, unconfirmed, partly := result, result, result
+	partly.Name, partly.Operation, partly.Added = "D", secret.Unknown, []int64{1}
 	alike.Name, unconfirmed.Name, unconfirmed.Operation = "B", "C", secret.Unknown
-	text := r.summary(decide(Run{Mode: secret.ModeSet, Org: "acme", Results: []secret.Result{result, unconfirmed, alike}}, roomy))
-	want := "<p>Access changes for <code>A</code>, <code>B</code>:</p>\n" +
+	text := r.summary(decide(Run{Mode: secret.ModeSet, Org: "acme", Results: []secret.Result{result, unconfirmed, alike, partly}}, roomy))
+	want := "<p>Access changes for <code>A</code>, <code>B</code>, <code>D</code>:</p>\n" +
 		"<pre lang=\"diff\"><code>+ acme/web\n+ acme/x\\n&lt;/code&gt;\n- repository 3</code></pre>\n" +
 		"<p>Access changes for <code>C</code> (not confirmed):</p>\n<pre lang=\"diff\"><code>+ acme/web\n"
 	if !strings.Contains(text, want) {

@@ -259,7 +259,7 @@ func (e *executor) finishList(l *listWrite) {
 	case len(changed) > 0:
 		op = secret.Updated
 	}
-	if (failed > 0 || unknown > 0) && len(l.writes) > 1 {
+	if (failed > 0 || unknown > 0) && len(l.writes) > 1 && !e.DryRun {
 		err = partly(err, len(changed), len(l.writes), e.Change)
 	}
 	e.finishChange(l, op, changed, err)
