@@ -1,0 +1,228 @@
+package github
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"set-org-secret/internal/secret"
+)
+
+// errorFromResponse classifies a response with an unwanted status. It ignores go-github's error types, which cover
+// one kind of 429, use the reset time of another limit, and lose the message of unusual bodies.
+func (c *Client) errorFromResponse(call *call, load payload, resp *http.Response, text []byte) *failure {
+	msg := message(text, load.sealed, c.opt.Token)
+	redirected := resp.Request != nil && resp.Request.Response != nil
+	failed := &failure{err: errorForStatus(call, resp.StatusCode, msg, redirected), unconfirmed: !refused(resp)}
+	failed.reason = strconv.Itoa(resp.StatusCode) + " from GitHub"
+	page := foreignBody(resp.Header, text)
+	switch {
+	case rateLimited(resp, text):
+		wait, limit := rateLimitWait(resp, msg)
+		failed.retryable, failed.global, failed.retryAfter = true, true, max(wait, time.Nanosecond)
+		failed.reason += " (" + limit + ")"
+	case resp.StatusCode >= 500:
+		failed.retryable = true
+		failed.retryAfter, _ = retryAfter(resp)
+		if resp.Header.Get(requestIDHeader) == "" {
+			failed.err.Cause = "The response has no request id of GitHub: it may be that of a proxy or a gateway."
+		}
+	case page != "" && resp.StatusCode >= 400 && resp.StatusCode != http.StatusProxyAuthRequired:
+		notFromAPI(failed.err, page)
+	case resp.StatusCode == http.StatusUnauthorized && c.replicating() > 0:
+		failed.retryable, failed.retryableFor = true, c.replicating()
+		failed.reason += " (a new App token may take a few seconds to work everywhere)"
+		failed.err.Cause, failed.err.Hint = c.explain401()
+	case redirected && resp.StatusCode == http.StatusNotFound:
+		failed.err.Cause = "A redirect led to an address that GitHub does not have, which does not show that " +
+			"what was asked for is missing."
+		failed.err.Hint = finalURL
+	default:
+		failed.err.Cause, failed.err.Hint = c.explain(call, load, resp, msg)
+		switch status := resp.StatusCode; {
+		case status == http.StatusUnprocessableEntity && cannotOpen(load, strings.ToLower(msg)):
+			failed.err.Is = append(failed.err.Is, secret.ErrCannotOpen)
+		case status < 400,
+			load.repositories && (status == http.StatusNotFound || status == http.StatusUnprocessableEntity):
+			failed.err.Is = append(failed.err.Is, secret.ErrInputs)
+		}
+	}
+	return failed
+}
+
+// refused reports whether a response proves that GitHub did not apply a write. A status of 5xx may come from a gateway
+// after GitHub applied it, and without a request id the response is that of a proxy.
+func refused(resp *http.Response) bool {
+	return resp.StatusCode >= 300 && resp.StatusCode < 500 && resp.Header.Get(requestIDHeader) != ""
+}
+
+// replicating returns how much longer a new installation token may be unknown to some of GitHub's servers: until
+// replicationDelay after the first 401. It is 0 for other tokens.
+func (c *Client) replicating() time.Duration {
+	if kindOf(c.opt.Token) != installation {
+		return 0
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.firstUnauthorized.IsZero() {
+		c.firstUnauthorized = time.Now()
+	}
+	return max(replicationDelay-time.Since(c.firstUnauthorized), 0)
+}
+
+// errorFromTransport classifies an attempt without a complete response.
+func (c *Client) errorFromTransport(
+	ctx context.Context, call *call, err error, sent bool, limit time.Duration,
+) *failure {
+	if urlErr, ok := errors.AsType[*url.Error](err); ok {
+		err = urlErr.Err // without the address
+	}
+	if ctx.Err() != nil {
+		problem := interruptedUnsent
+		if sent {
+			problem = "interrupted while waiting for the response"
+		}
+		e := &secret.Error{Op: call.op, Problem: problem, Is: []error{secret.ErrInterrupted}}
+		return &failure{err: e, unconfirmed: sent, cutOff: sent}
+	}
+	var (
+		verification *tls.CertificateVerificationError
+		proxy        *proxyError
+		tooLarge     *http.MaxBytesError
+	)
+	e := &secret.Error{Op: call.op, Problem: err.Error()}
+	switch {
+	case errors.Is(err, errCrossOriginRedirect), errors.Is(err, errTooManyRedirects):
+		e.Hint = finalURL
+	case errors.As(err, &tooLarge):
+		e.Problem, e.Hint = "the response is larger than 16 MiB", wrongURL
+	case errors.As(err, &verification):
+		explainCertificate(e, verification)
+	case strings.Contains(err.Error(), "protocol version"):
+		e.Hint = "The server, or a proxy that opens the connection, does not support TLS 1.2, which is the minimum."
+	case errors.As(err, &proxy) && proxy.status < 500 && proxy.status != http.StatusTooManyRequests:
+		e.Hint = "The proxy must allow " + c.opt.BaseURL.Host + ". " + checkProxy
+		if proxy.status == http.StatusProxyAuthRequired {
+			e.Hint = proxyCredentials
+		}
+	default:
+		failed := &failure{err: e, retryable: true, unconfirmed: sent, cutOff: sent && !closedByServer(err)}
+		failed.reason = c.noResponse(e, err, limit)
+		return failed
+	}
+	return &failure{err: e, unconfirmed: sent, cutOff: sent}
+}
+
+// closedByServer reports whether the server, or something in between, ended the connection or the stream.
+func closedByServer(err error) bool {
+	for _, target := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE} {
+		if errors.Is(err, target) {
+			return true
+		}
+	}
+	// net/http does not export its HTTP/2 errors.
+	return strings.Contains(err.Error(), "received from peer") || strings.Contains(err.Error(), "server sent GOAWAY")
+}
+
+// noResponse completes the error of an attempt without a response that may have one if it is retried. It returns the
+// reason for the log.
+func (c *Client) noResponse(e *secret.Error, err error, limit time.Duration) (reason string) {
+	host, why := c.opt.BaseURL.Host, "("+err.Error()+")"
+	var (
+		proxy *proxyError
+		op    *net.OpError
+	)
+	switch {
+	case errors.As(err, &proxy):
+		e.Problem, e.Hint = err.Error(), checkProxy
+		return e.Problem
+	case errors.As(err, &op) && op.Op == "proxyconnect":
+		e.Problem, e.Hint = "cannot connect to the proxy ("+op.Err.Error()+")", checkProxy
+		return e.Problem
+	case errors.As(err, &op) && op.Op == "dial":
+		e.Problem = "cannot connect to " + host + " " + why
+		return e.Problem
+	case errors.Is(err, context.DeadlineExceeded):
+		why = "within " + secret.FormatDuration(limit)
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		why = "(connection closed)"
+	}
+	e.Problem = "no response " + why
+	return "no response from " + host + " " + why
+}
+
+// rateLimitWait returns how long a rate limit requires to wait, and its name in the log.
+func rateLimitWait(resp *http.Response, msg string) (wait time.Duration, limit string) {
+	limit = "rate limit"
+	if strings.Contains(strings.ToLower(msg), "secondary") {
+		limit = "secondary rate limit"
+	}
+	wait, requested := retryAfter(resp)
+	if !requested && resp.Header.Get("X-RateLimit-Remaining") == "0" {
+		if wait, requested = untilReset(resp); requested {
+			limit += " until " + time.Now().Add(wait).UTC().Format(time.TimeOnly) + " UTC"
+		}
+	}
+	if !requested {
+		wait = time.Minute
+	}
+	return wait, limit
+}
+
+// retryAfter reads the header Retry-After, in seconds or as a date.
+func retryAfter(resp *http.Response) (time.Duration, bool) {
+	v := strings.TrimSpace(resp.Header.Get("Retry-After"))
+	if v == "" {
+		return 0, false
+	}
+	if seconds, err := strconv.ParseUint(v, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second, true
+	}
+	if date, err := http.ParseTime(v); err == nil {
+		return max(date.Sub(responseTime(resp)), 0), true
+	}
+	return 0, false
+}
+
+// untilReset reads the header X-RateLimit-Reset, by GitHub's own clock, plus the second to which it is rounded.
+func untilReset(resp *http.Response) (time.Duration, bool) {
+	reset, err := strconv.ParseInt(resp.Header.Get("X-RateLimit-Reset"), 10, 64)
+	if err != nil || reset <= 0 || reset > 1<<33 {
+		return 0, false
+	}
+	return max(time.Unix(reset, 0).Sub(responseTime(resp)), 0) + time.Second, true
+}
+
+func responseTime(resp *http.Response) time.Time {
+	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		return date
+	}
+	return time.Now()
+}
+
+// rateLimited distinguishes a 403 for a rate limit from one for a missing permission. The headers alone do not: every
+// response has the count of requests left, which may reach 0 with a missing permission too. A 429 is always one.
+func rateLimited(resp *http.Response, text []byte) bool {
+	if resp.StatusCode != http.StatusForbidden {
+		return resp.StatusCode == http.StatusTooManyRequests
+	}
+	if resp.Header.Get("Retry-After") != "" {
+		return true
+	}
+	lower := bytes.ToLower(text)
+	for _, phrase := range []string{"rate limit", "rate-limit", "abuse detection"} {
+		if bytes.Contains(lower, []byte(phrase)) {
+			return true
+		}
+	}
+	return message(text, "", "") == "" && resp.Header.Get("X-RateLimit-Remaining") == "0"
+}
