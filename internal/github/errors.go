@@ -51,9 +51,9 @@ func errorForStatus(call *call, status int, msg string, redirected bool) *secret
 func unreadable(call *call, resp response, err error) *secret.Error {
 	problem := "unexpected response: " + err.Error()
 	e := &secret.Error{Op: call.op, Problem: problem, Hint: wrongURL, RequestID: resp.requestID}
-	if resp.page != "" {
+	if resp.foreign != "" {
 		e.Problem = fmt.Sprintf("%d %s", resp.status, http.StatusText(resp.status))
-		notFromAPI(e, resp.page)
+		notFromAPI(e, resp.foreign)
 	}
 	return e
 }
@@ -74,10 +74,10 @@ func foreignBody(header http.Header, body []byte) string {
 }
 
 // notFromAPI completes the error for a foreign body, which proves nothing, not even that a resource is missing.
-func notFromAPI(e *secret.Error, page string) {
+func notFromAPI(e *secret.Error, foreign string) {
 	e.Problem += ", but not from GitHub's API"
 	e.Is = []error{secret.ErrNotFromAPI}
-	e.Cause = "The response is " + page + ": a website, a proxy or a gateway returned it."
+	e.Cause = "The response is " + foreign + ": a website, a proxy or a gateway returned it."
 	e.Hint = wrongURL + " If api_url is right, check HTTPS_PROXY and NO_PROXY of the runner, " +
 		"and what else filters its traffic."
 }

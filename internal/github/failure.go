@@ -24,7 +24,7 @@ func (c *Client) errorFromResponse(call *call, load payload, resp *http.Response
 	redirected := resp.Request != nil && resp.Request.Response != nil
 	failed := &failure{err: errorForStatus(call, resp.StatusCode, msg, redirected), unconfirmed: !refused(resp)}
 	failed.reason = strconv.Itoa(resp.StatusCode) + " from GitHub"
-	page := foreignBody(resp.Header, text)
+	foreign := foreignBody(resp.Header, text)
 	switch {
 	case rateLimited(resp, text):
 		wait, limit := rateLimitWait(resp, msg)
@@ -36,8 +36,8 @@ func (c *Client) errorFromResponse(call *call, load payload, resp *http.Response
 		if resp.Header.Get(requestIDHeader) == "" {
 			failed.err.Cause = "The response has no request id of GitHub: it may be that of a proxy or a gateway."
 		}
-	case page != "" && resp.StatusCode >= 400 && resp.StatusCode != http.StatusProxyAuthRequired:
-		notFromAPI(failed.err, page)
+	case foreign != "" && resp.StatusCode >= 400 && resp.StatusCode != http.StatusProxyAuthRequired:
+		notFromAPI(failed.err, foreign)
 	case resp.StatusCode == http.StatusUnauthorized && c.replicating() > 0:
 		failed.retryable, failed.retryableFor = true, c.replicating()
 		failed.reason += " (a new App token may take a few seconds to work everywhere)"

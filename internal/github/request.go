@@ -65,7 +65,7 @@ func (p payload) hasValue() bool { return p.sealed != "" }
 // response is the result of a request.
 type response struct {
 	status    int
-	page      string // empty unless the body is a foreign one; see foreignBody
+	foreign   string // the description of a foreign body, "a web page"; empty for any other
 	requestID string
 	nextPage  int    // 0 if the response has no link to a next page
 	lastPage  int    // 0 if the response has no link to a last page
@@ -175,9 +175,9 @@ func (c *Client) send(ctx context.Context, call *call, load payload, limit time.
 	}
 	ok := slices.Contains(call.ok, got.StatusCode)
 	c.recordMetadata(call, got, ok)
-	if ok && call.isWrite() { // the status is the result, but for that of a page by a gateway
+	if ok && call.isWrite() { // the status is the result, unless its body is foreign
 		if text := bytes.TrimSpace(drain(got.Response, cancel)); len(text) > 0 && text[0] != '{' {
-			resp.page = foreignBody(got.Header, text)
+			resp.foreign = foreignBody(got.Header, text)
 			return resp, &failure{err: unreadable(call, resp, errNotJSON), unconfirmed: true}, true
 		}
 		return resp, nil, true
@@ -190,7 +190,7 @@ func (c *Client) send(ctx context.Context, call *call, load payload, limit time.
 	case err != nil:
 		return resp, c.errorFromTransport(ctx, call, err, true, limit), true
 	}
-	resp.page = foreignBody(got.Header, resp.body)
+	resp.foreign = foreignBody(got.Header, resp.body)
 	return resp, nil, true
 }
 
