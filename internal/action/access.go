@@ -16,5 +16,5 @@ func (s *session) access(ctx context.Context) []secret.Result {
 			items = append(items, upsert.Item{Store: store, Name: name})
 		}
 	}
-	return s.upsert(ctx, upsert.Job{Items: items, ListOnly: true, Change: c.Change})
+	return s.upsert(ctx, upsert.Job{Items: items, Change: c.Change})
 }

@@ -2,9 +2,7 @@ package action
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -62,21 +60,16 @@ func (s *session) readLists(ctx context.Context, results []secret.Result) {
 			continue
 		}
 		group.Go(func() error {
-			list, hidden, err := s.github.SelectedRepositories(ctx, result.Store, result.Name)
-			isGone := errors.Is(err, secret.ErrConflict) || errors.Is(err, secret.ErrNotFound)
-			if isGone || err == nil && len(list) == 0 && hidden == 0 {
-				// Its visibility has changed, or it was deleted; GitHub may return an empty list then.
-				var existing secret.Existing
-				existing, err = s.github.Secret(ctx, result.Store, result.Name)
-				result.Access.Visibility, result.Check.Exists = existing.Access.Visibility, existing.Exists
-				result.Check.Due = result.Check.Due || !existing.Exists
-			}
+			existing, err := s.github.WithRepositories(ctx, nil, result.Store,
+				secret.Existing{Name: result.Name, Exists: true, Access: result.Access}, true)
 			if err != nil {
 				result.Err, result.Operation, result.Check = err, secret.Failed, nil
 				return nil
 			}
-			result.Access.Repositories, result.Hidden = list, hidden
-			result.Check.Listed = result.Access.Visibility == secret.Selected
+			result.Access, result.Hidden = existing.Access, existing.Hidden
+			result.Check.Exists = existing.Exists
+			result.Check.Due = result.Check.Due || !existing.Exists
+			result.Check.Listed = existing.Access.Visibility == secret.Selected
 			return nil
 		})
 	}
@@ -124,31 +117,28 @@ func lookupResult(store secret.Store, name secret.Name, s secret.Existing, err e
 	}
 }
 
-// readStore looks up each configured secret, or every secret of a store. It reads the list if that takes fewer
-// requests than the names, and each name that is not listed alone: only that can tell that a secret does not exist.
+// readStore looks up each configured secret, or every secret of a store.
 func (s *session) readStore(ctx context.Context, store secret.Store) []secret.Result {
 	c := s.config
 	if c.EverySecret {
 		return s.readEvery(ctx, store)
 	}
-	listed := map[secret.Name]secret.Existing{}
+	var found map[secret.Name]secret.Existing
 	var listErr error
 	if len(c.Names) > 1 {
-		var list []secret.Existing
-		list, _, listErr = s.github.Secrets(ctx, store, len(c.Names))
-		for _, existing := range list {
-			listed[existing.Name] = existing
-		}
+		found, listErr = s.github.Lookup(ctx, nil, store, c.Names...)
 	}
 	results := make([]secret.Result, len(c.Names))
 	var group errgroup.Group
 	group.SetLimit(github.MaxConcurrentReads)
 	for i, name := range c.Names {
 		group.Go(func() error {
-			existing, ok := listed[name]
+			existing, ok := found[name]
 			err := listErr
 			if !ok && err == nil {
-				existing, err = s.github.Secret(ctx, store, name)
+				var one map[secret.Name]secret.Existing
+				one, err = s.github.Lookup(ctx, nil, store, name)
+				existing = one[name]
 			}
 			results[i] = lookupResult(store, name, existing, err)
 			return nil
@@ -160,7 +150,7 @@ func (s *session) readStore(ctx context.Context, store secret.Store) []secret.Re
 
 // readEvery looks up every secret of a store.
 func (s *session) readEvery(ctx context.Context, store secret.Store) (results []secret.Result) {
-	list, complete, err := s.github.Secrets(ctx, store, math.MaxInt)
+	list, complete, err := s.github.Secrets(ctx, nil, store)
 	if err != nil {
 		return []secret.Result{lookupResult(store, "", secret.Existing{}, err)}
 	}

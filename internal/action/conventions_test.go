@@ -55,8 +55,6 @@ func TestImports(t *testing.T) {
 		{module + "/internal/report", module + "/internal/upsert", "report needs the results only, not how they came about"},
 		{module + "/internal/report", module + "/internal/github", "report sends nothing"},
 		{module + "/internal/upsert", module + "/internal/input", "upsert does not depend on how a run is configured"},
-		{module + "/internal/upsert", module + "/internal/github", "upsert declares the calls it needs as an interface"},
-		{module + "/internal/upsert", goGitHub, "go-github's types stay in package github"},
 		{module + "/internal/upsert", module + "/internal/report", "upsert returns results, its caller reports them"},
 		{module + "/internal/github", module + "/internal/input", "a Config contains plaintexts, and github sends sealed values"},
 		{module + "/internal/github", module + "/internal/report", "github returns errors, report prints them"},

@@ -42,7 +42,7 @@ func (s *session) publicKeys(ctx context.Context) ([]seal.PublicKey, []error) {
 			continue
 		}
 		group.Go(func() error {
-			keys[i], errs[i] = s.github.PublicKey(ctx, store)
+			keys[i], errs[i] = s.github.PublicKey(ctx, nil, store)
 			return nil
 		})
 	}

@@ -3,7 +3,6 @@ package action
 import (
 	"context"
 
-	"set-org-secret/internal/github"
 	"set-org-secret/internal/secret"
 	"set-org-secret/internal/upsert"
 )
@@ -31,7 +30,6 @@ func (s *session) upsert(ctx context.Context, job upsert.Job) []secret.Result {
 	}
 	job.GitHub, job.Rand, job.DryRun, job.Log, job.Warn = s.github, s.Rand, c.DryRun, s.report.Event, s.report.Warn
 	job.Visibility, job.Selection = c.Visibility, c.Selection
-	job.WritesPerMinute, job.MaxConcurrentReads = github.WritesPerMinute, github.MaxConcurrentReads
 	job.OnResult = func(result secret.Result) { s.report.Rows(result) }
 	return job.Run(ctx)
 }

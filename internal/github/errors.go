@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 	"unicode"
 
 	"set-org-secret/internal/secret"
@@ -90,51 +89,6 @@ func unmarshal(body []byte, v any) error {
 		return errNotJSON
 	}
 	return nil
-}
-
-// notSent is the error for a request that the circuit breaker stopped: the error of its last attempt, if it made one.
-func notSent(state *retryState, tripped *secret.Error, what string) *secret.Error {
-	if state.last != nil {
-		e := again(state.last)
-		e.Hint = tripped.Hint
-		return e
-	}
-	problem := fmt.Sprintf("not sent: no %s has succeeded for %s; last error: %s",
-		what, secret.FormatDuration(tripped.Elapsed), tripped.Problem)
-	return &secret.Error{Op: state.call.op, Problem: problem, Hint: tripped.Hint}
-}
-
-// interrupted is the error for a request that a signal ended between attempts.
-func interrupted(state *retryState) *secret.Error {
-	e := &secret.Error{Op: state.call.op, Problem: interruptedUnsent}
-	if state.last != nil {
-		e = again(state.last)
-		e.Problem += "; not sent again: the run was interrupted"
-	}
-	e.Is = []error{secret.ErrInterrupted}
-	return e
-}
-
-// waitTooLong is the error for a wait that GitHub requires and that would end after the retry budget. limit is the
-// error that requires it, which may be another request's.
-func waitTooLong(state *retryState, limit *secret.Error, until time.Time) *secret.Error {
-	e := &secret.Error{Op: state.call.op, Problem: "not sent: an earlier request got " + limit.Problem}
-	if state.last != nil {
-		e = again(state.last)
-	}
-	if state.last != nil && limit != state.last {
-		e.Problem += "; not sent again: another request got " + limit.Problem
-	}
-	e.Cause = "GitHub requires a wait that is longer than timeout."
-	e.Hint = "Wait until " + until.UTC().Format("2006-01-02 15:04:05 UTC") + "."
-	return e
-}
-
-// again returns a copy of the error of an earlier attempt without its sentinel errors.
-func again(err *secret.Error) *secret.Error {
-	e := *err
-	e.Is = nil
-	return &e
 }
 
 func explainCertificate(e *secret.Error, err *tls.CertificateVerificationError) {

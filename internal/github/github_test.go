@@ -111,9 +111,9 @@ func (c *testClient) log() []string {
 
 // put makes attempts at a write as package upsert does, without sealing again.
 func (c *testClient) put(ctx context.Context, name secret.Name) (created bool, err error) {
-	for put, final := range c.Put(ctx, secret.Actions, name) {
+	for attempt, final := range c.Attempts(ctx, NewBudget(), "writing the secret") {
 		if err = final; err == nil {
-			created, err = sendTo(put)
+			created, err = c.send(ctx, attempt, name)
 		}
 		if errors.Is(err, secret.ErrUnprocessable) {
 			break
@@ -122,14 +122,17 @@ func (c *testClient) put(ctx context.Context, name secret.Name) (created bool, e
 	return created, err
 }
 
-// sendTo makes one attempt at a write.
-func sendTo(put func(seal.Sealed, secret.Access) (bool, error)) (created bool, err error) {
-	return put(seal.Sealed{KeyID: "1", EncryptedValue: "c2VhbGVk"}, secret.Access{Visibility: secret.All})
+// send makes one attempt at a write.
+func (c *testClient) send(ctx context.Context, attempt *Attempt, name secret.Name) (created bool, err error) {
+	sealed := seal.Sealed{KeyID: "1", EncryptedValue: "c2VhbGVk"}
+	return attempt.Send(ctx, c.PutSecret(secret.Actions, name, sealed, secret.Access{Visibility: secret.All}))
 }
 
 // getKey reads a public key and discards it.
-func (c *testClient) getKey(ctx context.Context) error {
-	_, err := c.PublicKey(ctx, secret.Actions)
+func (c *testClient) getKey(ctx context.Context) error { return c.getKeyWithin(ctx, nil) }
+
+func (c *testClient) getKeyWithin(ctx context.Context, b *Budget) error {
+	_, err := c.PublicKey(ctx, b, secret.Actions)
 	return err
 }
 
@@ -529,13 +532,13 @@ func TestRetryTimeout(t *testing.T) {
 			}
 		}
 		withClient(t, 30*time.Second, "ghp_x", respondInTurn(respond(503, ""), slow), func(t *testing.T, c *testClient) {
-			ctx := c.WithRetryBudget(t.Context())
+			b := NewBudget()
 			for range 2 {
-				wantError(t, c.getKey(ctx), "") // ends after 26 and 51 s
+				wantError(t, c.getKeyWithin(t.Context(), b), "") // ends after 26 and 51 s
 			}
-			wantError(t, c.getKey(ctx), "reading the public key: no response within 9 s")
+			wantError(t, c.getKeyWithin(t.Context(), b), "reading the public key: no response within 9 s")
 			c.wantElapsed(t, 60*time.Second)
-			wantError(t, c.getKey(ctx), "reading the public key: not sent: no write has succeeded for 1 min; "+
+			wantError(t, c.getKeyWithin(t.Context(), b), "reading the public key: not sent: no write has succeeded for 1 min; "+
 				"last error: no response within 9 s")
 		})
 	})
@@ -585,7 +588,7 @@ func TestRetryTimeout(t *testing.T) {
 	})
 }
 
-// TestRetryBudget checks that the requests of one context share one timeout: a
+// TestRetryBudget checks that the requests of one budget share one timeout: a
 // write, and a read between its attempts.
 func TestRetryBudget(t *testing.T) {
 	for _, test := range []struct {
@@ -613,21 +616,23 @@ func TestRetryBudget(t *testing.T) {
 			}
 			withClient(t, 2*time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
 				ctx := t.Context()
+				write := NewBudget()
+				var read *Budget
 				if test.shared {
-					ctx = c.WithRetryBudget(ctx)
+					read = write
 				}
 				var err error
-				for put, final := range c.Put(ctx, secret.Actions, "A") {
+				for attempt, final := range c.Attempts(ctx, write, "writing the secret") {
 					if err = final; err != nil {
 						break
 					}
-					if err := c.getKey(c.WithRetryBudget(ctx)); err != nil { // a success, so that no breaker counts
+					if err := c.getKey(ctx); err != nil { // a success, so that no breaker counts
 						t.Fatal(err)
 					}
-					if _, err = c.Secret(ctx, secret.Actions, "A"); err != nil {
+					if _, err = c.Lookup(ctx, read, secret.Actions, "A"); err != nil {
 						break
 					}
-					_, err = sendTo(put)
+					_, err = c.send(ctx, attempt, "A")
 				}
 				wantError(t, err, "reading the secret: 503 Service Unavailable, "+test.want)
 				c.wantElapsed(t, test.elapsed)
@@ -663,7 +668,7 @@ func TestAttemptsWithoutSending(t *testing.T) {
 				defer cancel()
 				for i := range loops {
 					attempts := 0
-					for _, final := range c.Put(ctx, secret.Actions, "A") {
+					for _, final := range c.Attempts(ctx, NewBudget(), "writing the secret") {
 						if final != nil {
 							t.Fatalf("loop %d: got the error %v, want none", i, final)
 						}
@@ -986,7 +991,7 @@ func TestSecretsDeletedWhileListed(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%d deletions", test.deletions), func(t *testing.T) {
 			withClient(t, time.Minute, "ghp_x", serve(test.deletions), func(t *testing.T, c *testClient) {
-				list, complete, err := c.Secrets(t.Context(), secret.Actions, 10)
+				list, complete, err := c.Secrets(t.Context(), nil, secret.Actions)
 				wantError(t, err, "")
 				if len(list) != test.listed {
 					t.Errorf("got %d secrets, want %d", len(list), test.listed)
@@ -1016,7 +1021,7 @@ func TestRepositoriesCreatedWhileListed(t *testing.T) {
 		}
 	}
 	withClient(t, time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
-		list, err := c.Repositories(t.Context())
+		list, err := c.Repositories(t.Context(), nil)
 		wantError(t, err, "")
 		listed := map[int64]bool{}
 		for _, r := range list {
@@ -1040,7 +1045,7 @@ func TestRedirects(t *testing.T) {
 	}
 	t.Run("same origin", func(t *testing.T) {
 		withClient(t, time.Minute, "ghp_x", redirectTo("/api/v3/repositories/7"), func(t *testing.T, c *testClient) {
-			got, err := c.Repository(t.Context(), "old")
+			got, err := c.Repository(t.Context(), nil, "old")
 			wantError(t, err, "")
 			if want := (secret.Repository{ID: 7, FullName: "acme/new"}); got != want {
 				t.Errorf("got %+v, want %+v", got, want)
@@ -1054,7 +1059,7 @@ func TestRedirects(t *testing.T) {
 	} {
 		t.Run(location, func(t *testing.T) {
 			withClient(t, time.Minute, "ghp_x", redirectTo(location), func(t *testing.T, c *testClient) {
-				_, err := c.Repository(t.Context(), "old")
+				_, err := c.Repository(t.Context(), nil, "old")
 				if got, want := errorText(err), "another host"; !strings.Contains(got, want) {
 					t.Errorf("got the error %q, want it to contain %q", got, want)
 				}
@@ -1065,7 +1070,7 @@ func TestRedirects(t *testing.T) {
 	}
 	t.Run("endless", func(t *testing.T) {
 		withClient(t, time.Minute, "ghp_x", respond(301, "", "Location: /loop"), func(t *testing.T, c *testClient) {
-			if _, err := c.Repository(t.Context(), "old"); err == nil {
+			if _, err := c.Repository(t.Context(), nil, "old"); err == nil {
 				t.Error("got no error, want one")
 			}
 			if got := len(c.requests()); got > 10 {
@@ -1083,7 +1088,7 @@ func TestKeyID(t *testing.T) {
 		t.Run(id, func(t *testing.T) {
 			h := respondBody(`{"key_id":` + id + `,"key":"L+V9o0fNYkMVKNqsX7spBzD/9oSvxM/C7ZCZX1jLO3Q="}`)
 			withClient(t, time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
-				key, err := c.PublicKey(t.Context(), secret.Actions)
+				key, err := c.PublicKey(t.Context(), nil, secret.Actions)
 				wantError(t, err, "")
 				if got := key.ID(); got != want {
 					t.Errorf("got the key id %s, want %s", got, want)
@@ -1097,7 +1102,7 @@ func TestKeyID(t *testing.T) {
 	} {
 		t.Run("no key in "+body, func(t *testing.T) {
 			withClient(t, time.Minute, "ghp_x", respondBody(body), func(t *testing.T, c *testClient) {
-				key, err := c.PublicKey(t.Context(), secret.Actions)
+				key, err := c.PublicKey(t.Context(), nil, secret.Actions)
 				if err == nil {
 					t.Error("got no error, want one")
 				}
@@ -1140,27 +1145,24 @@ func TestErrorMessages(t *testing.T) {
 	}
 }
 
-// TestWithoutRetry checks that such a request is sent once, even if the circuit
+// TestSendOnce checks that such a request is sent once, even if the circuit
 // breaker has tripped, and not during a rate limit.
-func TestWithoutRetry(t *testing.T) {
+func TestSendOnce(t *testing.T) {
 	t.Run("once", func(t *testing.T) {
 		withClient(t, 10*time.Second, "ghp_x", respond(502, ""), func(t *testing.T, c *testClient) {
 			if _, err := c.put(t.Context(), "A"); err == nil {
 				t.Error("got no error, want one")
 			}
 			before := len(c.requests())
-			ctx, cancel := c.WithoutRetry(t.Context())
-			defer cancel()
-			wantError(t, c.getKey(ctx), "reading the public key: 502 Bad Gateway")
+			wantError(t, c.getKeyWithin(t.Context(), c.SendOnce()), "reading the public key: 502 Bad Gateway")
 			c.wantRequests(t, before+1)
 		})
 	})
 	t.Run("for the time of one attempt", func(t *testing.T) {
 		withClient(t, time.Minute, "ghp_x", neverRespond, func(t *testing.T, c *testClient) {
-			ctx, cancel := c.WithoutRetry(t.Context())
-			defer cancel()
+			b := c.SendOnce()
 			for range 2 {
-				if err := c.getKey(ctx); err == nil {
+				if err := c.getKeyWithin(t.Context(), b); err == nil {
 					t.Error("got no error, want one")
 				}
 			}
@@ -1172,9 +1174,7 @@ func TestWithoutRetry(t *testing.T) {
 			if err := c.getKey(t.Context()); err == nil {
 				t.Error("got no error, want one")
 			}
-			ctx, cancel := c.WithoutRetry(t.Context())
-			defer cancel()
-			wantError(t, c.getKey(ctx), "reading the public key: not sent: an earlier request got 429 slow")
+			wantError(t, c.getKeyWithin(t.Context(), c.SendOnce()), "reading the public key: not sent: an earlier request got 429 slow")
 			c.wantRequests(t, 1)
 		})
 	})

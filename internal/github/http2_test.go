@@ -204,7 +204,7 @@ func TestProxyRateLimit(t *testing.T) {
 		}
 		defer c.Close()
 		start := time.Now()
-		_, err = c.PublicKey(t.Context(), secret.Actions)
+		_, err = c.PublicKey(t.Context(), nil, secret.Actions)
 		wantError(t, err, "reading the public key: the proxy returned 403 Forbidden, 3 attempts in 3 s")
 		if got, want := time.Since(start), 3*time.Second; got != want {
 			t.Errorf("%v have passed, want %v", got, want)
@@ -254,7 +254,7 @@ func TestNoConnection(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer c.Close()
-				_, err = c.PublicKey(t.Context(), secret.Actions)
+				_, err = c.PublicKey(t.Context(), nil, secret.Actions)
 				wantError(t, err, "reading the public key: "+test.want+", 2 attempts in 1 s")
 				if got := asError(t, err).Hint; got != test.hint {
 					t.Errorf("got the hint %q, want %q", got, test.hint)

@@ -3,6 +3,7 @@ package github
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -21,6 +22,8 @@ type pages[T any] struct {
 	total     int  // the largest that a page reports; 0 if none does
 	truncated bool // there are more pages than the limit; entries has the first
 	shifted   bool // pages report different totals
+	count     int  // of pages
+	readAt    time.Time
 }
 
 // matchesTotal reports whether the list has as many entries as GitHub counts.
@@ -39,13 +42,14 @@ func unique[T any, K comparable](entries []T, key func(T) K) []T {
 	return list
 }
 
-// fetchWhole reads a list that reports its total. It reads again if the total does not match, since pages shift if the
-// list changes while it is read.
+// fetchWhole reads a list that reports its total. It reads up to so many times if the total does not match, since pages
+// shift if the list changes while it is read.
 func fetchWhole[T any, K comparable](
-	ctx context.Context, c *Client, list *call, limit int, parse func([]byte) ([]T, int, error), key func(T) K,
+	ctx context.Context, c *Client, b *Budget, list *call, reads, limit int, parse func([]byte) ([]T, int, error),
+	key func(T) K,
 ) (all pages[T], err error) {
-	for range maxListReads {
-		if all, err = fetchPages(ctx, c, list, limit, parse); err != nil {
+	for range reads {
+		if all, err = fetchPages(ctx, c, b, list, limit, parse); err != nil {
 			return pages[T]{}, err
 		}
 		if all.entries = unique(all.entries, key); all.truncated || all.matchesTotal() {
@@ -71,9 +75,12 @@ func (p page[T]) isLast() bool {
 // fetchPages fetches page 1, the pages that it announces concurrently, and then one by one any that follow. It stops if
 // there are more than limit. parse returns the entries of a page and the total that it reports, or 0.
 func fetchPages[T any](
-	ctx context.Context, c *Client, list *call, limit int, parse func(body []byte) (entries []T, total int, err error),
+	ctx context.Context, c *Client, b *Budget, list *call, limit int,
+	parse func(body []byte) (entries []T, total int, err error),
 ) (pages[T], error) {
-	fetch := func(ctx context.Context, number int) (page[T], error) { return fetchPage(ctx, c, list, number, parse) }
+	fetch := func(ctx context.Context, number int) (page[T], error) {
+		return fetchPage(ctx, c, b, list, number, parse)
+	}
 	first, err := fetch(ctx, 1)
 	if err != nil {
 		return pages[T]{}, err
@@ -114,7 +121,7 @@ func fetchPages[T any](
 		}
 		all = append(all, next)
 	}
-	var whole pages[T]
+	whole := pages[T]{count: len(all)}
 	for _, p := range all {
 		whole.entries = append(whole.entries, p.entries...)
 		whole.total, whole.shifted = max(whole.total, p.total), whole.shifted || p.total != first.total
@@ -123,14 +130,15 @@ func fetchPages[T any](
 }
 
 func fetchPage[T any](
-	ctx context.Context, c *Client, list *call, number int, parse func(body []byte) (entries []T, total int, err error),
+	ctx context.Context, c *Client, b *Budget, list *call, number int,
+	parse func(body []byte) (entries []T, total int, err error),
 ) (p page[T], err error) {
 	call := *list
 	call.query += fmt.Sprintf("per_page=%d", perPage)
 	if number > 1 {
 		call.query += fmt.Sprintf("&page=%d", number)
 	}
-	p.response, err = c.do(ctx, &call, func(body []byte) (err error) {
+	p.response, err = c.do(ctx, b, &call, func(body []byte) (err error) {
 		p.entries, p.total, err = parse(body)
 		return err
 	})

@@ -54,7 +54,7 @@ func TestPagesWithoutLast(t *testing.T) {
 				_, _ = fmt.Fprintf(rw, "[%s]", repositoriesJSON(pageOf(req, existing)))
 			}
 			withClient(t, time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
-				list, err := c.Repositories(t.Context())
+				list, err := c.Repositories(t.Context(), nil)
 				wantError(t, err, "")
 				if len(list) != test.count {
 					t.Errorf("got %d repositories, want %d", len(list), test.count)
@@ -119,13 +119,14 @@ func TestSelectedListShifts(t *testing.T) {
 				_, _ = fmt.Fprintf(rw, `{"total_count": %d, "repositories": [%s]}`, total, repositoriesJSON(page))
 			}
 			withClient(t, time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
-				list, hidden, err := c.SelectedRepositories(t.Context(), secret.Actions, "A")
+				selected := secret.Existing{Name: "A", Exists: true, Access: secret.Access{Visibility: secret.Selected}}
+				got, err := c.WithRepositories(t.Context(), nil, secret.Actions, selected, true)
 				wantError(t, err, "")
-				if len(list) != test.listed {
-					t.Errorf("got %d repositories, want %d", len(list), test.listed)
+				if n := len(got.Access.Repositories); n != test.listed {
+					t.Errorf("got %d repositories, want %d", n, test.listed)
 				}
-				if hidden != test.hidden {
-					t.Errorf("got %d hidden repositories, want %d", hidden, test.hidden)
+				if got.Hidden != test.hidden {
+					t.Errorf("got %d hidden repositories, want %d", got.Hidden, test.hidden)
 				}
 				c.wantRequests(t, test.requests)
 			})
@@ -151,9 +152,9 @@ func TestMissingSecret(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			withClient(t, time.Minute, "ghp_x", test.h, func(t *testing.T, c *testClient) {
-				existing, err := c.Secret(t.Context(), secret.Actions, "A")
+				found, err := c.Lookup(t.Context(), nil, secret.Actions, "A")
 				wantError(t, err, test.want)
-				if existing.Exists {
+				if found["A"].Exists {
 					t.Error("got a secret, want none")
 				}
 				if test.want != "" {

@@ -48,11 +48,6 @@ func newCall(method, op string, store secret.Store, segments ...string) *call {
 
 func (c *call) isWrite() bool { return c.method != http.MethodGet }
 
-// resealable reports whether the failure may be fixed by sealing the value again.
-func (c *call) resealable(f *failure) bool {
-	return c.isWrite() && errors.Is(f.err, secret.ErrUnprocessable)
-}
-
 // payload is the body of an attempt; the other fields help to explain a rejection.
 type payload struct {
 	body         any    // nil for none
@@ -90,53 +85,6 @@ type failure struct {
 	unconfirmed bool
 	// cutOff says that this side ended an unconfirmed attempt, so that GitHub may still apply it.
 	cutOff bool
-}
-
-// do sends a read and retries transient errors. parse reads the body of the response.
-func (c *Client) do(ctx context.Context, call *call, parse func(body []byte) error) (resp response, err error) {
-	for send, final := range c.attempts(ctx, call) {
-		if err = final; err == nil {
-			resp, err = send(payload{})
-		}
-	}
-	if err != nil {
-		return resp, err
-	}
-	if err := parse(resp.body); err != nil {
-		return resp, unreadable(call, resp, err)
-	}
-	return resp, nil
-}
-
-// attempt sends a request once, and completes the error if it fails.
-func (c *Client) attempt(ctx context.Context, state *retryState, load payload) (
-	resp response, failed *failure, sent bool,
-) {
-	limit := c.retry.attemptTime(state, time.Now())
-	if limit <= 0 {
-		return resp, &failure{err: state.finish(c.retry.expire(state, time.Now()))}, false
-	}
-	state.attempts++
-	resp, failed, sent = c.send(ctx, state.call, load, limit)
-	if failed == nil {
-		c.retry.recordSuccess(state)
-		return resp, nil, sent
-	}
-	if failed.retryable {
-		c.retry.recordError(state, time.Now())
-	} else if resp.status != 0 {
-		c.retry.recordAnswer(state)
-	}
-	if failed.err.RequestID == "" {
-		failed.err.RequestID = resp.requestID
-	}
-	if state.call.isWrite() && sent {
-		state.unconfirmed = state.unconfirmed || failed.unconfirmed
-		state.cutOff = state.cutOff || failed.cutOff
-	}
-	failed.err = state.finish(failed.err)
-	state.last = failed.err
-	return resp, failed, sent
 }
 
 func (c *Client) send(ctx context.Context, call *call, load payload, limit time.Duration) (

@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"iter"
-	"slices"
 	"sync"
 	"time"
 
@@ -21,95 +19,94 @@ const (
 	replicationDelay = 5 * time.Second
 )
 
-// retrier decides whether and when a failed request is retried. A request fails when its retry budget is used up:
-// timeout after the first error. Two circuit breakers fail all others at once, so that a server that is down costs the
-// timeout once, not once a secret.
+// Budget is a retry budget that several requests share, such as a write, the reads before its attempts and the fetch
+// of a new key. It ends [Options].Timeout after their first error; waits for the write limiter do not count. During an
+// outage, in which nothing succeeds, all budgets start with the first error of the outage, and so end together.
+type Budget struct {
+	write    bool      // its requests are a write and those that it needs
+	deadline time.Time // its requests are sent once, before this time; zero if they are retried
+
+	mu     sync.Mutex
+	start  time.Time     // zero before the first error
+	exempt time.Duration // waits for the write limiter
+}
+
+// NewBudget returns the budget of a write. Reads that serve no write have a budget each: theirs is nil.
+func NewBudget() *Budget { return &Budget{write: true} }
+
+// SendOnce returns a budget for requests that are each sent once, even if a circuit breaker has tripped. All of them
+// share the time of one attempt.
+func (c *Client) SendOnce() *Budget {
+	return &Budget{deadline: time.Now().Add(c.retry.maxAttemptTime())}
+}
+
+func (b *Budget) isRetried() bool { return b.deadline.IsZero() }
+
+// begin starts the budget if it has not started. outage is when the outage began, or now.
+func (b *Budget) begin(now, outage time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.start.IsZero() {
+		if b.start = outage; outage.Equal(now) {
+			b.exempt = 0
+		}
+	}
+}
+
+// extend leaves a wait out of the budget.
+func (b *Budget) extend(d time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.exempt += d
+}
+
+// used returns how much of the budget is used, and when it started; zero if it has not.
+func (b *Budget) used() (d time.Duration, start time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.start.IsZero() {
+		return 0, b.start
+	}
+	return time.Since(b.start) - b.exempt, b.start
+}
+
+// retrier decides whether and when a failed request is retried.
 type retrier struct {
 	timeout time.Duration
 	jitter  func() float64
 	log     func(string)
 
 	mu sync.Mutex
-	// requests trips if no request has succeeded, writes if no write has. Reads may succeed while writes fail.
-	requests, writes breaker
-	pausedUntil      time.Time            // a rate limit pauses every request until then
-	pauseLogged      time.Time            // the end of the pause that was logged last
-	limit            *secret.Error        // the response that set pausedUntil
-	retryLogged      map[string]time.Time // by reason: until when no other retry is logged
+	// reads trips if no request has succeeded, and writes then too, or if no write has: reads may succeed while writes
+	// fail.
+	reads, writes *breaker
+	pausedUntil   time.Time            // a rate limit pauses every request until then
+	pauseLogged   time.Time            // the end of the pause that was logged last
+	limit         *secret.Error        // the response that set pausedUntil
+	retryLogged   map[string]time.Time // by reason: until when no other retry is logged
 }
 
-// breaker is a circuit breaker. It trips timeout after the first error, unless something succeeds. No request waits
-// longer than until then.
+// breaker is a circuit breaker. It trips when a budget ends and nothing has succeeded since that budget started. All
+// other requests then fail at once, those that sleep too.
 type breaker struct {
-	what       string        // "request" or "write"
-	firstError time.Time     // since the last success; zero if there was none
-	exemptTo   time.Time     // the end of the last wait for the write limiter
-	tripped    *secret.Error // the error that tripped the breaker
+	outage  time.Time     // the first error since the last success; zero if there was none
+	tripped chan struct{} // closed once err is set
+	err     *secret.Error
 }
 
-// budget is a retry budget. It starts with the first error of any request that shares it.
-type budget struct {
-	write  bool // its requests are a write and those that it needs
-	single bool // its requests are not retried
-
-	mu         sync.Mutex
-	firstError time.Time
-}
-
-type budgetKey struct{}
-
-// WithRetryBudget returns a context whose requests share one retry budget, such as a write, the reads before its
-// attempts and the fetch of a new key. It ends [Options].Timeout after their first error, not counting waits for the
-// write limiter, or as long after the first error of all such requests if no write has succeeded since. Without a
-// shared budget, each request has its own.
-func (c *Client) WithRetryBudget(ctx context.Context) context.Context {
-	return context.WithValue(ctx, budgetKey{}, &budget{write: true})
-}
-
-// WithoutRetry returns a context whose requests are each sent once, even if a circuit breaker has tripped. They end
-// together within the time of one attempt, and of the last one that writes have.
-func (c *Client) WithoutRetry(ctx context.Context) (context.Context, context.CancelFunc) {
-	limit := c.retry.attemptTime(&retryState{call: &call{}, budget: &budget{write: true}}, time.Now())
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	return context.WithValue(ctx, budgetKey{}, &budget{single: true}), cancel
-}
-
-func budgetOf(ctx context.Context) *budget {
-	if b, ok := ctx.Value(budgetKey{}).(*budget); ok {
-		return b
+// trip stops all requests of the breaker.
+func (b *breaker) trip(err *secret.Error) {
+	if b.err == nil {
+		b.err = err
+		close(b.tripped)
 	}
-	return &budget{}
-}
-
-// start starts the budget if it has not started.
-func (b *budget) start(now time.Time) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.firstError.IsZero() {
-		b.firstError = now
-	}
-}
-
-// exempt leaves a time out of the budget.
-func (b *budget) exempt(d time.Duration) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if !b.firstError.IsZero() {
-		b.firstError = b.firstError.Add(d)
-	}
-}
-
-// started returns when the first error was; zero if there was none.
-func (b *budget) started() time.Time {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.firstError
 }
 
 // retryState is the retry state of one request.
 type retryState struct {
-	call       *call
-	budget     *budget
+	op         string
+	isWrite    bool
+	budget     *Budget
 	attempts   int
 	firstError time.Time
 	last       *secret.Error // of the last attempt
@@ -117,252 +114,207 @@ type retryState struct {
 	unconfirmed, cutOff bool
 }
 
-// servesWrite reports whether the request is a write or one that a write needs.
-func (s *retryState) servesWrite() bool { return s.budget.write || s.call.isWrite() }
-
 // finish completes the error of an attempt, or the one that ends the retries.
 func (s *retryState) finish(err *secret.Error) *secret.Error {
 	err.Attempts = s.attempts
 	if !s.firstError.IsZero() {
 		err.Elapsed = time.Since(s.firstError)
 	}
-	if s.unconfirmed && !slices.Contains(err.Is, secret.ErrOutcomeUnknown) {
+	if s.unconfirmed {
 		err.Is = append(err.Is, secret.ErrOutcomeUnknown)
 	}
-	if s.cutOff && !slices.Contains(err.Is, secret.ErrCutOff) {
+	if s.cutOff {
 		err.Is = append(err.Is, secret.ErrCutOff)
 	}
 	return err
 }
 
-// sendFunc makes one attempt. The error wraps secret.ErrOutcomeUnknown if GitHub may have applied this or an earlier
-// attempt at a write.
-type sendFunc func(payload) (response, error)
-
-// attempts ranges over the attempts at a request. Each is yielded after all waiting: for the backoff, for a rate
-// limit and, if it is a write, for the write limiter. If none is left, the error that ends the retries is yielded
-// instead.
-//
-// The range ends after a success, and after an error that no retry can change. It continues after a write that was
-// unprocessable (secret.ErrUnprocessable), for a caller that has sealed the value again.
-func (c *Client) attempts(ctx context.Context, call *call) iter.Seq2[sendFunc, error] {
-	return func(yield func(sendFunc, error) bool) {
-		state := &retryState{call: call, budget: budgetOf(ctx)}
-		for {
-			release, err := c.waitForTurn(ctx, state)
-			if err != nil {
-				yield(nil, state.finish(err))
-				return
-			}
-			var failed *failure
-			more := yield(func(load payload) (response, error) {
-				resp, f, sent := c.attempt(ctx, state, load)
-				release(sent)
-				if failed = f; f != nil {
-					return resp, f.err
-				}
-				return resp, nil
-			}, nil)
-			release(false)
-			switch {
-			case !more, failed == nil:
-				return
-			case failed.retryable:
-				if err := c.retry.wait(ctx, state, failed); err != nil {
-					yield(nil, state.finish(err))
-					return
-				}
-			case !call.resealable(failed):
-				return
-			}
-		}
+// lastOr returns the error of the last attempt without its sentinel errors, or if there was none, a new error.
+func (s *retryState) lastOr(problem string) *secret.Error {
+	if s.last == nil {
+		return &secret.Error{Op: s.op, Problem: problem}
 	}
+	e := *s.last
+	e.Is = nil
+	return &e
 }
 
-// waitForTurn blocks until an attempt may be made. release gives back the place in the write limiter.
-func (c *Client) waitForTurn(ctx context.Context, state *retryState) (func(bool), *secret.Error) {
-	release := func(bool) {}
-	if state.call.isWrite() {
-		start := time.Now()
-		done, err := c.limiter.Wait(ctx)
-		if err != nil {
-			return nil, interrupted(state)
-		}
-		c.retry.exempt(state, start, time.Now())
-		release = done
+// interrupted is the error for a request that a signal ended between attempts.
+func (s *retryState) interrupted() *secret.Error {
+	e := s.lastOr(interruptedUnsent)
+	if s.last != nil {
+		e = e.With("not sent again: the run was interrupted")
 	}
-	if err := c.retry.waitForRateLimit(ctx, state); err != nil {
-		release(false)
-		return nil, err
-	}
-	return release, nil
+	e.Is = []error{secret.ErrInterrupted}
+	return e
 }
 
-// breakersOf returns the circuit breakers that stop a request. The caller holds the lock.
-func (r *retrier) breakersOf(state *retryState) []*breaker {
-	switch {
-	case state.budget.single:
-		return nil
-	case state.servesWrite():
-		return []*breaker{&r.requests, &r.writes}
+// waitTooLong is the error for a wait that GitHub requires and that would end after the retry budget. limit is the
+// error that requires it, which may be another request's.
+func (s *retryState) waitTooLong(limit *secret.Error, until time.Time) *secret.Error {
+	e := s.lastOr("not sent: an earlier request got " + limit.Problem)
+	if s.last != nil && limit != s.last {
+		e = e.With("not sent again: another request got " + limit.Problem)
 	}
-	return []*breaker{&r.requests}
+	e.Cause = "GitHub requires a wait that is longer than timeout."
+	e.Hint = "Wait until " + until.UTC().Format("2006-01-02 15:04:05 UTC") + "."
+	return e
 }
 
-// recordError starts the request's budget and its circuit breakers.
-func (r *retrier) recordError(state *retryState, now time.Time) {
-	if state.firstError.IsZero() {
-		state.firstError = now
+// servesWrite reports whether the request is a write or one that a write needs.
+func (s *retryState) servesWrite() bool { return s.isWrite || s.budget.write }
+
+// recordError starts the request's budget and, unless there is one, an outage.
+func (r *retrier) recordError(s *retryState) {
+	now := time.Now()
+	if s.firstError.IsZero() {
+		s.firstError = now
 	}
-	state.budget.start(now)
+	if !s.budget.isRetried() {
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, b := range r.breakersOf(state) {
-		if b.firstError.IsZero() {
-			b.firstError = now
+	breakers := []*breaker{r.reads, r.writes}
+	if !s.servesWrite() {
+		breakers = breakers[:1]
+	}
+	outage := now
+	for _, b := range breakers {
+		if b.outage.IsZero() {
+			b.outage = now
 		}
+		if b.outage.Before(outage) {
+			outage = b.outage
+		}
+	}
+	s.budget.begin(now, outage)
+}
+
+// recordResponse notes that GitHub responded, if only to refuse, or with success that it did as requested.
+func (r *retrier) recordResponse(s *retryState, success bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.reads.outage = time.Time{}
+	if success && s.isWrite {
+		r.writes.outage = time.Time{}
 	}
 }
 
-// recordAnswer records a refusal, which shows that GitHub works, but not that it accepts writes.
-func (r *retrier) recordAnswer(state *retryState) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !state.budget.single {
-		r.requests.firstError = time.Time{}
-	}
+// left returns how much of the timeout is left to a request.
+func (r *retrier) left(s *retryState) time.Duration {
+	used, _ := s.budget.used()
+	return r.timeout - used
 }
 
-// recordSuccess records a success.
-func (r *retrier) recordSuccess(state *retryState) {
-	r.recordAnswer(state)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if state.call.isWrite() {
-		r.writes.firstError = time.Time{}
-	}
-}
-
-// exempt leaves a wait for the write limiter out of the request's budget and the circuit breakers. Concurrent waits
-// count once.
-func (r *retrier) exempt(state *retryState, from, to time.Time) {
-	state.budget.exempt(to.Sub(from))
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, b := range r.breakersOf(state) {
-		since := from
-		for _, t := range []time.Time{b.exemptTo, b.firstError} {
-			if t.After(since) {
-				since = t
-			}
-		}
-		if !b.firstError.IsZero() && to.After(since) {
-			b.firstError = b.firstError.Add(to.Sub(since))
-		}
-		b.exemptTo = to
-	}
-}
-
-// left returns how much of the timeout is left to a request: of its own budget, or of a circuit breaker's.
-func (r *retrier) left(state *retryState, now time.Time) time.Duration {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	left := r.timeout
-	starts := []time.Time{state.budget.started()}
-	for _, b := range r.breakersOf(state) {
-		starts = append(starts, b.firstError)
-	}
-	for _, start := range starts {
-		if !start.IsZero() {
-			left = min(left, start.Add(r.timeout).Sub(now))
-		}
-	}
-	return left
-}
+func (r *retrier) maxAttemptTime() time.Duration { return min(maxAttemptTime, r.timeout) }
 
 // attemptTime returns how long an attempt may take. One that begins at the end of the timeout may take as long as any
 // other; an attempt after the timeout gets only the time that its predecessor left.
-func (r *retrier) attemptTime(state *retryState, now time.Time) time.Duration {
-	most := min(maxAttemptTime, r.timeout)
-	return min(most, r.left(state, now)+most)
+func (r *retrier) attemptTime(s *retryState) time.Duration {
+	if !s.budget.isRetried() {
+		return time.Until(s.budget.deadline)
+	}
+	return min(r.maxAttemptTime(), r.left(s)+r.maxAttemptTime())
 }
 
-// expire returns the error of a request whose timeout is used up, and trips the circuit breakers whose is.
-func (r *retrier) expire(state *retryState, now time.Time) *secret.Error {
-	e := &secret.Error{Op: state.call.op, Problem: "not sent: the timeout is used up"}
-	if state.last != nil {
-		e = again(state.last)
-	}
+// expire returns the error of a request whose budget has ended, and trips the circuit breakers if nothing has
+// succeeded since it started.
+func (r *retrier) expire(s *retryState) *secret.Error {
+	e := s.lastOr("not sent: the timeout is used up")
 	e.Hint = cmp.Or(e.Hint, waitForGitHub)
+	if !s.budget.isRetried() {
+		return e
+	}
+	elapsed, start := s.budget.used()
+	stop := func(what string) *secret.Error {
+		return &secret.Error{Hint: e.Hint, Problem: fmt.Sprintf("not sent: no %s has succeeded for %s; last error: %s",
+			what, secret.FormatDuration(elapsed), e.Problem)}
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, b := range r.breakersOf(state) {
-		if b.tripped == nil && !b.firstError.IsZero() && now.Sub(b.firstError) >= r.timeout {
-			b.tripped = again(e)
-			b.tripped.Elapsed = now.Sub(b.firstError)
-		}
+	switch isOut := func(b *breaker) bool { return !b.outage.IsZero() && !b.outage.After(start) }; {
+	case isOut(r.reads):
+		r.reads.trip(stop("request"))
+		r.writes.trip(stop("request"))
+	case s.servesWrite() && isOut(r.writes):
+		r.writes.trip(stop("write"))
 	}
 	return e
 }
 
-// waitForRateLimit blocks while a rate limit is in force. It fails if the limit ends after the request's timeout, or
-// if a breaker has tripped.
-func (r *retrier) waitForRateLimit(ctx context.Context, state *retryState) *secret.Error {
+// sleep waits for d. It fails if the run is interrupted or the request's circuit breaker trips before that. A request
+// that is sent once has none.
+func (r *retrier) sleep(ctx context.Context, s *retryState, d time.Duration) *secret.Error {
+	b := r.reads
+	switch {
+	case !s.budget.isRetried():
+		b = &breaker{}
+	case s.servesWrite():
+		b = r.writes
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-b.tripped:
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+	select {
+	case <-b.tripped:
+		e := s.lastOr(b.err.Problem)
+		e.Hint = b.err.Hint
+		return e
+	default:
+	}
+	if ctx.Err() != nil {
+		return s.interrupted()
+	}
+	return nil
+}
+
+// waitForRateLimit blocks while a rate limit is in force. It fails if the limit ends after the request's timeout.
+func (r *retrier) waitForRateLimit(ctx context.Context, s *retryState) *secret.Error {
 	for {
 		r.mu.Lock()
-		until, limit := r.pausedUntil, r.limit
-		for _, b := range r.breakersOf(state) {
-			if b.tripped != nil {
-				defer r.mu.Unlock()
-				return notSent(state, b.tripped, b.what)
-			}
-		}
+		wait, limit := time.Until(r.pausedUntil), r.limit
 		r.mu.Unlock()
-		now := time.Now()
-		switch {
-		case ctx.Err() != nil:
-			return interrupted(state)
-		case !until.After(now):
-			return nil
-		case state.budget.single || until.Sub(now) > r.left(state, now):
-			return waitTooLong(state, limit, until)
+		if wait > 0 && (!s.budget.isRetried() || wait > r.left(s)) {
+			return s.waitTooLong(limit, time.Now().Add(wait))
 		}
-		if err := r.sleep(ctx, state, until.Sub(now)); err != nil {
+		if err := r.sleep(ctx, s, max(wait, 0)); err != nil || wait <= 0 {
 			return err
 		}
 	}
 }
 
 // wait sleeps until the next attempt. It returns the final error if there is none left.
-func (r *retrier) wait(ctx context.Context, state *retryState, failed *failure) *secret.Error {
-	if state.budget.single {
+func (r *retrier) wait(ctx context.Context, s *retryState, failed *failure) *secret.Error {
+	if !s.budget.isRetried() {
 		return failed.err
 	}
-	now := time.Now()
-	left := r.left(state, now)
+	left := r.left(s)
 	if left <= 0 {
-		return r.expire(state, now)
+		return r.expire(s)
 	}
 	if failed.retryableFor > 0 {
 		left = min(left, failed.retryableFor)
 	}
-	delay := max(failed.retryAfter, min(r.backoff(state.attempts), left)) // our own backoff leaves one last attempt
+	delay := max(failed.retryAfter, min(r.backoff(s.attempts), left)) // our own backoff leaves one last attempt
+	until := time.Now().Add(delay)
 	if failed.global {
-		r.pause(now.Add(delay), failed.err)
+		r.pause(until, failed.err)
 	}
 	if failed.retryAfter > left {
-		return waitTooLong(state, failed.err, now.Add(delay))
+		return s.waitTooLong(failed.err, until)
 	}
 	r.logRetry(failed, delay, left)
-	return r.sleep(ctx, state, delay)
+	return r.sleep(ctx, s, delay)
 }
 
 // backoff returns the wait after so many attempts: 1 s, doubled up to 30 s, and up to a quarter more at random.
 func (r *retrier) backoff(attempts int) time.Duration {
-	d := maxBackoff
-	if attempts < 6 {
-		d = min(maxBackoff, firstBackoff<<(attempts-1))
-	}
+	d := min(maxBackoff, firstBackoff<<min(attempts-1, 5))
 	return d + time.Duration(r.jitter()*float64(d)/4)
 }
 
@@ -393,17 +345,5 @@ func (r *retrier) pause(until time.Time, limit *secret.Error) {
 	defer r.mu.Unlock()
 	if until.After(r.pausedUntil) {
 		r.pausedUntil, r.limit = until, limit
-	}
-}
-
-// sleep waits for d. It fails if ctx ends before that.
-func (r *retrier) sleep(ctx context.Context, state *retryState, d time.Duration) *secret.Error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return interrupted(state)
 	}
 }

@@ -35,20 +35,20 @@ func TestProxyInvalid(t *testing.T) {
 // GitHub's API never sends: they are not retried and do not quote the body.
 func TestUnexpectedBodies(t *testing.T) {
 	getSecret := func(ctx context.Context, c *testClient) error {
-		_, err := c.Secret(ctx, secret.Actions, "A")
+		_, err := c.Lookup(ctx, nil, secret.Actions, "A")
 		return err
 	}
 	list := func(ctx context.Context, c *testClient) error {
-		_, _, err := c.Secrets(ctx, secret.Actions, 10)
+		_, _, err := c.Secrets(ctx, nil, secret.Actions)
 		return err
 	}
 	selected := func(ctx context.Context, c *testClient) error {
-		_, _, err := c.SelectedRepositories(ctx, secret.Actions, "A")
+		_, _, err := c.SelectedRepositories(ctx, nil, secret.Actions, "A")
 		return err
 	}
 	getKey := func(ctx context.Context, c *testClient) error { return c.getKey(ctx) }
-	repository := func(ctx context.Context, c *testClient) error { _, err := c.Repository(ctx, "web"); return err }
-	repositories := func(ctx context.Context, c *testClient) error { _, err := c.Repositories(ctx); return err }
+	repository := func(ctx context.Context, c *testClient) error { _, err := c.Repository(ctx, nil, "web"); return err }
+	repositories := func(ctx context.Context, c *testClient) error { _, err := c.Repositories(ctx, nil); return err }
 	for _, test := range []struct {
 		name, body string
 		request    func(context.Context, *testClient) error

@@ -172,8 +172,12 @@ func (r *Reporter) clean(run Run) Run {
 			continue
 		}
 		err := secret.AsError(result.Err)
-		for _, text := range []*string{&err.Op, &err.Problem, &err.Cause, &err.Hint, &err.Shown, &err.RequestID} {
+		err.Notes = slices.Clone(err.Notes)
+		for _, text := range []*string{&err.Op, &err.Problem, &err.Cause, &err.Hint, &err.RequestID} {
 			*text = r.sanitizeLine(*text)
+		}
+		for k, note := range err.Notes {
+			err.Notes[k] = r.sanitizeLine(note)
 		}
 		result.Err = &err
 	}

@@ -45,6 +45,8 @@ type Existing struct {
 	Exists bool
 	// CreatedAt and UpdatedAt are in whole seconds.
 	CreatedAt, UpdatedAt time.Time
+	// ReadAt is when the request for it was sent, by our clock.
+	ReadAt time.Time
 	// Access has the repositories only if they were read as well.
 	Access Access
 	// Hidden is how many selected repositories the token cannot see; Access.Repositories lacks them.

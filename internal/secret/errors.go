@@ -3,6 +3,7 @@ package secret
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -36,7 +37,7 @@ type Error struct {
 	Problem string // the fact in one line: "403 Resource not accessible by integration"
 	Cause   string // why this may be, in sentences; may be empty
 	Hint    string // to be mended first, in sentences; may be empty
-	Shown   string // the state at GitHub after the last attempt; may be empty
+	Notes   []string // on what followed, such as the state at GitHub afterwards
 
 	RequestID string        // GitHub's; empty without a response
 	Attempts  int           // requests sent, retries included; 0 if none was
@@ -46,17 +47,14 @@ type Error struct {
 	Is []error
 }
 
-// Error returns the operation, the problem, after retries how many attempts were made, and the state at GitHub.
+// Error returns the operation, the problem, after retries how many attempts were made, and the notes.
 // Cause, Hint and RequestID are shown separately.
 func (e *Error) Error() string {
 	text := e.Fact()
 	if e.Attempts > 1 {
 		text += fmt.Sprintf(", %d attempts in %s", e.Attempts, FormatDuration(e.Elapsed))
 	}
-	if e.Shown != "" {
-		text += "; " + e.Shown
-	}
-	return text
+	return strings.Join(append([]string{text}, e.Notes...), "; ")
 }
 
 // Fact returns the operation and the problem, which are the same for all requests that fail for one reason.
@@ -65,6 +63,13 @@ func (e *Error) Fact() string {
 		return e.Problem
 	}
 	return e.Op + ": " + e.Problem
+}
+
+// With returns a copy with another note.
+func (e *Error) With(note string) *Error {
+	copied := *e
+	copied.Notes = append(slices.Clone(e.Notes), note)
+	return &copied
 }
 
 // Unwrap returns the sentinel errors.

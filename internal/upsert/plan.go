@@ -13,8 +13,6 @@ type desired struct {
 	// replace says that repositories replace the existing list.
 	replace      bool
 	repositories []secret.Repository
-	// listOnly says that nothing but the list of repositories is written.
-	listOnly bool
 }
 
 // fixed returns the access that a write gives whether or not the secret exists, and whether there is such an access.
@@ -31,14 +29,11 @@ func (d desired) fixed() (secret.Access, bool) {
 // needsExisting reports whether the existing secret must be read before a write, to preserve its access or to report
 // how it changes.
 func (d desired) needsExisting() bool {
-	return d.listOnly || d.visibility == "" || d.visibility == secret.Selected
+	return d.visibility == "" || d.visibility == secret.Selected
 }
 
 // accessFor returns the access to write to a secret. The error is a *secret.Error if it must not be written.
 func (d desired) accessFor(existing secret.Existing) (secret.Access, error) {
-	if d.listOnly {
-		return d.listFor(existing)
-	}
 	if access, ok := d.fixed(); ok {
 		return access, nil
 	}
@@ -70,26 +65,19 @@ func (d desired) accessFor(existing secret.Existing) (secret.Access, error) {
 	return existing.Access, nil
 }
 
-// listFor returns the access to write if nothing but the list is written.
-func (d desired) listFor(existing secret.Existing) (secret.Access, error) {
-	switch {
+// checkSelected returns an error unless a secret has a list of repositories, which can be changed without its value.
+func checkSelected(existing secret.Existing) error {
+	switch visibility := existing.Access.Visibility; {
 	case !existing.Exists:
-		return secret.Access{}, errNoSecret
-	case existing.Access.Visibility != secret.Selected:
-		return secret.Access{}, errNotSelected("is " + string(existing.Access.Visibility))
+		return &secret.Error{
+			Problem: "the secret does not exist, or this token cannot see it",
+			Hint:    "Store it first, in mode set with visibility: selected.",
+		}
+	case visibility != secret.Selected:
+		return &secret.Error{
+			Problem: fmt.Sprintf("the secret's visibility is %s, so it has no list of repositories", visibility),
+			Hint:    "Store it in mode set with visibility: selected and the list; that needs its value once.",
+		}
 	}
-	return secret.Access{Visibility: secret.Selected, Repositories: d.repositories}, nil
-}
-
-var errNoSecret = &secret.Error{
-	Problem: "the secret does not exist, or this token cannot see it",
-	Hint:    "Store it first, in mode set with visibility: selected.",
-}
-
-// errNotSelected is the error for a secret that has no list; is names its visibility, after "visibility".
-func errNotSelected(is string) error {
-	return &secret.Error{
-		Problem: fmt.Sprintf("the secret's visibility %s, so it has no list of repositories", is),
-		Hint:    "Store it in mode set with visibility: selected and the list; that needs its value once.",
-	}
+	return nil
 }

@@ -9,21 +9,16 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"set-org-secret/internal/github"
 	"set-org-secret/internal/secret"
 )
 
-// Finder looks repositories up; see github.Client.
-type Finder interface {
-	Repository(ctx context.Context, name string) (secret.Repository, error)
-	Repositories(context.Context) ([]secret.Repository, error)
-}
-
 // resolver resolves a selection to repositories.
 type resolver struct {
-	github        Finder
-	selection     secret.Selection
-	maxConcurrent int
-	log, warn     func(string)
+	github    *github.Client
+	budget    *github.Budget
+	selection secret.Selection
+	log, warn func(string)
 	// fromList says that names and patterns select from the list of a secret, not of the organization.
 	fromList bool
 
@@ -35,12 +30,15 @@ type resolver struct {
 
 // resolve returns the repositories of the selection: plain names are looked up one by one, patterns are matched
 // against the organization's list. Every name must exist and every pattern must match; the error lists all that do
-// not. An exclusion that matches nothing is a warning.
+// not. An exclusion that matches nothing is a warning. If fromList, it looks names up, for selectFrom.
 func (r *resolver) resolve(ctx context.Context) ([]secret.Repository, error) {
 	if err := r.lookUp(ctx); err != nil {
 		return nil, err
 	}
 	r.warnRenamed()
+	if r.fromList {
+		return nil, nil
+	}
 	matched, err := r.matchPatterns()
 	if err != nil {
 		return nil, err
@@ -68,7 +66,7 @@ func (r *resolver) warnRenamed() {
 }
 
 // selectFrom applies the selection to a secret's list; repositories named but not listed are kept. A plain name must be
-// on the list, or be a repository that GitHub shows. matches has the number of matches of each pattern. lookUp must
+// on the list, or be a repository that GitHub shows. matches has the number of matches of each pattern. resolve must
 // have been called.
 func (r *resolver) selectFrom(list []secret.Repository) (selected []secret.Repository, matches []int, err error) {
 	var errs []error
@@ -125,7 +123,7 @@ func (r *resolver) byID() (list []secret.Repository) {
 	return list
 }
 
-// lookUp sends all requests, at most maxConcurrent at a time. A plain exclusion is looked up, as a plain name is,
+// lookUp sends all requests, at most MaxConcurrentReads at a time. A plain exclusion is looked up, as a plain name is,
 // because GitHub knows a repository by its former names too. It may be missing; any other failure is an error, since
 // the excluded repository would be let in.
 func (r *resolver) lookUp(ctx context.Context) error {
@@ -135,12 +133,12 @@ func (r *resolver) lookUp(ctx context.Context) error {
 		s      = r.selection
 		errs   = make([]error, len(s.Names)+len(s.Excluded))
 	)
-	group.SetLimit(r.maxConcurrent)
+	group.SetLimit(github.MaxConcurrentReads)
 	r.named, r.excluded = make([]secret.Repository, len(s.Names)), make([]secret.Repository, len(s.Excluded))
 	r.missing = make([]error, len(s.Names))
 	for i, name := range s.Names {
 		group.Go(func() error {
-			r.named[i], errs[i] = r.github.Repository(ctx, name)
+			r.named[i], errs[i] = r.github.Repository(ctx, r.budget, name)
 			if errors.Is(errs[i], secret.ErrNotFound) {
 				errs[i] = fmt.Errorf("selected_repositories: %w", errs[i])
 				if r.fromList {
@@ -155,7 +153,7 @@ func (r *resolver) lookUp(ctx context.Context) error {
 			continue
 		}
 		group.Go(func() error {
-			repo, err := r.github.Repository(ctx, p.Glob)
+			repo, err := r.github.Repository(ctx, r.budget, p.Glob)
 			r.excluded[i] = repo
 			if err != nil && !errors.Is(err, secret.ErrNotFound) {
 				errs[len(s.Names)+i] = fmt.Errorf("selected_repositories: exclusion %s: %w", p.Text, err)
@@ -167,14 +165,14 @@ func (r *resolver) lookUp(ctx context.Context) error {
 	needsAll := len(s.Patterns) > 0 && !r.fromList || len(s.IDs) > 0 && slices.ContainsFunc(s.Excluded, isGlob)
 	if needsAll {
 		group.Go(func() error {
-			r.all, allErr = r.github.Repositories(ctx)
+			r.all, allErr = r.github.Repositories(ctx, r.budget)
 			return nil
 		})
 	}
 	_ = group.Wait()
 	isMissing := func(repo secret.Repository) bool { return repo.ID == 0 }
 	if !needsAll && len(s.IDs) > 0 && slices.ContainsFunc(r.excluded, isMissing) {
-		r.all, allErr = r.github.Repositories(ctx) // ids are compared by name instead
+		r.all, allErr = r.github.Repositories(ctx, r.budget) // ids are compared by name instead
 	}
 	return errors.Join(append(errs, allErr)...)
 }

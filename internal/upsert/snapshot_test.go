@@ -1,229 +1,138 @@
 package upsert
 
 import (
-	"context"
-	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"set-org-secret/internal/seal"
+	"set-org-secret/internal/fakegithub"
+	"set-org-secret/internal/github"
 	"set-org-secret/internal/secret"
 )
 
-// scriptedClient is a fakeClient whose reads a test scripts. It logs each read.
-type scriptedClient struct {
-	fakeClient
-	secret   func(n int) secret.Existing // n counts the reads of a secret alone, from 1
-	selected func(n int) ([]secret.Repository, error)
-	list     func(n int) (list []secret.Existing, complete bool)
-	log      []string
-}
-
-func (c *scriptedClient) Secret(context.Context, secret.Store, secret.Name) (secret.Existing, error) {
-	c.log = append(c.log, "secret")
-	return c.secret(c.count("secret")), nil
-}
-
-func (c *scriptedClient) SelectedRepositories(context.Context, secret.Store, secret.Name) ([]secret.Repository, int, error) {
-	c.log = append(c.log, "selected")
-	list, err := c.selected(c.count("selected"))
-	return list, 0, err
-}
-
-func (c *scriptedClient) Secrets(context.Context, secret.Store, int) ([]secret.Existing, bool, error) {
-	c.log = append(c.log, "list")
-	list, complete := c.list(c.count("list"))
-	return list, complete, nil
-}
-
-func (c *scriptedClient) count(what string) (n int) {
-	for _, read := range c.log {
-		if read == what {
-			n++
-		}
-	}
-	return n
-}
-
-func newSnapshotCache(c *scriptedClient, pending int64) *snapshotCache {
-	cache := &snapshotCache{github: c, store: secret.Actions, writesPerMinute: 80, lock: newLock(), byName: map[secret.Name]snapshot{}}
-	cache.pending.Store(pending)
+func newCache(g *testGitHub, names ...secret.Name) *snapshotCache {
+	cache := newSnapshotCache(g.client, secret.Actions)
+	cache.names = names
 	return cache
-}
-
-func existing(v secret.Visibility) secret.Existing {
-	return secret.Existing{Name: "A", Exists: true, Access: secret.Access{Visibility: v}}
 }
 
 // TestSnapshotAge checks that a read that began earlier never replaces one that
 // began later, and that a snapshot is used for a minute.
 func TestSnapshotAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		cache := newSnapshotCache(&scriptedClient{}, 1)
-		start := time.Now()
-		cache.put("A", snapshot{existing: existing(secret.Selected), readAt: start.Add(time.Second)})
-		cache.put("A", snapshot{existing: existing(secret.All), readAt: start})
-		time.Sleep(maxSnapshotAge + time.Second)
-		got, ok := cache.cached("A")
-		wantEqual(t, "cached for a minute", ok, true)
-		wantEqual(t, "visibility", got.existing.Access.Visibility, secret.Selected)
+		at := func(v secret.Visibility, readAt time.Time) snapshot {
+			return snapshot{Existing: secret.Existing{Name: "A", ReadAt: readAt, Access: secret.Access{Visibility: v}}}
+		}
+		cache := newSnapshotCache(nil, secret.Actions)
+		cache.keep(at(secret.Selected, time.Now().Add(time.Second)))
+		cache.keep(at(secret.All, time.Now()))
+		wantEqual(t, "visibility", cache.byName["A"].Access.Visibility, secret.Selected)
+		readAt := time.Now()
+		time.Sleep(maxSnapshotAge)
+		wantEqual(t, "fresh for a minute", isFresh(readAt), true)
 		time.Sleep(time.Nanosecond)
-		_, ok = cache.cached("A")
-		wantEqual(t, "cached for more than a minute", ok, false)
+		wantEqual(t, "fresh for more than a minute", isFresh(readAt), false)
 	})
 }
 
-// TestSnapshotReads checks which reads a snapshot takes, and what it is.
+// TestSnapshotReads checks which requests a snapshot takes, and that they are not
+// sent again within a minute.
 func TestSnapshotReads(t *testing.T) {
-	web := []secret.Repository{{ID: 1, FullName: "acme/web"}}
-	secrets := func(visibilities ...secret.Visibility) func(int) secret.Existing {
-		return func(n int) secret.Existing {
-			if v := visibilities[min(n, len(visibilities))-1]; v != "" {
-				return existing(v)
-			}
-			return secret.Existing{Name: "A"}
+	secrets := func(list ...fakegithub.Secret) fakegithub.Org {
+		for i := range list {
+			list[i].Store = "actions"
 		}
+		return fakegithub.Org{Secrets: list, Repositories: []fakegithub.Repository{{ID: 1, Name: "web"}}}
 	}
-	selected := func(lists ...any) func(int) ([]secret.Repository, error) {
-		return func(n int) ([]secret.Repository, error) {
-			switch v := lists[min(n, len(lists))-1].(type) {
-			case error:
-				return nil, v
-			case []secret.Repository:
-				return v, nil
-			}
-			return nil, nil
-		}
-	}
-	nobody := []secret.Repository{}
+	selected := fakegithub.Secret{Name: "A", Visibility: "selected", Repositories: []string{"web"}}
 	for _, test := range []struct {
-		name    string
-		client  *scriptedClient
-		reads   []string
-		want    secret.Visibility // "" if the secret does not exist
-		list    []secret.Repository
-		refused string
+		name  string
+		org   fakegithub.Org
+		names []secret.Name
+		want  []string
 	}{
-		{"a secret", &scriptedClient{secret: secrets(secret.All)}, []string{"secret"}, secret.All, nil, ""},
-		{"no secret", &scriptedClient{secret: secrets("")}, []string{"secret"}, "", nil, ""},
+		{"a secret", secrets(fakegithub.Secret{Name: "A", Visibility: "all"}), []secret.Name{"A"}, []string{"GET A 200"}},
+		{"no secret", secrets(), []secret.Name{"A"}, []string{"GET A 404"}},
+		{"selected", secrets(selected), []secret.Name{"A"}, []string{"GET A 200", "GET repositories 200"}},
 		{
-			"selected", &scriptedClient{secret: secrets(secret.Selected), selected: selected(web)},
-			[]string{"secret", "selected"},
-			secret.Selected, web, "",
+			"a list of one page decides on every name", secrets(selected), []secret.Name{"A", "B", "C"},
+			[]string{"GET secrets 200", "GET repositories 200"},
 		},
 		{
-			"no longer selected when its list is read",
-			&scriptedClient{secret: secrets(secret.Selected, secret.All), selected: selected(secret.ErrConflict)},
-			[]string{"secret", "selected", "secret"},
-			secret.All, nil, "",
+			"a new secret, and a list of two pages, read whole", fakegithub.Org{SecretCount: 101},
+			[]secret.Name{"A", "S0101"},
+			[]string{"GET secrets 200", "GET secrets 200", "GET A 404"},
 		},
 		{
-			"deleted when its list is read",
-			&scriptedClient{secret: secrets(secret.Selected, ""), selected: selected(secret.ErrNotFound)},
-			[]string{"secret", "selected", "secret"},
-			"", nil, "",
-		},
-		{
-			"deleted and created again when its list is read",
-			&scriptedClient{secret: secrets(secret.Selected), selected: selected(secret.ErrNotFound, web)},
-			[]string{"secret", "selected", "secret", "selected"},
-			secret.Selected, web, "",
-		},
-		{
-			"an empty list", &scriptedClient{secret: secrets(secret.Selected), selected: selected(nobody)},
-			[]string{"secret", "selected", "secret"},
-			secret.Selected, nobody, "",
-		},
-		{
-			"an empty list of a secret that is no longer selected",
-			&scriptedClient{secret: secrets(secret.Selected, secret.Private), selected: selected(nobody)},
-			[]string{"secret", "selected", "secret", "secret"},
-			secret.Private, nil, "",
-		},
-		{
-			"an empty list of a secret that was deleted",
-			&scriptedClient{secret: secrets(secret.Selected, ""), selected: selected(nobody)},
-			[]string{"secret", "selected", "secret", "secret"},
-			"", nil, "",
-		},
-		{
-			"another access each time", &scriptedClient{secret: secrets(secret.Selected), selected: selected(secret.ErrConflict)},
-			[]string{"secret", "selected", "secret", "selected", "secret", "selected"},
-			"", nil, "changed each time it was read",
+			"a list of more pages than there are names", fakegithub.Org{SecretCount: 201}, []secret.Name{"A", "S0201"},
+			[]string{"GET secrets 200", "GET A 404", "GET S0201 200"},
 		},
 	} {
-		got, _, err := newSnapshotCache(test.client, 1).get(t.Context(), "A")
-		if test.refused != "" {
-			wantError(t, test.name, err, test.refused)
-		} else {
-			wantEqual(t, test.name+": error", err, nil)
-		}
-		wantEqual(t, test.name+": reads", test.client.log, test.reads)
-		wantEqual(t, test.name+": visibility", got.Access.Visibility, test.want)
-		wantEqual(t, test.name+": exists", got.Exists, test.want != "")
-		wantEqual(t, test.name+": repositories", got.Access.Repositories, test.list)
+		t.Run(test.name, func(t *testing.T) {
+			withGitHub(t, test.org, func(t *testing.T, g *testGitHub) {
+				cache := newCache(g, test.names...)
+				for range 2 {
+					for _, name := range test.names {
+						got, err := cache.get(t.Context(), github.NewBudget(), name)
+						wantEqual(t, string(name)+": error", err, nil)
+						stored, exists := g.Secret("acme", "actions", string(name))
+						wantEqual(t, string(name)+": exists", got.Exists, exists)
+						wantEqual(t, string(name)+": visibility", got.Access.Visibility, stored.Visibility)
+						wantEqual(t, string(name)+": repositories", len(got.Access.Repositories), len(stored.Repositories))
+					}
+				}
+				wantEqual(t, "requests", g.received(), test.want)
+				time.Sleep(maxSnapshotAge + time.Nanosecond)
+				if _, err := cache.get(t.Context(), github.NewBudget(), test.names[0]); err != nil {
+					t.Error(err)
+				}
+				wantEqual(t, "read again after a minute", len(g.received()) > len(test.want), true)
+			})
+		})
 	}
 }
 
-// TestSnapshotOfList checks what a list of secrets proves: that those in it exist.
-// One that it lacks is read alone, also if an earlier read has found it.
-func TestSnapshotOfList(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		client := &scriptedClient{
-			secret: func(int) secret.Existing { return secret.Existing{Name: "A"} },
-			list: func(n int) ([]secret.Existing, bool) {
-				if n == 1 {
-					return []secret.Existing{existing(secret.All)}, true
-				}
-				return nil, true
-			},
+// TestSnapshotOfDeleted checks that a secret is missing from a second list that was
+// on the first.
+func TestSnapshotOfDeleted(t *testing.T) {
+	org := fakegithub.Org{Secrets: []fakegithub.Secret{{Store: "actions", Name: "A", Visibility: "all"}}}
+	withGitHub(t, org, func(t *testing.T, g *testGitHub) {
+		cache := newCache(g, "A", "B", "C")
+		for i, want := range []bool{true, false} {
+			got, err := cache.get(t.Context(), github.NewBudget(), "A")
+			wantEqual(t, "error", err, nil)
+			wantEqual(t, "A exists", got.Exists, want)
+			wantEqual(t, "lists", g.count("GET secrets"), i+1)
+			g.DeleteSecret("acme", "actions", "A")
+			time.Sleep(maxSnapshotAge + time.Nanosecond)
 		}
-		cache := newSnapshotCache(client, 3)
-		get := func(name secret.Name) bool {
-			got, _, err := cache.get(t.Context(), name)
-			wantEqual(t, string(name)+": error", err, nil)
-			return got.Exists
-		}
-		wantEqual(t, "A exists", get("A"), true)
-		wantEqual(t, "A exists, from the cache", get("A"), true)
-		wantEqual(t, "B exists", get("B"), false)
-		wantEqual(t, "reads", client.log, []string{"list", "secret"})
-		time.Sleep(maxSnapshotAge + time.Nanosecond)
-		cache.put("A", snapshot{existing: existing(secret.All), readAt: time.Now().Add(-time.Second)})
-		wantEqual(t, "B exists", get("B"), false)
-		wantEqual(t, "A exists, which the second list lacks", get("A"), false)
-		wantEqual(t, "reads", client.log, []string{"list", "secret", "list", "secret", "secret"})
 	})
 }
 
 // TestKeyFetches checks that a refusal for which the key is not the reason costs one
 // fetch of the key, and that another reason, or a later time, costs another.
 func TestKeyFetches(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		client := &fakeClient{keys: []seal.PublicKey{newKey(t, "1")}}
-		var logged []string
-		cache := &publicKeyCache{
-			github: client, store: secret.Actions, fetching: newLock(), log: func(line string) { logged = append(logged, line) },
-		}
+	withGitHub(t, fakegithub.Org{}, func(t *testing.T, g *testGitHub) {
+		cache := &publicKeyCache{github: g.client, store: secret.Actions, fetching: newLock(), log: g.log}
 		cache.fetch(t.Context())
-		check := func(what string, r refusal, key string, fetches int) {
+		old, _ := g.Key("acme", "actions")
+		check := func(what, refusedText string, rotated bool, fetches int) {
 			t.Helper()
-			got, err := cache.newerThan(t.Context(), r)
+			got, err := cache.newerThan(t.Context(), github.NewBudget(), refusal{old, refusedText})
 			wantEqual(t, what+": error", err, nil)
-			wantEqual(t, what+": key", got.ID(), key)
-			wantEqual(t, what+": fetches", client.keyN, fetches)
+			wantEqual(t, what+": another key", got.ID() != old, rotated)
+			wantEqual(t, what+": fetches", g.count("GET public-key"), fetches)
 		}
-		check("refused", refusal{"1", "422 a"}, "1", 2)
-		check("refused again", refusal{"1", "422 a"}, "1", 2)
-		check("refused for another reason", refusal{"1", "422 b"}, "1", 3)
+		check("refused", "422 a", false, 2)
+		check("refused again", "422 a", false, 2)
+		check("refused for another reason", "422 b", false, 3)
 		time.Sleep(maxSnapshotAge)
-		check("refused within a minute", refusal{"1", "422 a"}, "1", 3)
+		check("refused within a minute", "422 a", false, 3)
 		time.Sleep(time.Nanosecond)
-		check("refused after a minute", refusal{"1", "422 a"}, "1", 4)
-		client.keys = append(client.keys, slices.Repeat([]seal.PublicKey{newKey(t, "2")}, 9)...)
-		check("refused for another reason after a rotation", refusal{"1", "422 c"}, "2", 5)
-		check("refused with the old key", refusal{"1", "422 a"}, "2", 5)
-		wantEqual(t, "lines about the rotation", len(logged), 1)
+		check("refused after a minute", "422 a", false, 4)
+		g.RotateKey("acme", "actions")
+		check("refused for another reason after a rotation", "422 c", true, 5)
+		check("refused with the old key", "422 a", true, 5)
+		wantEqual(t, "lines about the rotation", len(g.logged), 1)
 	})
 }

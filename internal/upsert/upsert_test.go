@@ -3,11 +3,10 @@ package upsert
 import (
 	"bytes"
 	"context"
-	"crypto/ecdh"
 	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
+	"net/url"
 	"reflect"
 	"slices"
 	"strings"
@@ -16,134 +15,80 @@ import (
 	"testing/synctest"
 	"time"
 
-	"set-org-secret/internal/seal"
+	"set-org-secret/internal/fakegithub"
+	"set-org-secret/internal/github"
+	"set-org-secret/internal/memnet"
 	"set-org-secret/internal/secret"
 )
 
-// fakeClient is GitHub as a test scripts it; what it leaves out succeeds.
-type fakeClient struct {
-	finder
+// testGitHub is a client and the GitHub that serves it, in one bubble of simulated time.
+type testGitHub struct {
+	*fakegithub.Server
+	client *github.Client
+
 	mu     sync.Mutex
-	keys   []seal.PublicKey // returned in turn, the last one for ever
-	keyN   int
-	writes []fakeWrite
-
-	existing secret.Existing
-	slow     time.Duration // how long reading a secret takes
-	readErr  func(n int) error
-	reads    int
-	respond  func(n int, w fakeWrite) error
-	retry    func(error) bool // which errors are transient
+	logged []string
 }
 
-// fakeWrite is one attempt at a write.
-type fakeWrite struct {
-	name   secret.Name
-	sealed seal.Sealed
-	access secret.Access
-}
-
-func newKey(t *testing.T, id string) seal.PublicKey {
+// withGitHub runs f in a bubble of simulated time, with an organization acme.
+func withGitHub(t *testing.T, acme fakegithub.Org, f func(t *testing.T, g *testGitHub)) {
 	t.Helper()
-	private, err := ecdh.X25519().GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	key, err := seal.ParsePublicKey(id, base64.StdEncoding.EncodeToString(private.PublicKey().Bytes()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key
-}
-
-func (f *fakeClient) WithRetryBudget(ctx context.Context) context.Context { return ctx }
-
-func (f *fakeClient) WithoutRetry(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithCancel(ctx)
-}
-
-func (f *fakeClient) Now() time.Time { return time.Now() }
-
-func (f *fakeClient) PublicKey(context.Context, secret.Store) (seal.PublicKey, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.keyN++
-	return f.keys[min(f.keyN, len(f.keys))-1], nil
-}
-
-func (f *fakeClient) Secret(context.Context, secret.Store, secret.Name) (secret.Existing, error) {
-	time.Sleep(f.slow)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.reads++; f.readErr != nil {
-		return f.existing, f.readErr(f.reads)
-	}
-	return f.existing, nil
-}
-
-func (f *fakeClient) Secrets(context.Context, secret.Store, int) ([]secret.Existing, bool, error) {
-	return nil, true, nil
-}
-
-func (f *fakeClient) SelectedRepositories(context.Context, secret.Store, secret.Name) ([]secret.Repository, int, error) {
-	return f.existing.Access.Repositories, f.existing.Hidden, nil
-}
-
-func (f *fakeClient) Put(_ context.Context, _ secret.Store, name secret.Name) Attempts {
-	return func(yield func(func(seal.Sealed, secret.Access) (bool, error), error) bool) {
-		for again := true; again; {
-			again = false
-			more := yield(func(sealed seal.Sealed, access secret.Access) (bool, error) {
-				f.mu.Lock()
-				w := fakeWrite{name, sealed, access}
-				f.writes = append(f.writes, w)
-				n := len(f.writes)
-				f.mu.Unlock()
-				var err error
-				if f.respond != nil {
-					err = f.respond(n, w)
-				}
-				again = errors.Is(err, secret.ErrUnprocessable) || err != nil && f.retry != nil && f.retry(err)
-				return !f.existing.Exists, err
-			}, nil)
-			if !more {
-				return
-			}
+	synctest.Test(t, func(t *testing.T) {
+		acme.Login = "acme"
+		server, err := fakegithub.New(fakegithub.World{Orgs: []fakegithub.Org{acme}})
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-}
-
-func (f *fakeClient) SetRepositories(ctx context.Context, store secret.Store, name secret.Name) Attempts {
-	return f.Put(ctx, store, name)
-}
-
-func (f *fakeClient) VisibleRepositories(ctx context.Context, store secret.Store, name secret.Name) ([]secret.Repository, int, error) {
-	return f.SelectedRepositories(ctx, store, name)
-}
-
-func (f *fakeClient) AddRepository(ctx context.Context, store secret.Store, name secret.Name, _ int64) Attempts {
-	return f.Put(ctx, store, name)
-}
-
-func (f *fakeClient) RemoveRepository(ctx context.Context, store secret.Store, name secret.Name, _ int64) Attempts {
-	return f.Put(ctx, store, name)
-}
-
-func items(n int) (list []Item) {
-	for i := range n {
-		list = append(list, Item{
-			Store: secret.Actions, Name: secret.Name(fmt.Sprintf("S%d", i+1)), Value: secret.NewValue([]byte("Correct-Horse")),
+		g := &testGitHub{Server: server}
+		network := memnet.Serve(server)
+		defer network.Close()
+		g.client, err = github.New(github.Options{
+			Org: "acme", BaseURL: &url.URL{Scheme: "http", Host: "127.0.0.1", Path: "/"}, Token: "ghp_test",
+			UserAgent: "test", Timeout: 5 * time.Minute, Log: g.log, Network: github.Network{Dial: network.Dial},
 		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer g.client.Close()
+		f(t, g)
+	})
+}
+
+func (g *testGitHub) log(line string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.logged = append(g.logged, line)
+}
+
+// job stores n values.
+func (g *testGitHub) job(n int, visibility secret.Visibility) Job {
+	j := Job{GitHub: g.client, Rand: rand.Reader, Visibility: visibility, Log: g.log, Warn: g.log}
+	for i := range n {
+		j.Items = append(j.Items, Item{
+			Store: secret.Actions, Name: secret.Name(fmt.Sprintf("S%d", i+1)),
+			Value: secret.NewValue([]byte("Correct-Horse")),
+		})
+	}
+	return j
+}
+
+// received returns "METHOD STATUS" and the last part of the path of each request, in order.
+func (g *testGitHub) received() (list []string) {
+	for _, r := range g.Requests() {
+		path, _, _ := strings.Cut(r.Path, "?")
+		list = append(list, fmt.Sprintf("%s %s %d", r.Method, path[strings.LastIndex(path, "/")+1:], r.Status))
 	}
 	return list
 }
 
-func job(f *fakeClient, visibility secret.Visibility, items []Item) Job {
-	discard := func(string) {}
-	return Job{
-		GitHub: f, Rand: rand.Reader, Items: items, Visibility: visibility,
-		WritesPerMinute: 80, MaxConcurrentReads: 8, Log: discard, Warn: discard,
+// count returns how many requests begin with a text.
+func (g *testGitHub) count(prefix string) (n int) {
+	for _, r := range g.received() {
+		if strings.HasPrefix(r, prefix) {
+			n++
+		}
 	}
+	return n
 }
 
 // wantEqual fails if got and want print differently.
@@ -176,7 +121,7 @@ func TestAccessFor(t *testing.T) {
 		desired  desired
 		existing secret.Existing
 		access   secret.Access
-		refused  string
+		rejected string
 	}{
 		{"nothing asked, new", desired{}, secret.Existing{}, private, ""},
 		{"nothing asked, all", desired{}, existing(all), all, ""},
@@ -199,127 +144,121 @@ func TestAccessFor(t *testing.T) {
 		if !reflect.DeepEqual(access, test.access) {
 			t.Errorf("%s: got %+v, want %+v", test.name, access, test.access)
 		}
-		if test.refused == "" {
+		if test.rejected == "" {
 			if err != nil {
 				t.Errorf("%s: got the error %v, want none", test.name, err)
 			}
 			continue
 		}
-		wantError(t, test.name, err, test.refused)
+		wantError(t, test.name, err, test.rejected)
 		if e, ok := errors.AsType[*secret.Error](err); ok && e.Hint == "" {
 			t.Errorf("%s: the error %v has no hint", test.name, err)
 		}
 	}
 }
 
-// TestListFor has mode access with each secret that can exist.
-func TestListFor(t *testing.T) {
-	list := []secret.Repository{{ID: 3}}
-	access := func(v secret.Visibility) secret.Existing {
-		return secret.Existing{Exists: true, Access: secret.Access{Visibility: v}}
-	}
+// TestCheckSelected has a change of the list of each secret that can exist.
+func TestCheckSelected(t *testing.T) {
 	for _, test := range []struct {
 		existing secret.Existing
-		refused  string
+		rejected string
 	}{
 		{secret.Existing{}, "the secret does not exist"},
-		{access(secret.All), "the secret's visibility is all"},
-		{access(secret.Private), "the secret's visibility is private"},
-		{access(secret.Selected), ""},
+		{secret.Existing{Exists: true, Access: secret.Access{Visibility: secret.All}}, "the secret's visibility is all"},
+		{secret.Existing{Exists: true, Access: secret.Access{Visibility: secret.Private}}, "visibility is private"},
+		{secret.Existing{Exists: true, Access: secret.Access{Visibility: secret.Selected}}, ""},
 	} {
-		got, err := desired{listOnly: true, replace: true, repositories: list}.accessFor(test.existing)
-		if test.refused != "" {
-			wantError(t, fmt.Sprintf("%+v", test.existing), err, test.refused)
-			continue
+		err := checkSelected(test.existing)
+		if test.rejected == "" {
+			wantEqual(t, "error", err, nil)
+		} else {
+			wantError(t, fmt.Sprintf("%+v", test.existing), err, test.rejected)
 		}
-		wantEqual(t, "error", err, nil)
-		wantEqual(t, "access", got, secret.Access{Visibility: secret.Selected, Repositories: list})
 	}
 }
 
 // TestReseal rotates the key in the middle of a batch: at most the values that are
 // under way are refused, and those not sent yet are sealed to the new key first.
 func TestReseal(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := &fakeClient{keys: []seal.PublicKey{newKey(t, "1"), newKey(t, "2")}}
-		f.respond = func(n int, w fakeWrite) error {
-			time.Sleep(time.Second)
-			if n > 4 && w.sealed.KeyID == "1" {
-				return secret.ErrUnprocessable
-			}
-			return nil
-		}
-		keys := ""
-		for _, r := range job(f, secret.All, items(20)).Run(t.Context()) {
-			keys += r.KeyID
+	withGitHub(t, fakegithub.Org{}, func(t *testing.T, g *testGitHub) {
+		old, _ := g.Key("acme", "actions")
+		g.AddFault(fakegithub.Fault{Method: "PUT", Path: "*", After: 4, RotateKey: true, Delay: fakegithub.Duration(999 * time.Millisecond)})
+		g.AddFault(fakegithub.Fault{Method: "PUT", Path: "*", Times: -1, Delay: fakegithub.Duration(time.Second)})
+		var withOld int
+		for _, r := range g.job(20, secret.All).Run(t.Context()) {
 			wantEqual(t, string(r.Name), r.Operation, secret.Created)
 			wantEqual(t, string(r.Name)+": error", r.Err, nil)
 			wantEqual(t, string(r.Name)+": sealed value after it was stored", r.EncryptedValue, "")
+			if r.KeyID == old {
+				withOld++
+			}
 		}
-		wantEqual(t, "keys of the stored values", keys, "1111"+strings.Repeat("2", 16))
-		wantEqual(t, "fetches of the key", f.keyN, 2)
-		wantEqual(t, "attempts", len(f.writes), 20+4)
+		wantEqual(t, "values stored with the old key", withOld, 4)
+		wantEqual(t, "fetches of the key", g.count("GET public-key"), 2)
+		wantEqual(t, "attempts", g.count("PUT"), 20+4)
 	})
 }
 
-// TestResealLimit has a server that returns a new key every time.
+// TestResealLimit has a server that rotates its key before each write.
 func TestResealLimit(t *testing.T) {
-	f := &fakeClient{respond: func(int, fakeWrite) error { return secret.ErrUnprocessable }}
-	for i := range 20 {
-		f.keys = append(f.keys, newKey(t, fmt.Sprint(i+1)))
-	}
-	r := job(f, secret.All, items(1)).Run(t.Context())[0]
-	wantEqual(t, "operation", r.Operation, secret.Failed)
-	wantEqual(t, "error", r.Err, secret.ErrUnprocessable)
-	wantEqual(t, "key of the saved value", r.KeyID, "4")
-	wantEqual(t, "saved", r.EncryptedValue != "", true)
-	wantEqual(t, "attempts", len(f.writes), 1+maxReseals)
+	withGitHub(t, fakegithub.Org{}, func(t *testing.T, g *testGitHub) {
+		g.AddFault(fakegithub.Fault{Method: "PUT", Path: "*", Times: -1, RotateKey: true})
+		r := g.job(1, secret.All).Run(t.Context())[0]
+		wantEqual(t, "operation", r.Operation, secret.Failed)
+		wantEqual(t, "error is a 422", errors.Is(r.Err, secret.ErrUnprocessable), true)
+		wantEqual(t, "saved", r.EncryptedValue != "", true)
+		wantEqual(t, "attempts", g.count("PUT"), 1+maxReseals)
+	})
 }
 
 // TestSnapshotTooOld has a server so slow that what is read is out of date when it
 // arrives: it must not be written back.
 func TestSnapshotTooOld(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := &fakeClient{
-			keys: []seal.PublicKey{newKey(t, "1")}, slow: 2 * time.Minute,
-			existing: secret.Existing{Exists: true, Access: secret.Access{Visibility: secret.All}},
-		}
-		r := job(f, "", items(1)).Run(t.Context())[0]
+	org := fakegithub.Org{RepositoryCount: 201}
+	existing := fakegithub.Secret{Store: "actions", Name: "S1", Visibility: "selected"}
+	for i := range org.RepositoryCount {
+		existing.Repositories = append(existing.Repositories, fmt.Sprintf("repo-%04d", i+1))
+	}
+	org.Secrets = append(org.Secrets, existing)
+	withGitHub(t, org, func(t *testing.T, g *testGitHub) {
+		// The secret, the first page of its list and the others take 29 s each.
+		g.AddFault(fakegithub.Fault{Method: "GET", Path: "*", Times: -1, Delay: fakegithub.Duration(29 * time.Second)})
+		r := g.job(1, "").Run(t.Context())[0]
 		wantError(t, "result", r.Err, "took more than a minute")
 		wantEqual(t, "visibility, which is not known", r.Access.Visibility, "")
 		wantEqual(t, "saved", r.EncryptedValue != "", true)
-		wantEqual(t, "attempts at a write", len(f.writes), 0)
+		wantEqual(t, "attempts at a write", g.count("PUT"), 0)
 	})
 }
 
-// TestUnknownStays has an attempt that got no response, and then a plan that
+// TestUnknownStays has an attempt that got no response, and then a read that
 // fails: it stays unknown whether the first took effect.
 func TestUnknownStays(t *testing.T) {
-	lost, gone := errors.New("no response"), errors.New("cannot read")
 	for _, test := range []struct {
 		name  string
-		first error
+		fault fakegithub.Fault
 		want  secret.Operation
+		error string
 	}{
-		{"no response", fmt.Errorf("%w: %w", secret.ErrOutcomeUnknown, lost), secret.Unknown},
-		{"a response", errors.New("502"), secret.Failed},
+		{
+			"no response", fakegithub.Fault{Drop: "after"}, secret.Unknown,
+			"writing the secret: 503 Service Unavailable, 2 attempts in 1 s; not sent again: reading the secret: 403 Forbidden",
+		},
+		{
+			"a rate limit", fakegithub.Fault{Status: 429, Headers: map[string]string{"Retry-After": "90"}}, secret.Failed,
+			"reading the secret: 403 Forbidden",
+		},
 	} {
-		synctest.Test(t, func(t *testing.T) {
-			f := &fakeClient{keys: []seal.PublicKey{newKey(t, "1")}, retry: func(error) bool { return true }}
-			f.readErr = func(n int) error {
-				if n > 1 {
-					return gone
-				}
-				return nil
-			}
-			f.respond = func(int, fakeWrite) error {
-				time.Sleep(2 * time.Minute) // so that the next attempt reads again
-				return test.first
-			}
-			r := job(f, "", items(1)).Run(t.Context())[0]
-			wantEqual(t, test.name+": operation", r.Operation, test.want)
-			wantEqual(t, test.name+": error", r.Err, gone)
-			wantEqual(t, test.name+": attempts at a write", len(f.writes), 1)
+		t.Run(test.name, func(t *testing.T) {
+			withGitHub(t, fakegithub.Org{}, func(t *testing.T, g *testGitHub) {
+				test.fault.Method, test.fault.Path = "PUT", "*"
+				g.AddFault(test.fault)
+				g.AddFault(fakegithub.Fault{Method: "PUT", Path: "*", Status: 503, Headers: map[string]string{"Retry-After": "90"}})
+				g.AddFault(fakegithub.Fault{Method: "GET", Path: "/S1", After: 1, Times: -1, Status: 403})
+				r := g.job(1, "").Run(t.Context())[0]
+				wantEqual(t, "operation", r.Operation, test.want)
+				wantError(t, "result", r.Err, test.error)
+			})
 		})
 	}
 }
@@ -327,22 +266,13 @@ func TestUnknownStays(t *testing.T) {
 // TestResults checks that results are in input order, whichever completes first,
 // and hold nothing of the plaintext.
 func TestResults(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := &fakeClient{keys: []seal.PublicKey{newKey(t, "1")}}
-		f.respond = func(_ int, w fakeWrite) error {
-			switch w.name {
-			case "S1":
-				time.Sleep(time.Hour)
-			case "S3":
-				return errors.New("refused")
-			case "S4":
-				return secret.ErrOutcomeUnknown
-			}
-			return nil
-		}
-		f.readErr = func(int) error { return errors.New("cannot read") }
+	withGitHub(t, fakegithub.Org{}, func(t *testing.T, g *testGitHub) {
+		g.AddFault(fakegithub.Fault{Method: "PUT", Path: "/S1", Delay: fakegithub.Duration(20 * time.Second)})
+		g.AddFault(fakegithub.Fault{Method: "PUT", Path: "/S3", Status: 403})
+		g.AddFault(fakegithub.Fault{Method: "PUT", Path: "/S4", Status: 400, Headers: map[string]string{"X-GitHub-Request-Id": ""}})
+		g.AddFault(fakegithub.Fault{Method: "GET", Path: "/S4", Status: 403})
 		var completed []secret.Name
-		j := job(f, secret.All, items(5))
+		j := g.job(5, secret.All)
 		j.OnResult = func(r secret.Result) { completed = append(completed, r.Name) }
 		var got []string
 		results := j.Run(t.Context())
@@ -372,59 +302,37 @@ func TestResults(t *testing.T) {
 // TestCancelled cancels a run at its first write: the results have the access that
 // was asked for, for storing the values manually.
 func TestCancelled(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	f := &fakeClient{keys: []seal.PublicKey{newKey(t, "1")}}
-	f.respond = func(int, fakeWrite) error { cancel(); return secret.ErrInterrupted }
-	j := job(f, secret.Selected, items(10))
-	j.Selection = &secret.Selection{IDs: []int64{7}}
-	for _, r := range j.Run(ctx) {
-		wantEqual(t, string(r.Name), r.Operation, secret.Failed)
-		wantEqual(t, string(r.Name)+": saved", r.EncryptedValue != "", true)
-		wantEqual(t, string(r.Name)+": visibility", r.Access.Visibility, secret.Selected)
-		wantEqual(t, string(r.Name)+": repositories", r.Access.IDs(), []int64{7})
-	}
+	withGitHub(t, fakegithub.Org{}, func(t *testing.T, g *testGitHub) {
+		ctx, cancel := context.WithCancel(t.Context())
+		g.AddFault(fakegithub.Fault{Method: "PUT", Path: "*", Times: -1, Hook: cancel, Status: 503})
+		j := g.job(10, secret.Selected)
+		j.Selection = &secret.Selection{IDs: []int64{7}}
+		for _, r := range j.Run(ctx) {
+			wantEqual(t, string(r.Name)+": failed", r.Failed(), true)
+			wantEqual(t, string(r.Name)+": saved", r.EncryptedValue != "", true)
+			wantEqual(t, string(r.Name)+": visibility", r.Access.Visibility, secret.Selected)
+			wantEqual(t, string(r.Name)+": repositories", r.Access.IDs(), []int64{7})
+		}
+	})
 }
 
 // TestNoRandomness fails each item and writes nothing.
 func TestNoRandomness(t *testing.T) {
-	f := &fakeClient{keys: []seal.PublicKey{newKey(t, "1")}}
-	j := job(f, secret.All, items(1))
-	j.Rand = bytes.NewReader(nil)
-	r := j.Run(t.Context())[0]
-	wantEqual(t, "operation", r.Operation, secret.Failed)
-	wantError(t, "result", r.Err, "EOF")
-	wantEqual(t, "attempts at a write", len(f.writes), 0)
+	withGitHub(t, fakegithub.Org{}, func(t *testing.T, g *testGitHub) {
+		j := g.job(1, secret.All)
+		j.Rand = bytes.NewReader(nil)
+		r := j.Run(t.Context())[0]
+		wantEqual(t, "operation", r.Operation, secret.Failed)
+		wantError(t, "result", r.Err, "EOF")
+		wantEqual(t, "attempts at a write", g.count("PUT"), 0)
+	})
 }
-
-// finder is an organization's repositories. It knows site by its former name homepage,
-// too, and fails to look up broken.
-type finder []secret.Repository
-
-func (f finder) Repository(_ context.Context, name string) (secret.Repository, error) {
-	switch name {
-	case "homepage":
-		name = "site"
-	case "broken":
-		return secret.Repository{}, &secret.Error{Op: "looking up repository acme/broken", Problem: "502"}
-	}
-	for _, r := range f {
-		if strings.EqualFold(bareName(r), name) {
-			return r, nil
-		}
-	}
-	return secret.Repository{}, &secret.Error{Op: "looking up repository acme/" + name, Problem: "404", Is: []error{secret.ErrNotFound}}
-}
-
-func (f finder) Repositories(context.Context) ([]secret.Repository, error) { return f, nil }
 
 func TestResolve(t *testing.T) {
-	org := finder{
-		{ID: 1, FullName: "acme/web"},
-		{ID: 2, FullName: "acme/Api"},
-		{ID: 3, FullName: "acme/svc-one"},
-		{ID: 4, FullName: "acme/svc-two"},
-		{ID: 5, FullName: "acme/site"},
-	}
+	org := fakegithub.Org{Repositories: []fakegithub.Repository{
+		{ID: 1, Name: "web"}, {ID: 2, Name: "Api"}, {ID: 3, Name: "svc-one"}, {ID: 4, Name: "svc-two"},
+		{ID: 5, Name: "site", RenamedFrom: "homepage"},
+	}}
 	patterns := func(texts ...string) (list []secret.Pattern) {
 		for _, text := range texts {
 			list = append(list, secret.Pattern{Text: text, Glob: strings.TrimPrefix(text, "!")})
@@ -432,11 +340,11 @@ func TestResolve(t *testing.T) {
 		return list
 	}
 	for _, test := range []struct {
-		name    string
-		s       secret.Selection
-		ids     []int64
-		warning string
-		refused string
+		name     string
+		s        secret.Selection
+		ids      []int64
+		warning  string
+		rejected string
 	}{
 		{"none", secret.Selection{}, nil, "", ""},
 		{"ids, each once", secret.Selection{IDs: []int64{9, 1, 9}}, []int64{9, 1}, "", ""},
@@ -508,7 +416,7 @@ func TestResolve(t *testing.T) {
 		{
 			"an exclusion that cannot be looked up",
 			secret.Selection{Patterns: patterns("*"), Excluded: patterns("!broken")},
-			nil, "", "selected_repositories: exclusion !broken: looking up repository acme/broken: 502",
+			nil, "", "selected_repositories: exclusion !broken: looking up repository acme/broken: 403 Forbidden",
 		},
 		{"a name that is missing", secret.Selection{Names: []string{"web", "typo", "other"}}, nil, "", "typo"},
 		{
@@ -522,28 +430,39 @@ func TestResolve(t *testing.T) {
 			nil, "", "the exclusions remove every selected repository",
 		},
 	} {
-		ids, warnings, err := resolve(t.Context(), org, test.s)
-		if !slices.Equal(ids, test.ids) {
-			t.Errorf("%s: got %v, want %v", test.name, ids, test.ids)
-		}
-		if test.refused == "" {
-			wantEqual(t, test.name+": error", err, nil)
-		} else {
-			wantError(t, test.name, err, test.refused)
-		}
-		if test.warning == "" {
-			wantEqual(t, test.name+": warning", warnings, "")
-		} else if !strings.Contains(warnings, test.warning) {
-			t.Errorf("%s: got the warning %q, want %q", test.name, warnings, test.warning)
-		}
+		t.Run(test.name, func(t *testing.T) {
+			withGitHub(t, org, func(t *testing.T, g *testGitHub) {
+				g.AddFault(fakegithub.Fault{Path: "/broken", Status: 403})
+				ids, warnings, err := resolve(t.Context(), g, test.s)
+				if !slices.Equal(ids, test.ids) {
+					t.Errorf("got %v, want %v", ids, test.ids)
+				}
+				if test.rejected == "" {
+					wantEqual(t, "error", err, nil)
+				} else {
+					wantError(t, "error", err, test.rejected)
+				}
+				if test.warning == "" {
+					wantEqual(t, "warning", warnings, "")
+				} else if !strings.Contains(warnings, test.warning) {
+					t.Errorf("got the warning %q, want %q", warnings, test.warning)
+				}
+			})
+		})
 	}
-	_, _, err := resolve(t.Context(), org, secret.Selection{Names: []string{"typo", "other"}})
-	want := "selected_repositories: looking up repository acme/typo: 404\nselected_repositories: looking up repository acme/other: 404"
-	wantEqual(t, "every missing name, in order", err, want)
+	withGitHub(t, org, func(t *testing.T, g *testGitHub) {
+		_, _, err := resolve(t.Context(), g, secret.Selection{Names: []string{"typo", "other"}})
+		want := "selected_repositories: looking up repository acme/typo: 404 Not Found\n" +
+			"selected_repositories: looking up repository acme/other: 404 Not Found"
+		wantEqual(t, "every missing name, in order", err, want)
+	})
 }
 
-func resolve(ctx context.Context, org finder, s secret.Selection) (ids []int64, warnings string, err error) {
-	r := resolver{github: org, selection: s, maxConcurrent: 8, log: func(string) {}, warn: func(text string) { warnings += text }}
+func resolve(ctx context.Context, g *testGitHub, s secret.Selection) (ids []int64, warnings string, err error) {
+	r := resolver{
+		github: g.client, budget: github.NewBudget(), selection: s, log: g.log,
+		warn: func(text string) { warnings += text },
+	}
 	list, err := r.resolve(ctx)
 	for _, repo := range list {
 		ids = append(ids, repo.ID)

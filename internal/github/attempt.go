@@ -1,0 +1,142 @@
+package github
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"net/http"
+	"time"
+
+	"set-org-secret/internal/secret"
+)
+
+// Attempt is one attempt at a request, after all waiting: what is read now is current when it is sent.
+type Attempt struct {
+	client  *Client
+	state   *retryState
+	release func(sent bool) // gives back the place in the write limiter
+	failed  *failure
+}
+
+// Attempts ranges over the attempts at a write; op names it in errors. If no attempt is left, the error that ends the
+// retries is yielded instead.
+//
+// The loop ends after a success, after an error that no retry can change, and if the body sends nothing. It continues
+// after [secret.ErrUnprocessable]: break unless the value was sealed again. An error wraps [secret.ErrOutcomeUnknown]
+// if GitHub may have applied this or an earlier attempt, and [secret.ErrCutOff] if it may still apply one.
+func (c *Client) Attempts(ctx context.Context, b *Budget, op string) iter.Seq2[*Attempt, error] {
+	return func(yield func(*Attempt, error) bool) {
+		c.attempts(ctx, &retryState{op: op, isWrite: true, budget: b}, func(a *Attempt, err *secret.Error) bool {
+			if err != nil { // a nil *secret.Error is not a nil error
+				return yield(nil, err)
+			}
+			return yield(a, nil)
+		})
+	}
+}
+
+// Send sends a write and reports whether it created the secret.
+func (a *Attempt) Send(ctx context.Context, w Write) (created bool, err error) {
+	w.call.op = a.state.op
+	resp, err := a.send(ctx, w.call, w.payload)
+	return resp.status == http.StatusCreated, err
+}
+
+// do sends a read and retries transient errors. parse reads the body of the response.
+func (c *Client) do(ctx context.Context, b *Budget, call *call, parse func(body []byte) error) (response, error) {
+	if b == nil {
+		b = &Budget{}
+	}
+	var resp response
+	var err error
+	c.attempts(ctx, &retryState{op: call.op, budget: b}, func(a *Attempt, final *secret.Error) bool {
+		if final != nil {
+			err = final
+			return false
+		}
+		resp, err = a.send(ctx, call, payload{})
+		return true
+	})
+	if err != nil {
+		return resp, err
+	}
+	if err := parse(resp.body); err != nil {
+		return resp, unreadable(call, resp, err)
+	}
+	return resp, nil
+}
+
+// attempts calls yield for each attempt at a request until one succeeds, none is left or yield returns false. It waits
+// before each: for the backoff, for a rate limit and, if it is a write, for the write limiter.
+func (c *Client) attempts(ctx context.Context, s *retryState, yield func(*Attempt, *secret.Error) bool) {
+	for {
+		a := &Attempt{client: c, state: s, release: func(bool) {}}
+		err := a.waitForTurn(ctx)
+		if err == nil {
+			more := yield(a, nil)
+			a.release(false)
+			switch {
+			case !more, a.failed == nil:
+				return
+			case a.failed.retryable:
+				err = c.retry.wait(ctx, s, a.failed)
+			case !s.isWrite || !errors.Is(a.failed.err, secret.ErrUnprocessable):
+				return
+			}
+		}
+		if err != nil {
+			yield(nil, s.finish(err))
+			return
+		}
+	}
+}
+
+// waitForTurn blocks until the attempt may be made.
+func (a *Attempt) waitForTurn(ctx context.Context) *secret.Error {
+	if a.state.isWrite {
+		start := time.Now()
+		release, err := a.client.limiter.Wait(ctx)
+		if err != nil {
+			return a.state.interrupted()
+		}
+		a.state.budget.extend(time.Since(start))
+		a.release = release
+	}
+	err := a.client.retry.waitForRateLimit(ctx, a.state)
+	if err != nil {
+		a.release(false)
+	}
+	return err
+}
+
+// send sends the request once, and completes the error if it fails.
+func (a *Attempt) send(ctx context.Context, call *call, load payload) (response, error) {
+	c, s := a.client, a.state
+	limit := c.retry.attemptTime(s)
+	if limit <= 0 {
+		a.failed = &failure{err: s.finish(c.retry.expire(s))}
+		return response{}, a.failed.err
+	}
+	s.attempts++
+	resp, failed, sent := c.send(ctx, call, load, limit)
+	a.release(sent)
+	if responded := failed == nil || !failed.retryable && resp.status != 0; responded {
+		c.retry.recordResponse(s, failed == nil)
+	}
+	if failed == nil {
+		return resp, nil
+	}
+	if failed.retryable {
+		c.retry.recordError(s)
+	}
+	if failed.err.RequestID == "" {
+		failed.err.RequestID = resp.requestID
+	}
+	if s.isWrite && sent {
+		s.unconfirmed = s.unconfirmed || failed.unconfirmed
+		s.cutOff = s.cutOff || failed.cutOff
+	}
+	s.last = s.finish(failed.err)
+	a.failed = failed
+	return resp, failed.err
+}

@@ -1,0 +1,212 @@
+package github
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"strings"
+	"time"
+
+	"set-org-secret/internal/secret"
+)
+
+// Lookup reads secrets by name, without their lists of repositories. One name is read alone. Several are read from the
+// list of secrets, or from its first page if it has more pages than there are names; a name that this does not decide
+// is not in the result, and has to be looked up alone. A secret that GitHub does not have, or does not show to the
+// token, has Exists false: one that gets 404, or that is not on a list of one page whose total is right.
+func (c *Client) Lookup(
+	ctx context.Context, b *Budget, store secret.Store, names ...secret.Name,
+) (map[secret.Name]secret.Existing, error) {
+	found := map[secret.Name]secret.Existing{}
+	if len(names) == 1 {
+		existing, err := c.secret(ctx, b, store, names[0])
+		if err == nil {
+			found[names[0]] = existing
+		}
+		return found, err
+	}
+	all, err := c.listSecrets(ctx, b, store, len(names))
+	if all.count == 1 && all.matchesTotal() {
+		for _, name := range names {
+			found[name] = secret.Existing{Name: name, ReadAt: all.readAt}
+		}
+	}
+	for _, existing := range all.entries {
+		found[existing.Name] = existing
+	}
+	return found, err
+}
+
+// Secrets lists the secrets of a store. complete is false if the total that GitHub reports still does not match the
+// list after several reads.
+func (c *Client) Secrets(
+	ctx context.Context, b *Budget, store secret.Store,
+) (list []secret.Existing, complete bool, err error) {
+	all, err := c.listSecrets(ctx, b, store, math.MaxInt)
+	return all.entries, err == nil && all.matchesTotal(), err
+}
+
+// WithRepositories completes a secret with its list of repositories, if its visibility is selected. Hidden is how many
+// more repositories GitHub counts than it lists for this token; whole says to read again to see all of them. If GitHub
+// has no list, or an empty one, which it may return as well, the secret is read again: its visibility has changed, or
+// it was deleted.
+func (c *Client) WithRepositories(
+	ctx context.Context, b *Budget, store secret.Store, existing secret.Existing, whole bool,
+) (secret.Existing, error) {
+	reads := 1
+	if whole {
+		reads = maxListReads
+	}
+	for range maxListReads {
+		if existing.Access.Visibility != secret.Selected {
+			return existing, nil
+		}
+		list, hidden, listErr := c.selectedRepositories(ctx, b, store, existing.Name, reads)
+		isGone := errors.Is(listErr, secret.ErrNotFound) || errors.Is(listErr, secret.ErrConflict)
+		if listErr != nil && !isGone {
+			return existing, listErr
+		}
+		if isGone || len(list) == 0 && hidden == 0 {
+			var err error
+			if existing, err = c.secret(ctx, b, store, existing.Name); err != nil {
+				return existing, err
+			}
+		}
+		if !isGone && existing.Access.Visibility == secret.Selected {
+			existing.Access.Repositories, existing.Hidden = list, hidden
+			return existing, nil
+		}
+	}
+	return existing, &secret.Error{
+		Problem: "the secret's access changed each time it was read",
+		Hint:    "Set visibility and selected_repositories explicitly.",
+	}
+}
+
+// SelectedRepositories reads the list of repositories of a secret once, without proof that the list is complete.
+func (c *Client) SelectedRepositories(
+	ctx context.Context, b *Budget, store secret.Store, name secret.Name,
+) (list []secret.Repository, hidden int, err error) {
+	return c.selectedRepositories(ctx, b, store, name, 1)
+}
+
+// selectedRepositories reads the list of repositories of a secret, up to so many times if the total that GitHub reports
+// does not match. The error wraps [secret.ErrConflict] if the secret's visibility is not selected, and
+// [secret.ErrNotFound] if it does not exist. For such a secret GitHub may return an empty list instead.
+func (c *Client) selectedRepositories(
+	ctx context.Context, b *Budget, store secret.Store, name secret.Name, reads int,
+) (list []secret.Repository, hidden int, err error) {
+	call := c.secretsCall(http.MethodGet, "listing the selected repositories", store, string(name), "repositories")
+	all, err := fetchWhole(ctx, c, b, call, reads, math.MaxInt, parseRepositories, repositoryID)
+	return all.entries, all.total - len(all.entries), err
+}
+
+// listSecrets reads the list of secrets, or its first page if it has more than limit pages.
+func (c *Client) listSecrets(
+	ctx context.Context, b *Budget, store secret.Store, limit int,
+) (pages[secret.Existing], error) {
+	readAt := time.Now()
+	all, err := fetchWhole(ctx, c, b, c.secretsCall(http.MethodGet, "listing the secrets", store), maxListReads, limit,
+		parseSecrets, func(s secret.Existing) secret.Name { return s.Name })
+	all.readAt = readAt
+	for i := range all.entries {
+		all.entries[i].ReadAt = readAt
+	}
+	return all, err
+}
+
+// secret reads a secret without its list of repositories. Exists is false if GitHub returns 404: there is no such
+// secret, or the token cannot see it.
+func (c *Client) secret(
+	ctx context.Context, b *Budget, store secret.Store, name secret.Name,
+) (existing secret.Existing, err error) {
+	readAt := time.Now()
+	_, err = c.do(ctx, b, c.secretsCall(http.MethodGet, "reading the secret", store, string(name)), func(body []byte) (err error) {
+		var wire wireSecret
+		if err = unmarshal(body, &wire); err == nil {
+			existing, err = wire.parse()
+		}
+		if err == nil && existing.Name != name {
+			err = errors.New("a different secret")
+		}
+		return err
+	})
+	if errors.Is(err, secret.ErrNotFound) {
+		existing, err = secret.Existing{Name: name}, nil
+	}
+	existing.ReadAt = readAt
+	return existing, err
+}
+
+// wireSecret is a secret without its list of repositories. Its fields are required by GitHub's description of the API.
+type wireSecret struct {
+	Name       *string    `json:"name"`
+	Visibility *string    `json:"visibility"`
+	CreatedAt  *time.Time `json:"created_at"`
+	UpdatedAt  *time.Time `json:"updated_at"`
+}
+
+func (w wireSecret) parse() (secret.Existing, error) {
+	if w.Name == nil || w.Visibility == nil || w.CreatedAt == nil || w.UpdatedAt == nil {
+		return secret.Existing{}, errors.New("a secret without name, visibility, created_at or updated_at")
+	}
+	v, err := secret.ParseVisibility(*w.Visibility)
+	if err != nil {
+		return secret.Existing{}, fmt.Errorf("visibility %w", err)
+	}
+	return secret.Existing{
+		Name: secret.Name(strings.ToUpper(*w.Name)), Exists: true,
+		CreatedAt: *w.CreatedAt, UpdatedAt: *w.UpdatedAt, Access: secret.Access{Visibility: v},
+	}, nil
+}
+
+// parseSecrets parses a page of secrets, and the total that it reports.
+func parseSecrets(body []byte) (entries []secret.Existing, total int, err error) {
+	var page struct {
+		TotalCount *int          `json:"total_count"`
+		Secrets    *[]wireSecret `json:"secrets"`
+	}
+	switch err := unmarshal(body, &page); {
+	case err != nil:
+		return nil, 0, err
+	case page.TotalCount == nil, page.Secrets == nil:
+		return nil, 0, errors.New("a list without total_count or secrets")
+	}
+	for _, w := range *page.Secrets {
+		existing, err := w.parse()
+		if err != nil {
+			return nil, 0, err
+		}
+		entries = append(entries, existing)
+	}
+	return entries, *page.TotalCount, nil
+}
+
+// parseRepositories parses a page of selected repositories, and the total that it reports.
+func parseRepositories(body []byte) (entries []secret.Repository, total int, err error) {
+	var page struct {
+		TotalCount   *int                 `json:"total_count"`
+		Repositories *[]secret.Repository `json:"repositories"`
+	}
+	switch err := unmarshal(body, &page); {
+	case err != nil:
+		return nil, 0, err
+	case page.TotalCount == nil, page.Repositories == nil:
+		return nil, 0, errors.New("a list without total_count or repositories")
+	}
+	return *page.Repositories, *page.TotalCount, checkRepositories(*page.Repositories...)
+}
+
+// checkRepositories returns an error if a repository lacks a field that GitHub's description of the API requires.
+func checkRepositories(list ...secret.Repository) error {
+	for _, repo := range list {
+		if owner, name, ok := strings.Cut(repo.FullName, "/"); repo.ID <= 0 || !ok || owner == "" || name == "" {
+			return errors.New("a repository without id or full_name")
+		}
+	}
+	return nil
+}
+
+func repositoryID(r secret.Repository) int64 { return r.ID }

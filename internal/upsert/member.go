@@ -1,0 +1,228 @@
+package upsert
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"set-org-secret/internal/github"
+	"set-org-secret/internal/secret"
+)
+
+type repository = secret.Repository
+
+// member is the target of a write that adds one repository to the list of a secret, or removes one. It leaves the rest
+// of the list alone: a token that cannot see all of it takes nothing away, and concurrent runs do not undo each other.
+type member struct {
+	*executor
+	item   Item
+	before secret.Existing
+	repo   repository
+	absent bool // it was not on the list, as GitHub's refusal to remove it shows
+}
+
+// memberList is one secret to whose list repositories are added, or from which they are removed.
+type memberList struct {
+	before  secret.Existing
+	members []*member
+	task    *task
+	notes   []string
+	err     error // why nothing is written
+}
+
+// members returns the writes that add repositories to the lists of all items, or remove them.
+func (e *executor) members(ctx context.Context) (tasks []*task) {
+	r := &resolver{
+		github: e.GitHub, budget: github.NewBudget(), selection: *e.Selection, log: e.Log, warn: e.Warn,
+		fromList: e.Change == secret.ListRemove,
+	}
+	repos, resolveErr := r.resolve(ctx)
+	lists := make([]*memberList, len(e.Items))
+	var group errgroup.Group
+	group.SetLimit(github.MaxConcurrentReads)
+	for i, item := range e.Items {
+		lists[i] = &memberList{err: resolveErr}
+		if resolveErr == nil {
+			group.Go(func() error {
+				lists[i].err = e.planMembers(ctx, lists[i], item, r, repos)
+				return nil
+			})
+		}
+	}
+	_ = group.Wait()
+	writes := 0
+	for i, l := range lists {
+		for _, note := range l.notes {
+			e.Log(fmt.Sprintf("%s in %s: %s", e.Items[i].Name, e.Items[i].Store, note))
+		}
+		if l.err != nil {
+			e.fail(i, l.err)
+			continue
+		}
+		t := &task{i: i}
+		for _, m := range l.members {
+			t.writes = append(t.writes, newWrite(m))
+		}
+		t.finish = func() { e.finishMembers(i, l, t.writes) }
+		tasks = append(tasks, t)
+		writes += len(t.writes)
+	}
+	if writes > 0 && !e.DryRun {
+		e.logWrites(writes)
+	}
+	return tasks
+}
+
+// logWrites logs how many writes there will be, and how long the write limiter makes them take.
+func (e *executor) logWrites(n int) {
+	text := "writes to send: " + secret.FormatCount(n)
+	if minutes := (n - 1) / github.WritesPerMinute; minutes > 0 {
+		text += fmt.Sprintf(", at most %d a minute, which takes about %s",
+			github.WritesPerMinute, secret.FormatDuration(time.Duration(minutes)*time.Minute))
+	}
+	e.Log(text)
+}
+
+// planMembers reads a secret's list and decides which repositories to write. A pattern has to see the whole list.
+func (e *executor) planMembers(
+	ctx context.Context, l *memberList, item Item, r *resolver, repos []repository,
+) (err error) {
+	whole := r.fromList && len(r.selection.Patterns) > 0
+	selected := secret.Existing{Name: item.Name, Exists: true, Access: secret.Access{Visibility: secret.Selected}}
+	l.before, err = e.GitHub.WithRepositories(ctx, github.NewBudget(), item.Store, selected, whole)
+	if err != nil {
+		return err
+	}
+	if err := checkSelected(l.before); err != nil {
+		return err
+	}
+	onList := l.before.Access.Repositories
+	if r.fromList {
+		var matches []int
+		if repos, matches, err = r.selectFrom(onList); err != nil {
+			return err
+		}
+		for i, p := range r.selection.Patterns {
+			l.notes = append(l.notes, fmt.Sprintf("%s matches %d of the %d repositories on the list that this token "+
+				"can see", p.Text, matches[i], len(onList)))
+		}
+	}
+	for _, repo := range repos {
+		m := &member{executor: e, item: item, before: l.before, repo: repo}
+		switch {
+		case m.wasListed() == r.fromList, l.before.Hidden != 0 && !m.wasListed():
+			l.members = append(l.members, m)
+		case r.fromList:
+			l.notes = append(l.notes, repo.String()+" is not on the list")
+		}
+	}
+	return nil
+}
+
+func (m *member) wasListed() bool { return contains(m.before.Access.Repositories, m.repo) }
+
+func (m *member) op() string {
+	verb := map[secret.ListChange]string{secret.ListAdd: "adding", secret.ListRemove: "removing"}[m.Change]
+	return verb + " repository " + strconv.FormatInt(m.repo.ID, 10)
+}
+
+func (m *member) next(context.Context, *github.Budget) (plan, error) {
+	request := m.GitHub.AddRepository
+	if m.Change == secret.ListRemove {
+		request = m.GitHub.RemoveRepository
+	}
+	return plan{before: m.before, request: request(m.item.Store, m.item.Name, m.repo.ID)}, nil
+}
+
+// refused checks the list after a 404 to a removal, which GitHub does not document: a repository that is not on the
+// list is removed.
+func (m *member) refused(ctx context.Context, w *write, err error) (retry bool, _ error) {
+	if m.Change == secret.ListRemove && errors.Is(err, secret.ErrNotFound) {
+		list, _, listErr := m.GitHub.SelectedRepositories(ctx, w.budget, m.item.Store, m.item.Name)
+		if listErr == nil && !contains(list, m.repo) {
+			m.absent = !m.wasListed() && !w.unconfirmed
+			return false, nil
+		}
+	}
+	return false, err
+}
+
+func (m *member) compare(_ *write, now secret.Existing) (shown string, applied bool) {
+	isAdded := m.Change == secret.ListAdd
+	if contains(now.Access.Repositories, m.repo) {
+		return "GitHub shows it on the list", isAdded
+	}
+	return "GitHub does not show it on the list", !isAdded || now.Hidden != 0
+}
+
+// finishMembers completes the result of one secret.
+func (e *executor) finishMembers(i int, l *memberList, writes []*write) {
+	var changed []repository
+	var err error
+	count := map[secret.Operation]int{}
+	for k, w := range writes {
+		count[e.operation(w)]++
+		err = cmp.Or(err, w.err)
+		if m := l.members[k]; w.err == nil && !m.absent {
+			changed = append(changed, m.repo)
+		}
+	}
+	failed, unknown := count[secret.Failed] > 0, count[secret.Unknown] > 0
+	hasPattern := e.Change == secret.ListRemove && len(e.Selection.Patterns) > 0
+	if err == nil && l.before.Hidden != 0 && hasPattern {
+		failed = true
+		err = &secret.Error{
+			Problem: fmt.Sprintf("the token cannot see %s repositories on the list, and a pattern may match them",
+				countOf(l.before.Hidden, len(l.before.Access.Repositories)+l.before.Hidden)),
+			Hint: "Use a token that can see all of them, or name the repositories or their ids.",
+		}
+	}
+	if shown, ok := errors.AsType[*secret.Error](err); ok && len(writes) > 1 && !e.DryRun {
+		verb := map[secret.ListChange]string{secret.ListAdd: "added", secret.ListRemove: "removed"}[e.Change]
+		err = shown.With(fmt.Sprintf("%s repositories were %s", countOf(len(changed), len(writes)), verb))
+	}
+	op := secret.Unchanged
+	switch {
+	case unknown:
+		op = secret.Unknown
+	case failed:
+		op = secret.Failed
+	case e.DryRun && len(changed) > 0:
+		op = secret.WouldUpdate
+	case len(changed) > 0:
+		op = secret.Updated
+	}
+	e.finish(i, op, err, func(r *secret.Result) { e.recordChanges(r, l.before, changed) })
+}
+
+// recordChanges records the confirmed changes of a list.
+func (e *executor) recordChanges(r *secret.Result, before secret.Existing, changed []repository) {
+	ids := make([]int64, 0, len(changed))
+	for _, repo := range changed {
+		ids = append(ids, repo.ID)
+	}
+	r.Hidden = before.Hidden
+	r.Change = secret.Change{From: secret.Selected, To: secret.Selected}
+	r.Access = secret.Access{Visibility: secret.Selected}
+	onList := before.Access.Repositories
+	if e.Change == secret.ListAdd {
+		r.Change.Added, r.Added = changed, ids
+		r.Access.Repositories = uniqueByID(slices.Concat(onList, changed))
+		return
+	}
+	r.Change.Removed, r.Removed = changed, ids
+	r.Access.Repositories = slices.DeleteFunc(slices.Clone(onList), func(repo repository) bool {
+		return slices.Contains(ids, repo.ID)
+	})
+}
+
+// contains reports whether a repository is on a list.
+func contains(list []repository, repo repository) bool {
+	return slices.ContainsFunc(list, func(other repository) bool { return other.ID == repo.ID })
+}

@@ -1,0 +1,235 @@
+package upsert
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"set-org-secret/internal/github"
+	"set-org-secret/internal/seal"
+	"set-org-secret/internal/secret"
+)
+
+// value is the target of a write that creates or updates a secret.
+type value struct {
+	*executor
+	item    Item
+	sealed  seal.Sealed
+	reseals int
+}
+
+// values returns the writes of all values. It seals them before the first write, so that none is lost.
+func (e *executor) values(ctx context.Context) (tasks []*task) {
+	var values []*value
+	for i, item := range e.Items {
+		if item.Stored != nil {
+			e.finish(i, e.storedOperation(item), nil, func(r *secret.Result) {
+				r.KeyID, r.Access = item.Stored.KeyID, item.Stored.Access
+			})
+			continue
+		}
+		v := &value{executor: e, item: item, sealed: item.Sealed}
+		w := newWrite(v)
+		values = append(values, v)
+		tasks = append(tasks, &task{i: i, writes: []*write{w}, finish: func() { v.finishValue(i, w) }})
+	}
+	resolveErr := e.prefetch(ctx, tasks)
+	for k, v := range values {
+		tasks[k].writes[0].err = cmp.Or(v.sealFirst(), resolveErr)
+	}
+	return tasks
+}
+
+// storedOperation returns the operation of an item that an earlier run stored. In a dry run it is the conditional form.
+func (e *executor) storedOperation(item Item) secret.Operation {
+	switch {
+	case e.DryRun && item.Stored.Operation == secret.Created:
+		return secret.WouldCreate
+	case e.DryRun:
+		return secret.WouldUpdate
+	}
+	return item.Stored.Operation
+}
+
+// prefetch requests concurrently all that is needed before the first write: the repositories, each store's key and
+// the first existing secrets. It returns why the repositories could not be resolved; other errors are returned for
+// each item.
+func (e *executor) prefetch(ctx context.Context, tasks []*task) (resolveErr error) {
+	var group errgroup.Group
+	if e.Selection != nil {
+		group.Go(func() error {
+			r := resolver{github: e.GitHub, budget: github.NewBudget(), selection: *e.Selection, log: e.Log, warn: e.Warn}
+			list, err := r.resolve(ctx)
+			if resolveErr = err; err == nil {
+				e.desired.replace, e.desired.repositories = true, list
+			}
+			return nil
+		})
+	}
+	for store, snapshots := range e.snapshots {
+		if e.needsKey(store) {
+			group.Go(func() error {
+				e.keys[store].fetch(ctx)
+				return nil
+			})
+		}
+		first := slices.IndexFunc(tasks, func(t *task) bool { return e.Items[t.i].Store == store })
+		if e.readsExisting() && first >= 0 {
+			group.Go(func() error {
+				// This fills the cache. If it fails, the write reads again.
+				_, _ = snapshots.get(ctx, tasks[first].writes[0].budget, e.Items[tasks[first].i].Name)
+				return nil
+			})
+		}
+	}
+	_ = group.Wait()
+	return resolveErr
+}
+
+// needsKey reports whether any item of the store must be sealed, or, in a dry run, its key checked.
+func (e *executor) needsKey(store secret.Store) bool {
+	return e.Change == "" && slices.ContainsFunc(e.Items, func(item Item) bool {
+		return item.Store == store && item.Stored == nil && (!item.isSealed() || e.DryRun)
+	})
+}
+
+// readsExisting reports whether the existing secret is read before a write: to preserve its access, or to report how
+// it changes.
+func (e *executor) readsExisting() bool {
+	return e.Change != "" || e.DryRun || e.desired.needsExisting()
+}
+
+func (v *value) op() string { return "writing the secret" }
+
+// next plans the write, based on a snapshot at most maxSnapshotAge old.
+func (v *value) next(ctx context.Context, b *github.Budget) (p plan, err error) {
+	if v.readsExisting() {
+		if p.before, err = v.snapshots[v.item.Store].get(ctx, b, v.item.Name); err != nil {
+			return p, err
+		}
+	}
+	if p.access, err = v.desired.accessFor(p.before); err != nil {
+		return p, err
+	}
+	if err = v.sealToCurrentKey(); err == nil {
+		p.request = v.GitHub.PutSecret(v.item.Store, v.item.Name, v.sealed, p.access)
+	}
+	return p, err
+}
+
+// sealFirst seals the value to the key that was fetched. In a dry run it checks the key of one that is sealed already.
+func (v *value) sealFirst() error {
+	cache := v.keys[v.item.Store]
+	if v.item.isSealed() && !v.DryRun {
+		return nil
+	}
+	key, err := cache.fetched()
+	switch {
+	case err != nil:
+		return err
+	case !v.item.isSealed():
+		return v.sealToCurrentKey()
+	case key.ID() != v.sealed.KeyID:
+		return keyRotated(v.item.Store, v.sealed.KeyID, key.ID())
+	}
+	return nil
+}
+
+// sealToCurrentKey seals the value unless it is sealed to the store's present key, so that it is not refused first.
+func (v *value) sealToCurrentKey() (err error) {
+	key := v.keys[v.item.Store].current()
+	if !v.item.isSealed() && (key.ID() != v.sealed.KeyID || key.Base64() != v.sealed.PublicKey) {
+		var sealed seal.Sealed
+		if sealed, err = seal.Seal(v.Rand, key, v.item.Value); err == nil {
+			v.sealed = sealed
+		}
+	}
+	return err
+}
+
+// refused fetches the store's key after GitHub refused the value, and seals the value again if the key has changed. A
+// value that is already sealed cannot be; the error says so and names both keys.
+func (v *value) refused(ctx context.Context, w *write, err error) (retry bool, _ error) {
+	if v.reseals++; v.reseals > maxReseals || !errors.Is(err, secret.ErrUnprocessable) {
+		return false, err
+	}
+	old := v.sealed
+	key, keyErr := v.keys[v.item.Store].newerThan(ctx, w.budget, refusal{old.KeyID, secret.AsError(err).Problem})
+	switch {
+	case keyErr != nil: // GitHub's 422 matters more than why the key could not be fetched
+		return false, err
+	case key.ID() == old.KeyID && (v.item.isSealed() || key.Base64() == old.PublicKey):
+		return false, err
+	case v.item.isSealed():
+		return false, keyRotated(v.item.Store, old.KeyID, key.ID())
+	}
+	sealErr := v.sealToCurrentKey()
+	return sealErr == nil, sealErr
+}
+
+func keyRotated(store secret.Store, sealedTo, current string) error {
+	return &secret.Error{
+		Problem: fmt.Sprintf("the value is sealed with key %s, but the current key for %s secrets is %s",
+			sealedTo, store, current),
+		Cause: "GitHub rotated the key since the value was sealed, and only the plaintext can be sealed again.",
+		Hint:  "Seal the value again, in the job that seals.",
+		Is:    []error{secret.ErrCannotOpen},
+	}
+}
+
+func (v *value) compare(w *write, now secret.Existing) (shown string, applied bool) {
+	if !now.Exists {
+		return "GitHub shows no such secret", w.before.Exists
+	}
+	first := v.began(w)
+	when := "before this run began writing"
+	switch {
+	case now.UpdatedAt.After(first):
+		when = "after this run began writing"
+	case now.UpdatedAt.Equal(first):
+		when = "in the second in which this run began writing"
+	}
+	at := now.UpdatedAt.UTC().Format("2006-01-02 15:04:05 UTC")
+	return "GitHub shows an update at " + at + ", " + when, !now.UpdatedAt.Before(first)
+}
+
+// finishValue completes the result of a value's write.
+func (v *value) finishValue(i int, w *write) {
+	op, err := v.operation(w), w.err
+	if op == secret.Updated && w.isNew() {
+		err = v.overwritten(w)
+	}
+	v.finish(i, op, err, func(r *secret.Result) {
+		r.Change, r.Access = w.change(), w.plan.access
+		if r.Access.Visibility == "" { // what is known, for storing it manually
+			r.Access, _ = v.desired.fixed()
+		}
+		r.KeyID, r.PublicKey = v.sealed.KeyID, v.sealed.PublicKey
+		if err != nil && !r.Stored() {
+			r.EncryptedValue = v.sealed.EncryptedValue
+		}
+	})
+}
+
+// overwritten returns the error for an existing secret that was overwritten because this run had not found it. If the
+// inputs give the access, it only warns.
+func (v *value) overwritten(w *write) error {
+	if _, ok := v.desired.fixed(); ok {
+		v.Warn(fmt.Sprintf("%s in %s: this run did not find the secret, but GitHub updated an existing one. "+
+			"Its access is now as the inputs say.", v.item.Name, v.item.Store))
+		return nil
+	}
+	return &secret.Error{
+		Problem: "an existing secret was overwritten that this run had not found, and its access is now " +
+			string(w.plan.access.Visibility),
+		Cause: "GitHub returned 404 for it before the write, and 204, which is an update, to the write: it was " +
+			"created in between, or this token could not see it. Every private and internal repository can now " +
+			"read the value.",
+		Hint: "The value is stored: do not rotate again. If fewer should read it, change that on the page of the " +
+			"organization's secrets.",
+	}
+}

@@ -1,0 +1,285 @@
+package upsert
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"set-org-secret/internal/github"
+	"set-org-secret/internal/secret"
+)
+
+// target is what a write changes.
+type target interface {
+	// op names the write in errors.
+	op() string
+	// next plans the next attempt, based on what GitHub has now.
+	next(context.Context, *github.Budget) (plan, error)
+	// refused handles a 404 or 422. It returns the final error, or retry if another attempt makes sense.
+	refused(ctx context.Context, w *write, err error) (retry bool, _ error)
+	// compare describes what GitHub has after the write, and reports whether an attempt may have taken effect.
+	compare(w *write, now secret.Existing) (shown string, applied bool)
+}
+
+// plan is an attempt that is decided and not sent.
+type plan struct {
+	before    secret.Existing // as it was read for this attempt; the zero value if it was not
+	access    secret.Access
+	unchanged bool // GitHub has all of this already
+	request   github.Write
+}
+
+// write is a write to a target, and what is known of its effect.
+type write struct {
+	target
+	budget *github.Budget
+	plan   plan // of the last attempt
+	// before is the target before the first attempt that GitHub may have applied, which was sent at firstAttempt.
+	before       secret.Existing
+	firstAttempt time.Time
+	created      bool // GitHub confirmed the write with 201
+	unconfirmed  bool // GitHub may have applied an attempt other than the one that it confirmed
+	cutOff       bool // GitHub may still apply one
+	err          error
+}
+
+func newWrite(t target) *write { return &write{target: t, budget: github.NewBudget()} }
+
+// isNew reports whether this run looked for the secret before its write and did not find it.
+func (w *write) isNew() bool { return !w.before.ReadAt.IsZero() && !w.before.Exists }
+
+// needsRead reports whether only a read after the last attempt can tell the result.
+func (w *write) needsRead() bool {
+	return w.unconfirmed && (w.err != nil || !w.created && !w.before.Exists)
+}
+
+// change returns how the write changes access; only the new visibility if the secret was not read before.
+func (w *write) change() secret.Change {
+	if w.before.ReadAt.IsZero() {
+		return secret.Change{To: w.plan.access.Visibility}
+	}
+	return secret.Diff(w.before, w.plan.access)
+}
+
+// note makes an attempt's plan that of the write.
+func (w *write) note(p plan) {
+	if w.plan = p; !w.unconfirmed {
+		w.before, w.firstAttempt = p.before, time.Now()
+	}
+}
+
+// task is all that is written for one item, one write after the other.
+type task struct {
+	i      int // the item's index
+	writes []*write
+	finish func() // completes the result
+}
+
+// execute runs tasks, a few at a time.
+func (e *executor) execute(ctx context.Context, tasks []*task) {
+	var group errgroup.Group
+	group.SetLimit(maxConcurrentWrites)
+	for _, t := range tasks {
+		group.Go(func() error {
+			e.run(ctx, t)
+			return nil
+		})
+	}
+	_ = group.Wait()
+}
+
+var errSkipped = &secret.Error{Problem: "skipped: the run was cancelled", Is: []error{secret.ErrInterrupted}}
+
+// run makes the writes of a task. It continues after a refusal that concerns only one of them. A dry run plans them and
+// sends nothing.
+func (e *executor) run(ctx context.Context, t *task) {
+	var stopped error
+	for _, w := range t.writes {
+		switch {
+		case w.err != nil: // it could not be prepared
+		case ctx.Err() != nil:
+			w.err = errSkipped
+		case stopped != nil:
+			w.err = stopped
+		case e.DryRun:
+			var p plan
+			if p, w.err = w.next(ctx, w.budget); w.err == nil {
+				w.note(p)
+			}
+		default:
+			e.send(ctx, w)
+		}
+		if w.err != nil && !isAny(w.err, secret.ErrNotFound, secret.ErrUnprocessable) {
+			stopped = w.err
+		}
+	}
+	if slices.ContainsFunc(t.writes, (*write).needsRead) {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.unsettled = append(e.unsettled, t)
+		return
+	}
+	t.finish()
+}
+
+// send makes attempts until one succeeds or none is left. Attempts wait; what is read after that is current when it is
+// sent.
+func (e *executor) send(ctx context.Context, w *write) {
+	var last error // of an attempt
+	for attempt, final := range e.GitHub.Attempts(ctx, w.budget, w.op()) {
+		if w.err = final; final != nil {
+			return
+		}
+		next, err := w.next(ctx, w.budget)
+		if err != nil {
+			w.err = w.notSentAgain(last, err)
+			return
+		}
+		w.note(next)
+		if next.unchanged && !w.unconfirmed {
+			return
+		}
+		w.created, w.err = attempt.Send(ctx, next.request)
+		last = w.err
+		w.unconfirmed = w.unconfirmed || errors.Is(w.err, secret.ErrOutcomeUnknown)
+		w.cutOff = w.cutOff || errors.Is(w.err, secret.ErrCutOff)
+		if isAny(w.err, secret.ErrUnprocessable, secret.ErrNotFound) {
+			retry := false
+			if retry, w.err = w.refused(ctx, w, w.err); !retry {
+				return
+			}
+		}
+	}
+}
+
+// notSentAgain returns the error of a write whose next attempt could not be planned. last is the previous attempt's
+// error; it wins if its outcome is unknown.
+func (w *write) notSentAgain(last, err error) error {
+	e, ok := errors.AsType[*secret.Error](last)
+	if !ok || !w.unconfirmed {
+		return err
+	}
+	cause := secret.AsError(err)
+	why := cause.Fact()
+	if errors.Is(err, secret.ErrInterrupted) {
+		why = "the run was interrupted"
+	}
+	e = e.With("not sent again: " + why)
+	e.Cause, e.Hint = cause.Cause, cause.Hint
+	return e
+}
+
+func isAny(err error, targets ...error) bool {
+	return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
+}
+
+// settle reads once, without retries, what GitHub has after writes that only a read can settle, and completes their
+// results. After a signal, which cancels ctx, nothing is read.
+func (e *executor) settle(ctx context.Context) {
+	byStore := map[secret.Store][]*task{}
+	for _, t := range e.unsettled {
+		store := e.Items[t.i].Store
+		byStore[store] = append(byStore[store], t)
+	}
+	var group errgroup.Group
+	for store, tasks := range byStore {
+		group.Go(func() error {
+			found := e.readAfter(ctx, store, tasks)
+			for _, t := range tasks {
+				for _, w := range t.writes {
+					if now, ok := found[t]; ok && w.needsRead() {
+						e.settleWrite(w, now)
+					}
+				}
+				t.finish()
+			}
+			return nil
+		})
+	}
+	_ = group.Wait()
+}
+
+// readAfter returns the secrets of a store after their writes, as far as they can be read: all of them if values were
+// written, else their lists.
+func (e *executor) readAfter(ctx context.Context, store secret.Store, tasks []*task) map[*task]secret.Existing {
+	b, after := e.GitHub.SendOnce(), map[*task]secret.Existing{}
+	if e.Change == "" {
+		found, complete := e.readSecrets(ctx, b, store, tasks)
+		for _, t := range tasks {
+			if now, ok := found[e.Items[t.i].Name]; ok || complete {
+				after[t] = now
+			}
+		}
+		return after
+	}
+	for _, t := range tasks {
+		list, hidden, err := e.GitHub.SelectedRepositories(ctx, b, store, e.Items[t.i].Name)
+		switch {
+		case isAny(err, secret.ErrNotFound, secret.ErrConflict):
+		case err != nil:
+			return after // a server that does not respond costs one request
+		default:
+			access := secret.Access{Visibility: secret.Selected, Repositories: list}
+			after[t] = secret.Existing{Exists: true, Access: access, Hidden: hidden}
+		}
+	}
+	return after
+}
+
+// readSecrets reads one secret alone and several from the list; complete says that it lacks none. A revoked token, and
+// some gateways, return 404 for any secret, but no list.
+func (e *executor) readSecrets(
+	ctx context.Context, b *github.Budget, store secret.Store, tasks []*task,
+) (found map[secret.Name]secret.Existing, complete bool) {
+	if len(tasks) == 1 && !isAny(tasks[0].writes[0].err, secret.ErrNotFound, secret.ErrNotFromAPI) {
+		found, _ = e.GitHub.Lookup(ctx, b, store, e.Items[tasks[0].i].Name)
+		return found, false
+	}
+	found = map[secret.Name]secret.Existing{}
+	list, complete, _ := e.GitHub.Secrets(ctx, b, store)
+	for _, existing := range list {
+		found[existing.Name] = existing
+	}
+	return found, complete
+}
+
+// settleWrite decides the result of a write by the secret after it.
+func (e *executor) settleWrite(w *write, now secret.Existing) {
+	if w.err == nil { // confirmed with 204: this attempt updated what an earlier one may have created
+		w.created = now.Exists && !now.CreatedAt.Before(e.began(w))
+		w.unconfirmed = !now.Exists
+		return
+	}
+	shown, applied := w.compare(w, now)
+	if err, ok := errors.AsType[*secret.Error](w.err); ok {
+		w.err = err.With(shown)
+	}
+	w.unconfirmed = applied || w.cutOff
+}
+
+// began returns when the first attempt was sent by GitHub's clock, in whole seconds, as GitHub's times are.
+func (e *executor) began(w *write) time.Time {
+	return e.GitHub.Now().Add(-time.Since(w.firstAttempt)).Truncate(time.Second)
+}
+
+// operation returns the result of a write.
+func (e *executor) operation(w *write) secret.Operation {
+	switch {
+	case w.err != nil && w.unconfirmed:
+		return secret.Unknown
+	case w.err != nil:
+		return secret.Failed
+	case w.plan.unchanged && !w.unconfirmed:
+		return secret.Unchanged
+	case e.DryRun && w.before.Exists:
+		return secret.WouldUpdate
+	case e.DryRun:
+		return secret.WouldCreate
+	case w.created, w.unconfirmed && w.isNew():
+		return secret.Created
+	}
+	return secret.Updated
+}
