@@ -22,8 +22,7 @@ type Attempt struct {
 // retries is yielded instead.
 //
 // The loop ends after a success, after an error that no retry can change, and if the body sends nothing. It continues
-// after [secret.ErrUnprocessable]: break unless the value was sealed again. An error wraps [secret.ErrOutcomeUnknown]
-// if GitHub may have applied this or an earlier attempt, and [secret.ErrCutOff] if it may still apply one.
+// after [secret.ErrUnprocessable]: break unless the value was sealed again.
 func (c *Client) Attempts(ctx context.Context, b *Budget, op string) iter.Seq2[*Attempt, error] {
 	return func(yield func(*Attempt, error) bool) {
 		c.attempts(ctx, &retryState{op: op, isWrite: true, budget: b}, func(a *Attempt, err *secret.Error) bool {
@@ -40,6 +39,12 @@ func (a *Attempt) Send(ctx context.Context, w Write) (created bool, err error) {
 	w.call.op = a.state.op
 	resp, err := a.send(ctx, w.call, w.payload)
 	return resp.status == http.StatusCreated, err
+}
+
+// Unconfirmed reports whether GitHub may have applied this attempt or an earlier one other than one that succeeded, and
+// whether it may still apply one, because it was cut off while it was under way.
+func (a *Attempt) Unconfirmed() (unconfirmed, cutOff bool) {
+	return a.state.unconfirmed, a.state.cutOff
 }
 
 // do sends a read and retries transient errors. parse reads the body of the response.

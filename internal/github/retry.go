@@ -120,12 +120,6 @@ func (s *retryState) finish(err *secret.Error) *secret.Error {
 	if !s.firstError.IsZero() {
 		err.Elapsed = time.Since(s.firstError)
 	}
-	if s.unconfirmed {
-		err.Is = append(err.Is, secret.ErrOutcomeUnknown)
-	}
-	if s.cutOff {
-		err.Is = append(err.Is, secret.ErrCutOff)
-	}
 	return err
 }
 

@@ -12,10 +12,6 @@ import (
 var (
 	// ErrUnprocessable is GitHub's 422: the value, its key or the list of repositories was rejected.
 	ErrUnprocessable = errors.New("unprocessable")
-	// ErrOutcomeUnknown says that a write was sent and that no response proves whether GitHub applied it.
-	ErrOutcomeUnknown = errors.New("outcome unknown")
-	// ErrCutOff says that such a write was cut off while it was under way, so that GitHub may still apply it.
-	ErrCutOff = errors.New("cut off")
 	// ErrNotFound is GitHub's 404 for the very URL that was requested: missing, or not visible to the token.
 	ErrNotFound = errors.New("not found")
 	// ErrNotFromAPI says that a website, a proxy or a gateway returned a page instead of GitHub's API.

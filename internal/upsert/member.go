@@ -30,8 +30,8 @@ type member struct {
 // memberList is one secret to whose list repositories are added, or from which they are removed.
 type memberList struct {
 	before  secret.Existing
+	whole   bool // before has to be the whole list, since a pattern is matched against it
 	members []*member
-	task    *task
 	notes   []string
 	err     error // why nothing is written
 }
@@ -47,6 +47,7 @@ func (e *executor) members(ctx context.Context) (tasks []*task) {
 	var group errgroup.Group
 	group.SetLimit(github.MaxConcurrentReads)
 	for i, item := range e.Items {
+		*e.changedIDs(&e.results[i]) = []int64{}
 		lists[i] = &memberList{err: resolveErr}
 		if resolveErr == nil {
 			group.Go(func() error {
@@ -89,13 +90,13 @@ func (e *executor) logWrites(n int) {
 	e.Log(text)
 }
 
-// planMembers reads a secret's list and decides which repositories to write. A pattern has to see the whole list.
+// planMembers reads a secret's list and decides which repositories to write.
 func (e *executor) planMembers(
 	ctx context.Context, l *memberList, item Item, r *resolver, repos []repository,
 ) (err error) {
-	whole := r.fromList && len(r.selection.Patterns) > 0
+	l.whole = r.fromList && len(r.selection.Patterns) > 0
 	selected := secret.Existing{Name: item.Name, Exists: true, Access: secret.Access{Visibility: secret.Selected}}
-	l.before, err = e.GitHub.WithRepositories(ctx, github.NewBudget(), item.Store, selected, whole)
+	l.before, err = e.GitHub.WithRepositories(ctx, github.NewBudget(), item.Store, selected, l.whole)
 	if err != nil {
 		return err
 	}
@@ -106,6 +107,9 @@ func (e *executor) planMembers(
 	if r.fromList {
 		var matches []int
 		if repos, matches, err = r.selectFrom(onList); err != nil {
+			return err
+		}
+		if repos, err = r.exclude(repos); err != nil {
 			return err
 		}
 		for i, p := range r.selection.Patterns {
@@ -174,8 +178,7 @@ func (e *executor) finishMembers(i int, l *memberList, writes []*write) {
 		}
 	}
 	failed, unknown := count[secret.Failed] > 0, count[secret.Unknown] > 0
-	hasPattern := e.Change == secret.ListRemove && len(e.Selection.Patterns) > 0
-	if err == nil && l.before.Hidden != 0 && hasPattern {
+	if err == nil && l.before.Hidden != 0 && l.whole {
 		failed = true
 		err = &secret.Error{
 			Problem: fmt.Sprintf("the token cannot see %s repositories on the list, and a pattern may match them",
@@ -183,9 +186,10 @@ func (e *executor) finishMembers(i int, l *memberList, writes []*write) {
 			Hint: "Use a token that can see all of them, or name the repositories or their ids.",
 		}
 	}
-	if shown, ok := errors.AsType[*secret.Error](err); ok && len(writes) > 1 && !e.DryRun {
+	if err != nil && len(writes) > 1 && !e.DryRun {
 		verb := map[secret.ListChange]string{secret.ListAdd: "added", secret.ListRemove: "removed"}[e.Change]
-		err = shown.With(fmt.Sprintf("%s repositories were %s", countOf(len(changed), len(writes)), verb))
+		first := secret.AsError(err)
+		err = first.With(fmt.Sprintf("%s repositories were %s", countOf(len(changed), len(writes)), verb))
 	}
 	op := secret.Unchanged
 	switch {
@@ -193,8 +197,6 @@ func (e *executor) finishMembers(i int, l *memberList, writes []*write) {
 		op = secret.Unknown
 	case failed:
 		op = secret.Failed
-	case e.DryRun && len(changed) > 0:
-		op = secret.WouldUpdate
 	case len(changed) > 0:
 		op = secret.Updated
 	}
@@ -211,15 +213,21 @@ func (e *executor) recordChanges(r *secret.Result, before secret.Existing, chang
 	r.Change = secret.Change{From: secret.Selected, To: secret.Selected}
 	r.Access = secret.Access{Visibility: secret.Selected}
 	onList := before.Access.Repositories
+	*e.changedIDs(r) = ids
 	if e.Change == secret.ListAdd {
-		r.Change.Added, r.Added = changed, ids
+		r.Change.Added = changed
 		r.Access.Repositories = uniqueByID(slices.Concat(onList, changed))
 		return
 	}
-	r.Change.Removed, r.Removed = changed, ids
+	r.Change.Removed = changed
 	r.Access.Repositories = slices.DeleteFunc(slices.Clone(onList), func(repo repository) bool {
 		return slices.Contains(ids, repo.ID)
 	})
+}
+
+// changedIDs returns the field of a result for the ids of the repositories that were added or removed.
+func (e *executor) changedIDs(r *secret.Result) *[]int64 {
+	return map[secret.ListChange]*[]int64{secret.ListAdd: &r.Added, secret.ListRemove: &r.Removed}[e.Change]
 }
 
 // contains reports whether a repository is on a list.

@@ -24,7 +24,7 @@ func newLock() lock { return lock{semaphore.NewWeighted(1)} }
 
 func (l lock) acquire(ctx context.Context) error {
 	if l.Acquire(ctx, 1) != nil {
-		return errSkipped
+		return &secret.Error{Problem: "the run was interrupted", Is: []error{secret.ErrInterrupted}}
 	}
 	return nil
 }
@@ -47,6 +47,12 @@ type publicKeyCache struct {
 
 // refusal is why GitHub refused values that were sealed to a key.
 type refusal struct{ keyID, text string }
+
+func newPublicKeyCache(client *github.Client, store secret.Store, log func(string)) *publicKeyCache {
+	return &publicKeyCache{
+		github: client, store: store, log: log, fetching: newLock(), confirmed: map[refusal]time.Time{},
+	}
+}
 
 // fetch fetches the key. fetched returns it, or the error, until writes begin.
 func (c *publicKeyCache) fetch(ctx context.Context) {
@@ -86,9 +92,6 @@ func (c *publicKeyCache) newerThan(ctx context.Context, b *github.Budget, r refu
 		c.log(fmt.Sprintf("GitHub rotated the public key for %s secrets; values not stored yet are sealed "+
 			"again with key %s", c.store, key.ID()))
 	case key.ID() == r.keyID:
-		if c.confirmed == nil {
-			c.confirmed = map[refusal]time.Time{}
-		}
 		c.confirmed[r] = sentAt
 	}
 	return key, nil

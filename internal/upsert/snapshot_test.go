@@ -113,7 +113,7 @@ func TestSnapshotOfDeleted(t *testing.T) {
 // fetch of the key, and that another reason, or a later time, costs another.
 func TestKeyFetches(t *testing.T) {
 	withGitHub(t, fakegithub.Org{}, func(t *testing.T, g *testGitHub) {
-		cache := &publicKeyCache{github: g.client, store: secret.Actions, fetching: newLock(), log: g.log}
+		cache := newPublicKeyCache(g.client, secret.Actions, g.log)
 		cache.fetch(t.Context())
 		old, _ := g.Key("acme", "actions")
 		check := func(what, refusedText string, rotated bool, fetches int) {

@@ -75,7 +75,7 @@ type executor struct {
 
 	mu        sync.Mutex
 	results   []secret.Result
-	unsettled []*task
+	unsettled map[secret.Store][]*task
 }
 
 // Run makes all writes, a few at a time. The results are in input order, one for each item.
@@ -83,13 +83,13 @@ func (j Job) Run(ctx context.Context) []secret.Result {
 	e := &executor{
 		Job: j, desired: desired{visibility: j.Visibility},
 		keys: map[secret.Store]*publicKeyCache{}, snapshots: map[secret.Store]*snapshotCache{},
-		results:  make([]secret.Result, len(j.Items)),
+		results: make([]secret.Result, len(j.Items)), unsettled: map[secret.Store][]*task{},
 		progress: progress(len(j.Items), github.WritesPerMinute, j.Log),
 	}
 	for i, item := range j.Items {
 		e.results[i] = secret.Result{Store: item.Store, Name: item.Name}
 		if e.snapshots[item.Store] == nil {
-			e.keys[item.Store] = &publicKeyCache{github: j.GitHub, store: item.Store, log: j.Log, fetching: newLock()}
+			e.keys[item.Store] = newPublicKeyCache(j.GitHub, item.Store, j.Log)
 			e.snapshots[item.Store] = newSnapshotCache(j.GitHub, item.Store)
 		}
 		if item.Stored == nil {
@@ -108,10 +108,18 @@ func (j Job) Run(ctx context.Context) []secret.Result {
 	return e.results
 }
 
+// wouldBe has the operations of a dry run.
+var wouldBe = map[secret.Operation]secret.Operation{
+	secret.Created: secret.WouldCreate, secret.Updated: secret.WouldUpdate,
+}
+
 // finish completes a result and passes it on.
 func (e *executor) finish(i int, op secret.Operation, err error, complete func(*secret.Result)) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if would, ok := wouldBe[op]; ok && e.DryRun {
+		op = would
+	}
 	r := &e.results[i]
 	r.Operation, r.Err = op, err
 	if complete != nil {

@@ -27,7 +27,7 @@ func (e *executor) values(ctx context.Context) (tasks []*task) {
 	var values []*value
 	for i, item := range e.Items {
 		if item.Stored != nil {
-			e.finish(i, e.storedOperation(item), nil, func(r *secret.Result) {
+			e.finish(i, item.Stored.Operation, nil, func(r *secret.Result) {
 				r.KeyID, r.Access = item.Stored.KeyID, item.Stored.Access
 			})
 			continue
@@ -42,17 +42,6 @@ func (e *executor) values(ctx context.Context) (tasks []*task) {
 		tasks[k].writes[0].err = cmp.Or(v.sealFirst(), resolveErr)
 	}
 	return tasks
-}
-
-// storedOperation returns the operation of an item that an earlier run stored. In a dry run it is the conditional form.
-func (e *executor) storedOperation(item Item) secret.Operation {
-	switch {
-	case e.DryRun && item.Stored.Operation == secret.Created:
-		return secret.WouldCreate
-	case e.DryRun:
-		return secret.WouldUpdate
-	}
-	return item.Stored.Operation
 }
 
 // prefetch requests concurrently all that is needed before the first write: the repositories, each store's key and
@@ -115,60 +104,57 @@ func (v *value) next(ctx context.Context, b *github.Budget) (p plan, err error) 
 	if p.access, err = v.desired.accessFor(p.before); err != nil {
 		return p, err
 	}
-	if err = v.sealToCurrentKey(); err == nil {
-		p.request = v.GitHub.PutSecret(v.item.Store, v.item.Name, v.sealed, p.access)
+	if !v.item.isSealed() { // so that the value is not refused first
+		if err = v.sealTo(v.keys[v.item.Store].current()); err != nil {
+			return p, err
+		}
 	}
-	return p, err
+	p.request = v.GitHub.PutSecret(v.item.Store, v.item.Name, v.sealed, p.access)
+	return p, nil
 }
 
 // sealFirst seals the value to the key that was fetched. In a dry run it checks the key of one that is sealed already.
 func (v *value) sealFirst() error {
-	cache := v.keys[v.item.Store]
 	if v.item.isSealed() && !v.DryRun {
 		return nil
 	}
-	key, err := cache.fetched()
-	switch {
-	case err != nil:
+	key, err := v.keys[v.item.Store].fetched()
+	if err != nil {
 		return err
-	case !v.item.isSealed():
-		return v.sealToCurrentKey()
-	case key.ID() != v.sealed.KeyID:
-		return keyRotated(v.item.Store, v.sealed.KeyID, key.ID())
 	}
-	return nil
+	return v.sealTo(key)
 }
 
-// sealToCurrentKey seals the value unless it is sealed to the store's present key, so that it is not refused first.
-func (v *value) sealToCurrentKey() (err error) {
-	key := v.keys[v.item.Store].current()
-	if !v.item.isSealed() && (key.ID() != v.sealed.KeyID || key.Base64() != v.sealed.PublicKey) {
-		var sealed seal.Sealed
-		if sealed, err = seal.Seal(v.Rand, key, v.item.Value); err == nil {
-			v.sealed = sealed
-		}
+// sealTo seals the value unless it is sealed to that key. A value that was given sealed cannot be sealed again; the
+// error says so and names both keys.
+func (v *value) sealTo(key seal.PublicKey) error {
+	switch isGiven := v.item.isSealed(); {
+	case key.ID() == v.sealed.KeyID && (isGiven || key.Base64() == v.sealed.PublicKey):
+		return nil
+	case isGiven:
+		return keyRotated(v.item.Store, v.sealed.KeyID, key.ID())
+	}
+	sealed, err := seal.Seal(v.Rand, key, v.item.Value)
+	if err == nil {
+		v.sealed = sealed
 	}
 	return err
 }
 
-// refused fetches the store's key after GitHub refused the value, and seals the value again if the key has changed. A
-// value that is already sealed cannot be; the error says so and names both keys.
+// refused fetches the store's key after GitHub refused the value, and seals the value again if the key has changed.
 func (v *value) refused(ctx context.Context, w *write, err error) (retry bool, _ error) {
 	if v.reseals++; v.reseals > maxReseals || !errors.Is(err, secret.ErrUnprocessable) {
 		return false, err
 	}
 	old := v.sealed
 	key, keyErr := v.keys[v.item.Store].newerThan(ctx, w.budget, refusal{old.KeyID, secret.AsError(err).Problem})
-	switch {
-	case keyErr != nil: // GitHub's 422 matters more than why the key could not be fetched
+	if keyErr != nil { // GitHub's 422 matters more than why the key could not be fetched
 		return false, err
-	case key.ID() == old.KeyID && (v.item.isSealed() || key.Base64() == old.PublicKey):
-		return false, err
-	case v.item.isSealed():
-		return false, keyRotated(v.item.Store, old.KeyID, key.ID())
 	}
-	sealErr := v.sealToCurrentKey()
-	return sealErr == nil, sealErr
+	if sealErr := v.sealTo(key); sealErr != nil {
+		return false, sealErr
+	}
+	return v.sealed != old, err
 }
 
 func keyRotated(store secret.Store, sealedTo, current string) error {

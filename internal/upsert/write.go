@@ -18,7 +18,7 @@ type target interface {
 	op() string
 	// next plans the next attempt, based on what GitHub has now.
 	next(context.Context, *github.Budget) (plan, error)
-	// refused handles a 404 or 422. It returns the final error, or retry if another attempt makes sense.
+	// refused handles a 404 or 422. It returns the error if there is no other attempt, and whether another makes sense.
 	refused(ctx context.Context, w *write, err error) (retry bool, _ error)
 	// compare describes what GitHub has after the write, and reports whether an attempt may have taken effect.
 	compare(w *write, now secret.Existing) (shown string, applied bool)
@@ -66,9 +66,12 @@ func (w *write) change() secret.Change {
 
 // note makes an attempt's plan that of the write.
 func (w *write) note(p plan) {
-	if w.plan = p; !w.unconfirmed {
+	if w.unconfirmed {
+		p.unchanged = false
+	} else {
 		w.before, w.firstAttempt = p.before, time.Now()
 	}
+	w.plan = p
 }
 
 // task is all that is written for one item, one write after the other.
@@ -91,8 +94,6 @@ func (e *executor) execute(ctx context.Context, tasks []*task) {
 	_ = group.Wait()
 }
 
-var errSkipped = &secret.Error{Problem: "skipped: the run was cancelled", Is: []error{secret.ErrInterrupted}}
-
 // run makes the writes of a task. It continues after a refusal that concerns only one of them. A dry run plans them and
 // sends nothing.
 func (e *executor) run(ctx context.Context, t *task) {
@@ -100,8 +101,6 @@ func (e *executor) run(ctx context.Context, t *task) {
 	for _, w := range t.writes {
 		switch {
 		case w.err != nil: // it could not be prepared
-		case ctx.Err() != nil:
-			w.err = errSkipped
 		case stopped != nil:
 			w.err = stopped
 		case e.DryRun:
@@ -119,7 +118,8 @@ func (e *executor) run(ctx context.Context, t *task) {
 	if slices.ContainsFunc(t.writes, (*write).needsRead) {
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		e.unsettled = append(e.unsettled, t)
+		store := e.Items[t.i].Store
+		e.unsettled[store] = append(e.unsettled[store], t)
 		return
 	}
 	t.finish()
@@ -139,15 +139,14 @@ func (e *executor) send(ctx context.Context, w *write) {
 			return
 		}
 		w.note(next)
-		if next.unchanged && !w.unconfirmed {
+		if w.plan.unchanged {
 			return
 		}
 		w.created, w.err = attempt.Send(ctx, next.request)
 		last = w.err
-		w.unconfirmed = w.unconfirmed || errors.Is(w.err, secret.ErrOutcomeUnknown)
-		w.cutOff = w.cutOff || errors.Is(w.err, secret.ErrCutOff)
+		w.unconfirmed, w.cutOff = attempt.Unconfirmed()
 		if isAny(w.err, secret.ErrUnprocessable, secret.ErrNotFound) {
-			retry := false
+			var retry bool
 			if retry, w.err = w.refused(ctx, w, w.err); !retry {
 				return
 			}
@@ -158,16 +157,11 @@ func (e *executor) send(ctx context.Context, w *write) {
 // notSentAgain returns the error of a write whose next attempt could not be planned. last is the previous attempt's
 // error; it wins if its outcome is unknown.
 func (w *write) notSentAgain(last, err error) error {
-	e, ok := errors.AsType[*secret.Error](last)
-	if !ok || !w.unconfirmed {
+	if !w.unconfirmed {
 		return err
 	}
-	cause := secret.AsError(err)
-	why := cause.Fact()
-	if errors.Is(err, secret.ErrInterrupted) {
-		why = "the run was interrupted"
-	}
-	e = e.With("not sent again: " + why)
+	attempt, cause := secret.AsError(last), secret.AsError(err)
+	e := attempt.With("not sent again: " + cause.Fact())
 	e.Cause, e.Hint = cause.Cause, cause.Hint
 	return e
 }
@@ -179,13 +173,8 @@ func isAny(err error, targets ...error) bool {
 // settle reads once, without retries, what GitHub has after writes that only a read can settle, and completes their
 // results. After a signal, which cancels ctx, nothing is read.
 func (e *executor) settle(ctx context.Context) {
-	byStore := map[secret.Store][]*task{}
-	for _, t := range e.unsettled {
-		store := e.Items[t.i].Store
-		byStore[store] = append(byStore[store], t)
-	}
 	var group errgroup.Group
-	for store, tasks := range byStore {
+	for store, tasks := range e.unsettled {
 		group.Go(func() error {
 			found := e.readAfter(ctx, store, tasks)
 			for _, t := range tasks {
@@ -254,9 +243,8 @@ func (e *executor) settleWrite(w *write, now secret.Existing) {
 		return
 	}
 	shown, applied := w.compare(w, now)
-	if err, ok := errors.AsType[*secret.Error](w.err); ok {
-		w.err = err.With(shown)
-	}
+	err := secret.AsError(w.err)
+	w.err = err.With(shown)
 	w.unconfirmed = applied || w.cutOff
 }
 
@@ -272,13 +260,9 @@ func (e *executor) operation(w *write) secret.Operation {
 		return secret.Unknown
 	case w.err != nil:
 		return secret.Failed
-	case w.plan.unchanged && !w.unconfirmed:
+	case w.plan.unchanged:
 		return secret.Unchanged
-	case e.DryRun && w.before.Exists:
-		return secret.WouldUpdate
-	case e.DryRun:
-		return secret.WouldCreate
-	case w.created, w.unconfirmed && w.isNew():
+	case w.created, w.isNew() && (w.unconfirmed || e.DryRun):
 		return secret.Created
 	}
 	return secret.Updated
