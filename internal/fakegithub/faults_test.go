@@ -85,6 +85,34 @@ func TestNoLastLink(t *testing.T) {
 	}
 }
 
+// TestTimes checks when a secret without times was created, and that of a World before
+// the server started: a run has to tell its own writes from it.
+func TestTimes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		now := time.Now()
+		old, older := now.AddDate(0, -1, 0), now.AddDate(-1, 0, 0)
+		time.Sleep(time.Millisecond) // the times of a World are whole seconds
+		s := newServer(t, World{Orgs: []Org{{Login: "acme", SecretCount: 1, Secrets: []Secret{
+			{Store: "actions", Name: "NO_TIMES"}, {Store: "actions", Name: "CREATED", CreatedAt: old},
+			{Store: "actions", Name: "UPDATED", UpdatedAt: old},
+			{Store: "actions", Name: "BOTH", CreatedAt: older, UpdatedAt: old},
+		}}}})
+		time.Sleep(time.Hour)
+		s.PutSecret("acme", Secret{Store: "actions", Name: "BY_HAND"})
+		for name, want := range map[string][2]time.Time{
+			"NO_TIMES": {now.AddDate(0, 0, -1), now.AddDate(0, 0, -1)},
+			"S0001":    {now.AddDate(0, 0, -1), now.AddDate(0, 0, -1)},
+			"CREATED":  {old, old}, "UPDATED": {old, old}, "BOTH": {older, old},
+			"BY_HAND": {time.Now(), time.Now()},
+		} {
+			got, _ := s.Secret("acme", "actions", name)
+			if !got.CreatedAt.Equal(want[0]) || !got.UpdatedAt.Equal(want[1]) {
+				t.Errorf("%s: got the times %v and %v, want %v", name, got.CreatedAt, got.UpdatedAt, want)
+			}
+		}
+	})
+}
+
 // TestChangeByHand checks that secrets can be stored and deleted without a request.
 func TestChangeByHand(t *testing.T) {
 	s := newServer(t, acme())

@@ -60,6 +60,7 @@ func newOrg(id int64, spec Org, random io.Reader) (*org, error) {
 		o.stores[name] = &store{secrets: map[string]*storedSecret{}, rand: random}
 		o.stores[name].rotate()
 	}
+	yesterday := time.Now().AddDate(0, 0, -1).Truncate(time.Second)
 	for _, s := range spec.Secrets {
 		if o.stores[s.Store] == nil {
 			return nil, fmt.Errorf("secret %s: unknown store %q", s.Name, s.Store)
@@ -69,19 +70,20 @@ func newOrg(id int64, spec Org, random io.Reader) (*org, error) {
 				return nil, fmt.Errorf("secret %s: unknown repository %q", s.Name, name)
 			}
 		}
-		o.put(s)
+		o.put(s, yesterday)
 	}
 	for i := range spec.SecretCount {
-		o.put(Secret{Store: "actions", Name: fmt.Sprintf("S%04d", i+1), Visibility: "private"})
+		o.put(Secret{Store: "actions", Name: fmt.Sprintf("S%04d", i+1), Visibility: "private"}, yesterday)
 	}
 	return o, nil
 }
 
-// put creates or replaces a secret without a request.
-func (o *org) put(s Secret) {
+// put creates or replaces a secret without a request. at is when, if the secret has no
+// times.
+func (o *org) put(s Secret, at time.Time) {
 	stored := &storedSecret{Secret: s, ids: map[int64]bool{}}
 	stored.Name = strings.ToUpper(s.Name)
-	stored.CreatedAt = cmp.Or(s.CreatedAt, time.Now())
+	stored.CreatedAt = cmp.Or(s.CreatedAt, s.UpdatedAt, at)
 	stored.UpdatedAt = cmp.Or(s.UpdatedAt, stored.CreatedAt)
 	for _, name := range s.Repositories {
 		if r := o.repoByName(name); r != nil {
@@ -152,7 +154,7 @@ func (s *Server) Secrets() []Secret {
 func (s *Server) PutSecret(org string, secret Secret) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.orgs[strings.ToLower(org)].put(secret)
+	s.orgs[strings.ToLower(org)].put(secret, time.Now())
 }
 
 // DeleteSecret deletes a secret as somebody else does, without a request.

@@ -423,7 +423,7 @@ func (s *Server) serve(e endpoint, vars map[string]string, r request, fault *Fau
 			r.store.rotate()
 		}
 		if fault.Change != nil {
-			r.org.put(*fault.Change)
+			r.org.put(*fault.Change, time.Now())
 		}
 	}
 	return withHeader(e.handle(s, r), tokenHeader)

@@ -62,10 +62,12 @@ type Secret struct {
 	Visibility string `json:"visibility"`
 	// Repositories are the names of the selected repositories; null unless
 	// Visibility is selected.
-	Repositories []string  `json:"repositories,omitempty"`
-	CreatedAt    time.Time `json:"created_at,omitzero"`
-	UpdatedAt    time.Time `json:"updated_at,omitzero"`
-	KeyID        string    `json:"key_id,omitempty"`
+	Repositories []string `json:"repositories,omitempty"`
+	// A secret of a World that has neither time was created a day before the server's
+	// start; one that has one of them was never updated.
+	CreatedAt time.Time `json:"created_at,omitzero"`
+	UpdatedAt time.Time `json:"updated_at,omitzero"`
+	KeyID     string    `json:"key_id,omitempty"`
 }
 
 // Token is a token and what it grants.
