@@ -8,8 +8,7 @@ import (
 	"time"
 )
 
-// World is the initial state of a [Server]. It can be read from JSON, for
-// scenarios and other processes.
+// World is the initial state of a [Server]. It can be read from JSON, for scenarios and other processes.
 type World struct {
 	Orgs   []Org   `json:"orgs"`
 	Tokens []Token `json:"tokens,omitempty"` // if empty, every token is an organization owner's
@@ -20,24 +19,21 @@ type World struct {
 	GHES bool `json:"ghes,omitempty"`
 	// NumericKeyIDs sends key ids as JSON numbers, as old versions of GHES do.
 	NumericKeyIDs bool `json:"numeric_key_ids,omitempty"`
-	// MaxWritesPerMinute is the write rate limit over a sliding window of 60
-	// seconds. A write over it gets 403. 0 is no limit.
+	// MaxWritesPerMinute is the write limit over a sliding window of 60 seconds. A write over it gets 403. 0 is none.
 	MaxWritesPerMinute int `json:"max_writes_per_minute,omitempty"`
-	// ForgetBodies leaves Request.Body empty, for measurements of memory in the same
-	// process.
+	// HideRetryAfter omits the Retry-After header from that 403.
+	HideRetryAfter bool `json:"hide_retry_after,omitempty"`
+	// ForgetBodies leaves Request.Body empty, for measurements of memory in the same process.
 	ForgetBodies bool `json:"-"`
 	// Rand is the source of key pairs and key ids; nil is crypto/rand.
 	Rand io.Reader `json:"-"`
-	// HideRetryAfter omits the Retry-After header from that 403.
-	HideRetryAfter bool `json:"hide_retry_after,omitempty"`
 }
 
 // Org is an organization.
 type Org struct {
 	Login        string       `json:"login"`
 	Repositories []Repository `json:"repositories,omitempty"`
-	// RepositoryCount adds repositories repo-0001, repo-0002, … with the ids
-	// 10001, 10002, ….
+	// RepositoryCount adds repositories repo-0001, repo-0002, … with the ids 10001, 10002, ….
 	RepositoryCount int      `json:"repository_count,omitempty"`
 	Secrets         []Secret `json:"secrets,omitempty"`
 	// SecretCount adds secrets S0001, S0002, … to the actions store.
@@ -60,11 +56,10 @@ type Secret struct {
 	Name       string `json:"name"`
 	Value      string `json:"value"`
 	Visibility string `json:"visibility"`
-	// Repositories are the names of the selected repositories; null unless
-	// Visibility is selected.
+	// Repositories are the names of the selected repositories; null unless Visibility is selected.
 	Repositories []string `json:"repositories,omitempty"`
-	// A secret of a World that has neither time was created a day before the server's
-	// start; one that has one of them was never updated.
+	// A secret of a World that has neither time was created a day before the server's start; one that has one of
+	// them was never updated.
 	CreatedAt time.Time `json:"created_at,omitzero"`
 	UpdatedAt time.Time `json:"updated_at,omitzero"`
 	KeyID     string    `json:"key_id,omitempty"`
@@ -76,15 +71,13 @@ type Token struct {
 	Kind  string `json:"kind"` // classic, fine-grained, app or workflow
 	// Scopes of a classic token.
 	Scopes []string `json:"scopes,omitempty"`
-	// Permissions of a fine-grained token or an App, for example
-	// organization_secrets: write.
+	// Permissions of a fine-grained token or an App, for example organization_secrets: write.
 	Permissions map[string]string `json:"permissions,omitempty"`
 	// NotOwner marks a classic token whose user is not an organization owner.
 	NotOwner  bool      `json:"not_owner,omitempty"`
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
 	ValidFrom time.Time `json:"valid_from,omitzero"` // 401 before: not replicated yet
-	// SSO is the URL at which the token must be authorized; if set, the
-	// organization returns 403.
+	// SSO is the URL at which the token must be authorized; if set, the organization returns 403.
 	SSO string `json:"sso,omitempty"`
 	// Outside marks a token without access to the organization: 404.
 	Outside bool `json:"outside,omitempty"`
@@ -92,8 +85,8 @@ type Token struct {
 	Repositories []string `json:"repositories,omitempty"`
 }
 
-// Fault injects a failure or a change. Of a list, each request gets the first
-// fault that matches it and is not used up.
+// Fault injects a failure or a change. Of a list, each request gets the first fault that matches it and is not used
+// up.
 type Fault struct {
 	Method string `json:"method,omitempty"`
 	// Path matches the end of the request's path; * matches any characters.
@@ -104,11 +97,10 @@ type Fault struct {
 	Status  int               `json:"status,omitempty"`
 	Headers map[string]string `json:"headers,omitempty"`
 	Body    string            `json:"body,omitempty"`
-	// Applied lets the request take effect before Status is returned, as a gateway
-	// may that fails afterwards.
+	// Applied lets the request take effect before Status is returned, as a gateway may that fails afterwards.
 	Applied bool `json:"applied,omitempty"`
-	// Drop closes the connection "before" or "after" the request took effect, and
-	// Hang keeps it open without a response.
+	// Drop closes the connection "before" or "after" the request took effect, and Hang keeps it open without a
+	// response.
 	Drop string `json:"drop,omitempty"`
 	Hang string `json:"hang,omitempty"`
 	// NoLast leaves the link to the last page of a list out.
