@@ -19,8 +19,7 @@ func (o *org) repoByID(id int64) *Repository {
 	return nil
 }
 
-// repoByName returns a repository by its current name, or nil. It includes those
-// that were transferred.
+// repoByName returns a repository by its current name, or nil. It includes those that were transferred.
 func (o *org) repoByName(name string) *Repository {
 	for _, r := range o.repos {
 		if strings.EqualFold(r.Name, name) {
@@ -30,9 +29,8 @@ func (o *org) repoByName(name string) *Repository {
 	return nil
 }
 
-// The fields that GitHub's description requires of a repository and of its owner,
-// in addition to those that toJSON sets one by one. Clients of this fake read none
-// of them.
+// The fields that GitHub's description requires of a repository and of its owner, in addition to those that toJSON
+// sets one by one. Clients of this fake read none of them.
 var (
 	addresses = strings.Fields(`archive_url assignees_url blobs_url branches_url clone_url collaborators_url
 		comments_url commits_url compare_url contents_url contributors_url deployments_url downloads_url events_url
@@ -48,9 +46,9 @@ var (
 	nulls = strings.Fields(`description homepage language license mirror_url`)
 )
 
-// toJSON returns a repository as the API shows it alone. That includes every field
-// that the API shows of it in a list.
-func (o *org) toJSON(r *Repository) map[string]any {
+// toJSON returns a repository as the API shows it alone. That includes every field that the API shows of it in a
+// list.
+func (o *org) toJSON(r *Repository) any {
 	login := o.login
 	if r.MovedTo != "" {
 		login = r.MovedTo
@@ -73,59 +71,53 @@ func (o *org) toJSON(r *Repository) map[string]any {
 	return out
 }
 
-func (o *org) toJSONList(repos []*Repository) []any {
-	list := make([]any, len(repos))
-	for i, repo := range repos {
-		list[i] = o.toJSON(repo)
-	}
-	return list
-}
-
 func setAll(object map[string]any, fields []string, value any) {
 	for _, field := range fields {
 		object[field] = value
 	}
 }
 
-// page returns where the requested page of a list begins and ends, and its Link
-// header. A page has per_page entries: 30 by default, at most 100. As on GitHub, the
-// links name the organization by its numeric id.
-func (s *Server) page(r request, total int) (from, to int, header http.Header) {
+// paginate returns the requested page of a list as JSON, and its Link header. A page has per_page entries: 30 by
+// default, at most 100. As on GitHub, the links name the organization by its numeric id.
+func paginate[T any](s *Server, r request, list []T, toJSON func(T) any) (page []any, header http.Header) {
 	query := r.URL.Query()
-	size, err := strconv.Atoi(query.Get("per_page"))
-	if err != nil || size < 1 {
-		size = 30
+	positive := func(name string, missing int) int {
+		if n, err := strconv.Atoi(query.Get(name)); err == nil && n >= 1 {
+			return n
+		}
+		return missing
 	}
-	size = min(size, 100)
-	number, err := strconv.Atoi(query.Get("page"))
-	if err != nil || number < 1 {
-		number = 1
-	}
-	last := max((total+size-1)/size, 1)
+	size, number := min(positive("per_page", 30), 100), positive("page", 1)
+	last := max((len(list)+size-1)/size, 1)
+	path := fmt.Sprintf("%s/organizations/%d/%s",
+		s.world.BasePath, r.org.id, afterOrg(strings.TrimPrefix(r.URL.Path, s.world.BasePath)))
 	var links []string
-	link := func(rel string, n int) {
-		rest := afterOrg(strings.TrimPrefix(r.URL.Path, s.world.BasePath))
-		path := fmt.Sprintf("%s/organizations/%d/%s", s.world.BasePath, r.org.id, rest)
-		query.Set("per_page", strconv.Itoa(size))
-		query.Set("page", strconv.Itoa(n))
-		links = append(links, fmt.Sprintf(`<http://%s%s?%s>; rel="%s"`, r.Host, path, query.Encode(), rel))
-	}
-	if number > 1 {
-		link("prev", number-1)
-	}
-	if number < last {
-		link("next", number+1)
-		link("last", last)
-	}
-	if number > 1 {
-		link("first", 1)
+	for _, link := range []struct {
+		rel   string
+		page  int
+		shown bool
+	}{
+		{"prev", number - 1, number > 1},
+		{"next", number + 1, number < last},
+		{"last", last, number < last},
+		{"first", 1, number > 1},
+	} {
+		if link.shown {
+			query.Set("per_page", strconv.Itoa(size))
+			query.Set("page", strconv.Itoa(link.page))
+			links = append(links, fmt.Sprintf(`<http://%s%s?%s>; rel="%s"`, r.Host, path, query.Encode(), link.rel))
+		}
 	}
 	header = http.Header{}
 	if len(links) > 0 {
 		header.Set("Link", strings.Join(links, ", "))
 	}
-	from = min((number-1)*size, total)
-	return from, min(from+size, total), header
+	page = []any{}
+	from := min((number-1)*size, len(list))
+	for _, entry := range list[from:min(from+size, len(list))] {
+		page = append(page, toJSON(entry))
+	}
+	return page, header
 }
 
 // afterOrg returns the path after /orgs/LOGIN/ or /organizations/NUMBER/.
@@ -142,8 +134,7 @@ func (s *Server) getRepository(r request) response {
 			return ok(r.org.toJSON(repo))
 		case strings.EqualFold(repo.RenamedFrom, r.name) && r.name != "", strings.EqualFold(repo.Name, r.name):
 			location := fmt.Sprintf("http://%s%s/repositories/%d", r.Host, s.world.BasePath, repo.ID)
-			resp := errorResponse(http.StatusMovedPermanently, "Moved Permanently")
-			resp.body.(map[string]any)["url"] = location
+			resp := errorResponse(http.StatusMovedPermanently, "Moved Permanently").with("url", location)
 			resp.header = http.Header{"Location": {location}}
 			return resp
 		}
@@ -162,8 +153,8 @@ func (s *Server) getRepositoryByID(r request) response {
 	return notFound
 }
 
-// listRepositories sorts the newest repository first, as GitHub does, unless
-// direction is asc. A higher id is a newer repository.
+// listRepositories sorts the newest repository first, as GitHub does, unless direction is asc. A higher id is a
+// newer repository.
 func (s *Server) listRepositories(r request) response {
 	newestFirst := func(a, b *Repository) int { return cmp.Compare(b.ID, a.ID) }
 	repos := slices.SortedFunc(slices.Values(r.org.repos), newestFirst)
@@ -173,6 +164,6 @@ func (s *Server) listRepositories(r request) response {
 	repos = slices.DeleteFunc(repos, func(repo *Repository) bool {
 		return !r.token.canRead(repo) || repo.MovedTo != ""
 	})
-	from, to, header := s.page(r, len(repos))
-	return response{status: http.StatusOK, header: header, body: r.org.toJSONList(repos[from:to])}
+	page, header := paginate(s, r, repos, r.org.toJSON)
+	return response{status: http.StatusOK, header: header, body: page}
 }

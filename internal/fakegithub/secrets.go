@@ -61,36 +61,38 @@ func newOrg(id int64, spec Org, random io.Reader) (*org, error) {
 		o.stores[name].rotate()
 	}
 	yesterday := time.Now().AddDate(0, 0, -1).Truncate(time.Second)
-	for _, s := range spec.Secrets {
-		if o.stores[s.Store] == nil {
-			return nil, fmt.Errorf("secret %s: unknown store %q", s.Name, s.Store)
-		}
-		for _, name := range s.Repositories {
-			if o.repoByName(name) == nil {
-				return nil, fmt.Errorf("secret %s: unknown repository %q", s.Name, name)
-			}
-		}
-		o.put(s, yesterday)
-	}
+	secrets := slices.Clone(spec.Secrets)
 	for i := range spec.SecretCount {
-		o.put(Secret{Store: "actions", Name: fmt.Sprintf("S%04d", i+1), Visibility: "private"}, yesterday)
+		secrets = append(secrets, Secret{Store: "actions", Name: fmt.Sprintf("S%04d", i+1), Visibility: "private"})
+	}
+	for _, s := range secrets {
+		if err := o.put(s, yesterday); err != nil {
+			return nil, err
+		}
 	}
 	return o, nil
 }
 
-// put creates or replaces a secret without a request. at is when, if the secret has no
-// times.
-func (o *org) put(s Secret, at time.Time) {
+// put creates or replaces a secret without a request. at is the default of its times. It returns an error if the
+// store or a repository is unknown.
+func (o *org) put(s Secret, at time.Time) error {
+	st := o.stores[s.Store]
+	if st == nil {
+		return fmt.Errorf("secret %s: unknown store %q", s.Name, s.Store)
+	}
 	stored := &storedSecret{Secret: s, ids: map[int64]bool{}}
 	stored.Name = strings.ToUpper(s.Name)
 	stored.CreatedAt = cmp.Or(s.CreatedAt, s.UpdatedAt, at)
 	stored.UpdatedAt = cmp.Or(s.UpdatedAt, stored.CreatedAt)
 	for _, name := range s.Repositories {
-		if r := o.repoByName(name); r != nil {
-			stored.ids[r.ID] = true
+		r := o.repoByName(name)
+		if r == nil {
+			return fmt.Errorf("secret %s: unknown repository %q", s.Name, name)
 		}
+		stored.ids[r.ID] = true
 	}
-	o.stores[s.Store].secrets[stored.Name] = stored
+	st.secrets[stored.Name] = stored
+	return nil
 }
 
 // rotate generates a new key pair and key id.
@@ -100,24 +102,21 @@ func (st *store) rotate() {
 	st.keyID = strconv.FormatInt(n.Int64()+100_000_000_000_000_000, 10)
 }
 
-// Secret returns one secret with its value decrypted, and whether it exists.
-// Organization and name are case-insensitive.
+// Secret returns one secret with its value decrypted, and whether it exists. Organization and name are
+// case-insensitive.
 func (s *Server) Secret(org, storeName, name string) (Secret, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	o := s.orgs[strings.ToLower(org)]
-	if o == nil || o.stores[storeName] == nil {
-		return Secret{}, false
+	if o := s.orgs[strings.ToLower(org)]; o != nil && o.stores[storeName] != nil {
+		if stored := o.stores[storeName].secrets[strings.ToUpper(name)]; stored != nil {
+			return o.export(storeName, stored), true
+		}
 	}
-	stored, ok := o.stores[storeName].secrets[strings.ToUpper(name)]
-	if !ok {
-		return Secret{}, false
-	}
-	return o.export(storeName, stored), true
+	return Secret{}, false
 }
 
-// export returns a copy of a stored secret with its store and, if its visibility
-// is selected, the sorted names of its repositories.
+// export returns a copy of a stored secret with its store and, if its visibility is selected, the sorted names of
+// its repositories.
 func (o *org) export(storeName string, stored *storedSecret) Secret {
 	out := stored.Secret
 	out.Store, out.Repositories = storeName, nil
@@ -133,8 +132,8 @@ func (o *org) export(storeName string, stored *storedSecret) Secret {
 	return out
 }
 
-// Secrets returns the secrets of all organizations with their values decrypted,
-// sorted by organization, store and name.
+// Secrets returns the secrets of all organizations with their values decrypted, sorted by organization, store and
+// name.
 func (s *Server) Secrets() []Secret {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -150,11 +149,14 @@ func (s *Server) Secrets() []Secret {
 	return list
 }
 
-// PutSecret creates or replaces a secret as somebody else does, without a request.
+// PutSecret creates or replaces a secret as somebody else does, without a request. It panics if the organization, the
+// store or a repository is unknown.
 func (s *Server) PutSecret(org string, secret Secret) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.orgs[strings.ToLower(org)].put(secret, time.Now())
+	if err := s.orgs[strings.ToLower(org)].put(secret, time.Now()); err != nil {
+		panic(err)
+	}
 }
 
 // DeleteSecret deletes a secret as somebody else does, without a request.
@@ -218,11 +220,7 @@ func listResponse(header http.Header, name string, page []any, total int) respon
 
 func (s *Server) listSecrets(r request) response {
 	names := slices.Sorted(maps.Keys(r.store.secrets))
-	from, to, header := s.page(r, len(names))
-	page := []any{}
-	for _, name := range names[from:to] {
-		page = append(page, s.toJSON(r, r.store.secrets[name]))
-	}
+	page, header := paginate(s, r, names, func(name string) any { return s.toJSON(r, r.store.secrets[name]) })
 	return listResponse(header, "secrets", page, len(names))
 }
 
@@ -241,15 +239,14 @@ var (
 
 const improperlyEncrypted = "Bad request - validation failed due to an improperly encrypted secret"
 
-// putSecret follows the schema of GitHub's description. The response to a wrong
-// key_id is not documented; it is taken to be the 422 of a box that can't be
-// decrypted.
+// putSecret follows the schema of GitHub's description. The response to a wrong key_id is not documented; it is
+// taken to be the 422 of a box that can't be decrypted.
 func (s *Server) putSecret(r request) response {
 	var in struct {
-		EncryptedValue *string            `json:"encrypted_value"`
-		KeyID          *string            `json:"key_id"`
-		Visibility     *string            `json:"visibility"`
-		IDs            *[]json.RawMessage `json:"selected_repository_ids"`
+		EncryptedValue *string           `json:"encrypted_value"`
+		KeyID          *string           `json:"key_id"`
+		Visibility     *string           `json:"visibility"`
+		IDs            []json.RawMessage `json:"selected_repository_ids"`
 	}
 	if json.Unmarshal(r.body, &in) != nil {
 		return errorResponse(http.StatusBadRequest, "Problems parsing JSON")
@@ -287,8 +284,8 @@ func (s *Server) putSecret(r request) response {
 		r.store.secrets[name] = stored
 	}
 	stored.Value, stored.Visibility, stored.UpdatedAt, stored.KeyID = string(plain), *in.Visibility, r.at, *in.KeyID
-	// A missing list counts as an empty one. The list is stored with every
-	// visibility, but only a selected secret returns it.
+	// A missing list counts as an empty one. The list is stored with every visibility, but only a selected secret
+	// returns it.
 	stored.ids = ids
 	if exists {
 		return response{status: http.StatusNoContent}
@@ -296,23 +293,19 @@ func (s *Server) putSecret(r request) response {
 	return response{status: http.StatusCreated, body: map[string]any{}}
 }
 
-// parseIDs parses a list of repository ids. It returns an error response if one
-// is no integer or belongs to no repository of the organization.
-func parseIDs(r request, list *[]json.RawMessage) (map[int64]bool, *response) {
+// parseIDs parses a list of repository ids. It returns an error response if one is no integer or belongs to no
+// repository of the organization.
+func parseIDs(r request, list []json.RawMessage) (map[int64]bool, *response) {
 	ids := map[int64]bool{}
-	if list == nil {
-		return ids, nil
-	}
-	for _, raw := range *list {
+	for _, raw := range list {
 		id, err := strconv.ParseInt(string(raw), 10, 64)
 		if err != nil {
-			const text = "Invalid property /selected_repository_ids: %s is not of type integer."
-			resp := unprocessable(fmt.Sprintf(text, raw))
-			return nil, &resp
+			return nil, refuse(http.StatusUnprocessableEntity,
+				fmt.Sprintf("Invalid property /selected_repository_ids: %s is not of type integer.", raw))
 		}
 		if r.org.repoByID(id) == nil {
-			resp := unprocessable(fmt.Sprintf("Repository %d is not a repository of this organization", id))
-			return nil, &resp
+			return nil, refuse(http.StatusUnprocessableEntity,
+				fmt.Sprintf("Repository %d is not a repository of this organization", id))
 		}
 		ids[id] = true
 	}
@@ -325,82 +318,60 @@ func (s *Server) deleteSecret(r request) response {
 		return notFound
 	}
 	delete(r.store.secrets, name)
-	return response{status: http.StatusNoContent}
+	return noContent
 }
 
-// selectedSecret returns the secret of a request, or an error response if it does
-// not exist or its visibility is not selected.
-func (s *Server) selectedSecret(r request) (*storedSecret, *response) {
-	stored := r.store.secrets[strings.ToUpper(r.name)]
-	if stored == nil {
-		return nil, &notFound
-	}
-	if stored.Visibility != "selected" {
-		resp := errorResponse(http.StatusConflict, "Conflict")
-		resp.body.(map[string]any)["errors"] = "Secret visibility is not set to selected repositories"
-		return nil, &resp
-	}
-	return stored, nil
-}
-
-func (s *Server) listSelected(r request) response {
-	stored, errResp := s.selectedSecret(r)
-	if errResp != nil {
-		return *errResp
-	}
-	var visible []*Repository // to this token; total counts all
-	total := 0
-	for _, repo := range r.org.repos {
-		if stored.ids[repo.ID] {
-			total++
-			if r.token.canRead(repo) {
-				visible = append(visible, repo)
-			}
+// ifSelected returns a handler for the list of a secret. Its response is an error if the secret does not exist or
+// its visibility is not selected.
+func ifSelected(handle func(*Server, request, *storedSecret) response) func(*Server, request) response {
+	return func(s *Server, r request) response {
+		stored := r.store.secrets[strings.ToUpper(r.name)]
+		switch {
+		case stored == nil:
+			return notFound
+		case stored.Visibility != "selected":
+			const text = "Secret visibility is not set to selected repositories"
+			return errorResponse(http.StatusConflict, "Conflict").with("errors", text)
 		}
+		return handle(s, r, stored)
 	}
-	from, to, header := s.page(r, len(visible))
-	return listResponse(header, "repositories", r.org.toJSONList(visible[from:to]), total)
 }
 
-func (s *Server) replaceSelected(r request) response {
-	stored, errResp := s.selectedSecret(r)
-	if errResp != nil {
-		return *errResp
-	}
+func (s *Server) listSelected(r request, stored *storedSecret) response {
+	selected := slices.DeleteFunc(slices.Clone(r.org.repos), func(r *Repository) bool { return !stored.ids[r.ID] })
+	total := len(selected) // counts those as well that the token cannot read
+	visible := slices.DeleteFunc(selected, func(repo *Repository) bool { return !r.token.canRead(repo) })
+	page, header := paginate(s, r, visible, r.org.toJSON)
+	return listResponse(header, "repositories", page, total)
+}
+
+func (s *Server) replaceSelected(r request, stored *storedSecret) response {
 	var in struct {
 		IDs *[]json.RawMessage `json:"selected_repository_ids"`
 	}
 	if json.Unmarshal(r.body, &in) != nil || in.IDs == nil {
 		return unprocessable("Invalid request.\n\n\"selected_repository_ids\" wasn't supplied.")
 	}
-	ids, errResp := parseIDs(r, in.IDs)
+	ids, errResp := parseIDs(r, *in.IDs)
 	if errResp != nil {
 		return *errResp
 	}
 	stored.ids = ids
-	return response{status: http.StatusNoContent}
+	return noContent
 }
 
-func (s *Server) addSelected(r request) response {
-	stored, errResp := s.selectedSecret(r)
-	if errResp != nil {
-		return *errResp
-	}
+func (s *Server) addSelected(r request, stored *storedSecret) response {
 	if r.org.repoByID(r.id) == nil {
 		return notFound
 	}
 	stored.ids[r.id] = true
-	return response{status: http.StatusNoContent}
+	return noContent
 }
 
-func (s *Server) removeSelected(r request) response {
-	stored, errResp := s.selectedSecret(r)
-	if errResp != nil {
-		return *errResp
-	}
+func (s *Server) removeSelected(r request, stored *storedSecret) response {
 	if !stored.ids[r.id] {
 		return notFound
 	}
 	delete(stored.ids, r.id)
-	return response{status: http.StatusNoContent}
+	return noContent
 }

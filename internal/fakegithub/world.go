@@ -65,7 +65,7 @@ type Secret struct {
 	KeyID     string    `json:"key_id,omitempty"`
 }
 
-// Token is a token and what it grants.
+// Token is a token with its rights.
 type Token struct {
 	Value string `json:"value"`
 	Kind  string `json:"kind"` // classic, fine-grained, app or workflow

@@ -1,0 +1,56 @@
+package fakegithub
+
+import (
+	"net/http"
+	"regexp"
+	"strings"
+)
+
+// nextFault returns the first fault that matches a request and is not used up, or nil. The caller holds the lock.
+func (s *Server) nextFault(req *http.Request) *Fault {
+	for _, f := range s.faults {
+		usedUp := f.Times >= 0 && f.used >= max(f.Times, 1)
+		if usedUp || f.Method != "" && f.Method != req.Method || !matchesEnd(f.Path, req.URL.Path) {
+			continue
+		}
+		if f.matched++; f.matched <= f.After {
+			continue
+		}
+		f.used++
+		return &f.Fault
+	}
+	return nil
+}
+
+// matchesEnd reports whether a pattern matches the end of a path; * matches any characters.
+func matchesEnd(pattern, path string) bool {
+	quoted := strings.ReplaceAll(regexp.QuoteMeta(pattern), `\*`, `.*`)
+	return regexp.MustCompile(quoted + `$`).MatchString(path)
+}
+
+// interrupt closes the connection, or holds it until the client closes it, if the fault says so for this moment.
+func (f *Fault) interrupt(req *http.Request, moment string) {
+	if f.Hang == moment {
+		<-req.Context().Done()
+	}
+	if f.Hang == moment || f.Drop == moment {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// response returns the response that replaces the server's own.
+func (f *Fault) response() response {
+	resp := response{status: f.Status, header: http.Header{}}
+	for name, value := range f.Headers {
+		resp.header.Set(name, value)
+	}
+	switch {
+	case f.Body != "":
+		resp.body = f.Body
+	case f.Status != http.StatusNoContent:
+		resp.body = errorResponse(f.Status, http.StatusText(f.Status)).body
+	}
+	return resp
+}
+
+var lastLink = regexp.MustCompile(`(, )?<[^>]*>; rel="last"`)
