@@ -39,15 +39,11 @@ func TestLibsodium(t *testing.T) {
 			largest := make([]byte, secret.MaxValueBytes)
 			_, _ = rand.Read(largest)
 			plains := append(plaintexts(), largest)
-			var clear, sealed []string
+			var clear, boxed []string
 			for _, plain := range plains {
-				s, err := Seal(rand.Reader, parsedKey(t), secret.NewValue(plain))
-				if err != nil {
-					t.Fatal(err)
-				}
-				clear, sealed = append(clear, encoded(plain)), append(sealed, s.EncryptedValue)
+				clear, boxed = append(clear, encoded(plain)), append(boxed, sealed(t, plain).EncryptedValue)
 			}
-			for j, opened := range call(t, commands[i], "open", private[:], sealed) {
+			for j, opened := range call(t, commands[i], "open", private[:], boxed) {
 				if opened != clear[j] {
 					t.Errorf("libsodium opens box %d: got %.100s, want %.100s", j, opened, clear[j])
 				}

@@ -1,7 +1,7 @@
 // Package seal encrypts a [secret.Value] as a libsodium sealed box (crypto_box_seal), the form in which GitHub's API
 // accepts secrets. Sealing is the last step that uses the plaintext.
 //
-// It validates public keys, and refuses those with which anyone could decrypt the box.
+// It validates public keys, and rejects those with which anyone could decrypt the box.
 //
 // https://doc.libsodium.org/public-key_cryptography/sealed_boxes
 package seal
@@ -46,13 +46,14 @@ func fieldErrorf(field, format string, args ...any) error {
 	return &Error{Field: field, Text: fmt.Sprintf(format, args...)}
 }
 
-const maxKeyID = 128
+const (
+	maxKeyID        = 128
+	keyIDCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
+)
 
-// CheckKeyID returns an [*Error] if id is not the id of a key: letters, digits, _ and -, at most 128 of them.
+// CheckKeyID returns an [*Error] unless id is 1 to 128 letters, digits, _ and -.
 func CheckKeyID(id string) error {
-	invalid := func(r rune) bool {
-		return r != '_' && r != '-' && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
-	}
+	invalid := func(r rune) bool { return !strings.ContainsRune(keyIDCharacters, r) }
 	switch {
 	case id == "":
 		return fieldErrorf("key_id", "empty")
@@ -94,7 +95,7 @@ func ParsePublicKey(id, text string) (PublicKey, error) {
 }
 
 // lowOrder reports whether a key exchange with the point gives zero for every private key. nacl/box accepts such a
-// point; libsodium and crypto/ecdh refuse it.
+// point; libsodium and crypto/ecdh reject it.
 func lowOrder(point []byte) bool {
 	public, err := ecdh.X25519().NewPublicKey(point)
 	if err != nil {

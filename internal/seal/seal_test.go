@@ -8,10 +8,12 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
 	"testing"
+	"unicode"
 
 	"golang.org/x/crypto/curve25519"
 	"golang.org/x/crypto/nacl/box"
@@ -41,6 +43,15 @@ func parsedKey(tb testing.TB) PublicKey {
 	return key
 }
 
+func sealed(tb testing.TB, plain []byte) Sealed {
+	tb.Helper()
+	s, err := Seal(rand.Reader, parsedKey(tb), secret.NewValue(plain))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s
+}
+
 func open(tb testing.TB, encryptedValue string) []byte {
 	tb.Helper()
 	raw, err := base64.StdEncoding.Strict().DecodeString(encryptedValue)
@@ -55,8 +66,7 @@ func open(tb testing.TB, encryptedValue string) []byte {
 	return plain
 }
 
-// plaintexts are values that tools often change, such as line ends and non-ASCII
-// bytes.
+// plaintexts are values that tools often change, such as line ends and non-ASCII bytes.
 func plaintexts() [][]byte {
 	every := make([]byte, 256)
 	for i := range every {
@@ -73,33 +83,15 @@ func plaintexts() [][]byte {
 	}
 }
 
-func TestSealOpens(t *testing.T) {
+// TestSeal checks that a sealed value names its key, and that two boxes of one value differ.
+func TestSeal(t *testing.T) {
+	first, second := sealed(t, []byte("x")), sealed(t, []byte("x"))
+	if first.EncryptedValue == second.EncryptedValue {
+		t.Errorf("two boxes of one value: got %s twice, want different ones", first.EncryptedValue)
+	}
 	key := parsedKey(t)
-	largest := make([]byte, secret.MaxValueBytes)
-	for _, plain := range append(plaintexts(), largest) {
-		sealed, err := Seal(rand.Reader, key, secret.NewValue(plain))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := open(t, sealed.EncryptedValue); !bytes.Equal(got, plain) {
-			t.Errorf("opened: got %.100q (%d bytes), want %.100q (%d bytes)", got, len(got), plain, len(plain))
-		}
-		if sealed.KeyID != key.ID() {
-			t.Errorf("KeyID: got %s, want %s", sealed.KeyID, key.ID())
-		}
-		if sealed.PublicKey != key.Base64() {
-			t.Errorf("PublicKey: got %s, want %s", sealed.PublicKey, key.Base64())
-		}
-		if n, want := base64.StdEncoding.DecodedLen(len(sealed.EncryptedValue)), len(plain)+Overhead; n < want {
-			t.Errorf("size of the box: got %d bytes, want at least %d", n, want)
-		}
-		again, err := Seal(rand.Reader, key, secret.NewValue(plain))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if again.EncryptedValue == sealed.EncryptedValue {
-			t.Errorf("two boxes of one value: got %.100s twice, want different ones", again.EncryptedValue)
-		}
+	if want := (Sealed{key.ID(), key.Base64(), first.EncryptedValue}); first != want {
+		t.Errorf("got %+v, want %+v", first, want)
 	}
 }
 
@@ -114,42 +106,56 @@ func TestSealErrors(t *testing.T) {
 	}
 }
 
+const invalidID = "key_id: must have only letters, digits, _ and -"
+
+func TestCheckKeyID(t *testing.T) {
+	ids := map[string]string{
+		"": "key_id: empty", "\xff": invalidID, strings.Repeat("1", 128): "",
+		strings.Repeat("1", 129): "key_id: must be at most 128 characters",
+	}
+	for r := range rune(0x250) {
+		ids["1"+string(r)+"2"] = invalidID
+		if r == '-' || r == '_' || r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r)) {
+			ids["1"+string(r)+"2"] = ""
+		}
+	}
+	for id, want := range ids {
+		if got := errorText(CheckKeyID(id)); got != want {
+			t.Errorf("%q: got %q, want %q", id, got, want)
+		}
+	}
+}
+
 func TestParsePublicKey(t *testing.T) {
 	public, _ := testKey(t)
-	good := base64.StdEncoding.EncodeToString(public[:])
-	// Only strict decoding refuses unused bits that are not zero.
+	good := encoded(public[:])
+	// Only strict decoding rejects unused bits that are not zero.
 	loose := good[:len(good)-2] + string(good[len(good)-2]+1) + "="
 	if _, err := base64.StdEncoding.DecodeString(loose); err != nil {
 		t.Fatalf("lenient decoding of %s: got error %v, want none", loose, err)
 	}
-	const invalidID = "key_id: must have only letters, digits, _ and -"
+	const notBase64 = "public_key: must be base64"
 	for _, test := range []struct{ name, id, key, want string }{
 		{"valid", "568250167242549744", good, ""},
-		{"id with letters", "key_A-1", good, ""},
-		{"no id", "", good, "key_id: empty"},
-		{"id with a space", "5 6", good, invalidID},
-		{"id with a newline", "56\n", good, invalidID},
-		{"id of 129 characters", strings.Repeat("1", 129), good, "key_id: must be at most 128 characters"},
+		{"invalid id", "56\n", good, invalidID},
 		{"no key", "1", "", "public_key: must be 32 bytes in base64, not 0"},
 		{"31 bytes", "1", encoded(public[:31]), "public_key: must be 32 bytes in base64, not 31"},
 		// As in the example of GitHub's documentation.
 		{"33 bytes", "1", encoded(append([]byte{1}, public[:]...)), "public_key: must be 32 bytes in base64, not 33"},
-		{"not base64", "1", "%%%", "public_key: must be base64"},
-		{"base64url", "1", strings.Repeat("_", 43) + "=", "public_key: must be base64"},
-		{"no padding", "1", strings.TrimRight(good, "="), "public_key: must be base64"},
-		{"unused bits not zero", "1", loose, "public_key: must be base64"},
-		{"line break inside", "1", good[:20] + "\n" + good[20:], "public_key: must be base64"},
-		{"line break at the end", "1", good + "\n", "public_key: must be base64"},
+		{"not base64", "1", "%%%", notBase64},
+		{"base64url", "1", strings.Repeat("_", 43) + "=", notBase64},
+		{"no padding", "1", strings.TrimRight(good, "="), notBase64},
+		{"unused bits not zero", "1", loose, notBase64},
+		{"line break inside", "1", good[:20] + "\n" + good[20:], notBase64},
+		{"line break at the end", "1", good + "\n", notBase64},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			key, err := ParsePublicKey(test.id, test.key)
-			if errorText(err) != test.want {
-				t.Errorf("got %q, want %q", errorText(err), test.want)
-			}
-			if got, want := key.IsZero(), err != nil; got != want {
-				t.Errorf("IsZero: got %v, want %v with error %v", got, want, err)
-			}
-		})
+		key, err := ParsePublicKey(test.id, test.key)
+		if got := errorText(err); got != test.want {
+			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
+		}
+		if got, want := key.IsZero(), err != nil; got != want {
+			t.Errorf("%s: IsZero: got %v, want %v with error %v", test.name, got, want, err)
+		}
 	}
 }
 
@@ -162,8 +168,8 @@ func errorText(err error) string {
 	return err.Error()
 }
 
-// TestLowOrderPoints refuses every point with which a key exchange gives zero, in
-// each encoding: with the top bit, which X25519 ignores, and unreduced.
+// TestLowOrderPoints checks that every point with which a key exchange gives zero is rejected, in each encoding: with
+// the top bit, which X25519 ignores, and unreduced.
 //
 // https://cr.yp.to/ecdh.html#validate
 func TestLowOrderPoints(t *testing.T) {
@@ -197,7 +203,6 @@ func TestLowOrderPoints(t *testing.T) {
 }
 
 func TestParseSealed(t *testing.T) {
-	const invalidID = "key_id: must have only letters, digits, _ and -"
 	sized := func(n int) string { return encoded(make([]byte, n)) }
 	for _, test := range []struct{ name, value, id, want string }{
 		{"smallest", sized(49), "1", ""},
@@ -208,19 +213,16 @@ func TestParseSealed(t *testing.T) {
 		{"too large", sized(48<<10 + 49), "1", "encrypted_value: holds 49153 bytes of plaintext, GitHub stores at most 49152"},
 		{"not base64", "a plaintext, pasted by mistake", "1", "encrypted_value: must be base64"},
 		{"line breaks are removed", sized(60)[:40] + "\r\n" + sized(60)[40:] + "\n", "1", ""},
-		{"no key id", sized(60), "", "key_id: empty"},
-		{"key id with a workflow command", sized(60), "1\n::error::x", invalidID},
+		{"invalid key id", sized(60), "1\n::error::x", invalidID},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			sealed, err := ParseSealed(test.value, test.id)
-			if errorText(err) != test.want {
-				t.Errorf("got %q, want %q", errorText(err), test.want)
-			}
-			value := strings.NewReplacer("\r", "", "\n", "").Replace(test.value)
-			if want := (Sealed{EncryptedValue: value, KeyID: test.id}); err == nil && sealed != want {
-				t.Errorf("got %+v, want %+v", sealed, want)
-			}
-		})
+		sealed, err := ParseSealed(test.value, test.id)
+		if got := errorText(err); got != test.want {
+			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
+		}
+		value := strings.NewReplacer("\r", "", "\n", "").Replace(test.value)
+		if want := (Sealed{EncryptedValue: value, KeyID: test.id}); err == nil && sealed != want {
+			t.Errorf("%s: got %+v, want %+v", test.name, sealed, want)
+		}
 	}
 }
 
@@ -234,11 +236,8 @@ func TestFixedBoxes(t *testing.T) {
 		t.Fatal(err)
 	}
 	var boxes map[string][]string
-	if err := json.Unmarshal(text, &boxes); err != nil {
-		t.Fatal(err)
-	}
-	if len(boxes) != len(bindings) {
-		t.Errorf("got boxes of %d bindings, want %d", len(boxes), len(bindings))
+	if err := json.Unmarshal(text, &boxes); err != nil || len(boxes) != len(bindings) {
+		t.Fatalf("got boxes of %d bindings and error %v, want %d", len(boxes), err, len(bindings))
 	}
 	for _, binding := range bindings {
 		if len(boxes[binding]) != len(plaintexts()) {
@@ -252,29 +251,27 @@ func TestFixedBoxes(t *testing.T) {
 	}
 }
 
-// FuzzSeal checks that every value opens to the same bytes, and that [ParseSealed]
-// accepts the box if the value is neither empty nor too large.
+// FuzzSeal checks that every value opens to the same bytes, and that [ParseSealed] accepts the box if the value is
+// neither empty nor too large.
 func FuzzSeal(f *testing.F) {
-	for _, plain := range plaintexts() {
+	largest := make([]byte, secret.MaxValueBytes)
+	for _, plain := range append(plaintexts(), nil, largest, append(largest, 0)) {
 		f.Add(plain)
 	}
 	f.Fuzz(func(t *testing.T, plain []byte) {
-		sealed, err := Seal(rand.Reader, parsedKey(t), secret.NewValue(plain))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := open(t, sealed.EncryptedValue); !bytes.Equal(got, plain) {
+		s := sealed(t, plain)
+		if got := open(t, s.EncryptedValue); !bytes.Equal(got, plain) {
 			t.Fatalf("opened: got %.100q, want %.100q", got, plain)
 		}
-		_, err = ParseSealed(sealed.EncryptedValue, sealed.KeyID)
+		_, err := ParseSealed(s.EncryptedValue, s.KeyID)
 		if valid := len(plain) > 0 && len(plain) <= secret.MaxValueBytes; (err == nil) != valid {
 			t.Fatalf("ParseSealed of %d bytes: got error %v, want success: %v", len(plain), err, valid)
 		}
 	})
 }
 
-// FuzzParse checks that only valid keys and sealed values are accepted, and that
-// errors do not quote them: somebody may have pasted a plaintext.
+// FuzzParse checks that only valid keys and sealed values are accepted, and that errors do not quote them: somebody
+// may have pasted a plaintext.
 func FuzzParse(f *testing.F) {
 	public, _ := testKey(f)
 	f.Add("568250167242549744", encoded(public[:]))
@@ -288,35 +285,26 @@ func FuzzParse(f *testing.F) {
 			if lowOrder(key.point[:]) {
 				t.Errorf("the low-order point %q is accepted as a key", text)
 			}
-			if got := encoded(key.point[:]); got != text {
-				t.Errorf("key: got %s, want %q", got, text)
-			}
-			if key.ID() != id {
-				t.Errorf("id of the key: got %q, want %q", key.ID(), id)
+			if got := encoded(key.point[:]); got != text || key.ID() != id {
+				t.Errorf("got the key %s with the id %q, want %q with %q", got, key.ID(), text, id)
 			}
 		}
 		sealed, err := ParseSealed(text, id)
 		checkNotQuoted(t, err, text)
 		if err == nil {
+			want := Sealed{KeyID: id, EncryptedValue: strings.NewReplacer("\r", "", "\n", "").Replace(text)}
+			if sealed != want || strings.ContainsAny(id, "\r\n") {
+				t.Errorf("got %+v, want %+v without line breaks", sealed, want)
+			}
 			raw, err := base64.StdEncoding.Strict().DecodeString(sealed.EncryptedValue)
-			if err != nil {
-				t.Errorf("%q is accepted as a sealed value: %v", text, err)
-			}
-			if len(raw) <= Overhead {
-				t.Errorf("size of the accepted box: got %d bytes, want over %d", len(raw), Overhead)
-			}
-			if strings.ContainsAny(id+sealed.EncryptedValue, "\r\n") {
-				t.Errorf("key id %q and value %q are accepted with a line break", id, sealed.EncryptedValue)
-			}
-			if want := strings.NewReplacer("\r", "", "\n", "").Replace(text); sealed.EncryptedValue != want {
-				t.Errorf("%q: got the value %q, want %q", text, sealed.EncryptedValue, want)
+			if err != nil || len(raw) <= Overhead {
+				t.Errorf("%q is accepted: got %d bytes and error %v, want over %d bytes", text, len(raw), err, Overhead)
 			}
 		}
 	})
 }
 
-// checkNotQuoted checks that an error does not contain the invalid text. A short
-// text may be part of the message by chance.
+// checkNotQuoted checks that an error does not contain the invalid text. A short text may be part of it by chance.
 func checkNotQuoted(t *testing.T, err error, text string) {
 	t.Helper()
 	if len(text) > 12 && strings.Contains(errorText(err), text) {
@@ -324,17 +312,13 @@ func checkNotQuoted(t *testing.T, err error, text string) {
 	}
 }
 
-// BenchmarkSeal measures sealing, and its lower bound: the two scalar multiplications
-// that every sealed box needs.
+// BenchmarkSeal measures sealing, and its lower bound: the two scalar multiplications that every sealed box needs.
 func BenchmarkSeal(b *testing.B) {
 	key := parsedKey(b)
-	for _, size := range []struct {
-		name  string
-		bytes int
-	}{{"32B", 32}, {"4KiB", 4 << 10}, {"48KiB", 48 << 10}} {
-		value := secret.NewValue(make([]byte, size.bytes))
-		b.Run(size.name, func(b *testing.B) {
-			b.SetBytes(int64(size.bytes))
+	for _, size := range []int{32, 4 << 10, 48 << 10} {
+		value := secret.NewValue(make([]byte, size))
+		b.Run(fmt.Sprintf("%dB", size), func(b *testing.B) {
+			b.SetBytes(int64(size))
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, err := Seal(rand.Reader, key, value); err != nil {
@@ -346,11 +330,10 @@ func BenchmarkSeal(b *testing.B) {
 	b.Run("floor", func(b *testing.B) {
 		public, private := testKey(b)
 		for b.Loop() {
-			if _, err := curve25519.X25519(private[:], curve25519.Basepoint); err != nil {
-				b.Fatal(err)
-			}
-			if _, err := curve25519.X25519(private[:], public[:]); err != nil {
-				b.Fatal(err)
+			for _, point := range [][]byte{curve25519.Basepoint, public[:]} {
+				if _, err := curve25519.X25519(private[:], point); err != nil {
+					b.Fatal(err)
+				}
 			}
 		}
 	})
