@@ -236,8 +236,11 @@ func TestFixedBoxes(t *testing.T) {
 		t.Fatal(err)
 	}
 	var boxes map[string][]string
-	if err := json.Unmarshal(text, &boxes); err != nil || len(boxes) != len(bindings) {
-		t.Fatalf("got boxes of %d bindings and error %v, want %d", len(boxes), err, len(bindings))
+	if err := json.Unmarshal(text, &boxes); err != nil {
+		t.Fatal(err)
+	}
+	if len(boxes) != len(bindings) {
+		t.Errorf("got boxes of %d bindings, want %d", len(boxes), len(bindings))
 	}
 	for _, binding := range bindings {
 		if len(boxes[binding]) != len(plaintexts()) {
@@ -285,20 +288,26 @@ func FuzzParse(f *testing.F) {
 			if lowOrder(key.point[:]) {
 				t.Errorf("the low-order point %q is accepted as a key", text)
 			}
-			if got := encoded(key.point[:]); got != text || key.ID() != id {
-				t.Errorf("got the key %s with the id %q, want %q with %q", got, key.ID(), text, id)
+			if got, want := [2]string{key.ID(), encoded(key.point[:])}, [2]string{id, text}; got != want {
+				t.Errorf("got the id and the key %q, want %q", got, want)
 			}
 		}
 		sealed, err := ParseSealed(text, id)
 		checkNotQuoted(t, err, text)
 		if err == nil {
 			want := Sealed{KeyID: id, EncryptedValue: strings.NewReplacer("\r", "", "\n", "").Replace(text)}
-			if sealed != want || strings.ContainsAny(id, "\r\n") {
-				t.Errorf("got %+v, want %+v without line breaks", sealed, want)
+			if sealed != want {
+				t.Errorf("got %+v, want %+v", sealed, want)
+			}
+			if strings.ContainsAny(id, "\r\n") {
+				t.Errorf("the key id %q is accepted with a line break", id)
 			}
 			raw, err := base64.StdEncoding.Strict().DecodeString(sealed.EncryptedValue)
-			if err != nil || len(raw) <= Overhead {
-				t.Errorf("%q is accepted: got %d bytes and error %v, want over %d bytes", text, len(raw), err, Overhead)
+			if err != nil {
+				t.Errorf("%q is accepted as a sealed value: %v", text, err)
+			}
+			if len(raw) <= Overhead {
+				t.Errorf("size of the accepted box: got %d bytes, want over %d", len(raw), Overhead)
 			}
 		}
 	})
