@@ -1,26 +1,22 @@
-// Package fakerunner reimplements how the GitHub Actions runner processes the
-// output of a step: workflow commands and masks in its standard output, the files
-// GITHUB_OUTPUT and GITHUB_STEP_SUMMARY, the inputs of a container action, and the
-// job outputs that the runner skips. Tests and the demo check the action against
-// it. It imports no other package of this module, because shared code would share
-// its mistakes.
+// Package fakerunner reimplements how the GitHub Actions runner processes the output of a step: workflow commands
+// and masks in its standard output, the files GITHUB_OUTPUT and GITHUB_STEP_SUMMARY, the inputs of a container
+// action, and the job outputs that the runner skips. Tests and the demo check the action against it. It imports no
+// other package of this module, because shared code would share its mistakes.
 //
-// It follows github.com/actions/runner 2.336.0 (main at 258d6c857db3) on Linux with
-// github.com. Each rule names its upstream file, relative to the folder src of that
-// repository. The runner's messages are paraphrased, except for the few that users
-// search for.
+// It follows github.com/actions/runner 2.336.0 (main at 258d6c857db3) on Linux with github.com. Each rule names its
+// upstream file, relative to the folder src of that repository. The runner's messages are paraphrased, except for
+// the few that users search for.
 //
-// It does not implement what this action does not use:
+// It does not implement the following, which this action does not use:
 //   - problem matchers, state, GITHUB_ENV and GITHUB_PATH (their commands are
 //     recognized, but have no effect);
 //   - composite actions, which defer outputs and collect annotations, and regular
 //     expression masks, which only the server sends;
 //   - the runner's own debug lines, and text in UTF-16 or UTF-32.
 //
-// The runner searches "::" and "##[" with .NET's culture-sensitive search. Only one
-// effect of that is implemented, see [indexLoose]; it finds more commands, never
-// fewer. A combining mark directly after a separator, which could hide a command
-// from the runner, is not.
+// The runner searches "::" and "##[" with .NET's culture-sensitive search. Only one effect of that is implemented,
+// see [indexLoose]; it finds more commands, never fewer. A combining mark directly after a separator, which could
+// hide a command from the runner, is not.
 package fakerunner
 
 import (
@@ -33,13 +29,13 @@ import (
 )
 
 const (
-	// AnnotationsPerKind is the maximum number of errors, of warnings and of
-	// notices that become annotations of a step. Later ones are only logged.
+	// AnnotationsPerKind is the maximum number of errors, of warnings and of notices that become annotations of a
+	// step. Later ones are only logged.
 	// Runner.Worker/ExecutionContext.cs, _maxCountPerIssueType.
 	AnnotationsPerKind = 10
 
-	// AnnotationLength is the maximum length of a message in UTF-16 code units,
-	// after masking. The message is also cut in the log.
+	// AnnotationLength is the maximum length of a message in UTF-16 code units, after masking. The message is also
+	// cut in the log.
 	// Runner.Worker/ExecutionContext.cs, _maxIssueMessageLength.
 	AnnotationLength = 4096
 
@@ -47,23 +43,22 @@ const (
 	// Runner.Worker/FileCommandManager.cs, AttachmentSizeLimit.
 	SummarySize = 1 << 20
 
-	// OutputSize is the maximum total size of the outputs of a job, in bytes of
-	// UTF-16; see [SizeOutputs]. The server enforces it, not the runner. The
-	// documentation says 1 MB, which is taken as 10^6 bytes, the stricter reading.
+	// OutputSize is the maximum total size of the outputs of a job, in bytes of UTF-16; see [SizeOutputs]. The
+	// server enforces it, not the runner. The documentation says 1 MB, which is taken as 10^6 bytes, the stricter
+	// reading.
 	// https://github.com/github/docs/blob/main/data/reusables/actions/output-limitations.md
 	OutputSize = 1_000_000
 )
 
-// Runner is the runner during one job: masks of one step apply to the next ones as
-// well. It is not safe for concurrent use. The zero value has no masks and is ready
-// to use.
+// Runner is the runner during one job: masks of one step apply to the next ones as well. It is not safe for
+// concurrent use. The zero value has no masks and is ready to use.
 type Runner struct {
-	// Debug enables step debug logging (ACTIONS_STEP_DEBUG, RUNNER_DEBUG): debug
-	// commands are logged, and each step starts with echo on.
+	// Debug enables step debug logging (ACTIONS_STEP_DEBUG, RUNNER_DEBUG): debug commands are logged, and each step
+	// starts with echo on.
 	Debug bool
 
-	// Temp and Workspace are folders of the host. If they are set, [Runner.Inputs]
-	// maps paths in them to those in the container.
+	// Temp and Workspace are folders of the host. If they are set, [Runner.Inputs] maps paths in them to those in
+	// the container.
 	Temp, Workspace string
 
 	masks masker
@@ -72,8 +67,8 @@ type Runner struct {
 // New returns a runner without masks.
 func New() *Runner { return &Runner{} }
 
-// Secret masks a secret of the job, as if the workflow referred to it: the trimmed
-// value and each of its lines. Call it before any step runs.
+// Secret masks a secret of the job, as if the workflow referred to it: the trimmed value and each of its lines.
+// Call it before any step runs.
 // Runner.Worker/Worker.cs, InitializeSecretMasker.
 func (r *Runner) Secret(value string) {
 	value = strings.TrimSpace(toUTF8(value))
@@ -83,10 +78,9 @@ func (r *Runner) Secret(value string) {
 	}
 }
 
-// Inputs returns the environment variables (NAME=value, sorted) that pass inputs to
-// a container action. defaults has every declared input, with "" for one without a
-// default; it is used only if with does not have the key, so an empty value stays
-// empty. Undeclared inputs are passed as well. Keys are case-insensitive.
+// Inputs returns the environment variables (NAME=value, sorted) that pass inputs to a container action. defaults
+// has every declared input, with "" for one without a default; it is used only if with does not have the key, so an
+// empty value stays empty. Undeclared inputs are passed as well. Keys are case-insensitive.
 // Runner.Worker/ActionRunner.cs; Runner.Worker/Handlers/Handler.cs, AddInputsToEnvironment.
 func (r *Runner) Inputs(with, defaults map[string]string) []string {
 	env := map[string]string{}
@@ -102,35 +96,23 @@ func (r *Runner) Inputs(with, defaults map[string]string) []string {
 	return out
 }
 
-// containerPath maps a value that is a mounted host folder, or a path in one, to
-// the path in the container. The folder mounted last is tried first.
+// containerPath maps a value that is a mounted host folder, or a path in one, to the path in the container. The
+// folder mounted last is tried first.
 // Runner.Worker/Handlers/ContainerActionHandler.cs; Runner.Worker/Container/ContainerInfo.cs, TranslateToContainerPath.
 func (r *Runner) containerPath(value string) string {
-	mounts := [][2]string{
-		{r.Workspace, "/github/workspace"},
-		{r.inTemp("_runner_file_commands"), "/github/file_commands"},
-		{r.inTemp("_github_workflow"), "/github/workflow"},
-		{r.inTemp("_github_home"), "/github/home"},
-		{r.Temp, "/github/runner_temp"},
-	}
-	for _, mount := range mounts {
-		host, container := mount[0], mount[1]
-		if host == "" {
-			continue
-		}
-		if rest, ok := strings.CutPrefix(value, host); ok && (rest == "" || rest[0] == '/') {
-			return container + rest
+	for _, mount := range []struct{ base, folder, container string }{
+		{r.Workspace, "", "/github/workspace"},
+		{r.Temp, "/_runner_file_commands", "/github/file_commands"},
+		{r.Temp, "/_github_workflow", "/github/workflow"},
+		{r.Temp, "/_github_home", "/github/home"},
+		{r.Temp, "", "/github/runner_temp"},
+	} {
+		rest, ok := strings.CutPrefix(value, mount.base+mount.folder)
+		if ok && mount.base != "" && (rest == "" || rest[0] == '/') {
+			return mount.container + rest
 		}
 	}
 	return value
-}
-
-// inTemp returns the path of a folder in Temp, or "" if Temp is not set.
-func (r *Runner) inTemp(folder string) string {
-	if r.Temp == "" {
-		return ""
-	}
-	return r.Temp + "/" + folder
 }
 
 // Mask returns s with every match of a mask replaced by ***.
@@ -139,9 +121,8 @@ func (r *Runner) Mask(s string) string { return r.masks.mask(toUTF8(s)) }
 // MatchesAny reports whether a mask matches in s.
 func (r *Runner) MatchesAny(s string) bool { s = toUTF8(s); return r.masks.mask(s) != s }
 
-// JobOutputs returns the outputs that later jobs can read and, sorted, the names of
-// those the runner skips because they may contain a secret. Empty outputs are in
-// neither; the runner omits them without a warning.
+// JobOutputs returns the outputs that later jobs can read and, sorted, the names of those the runner skips because
+// they may contain a secret. Empty outputs are in neither; the runner omits them without a warning.
 // Runner.Worker/JobExtension.cs, FinalizeJob.
 func (r *Runner) JobOutputs(outputs map[string]string) (passed map[string]string, skipped []string) {
 	passed = map[string]string{}
@@ -158,9 +139,8 @@ func (r *Runner) JobOutputs(outputs map[string]string) (passed map[string]string
 	return passed, skipped
 }
 
-// SizeOutputs returns the size of outputs that counts against [OutputSize]: two
-// bytes for each UTF-16 code unit of the values. It is not documented whether names
-// count; here they do.
+// SizeOutputs returns the size of outputs that counts against [OutputSize]: two bytes for each UTF-16 code unit of
+// the values. It is not documented whether names count; here they do.
 func SizeOutputs(outputs map[string]string) int {
 	units := 0
 	for name, value := range outputs {
@@ -169,13 +149,13 @@ func SizeOutputs(outputs map[string]string) int {
 	return 2 * units
 }
 
-// ErrSummaryTooLarge means that a summary is over [SummarySize] and was not
-// uploaded. The runner logs it as an error, but the step does not fail.
+// ErrSummaryTooLarge means that a summary is over [SummarySize] and was not uploaded. The runner logs it as an
+// error, but the step does not fail.
 var ErrSummaryTooLarge = errors.New("$GITHUB_STEP_SUMMARY upload aborted")
 
-// Summary returns the job summary as uploaded. It is masked line by line, so a mask
-// of several lines never matches. Every line ends in a newline, also the last one.
-// It returns [ErrSummaryTooLarge] if the file, before masking, is over SummarySize.
+// Summary returns the job summary as uploaded. It is masked line by line, so a mask of several lines never matches.
+// Every line ends in a newline, also the last one. It returns [ErrSummaryTooLarge] if the file, before masking, is
+// over SummarySize.
 // Runner.Worker/FileCommandManager.cs, CreateStepSummaryCommand.
 func (r *Runner) Summary(fileContent string) (string, error) {
 	if size := len(fileContent); size > SummarySize {
@@ -188,31 +168,20 @@ func (r *Runner) Summary(fileContent string) (string, error) {
 	return b.String(), nil
 }
 
-// splitLines splits text at CR, LF and CRLF, as .NET's StreamReader.ReadLine does
-// for a step's output (Runner.Sdk/ProcessInvoker.cs) and for summaries. A line end
-// at the end of the text starts no empty line.
+// splitLines splits text at CR, LF and CRLF, as .NET's StreamReader.ReadLine does for a step's output
+// (Runner.Sdk/ProcessInvoker.cs) and for summaries. A line end at the end of the text starts no empty line.
 func splitLines(s string) []string {
-	var lines []string
-	for s != "" {
-		i := strings.IndexAny(s, "\r\n")
-		if i < 0 {
-			return append(lines, s)
-		}
-		lines = append(lines, s[:i])
-		if strings.HasPrefix(s[i:], "\r\n") {
-			i++
-		}
-		s = s[i+1:]
+	s = strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(s)
+	if s == "" {
+		return nil
 	}
-	return lines
+	return strings.Split(strings.TrimSuffix(s, "\n"), "\n")
 }
 
-// decode decodes text as .NET's StreamReader and File.ReadAllText do. It drops a
-// byte order mark.
+// decode decodes text as .NET's StreamReader and File.ReadAllText do. It drops a byte order mark.
 func decode(s string) string { return strings.TrimPrefix(toUTF8(s), "\ufeff") }
 
-// toUTF8 replaces each byte that is not UTF-8 with U+FFFD. .NET sometimes replaces
-// several bytes with one.
+// toUTF8 replaces each byte that is not UTF-8 with U+FFFD. .NET sometimes replaces several bytes with one.
 func toUTF8(s string) string { return string([]rune(s)) }
 
 // utf16Len returns the length of s in UTF-16 code units, as .NET counts it.

@@ -9,17 +9,17 @@ import (
 	"testing"
 )
 
-func equal[T comparable](t *testing.T, what string, got, want T) {
+func equal[T comparable](t *testing.T, name string, got, want T) {
 	t.Helper()
 	if got != want {
-		t.Errorf("%s: got %#v, want %#v", what, got, want)
+		t.Errorf("%s: got %#v, want %#v", name, got, want)
 	}
 }
 
-func equalLines(t *testing.T, what string, got []string, want ...string) {
+func equalLines(t *testing.T, name string, got []string, want ...string) {
 	t.Helper()
 	if !slices.Equal(got, want) {
-		t.Errorf("%s:\n got %q\nwant %q", what, got, want)
+		t.Errorf("%s:\n got %q\nwant %q", name, got, want)
 	}
 }
 
@@ -253,8 +253,7 @@ func TestSummary(t *testing.T) {
 }
 
 // Runner.Worker/ActionRunner.cs merges inputs, Runner.Worker/Handlers/Handler.cs names them.
-// Runner.Worker/Handlers/ContainerActionHandler.cs and Runner.Worker/Container/ContainerInfo.cs
-// map paths.
+// Runner.Worker/Handlers/ContainerActionHandler.cs and Runner.Worker/Container/ContainerInfo.cs map paths.
 func TestInputs(t *testing.T) {
 	r := &Runner{Temp: "/tmp/t", Workspace: "/home/w"}
 	got := r.Inputs(

@@ -3,74 +3,62 @@ package fakerunner
 import (
 	"encoding/base64"
 	"fmt"
-	"slices"
 	"strings"
 )
 
-// masker replaces registered values and their encoded forms. There is no minimum
-// length: a mask of one letter masks that letter everywhere.
+// masker replaces registered values and their encoded forms. There is no minimum length: a mask of one letter masks
+// that letter everywhere.
 // Sdk/DTLogging/Logging/SecretMasker.cs.
 type masker struct {
 	originals map[string]bool
-	forms     []string        // originals and their encoded forms
-	known     map[string]bool // forms
+	forms     map[string]bool // originals and their encoded forms
 }
 
-// add registers a value. It returns false if the value is empty or registered
-// already.
+// add registers a value. It returns false if the value is empty or registered already.
 func (m *masker) add(value string) bool {
 	if value == "" || m.originals[value] {
 		return false
 	}
 	if m.originals == nil {
-		m.originals, m.known = map[string]bool{}, map[string]bool{}
+		m.originals, m.forms = map[string]bool{}, map[string]bool{}
 	}
-	m.originals[value] = true
-	m.addForm(value)
+	m.originals[value], m.forms[value] = true, true
 	for _, encode := range encoders {
-		m.addForm(encode(value))
+		m.forms[encode(value)] = true
 	}
+	delete(m.forms, "")
 	return true
-}
-
-func (m *masker) addForm(form string) {
-	if form != "" && !m.known[form] {
-		m.known[form] = true
-		m.forms = append(m.forms, form)
-	}
 }
 
 // mask replaces every match with ***. Matches that overlap or touch become one ***.
 func (m *masker) mask(s string) string {
-	type span struct{ start, end int }
-	var spans []span
-	for _, form := range m.forms {
+	matched := make([]bool, len(s))
+	for form := range m.forms {
 		for at := 0; ; at++ {
 			i := strings.Index(s[at:], form)
 			if i < 0 {
 				break
 			}
 			at += i
-			spans = append(spans, span{at, at + len(form)})
+			for j := range len(form) {
+				matched[at+j] = true
+			}
 		}
 	}
-	slices.SortFunc(spans, func(a, b span) int { return a.start - b.start })
 	var b strings.Builder
-	written := 0 // bytes of s
-	for i := 0; i < len(spans); {
-		start, end := spans[i].start, spans[i].end
-		for i++; i < len(spans) && spans[i].start <= end; i++ {
-			end = max(end, spans[i].end)
+	for i := range len(s) {
+		switch {
+		case !matched[i]:
+			b.WriteByte(s[i])
+		case i == 0 || !matched[i-1]:
+			b.WriteString("***")
 		}
-		b.WriteString(s[written:start] + "***")
-		written = end
 	}
-	b.WriteString(s[written:])
 	return b.String()
 }
 
-// maskLines returns the lines that are masked in addition to the whole value: split
-// at CR and LF, trimmed, without empty ones. There is no minimum length.
+// maskLines returns the lines that are masked in addition to the whole value: split at CR and LF, trimmed, without
+// empty ones. There is no minimum length.
 // Runner.Worker/ActionCommandManager.cs, AddMaskCommandExtension; Runner.Worker/Worker.cs.
 func maskLines(value string) []string {
 	var lines []string
@@ -98,10 +86,9 @@ var encoders = []func(string) string{
 	func(v string) string { _, tail := splitAmpersand(v); return atLeastSix(tail) },
 }
 
-// base64Shift encodes the value without its first shift bytes, to match a secret
-// inside a longer encoded text. The padding is included: if the length is not a
-// multiple of three, the form matches only at the end of that text. A value not
-// longer than shift is encoded as a whole.
+// base64Shift encodes the value without its first shift bytes, to match a secret inside a longer encoded text. The
+// padding is included: if the length is not a multiple of three, the form matches only at the end of that text. A
+// value not longer than shift is encoded as a whole.
 func base64Shift(v string, shift int) string {
 	if len(v) > shift {
 		v = v[shift:]
@@ -109,9 +96,9 @@ func base64Shift(v string, shift int) string {
 	return base64.StdEncoding.EncodeToString([]byte(v))
 }
 
-// jsonEscape is Newtonsoft's JsonConvert.ToString without the surrounding quotes:
-// short escapes, and \uxxxx in lowercase for other control characters below U+0020
-// and for U+0085, U+2028, U+2029. It does not escape /, < or DEL.
+// jsonEscape is Newtonsoft's JsonConvert.ToString without the surrounding quotes: short escapes, and \uxxxx in
+// lowercase for other control characters below U+0020 and for U+0085, U+2028, U+2029. It does not escape /, < or
+// DEL.
 func jsonEscape(v string) string {
 	short := map[rune]string{'\t': `\t`, '\n': `\n`, '\r': `\r`, '\f': `\f`, '\b': `\b`, '\\': `\\`, '"': `\"`}
 	var b strings.Builder
@@ -128,8 +115,8 @@ func jsonEscape(v string) string {
 	return b.String()
 }
 
-// uriEscape is .NET's Uri.EscapeDataString: it escapes each byte, in uppercase,
-// except for RFC 3986's unreserved characters.
+// uriEscape is .NET's Uri.EscapeDataString: it escapes each byte, in uppercase, except for RFC 3986's unreserved
+// characters.
 func uriEscape(v string) string {
 	const unreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 	var b strings.Builder
@@ -143,8 +130,8 @@ func uriEscape(v string) string {
 	return b.String()
 }
 
-// trimDoubleQuotes removes the quotes from a quoted value of at least nine
-// characters. It returns "" for other values.
+// trimDoubleQuotes removes the quotes from a quoted value of at least nine characters. It returns "" for other
+// values.
 func trimDoubleQuotes(v string) string {
 	if utf16Len(v) > 8 && strings.HasPrefix(v, `"`) && strings.HasSuffix(v, `"`) {
 		return v[1 : len(v)-1]
@@ -152,9 +139,9 @@ func trimDoubleQuotes(v string) string {
 	return ""
 }
 
-// splitAmpersand splits a value where PowerShell does when it prints it in parts:
-// after the first "&+", without the next character, which PowerShell colors; or
-// else after the last "&". A colored character outside the BMP counts as one here.
+// splitAmpersand splits a value where PowerShell does when it prints it in parts: after the first "&+", without the
+// next character, which PowerShell colors; or else after the last "&". A colored character outside the BMP counts
+// as one here.
 func splitAmpersand(v string) (head, tail string) {
 	if i := strings.Index(v, "&+"); i >= 0 {
 		head, tail = v[:i+2], v[i+2:]

@@ -5,16 +5,14 @@ import (
 	"strings"
 )
 
-// ParseOutputs parses the file GITHUB_OUTPUT. It returns the outputs and their names
-// in order of first appearance. If the file has an error, which fails the step, it
-// returns the outputs before the error as well, because the runner has set them.
-// Names are case-insensitive: the first spelling and the last value are used.
+// ParseOutputs parses the file GITHUB_OUTPUT. It returns the outputs and their names in order of first appearance.
+// If the file has an error, which fails the step, it returns the outputs before the error as well, because the
+// runner has set them. Names are case-insensitive: the first spelling and the last value are used.
 //
-// On Linux only LF ends a line: the CR of a CRLF is part of the value or the
-// delimiter. The line of a delimiter must match exactly; at the end of the file it
-// needs no newline. Empty lines between outputs are skipped.
-// Runner.Worker/FileCommandManager.cs, EnvFileKeyValuePairs; Runner.Worker/ExecutionContext.cs,
-// SetOutput; Sdk/DTPipelines/Pipelines/ContextData/DictionaryContextData.cs.
+// On Linux only LF ends a line: the CR of a CRLF is part of the value or the delimiter. The line of a delimiter
+// must match exactly; at the end of the file it needs no newline. Empty lines between outputs are skipped.
+// Runner.Worker/FileCommandManager.cs, EnvFileKeyValuePairs; Runner.Worker/ExecutionContext.cs, SetOutput;
+// Sdk/DTPipelines/Pipelines/ContextData/DictionaryContextData.cs.
 func ParseOutputs(fileContent string) (outputs map[string]string, order []string, err error) {
 	outputs = map[string]string{}
 	fail := func(format string, args ...any) (map[string]string, []string, error) {
@@ -60,8 +58,8 @@ func ParseOutputs(fileContent string) (outputs map[string]string, order []string
 	return outputs, order, nil
 }
 
-// heredocValue returns the text before the delimiter's line, without the newline
-// before that line, and the text after it.
+// heredocValue returns the text before the delimiter's line, without the newline before that line, and the text
+// after it.
 func heredocValue(text, delimiter string) (value, rest string, err error) {
 	end := 0 // of the value, including its last newline
 	for {

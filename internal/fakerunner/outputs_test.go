@@ -7,8 +7,7 @@ import (
 	"testing"
 )
 
-// Runner.Worker/FileCommandManager.cs, EnvFileKeyValuePairs. On Linux it does not
-// treat CRLF as a line end.
+// Runner.Worker/FileCommandManager.cs, EnvFileKeyValuePairs. On Linux it does not treat CRLF as a line end.
 func TestParseOutputs(t *testing.T) {
 	for _, test := range []struct {
 		in   string
@@ -63,9 +62,8 @@ func TestParseOutputs(t *testing.T) {
 	}
 }
 
-// FuzzParseOutputs writes the parsed outputs again and checks that they parse to the
-// same. Values of one line are written with "=", because that is the only way to
-// write a name that ends in "<".
+// FuzzParseOutputs writes the parsed outputs again and checks that they parse to the same. Values of one line are
+// written with "=", because that is the only way to write a name that ends in "<".
 func FuzzParseOutputs(f *testing.F) {
 	for _, seed := range []string{
 		"a=1\n", "a<<E\none\ntwo\nE\n", "a<<E\nx", "=\n", "a=1\nA=2\r\n", "\ufeff<<", "a<<E\n\n\nE",
@@ -104,8 +102,7 @@ func FuzzParseOutputs(f *testing.F) {
 	})
 }
 
-// FuzzProcess checks that no line after a mask contains the masked value, and that
-// nothing panics.
+// FuzzProcess checks that no line after a mask contains the masked value, and that nothing panics.
 func FuzzProcess(f *testing.F) {
 	for _, seed := range []string{
 		"::error title=a::b", "x ##[warning t=1;2]y", "::stop-commands::hush\nhush", "::error:\u200d:",

@@ -16,8 +16,7 @@ const (
 	Notice  Kind = "notice"
 )
 
-// Annotation is an error, warning or notice of a step. Its message is masked, its
-// title is not.
+// Annotation is an error, warning or notice of a step. Its message is masked, its title is not.
 type Annotation struct {
 	Kind           Kind
 	Title, Message string
@@ -29,11 +28,10 @@ type Log struct {
 	Lines []string
 	// Annotations has at most AnnotationsPerKind annotations of each kind.
 	Annotations []Annotation
-	// Masks are the values that the step masked: in plaintext, in order, without
-	// their encoded forms.
+	// Masks are the values that the step masked: in plaintext, in order, without their encoded forms.
 	Masks []string
-	// Commands are the lowercase names of the commands that were executed, without
-	// the token that ends stop-commands.
+	// Commands are the lowercase names of the commands that were executed, without the token that ends
+	// stop-commands.
 	Commands []string
 	// Failed is true if a command failed the step, regardless of its exit code.
 	Failed bool
@@ -49,12 +47,11 @@ type step struct {
 	count map[Kind]int
 }
 
-// Process processes the standard output of one step. A mask applies to later lines
-// and later steps. stop-commands and echo apply until the end of the step.
+// Process processes the standard output of one step. A mask applies to later lines and later steps. stop-commands
+// and echo apply until the end of the step.
 func (r *Runner) Process(stdout string) Log {
 	s := &step{Runner: r, echo: r.Debug, count: map[Kind]int{}, known: map[string]bool{}}
-	// Runner.Common/ExtensionManager.cs. A plugin's internal-set-repo-path is
-	// not registered while an action runs.
+	// Runner.Common/ExtensionManager.cs. A plugin's internal-set-repo-path is not registered while an action runs.
 	for _, name := range []string{
 		"add-mask", "add-matcher", "add-path", "debug", "echo", "endgroup", "error", "group", "notice",
 		"remove-matcher", "save-state", "set-env", "set-output", "stop-commands", "warning",
@@ -80,8 +77,8 @@ func (r *Runner) Process(stdout string) Log {
 // Runner.Worker/Handlers/OutputManager.cs.
 var escapeMarkers = strings.NewReplacer("##[start-action", `##[\start-action`, "##[end-action", `##[\end-action`)
 
-// tryCommand executes the command of a line. It returns false if the line must be
-// logged as text, and an error if the command ends the step.
+// tryCommand executes the command of a line. It returns false if the line must be logged as text, and an error if
+// the command ends the step.
 // Runner.Worker/ActionCommandManager.cs, TryProcessCommand.
 func (s *step) tryCommand(line string) (handled bool, fatal error) {
 	c, ok := parseCommand(line, s.known)
@@ -181,8 +178,8 @@ func (s *step) addMask(value string) {
 	}
 }
 
-// issue adds an annotation and logs its message. The message is masked and cut; the
-// log then masks it again, with its tag. Runner.Worker/ExecutionContext.cs, AddIssue.
+// issue adds an annotation and logs its message. The message is masked and cut; the log then masks it again, with
+// its tag. Runner.Worker/ExecutionContext.cs, AddIssue.
 func (s *step) issue(kind Kind, title, message string) {
 	message = s.masks.mask(message)
 	if units := utf16.Encode([]rune(message)); len(units) > AnnotationLength {
@@ -197,8 +194,8 @@ func (s *step) issue(kind Kind, title, message string) {
 	}
 }
 
-// print logs a message, masked as a whole. Each line is shown as on the website,
-// which is not part of the runner and was observed.
+// print logs a message, masked as a whole. Each line is shown as on the website, which is not part of the runner
+// and was observed.
 // Runner.Worker/ExecutionContext.cs, Write.
 func (s *step) print(message string) {
 	message = strings.ReplaceAll(s.masks.mask(message), "\r\n", "\n")
