@@ -24,7 +24,7 @@ var (
 // parseCommand returns the command of a line, and whether there is one whose name is known: one with colons at the
 // start of the line, or else one in brackets anywhere. Text before the brackets is dropped.
 // Runner.Worker/ActionCommandManager.cs, TryProcessCommand.
-func parseCommand(line string, known map[string]bool) (command, bool) {
+func parseCommand(line string, known func(name string) bool) (command, bool) {
 	if c, ok := parseColons(line, known); ok {
 		return c, true
 	}
@@ -33,7 +33,7 @@ func parseCommand(line string, known map[string]bool) (command, bool) {
 
 // parseColons parses "::name key=value,key=value::data" after optional whitespace.
 // Runner.Common/ActionCommand.cs, TryParseV2.
-func parseColons(line string, known map[string]bool) (command, bool) {
+func parseColons(line string, known func(name string) bool) (command, bool) {
 	rest, ok := strings.CutPrefix(strings.TrimLeftFunc(line, unicode.IsSpace), "::")
 	if !ok {
 		return command{}, false
@@ -43,7 +43,7 @@ func parseColons(line string, known map[string]bool) (command, bool) {
 		return command{}, false
 	}
 	name, properties, _ := strings.Cut(rest[:i], " ")
-	if name = strings.ToLower(name); !known[name] {
+	if name = strings.ToLower(name); !known(name) {
 		return command{}, false
 	}
 	return command{
@@ -55,7 +55,7 @@ func parseColons(line string, known map[string]bool) (command, bool) {
 
 // parseBrackets parses "##[name key=value;key=value]data". Only the first ##[ of a line counts.
 // Runner.Common/ActionCommand.cs, TryParse.
-func parseBrackets(line string, known map[string]bool) (command, bool) {
+func parseBrackets(line string, known func(name string) bool) (command, bool) {
 	i := indexLoose(line, "##[")
 	if i < 0 {
 		return command{}, false
@@ -65,7 +65,7 @@ func parseBrackets(line string, known map[string]bool) (command, bool) {
 		return command{}, false
 	}
 	name, properties, _ := strings.Cut(skip(info, 3), " ")
-	if name = strings.ToLower(name); !known[name] {
+	if name = strings.ToLower(name); !known(name) {
 		return command{}, false
 	}
 	return command{

@@ -2,6 +2,7 @@ package fakerunner
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf16"
 )
@@ -43,21 +44,13 @@ type step struct {
 	Log
 	echo  bool
 	stop  string // the token that ends stop-commands, in lowercase; empty while commands are enabled
-	known map[string]bool
 	count map[Kind]int
 }
 
 // Process processes the standard output of one step. A mask applies to later lines and later steps. stop-commands
 // and echo apply until the end of the step.
 func (r *Runner) Process(stdout string) Log {
-	s := &step{Runner: r, echo: r.Debug, count: map[Kind]int{}, known: map[string]bool{}}
-	// Runner.Common/ExtensionManager.cs. A plugin's internal-set-repo-path is not registered while an action runs.
-	for _, name := range []string{
-		"add-mask", "add-matcher", "add-path", "debug", "echo", "endgroup", "error", "group", "notice",
-		"remove-matcher", "save-state", "set-env", "set-output", "stop-commands", "warning",
-	} {
-		s.known[name] = true
-	}
+	s := &step{Runner: r, echo: r.Debug, count: map[Kind]int{}}
 	for _, line := range splitLines(decode(stdout)) {
 		handled, fatal := s.tryCommand(line)
 		if fatal != nil {
@@ -71,6 +64,16 @@ func (r *Runner) Process(stdout string) Log {
 		}
 	}
 	return s.Log
+}
+
+// commands are the names of all commands. A plugin's internal-set-repo-path is not registered while an action runs.
+// Runner.Common/ExtensionManager.cs.
+var commands = strings.Fields(`add-mask add-matcher add-path debug echo endgroup error group notice remove-matcher
+	save-state set-env set-output stop-commands warning`)
+
+// known reports whether a name is that of a command, or the token that ends stop-commands.
+func (s *step) known(name string) bool {
+	return slices.Contains(commands, name) || s.stop != "" && name == s.stop
 }
 
 // escapeMarkers prevents a step from forging the runner's own markers.
@@ -90,17 +93,16 @@ func (s *step) tryCommand(line string) (handled bool, fatal error) {
 			return false, nil
 		}
 		s.print(line)
-		delete(s.known, s.stop)
 		s.stop = ""
 		return true, nil
 	}
 	s.Commands = append(s.Commands, c.name)
 	if c.name == "stop-commands" {
 		token := strings.ToLower(c.data)
-		if token == "" || token == "pause-logging" || s.known[token] {
+		if token == "" || token == "pause-logging" || s.known(token) {
 			return true, fmt.Errorf("the token for stop-commands must not be empty, pause-logging or a command name")
 		}
-		s.stop, s.known[token] = token, true
+		s.stop = token
 		if utf16Len(c.data) > 6 {
 			s.addMask(c.data)
 		}
