@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -21,7 +22,7 @@ type job struct {
 	base   map[string]string // inputs of each step
 }
 
-// stepResult is what a step of a job leaves behind.
+// stepResult is the result of a step of a job.
 type stepResult struct {
 	code    int
 	log     []string // the lines that a log viewer shows
@@ -32,20 +33,20 @@ type stepResult struct {
 	took    time.Duration
 }
 
-// run runs the action with the inputs of the job and those of the step. It returns an
-// error if the runner would refuse the outputs or the summary.
+// run runs the action with the inputs of the job and those of the step. It returns an error if the runner would
+// refuse the outputs or the summary.
 func (j job) run(with map[string]string) (stepResult, error) {
+	output, summary := filepath.Join(j.dir, "output"), filepath.Join(j.dir, "summary")
 	vars := map[string]string{
-		"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": j.dir,
-		"GITHUB_OUTPUT": filepath.Join(j.dir, "output"), "GITHUB_STEP_SUMMARY": filepath.Join(j.dir, "summary"),
+		"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": j.dir, "GITHUB_OUTPUT": output, "GITHUB_STEP_SUMMARY": summary,
 	}
 	for _, inputs := range []map[string]string{j.base, with} {
 		for name, value := range inputs {
 			vars["INPUT_"+strings.ToUpper(name)] = value
 		}
 	}
-	for _, name := range []string{"GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"} {
-		if err := os.WriteFile(vars[name], nil, 0o600); err != nil {
+	for _, file := range []string{output, summary} {
+		if err := os.WriteFile(file, nil, 0o600); err != nil {
 			return stepResult{}, err
 		}
 	}
@@ -58,24 +59,22 @@ func (j job) run(with map[string]string) (stepResult, error) {
 	r := stepResult{code: action.Main(context.Background(), env)}
 	r.took = time.Since(start)
 	r.log = j.runner.Process(stdout.String()).Lines
-	text, err := os.ReadFile(vars["GITHUB_OUTPUT"])
-	if err != nil {
+	outputText, errOutput := os.ReadFile(output)
+	summaryText, errSummary := os.ReadFile(summary)
+	if err := errors.Join(errOutput, errSummary); err != nil {
 		return r, err
 	}
-	if r.outputs, r.order, err = fakerunner.ParseOutputs(string(text)); err != nil {
+	var err error
+	if r.outputs, r.order, err = fakerunner.ParseOutputs(string(outputText)); err != nil {
 		return r, err
 	}
 	r.passed, _ = j.runner.JobOutputs(r.outputs)
-	if text, err = os.ReadFile(vars["GITHUB_STEP_SUMMARY"]); err != nil {
-		return r, err
-	}
-	r.summary, err = j.runner.Summary(string(text))
+	r.summary, err = j.runner.Summary(string(summaryText))
 	return r, err
 }
 
-// contains reports where a text appears in what a step leaves behind, or "" if it
-// does not.
-func (r stepResult) contains(text string) string {
+// find returns the place where a text appears in the result, or "".
+func (r stepResult) find(text string) string {
 	for _, place := range []struct{ name, content string }{
 		{"the log", strings.Join(r.log, "\n")}, {"the outputs", fmt.Sprint(r.outputs)}, {"the job summary", r.summary},
 	} {

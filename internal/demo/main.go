@@ -1,15 +1,13 @@
-// Command demo runs the action against a fake GitHub on a loopback address. It needs
-// no token, no network and no Docker. It shows a rotation while GitHub has errors, a
-// write that fails for good and the run that finishes it, and a check.
+// Command demo runs the action against a fake GitHub on a loopback address. It needs no token, no network and no
+// Docker. It shows a rotation while GitHub has errors, a write that fails for good and the run that finishes it,
+// and a check.
 //
 //	go run ./internal/demo [-v]
 //	go run ./internal/demo -serve 127.0.0.1:8080 [-world world.json]
 //
-// With -v it also prints the outputs, the job summaries and the requests. With -serve
-// it only serves the fake GitHub, for use with the image or curl. In
-// addition to the API it serves /_fake/state, /_fake/requests,
-// /_fake/key/ORG/STORE, /_fake/faults and /_fake/world; see
-// [fakegithub.Server.Control].
+// With -v it also prints the outputs, the job summaries and the requests. With -serve it only serves the fake
+// GitHub, for use with the image or curl. In addition to the API it serves /_fake/state, /_fake/requests,
+// /_fake/key/ORG/STORE, /_fake/faults and /_fake/world; see [fakegithub.Server.Control].
 package main
 
 import (
@@ -20,6 +18,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/signal"
 	"time"
@@ -40,27 +39,13 @@ func main() {
 }
 
 func run(addr, worldFile string, verbose bool) error {
-	if addr == "" {
-		if worldFile != "" {
-			return errors.New("-world needs -serve")
-		}
-		return showAll(os.Stdout, verbose)
+	if addr != "" {
+		return serve(addr, worldFile)
 	}
-	world := rotationWorld()
 	if worldFile != "" {
-		text, err := os.ReadFile(worldFile)
-		if err != nil {
-			return err
-		}
-		if world, err = fakegithub.ParseWorld(text); err != nil {
-			return err
-		}
+		return errors.New("-world needs -serve")
 	}
-	github, err := fakegithub.New(world)
-	if err != nil {
-		return err
-	}
-	return serve(addr, github)
+	return showAll(os.Stdout, verbose)
 }
 
 // showAll runs the demo against a fake GitHub on a free port.
@@ -69,52 +54,22 @@ func showAll(w io.Writer, verbose bool) error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	server := &http.Server{Handler: github, ReadHeaderTimeout: 10 * time.Second}
-	go func() { _ = server.Serve(listener) }()
-	defer func() { _ = server.Close() }()
-	s := show{
-		w: w, github: github, env: action.System(), apiURL: "http://" + listener.Addr().String(), verbose: verbose,
-	}
+	server := httptest.NewServer(github)
+	defer server.Close()
+	s := show{w: w, github: github, env: action.System(), apiURL: server.URL, verbose: verbose}
 	return s.run()
 }
 
-// rotationWorld returns an organization with existing secrets. The first write of
-// DB_PASSWORD gets status 502, and before the second the public key is rotated.
-func rotationWorld() fakegithub.World {
-	return fakegithub.World{
-		Orgs: []fakegithub.Org{{
-			Login: "acme",
-			Repositories: []fakegithub.Repository{
-				{ID: 101, Name: "web"},
-				{ID: 102, Name: "api", Private: true},
-				{ID: 103, Name: "worker", Private: true},
-				{ID: 104, Name: "docs"},
-			},
-			Secrets: []fakegithub.Secret{
-				{
-					Store: "actions", Name: "DB_PASSWORD", Value: "the previous password",
-					Visibility: "selected", Repositories: []string{"web", "api", "worker"},
-				},
-				{
-					Store: "actions", Name: "LEGACY_TOKEN", Value: "120 days old",
-					Visibility: "private", UpdatedAt: time.Now().AddDate(0, 0, -120),
-				},
-			},
-		}},
-		MaxWritesPerMinute: 80,
-		Faults: []fakegithub.Fault{
-			{Method: "PUT", Path: "/actions/secrets/DB_PASSWORD", Status: http.StatusBadGateway},
-			{Method: "PUT", Path: "/actions/secrets/DB_PASSWORD", RotateKey: true},
-		},
-	}
-}
-
 // serve serves the fake GitHub until the process is interrupted.
-func serve(addr string, github *fakegithub.Server) error {
+func serve(addr, worldFile string) error {
+	world, err := readWorld(worldFile)
+	if err != nil {
+		return err
+	}
+	github, err := fakegithub.New(world)
+	if err != nil {
+		return err
+	}
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
 		return err
@@ -138,4 +93,16 @@ func serve(addr string, github *fakegithub.Server) error {
 		return err
 	}
 	return nil
+}
+
+// readWorld returns the world of a file, or rotationWorld if there is none.
+func readWorld(file string) (fakegithub.World, error) {
+	if file == "" {
+		return rotationWorld(), nil
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return fakegithub.World{}, err
+	}
+	return fakegithub.ParseWorld(text)
 }

@@ -29,9 +29,8 @@ import (
 	"set-org-secret/internal/picture"
 )
 
-// nightlyWorld is rotationWorld with the secrets of a nightly run and a repository that
-// the token cannot see. Responses to writes take different times, so that the order of
-// the lines in the log is the same in each run.
+// nightlyWorld is rotationWorld with the secrets of a nightly run and a repository that the token cannot see.
+// Responses to writes take different times, so that the order of the lines in the log is the same in each run.
 func nightlyWorld() fakegithub.World {
 	old := func(name, visibility string, repositories ...string) fakegithub.Secret {
 		return fakegithub.Secret{
@@ -71,8 +70,7 @@ var (
 // docs has the pictures of the documentation.
 var docs = filepath.Join("..", "..", ".github", "docs")
 
-// TestPictures checks that the picture of the log shows what the action prints today,
-// byte for byte. It is rewritten with
+// TestPictures checks that the picture of the log is that of today's log, byte for byte. It is rewritten with
 //
 //	go test ./internal/demo -run TestPictures -update
 func TestPictures(t *testing.T) {
@@ -96,9 +94,9 @@ func TestPictures(t *testing.T) {
 	}
 }
 
-// TestSummaryPicture checks that the picture of the job summary was made of the summary
-// that the action writes today. It is a screenshot, whose bytes depend on the browser, so
-// it names the hash of the summary instead. It is made again with
+// TestSummaryPicture checks that the picture of the job summary was made of the summary that the action writes
+// today. It is a screenshot, whose bytes depend on the browser, so it names the hash of the summary instead. It is
+// made again with
 //
 //	.ci/summary -update
 //
@@ -155,8 +153,8 @@ func pngText(file []byte, keyword string) (string, error) {
 	return "", fmt.Errorf("it has no text %q", keyword)
 }
 
-// nightly runs a batch in simulated time, against a fake that is api.github.com to it.
-// Nothing in what it leaves behind is random.
+// nightly runs a batch in simulated time, against a fake that is api.github.com to it. Nothing in its result is
+// random.
 func nightly(t *testing.T) (r stepResult) {
 	t.Helper()
 	dir := t.TempDir() // that of a bubble would be removed at its end
@@ -185,13 +183,13 @@ func nightly(t *testing.T) (r stepResult) {
 			t.Fatal(err)
 		}
 	})
-	if place := r.contains("Correct-Horse"); place != "" {
+	if place := r.find("Correct-Horse"); place != "" {
 		t.Fatalf("a value is in %s", place)
 	}
 	return r
 }
 
-// certificate returns a certificate for a host and, in PEM, what a client has to trust.
+// certificate returns a certificate for a host and, in PEM, its authority.
 func certificate(t *testing.T, host string) (cert tls.Certificate, ca string) {
 	t.Helper()
 	public, private, err := ed25519.GenerateKey(nil)

@@ -14,8 +14,8 @@ import (
 	"set-org-secret/internal/memnet"
 )
 
-// simulate runs the demo in simulated time and returns what it prints, how long it
-// takes, and its error. faults come before those of the demo.
+// simulate runs the demo in simulated time and returns its output, duration and error. faults come before those of
+// the demo.
 func simulate(t *testing.T, verbose bool, faults ...fakegithub.Fault) (text string, took time.Duration, err error) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -38,8 +38,7 @@ func simulate(t *testing.T, verbose bool, faults ...fakegithub.Fault) (text stri
 	return text, took, err
 }
 
-// TestShow checks that the demo is short and quick, and that each part shows what its
-// title says.
+// TestShow checks that the demo is short and quick, and that each part is as its title says.
 func TestShow(t *testing.T) {
 	text, took, err := simulate(t, false)
 	if err != nil {
@@ -48,12 +47,10 @@ func TestShow(t *testing.T) {
 	if took > 4*time.Second {
 		t.Errorf("the demo takes %v, want at most 4 s", took)
 	}
-	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
-	if len(lines) >= 60 {
-		t.Errorf("the demo prints %d lines, want less than 60", len(lines))
+	if n := strings.Count(text, "\n"); n >= 60 {
+		t.Errorf("the demo prints %d lines, want less than 60", n)
 	}
 	wantNarrow(t, text)
-	parts := strings.Split(text, "\n\n")
 	for _, want := range []struct {
 		title string
 		texts []string
@@ -75,16 +72,11 @@ func TestShow(t *testing.T) {
 			"DB_PASSWORD ", "DEPLOY_KEY ", "bytes, equal", "access as before: selected: api, web, worker",
 		}},
 	} {
-		part := ""
-		for _, p := range parts {
-			if strings.HasPrefix(p, want.title+"\n") {
-				part = p
-			}
-		}
-		if part == "" {
+		_, part, found := strings.Cut("\n\n"+text, "\n\n"+want.title+"\n")
+		if !found {
 			t.Errorf("there is no part %q in the output:\n%s", want.title, text)
-			continue
 		}
+		part, _, _ = strings.Cut(part, "\n\n")
 		for _, w := range want.texts {
 			if !strings.Contains(part, w) {
 				t.Errorf("the part %q lacks %q:\n%s", want.title, w, part)
@@ -120,7 +112,7 @@ func TestShowVerbose(t *testing.T) {
 	wantNarrow(t, text)
 }
 
-// TestShowFails checks that the demo fails if it does not show what it says.
+// TestShowFails checks that the demo fails if the result of a part is not that of its title.
 func TestShowFails(t *testing.T) {
 	const put, get = http.MethodPut, http.MethodGet
 	for _, test := range []struct {
@@ -154,5 +146,17 @@ func TestShowFails(t *testing.T) {
 				t.Errorf("got error %v, want one with %q; the output:\n%s", err, test.want, text)
 			}
 		})
+	}
+}
+
+// TestFind checks that a value is found wherever a step can leave it.
+func TestFind(t *testing.T) {
+	for want, r := range map[string]stepResult{
+		"the log": {log: []string{"a", "hush b"}}, "the outputs": {outputs: map[string]string{"a": "b hush"}},
+		"the job summary": {summary: "a\nhush\n"}, "": {log: []string{"hu", "sh"}},
+	} {
+		if got := r.find("hush"); got != want {
+			t.Errorf("%+v: found in %q, want %q", r, got, want)
+		}
 	}
 }
