@@ -1,69 +1,225 @@
 package fakegithub
 
 import (
-	"context"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 )
 
-// TestAppliedFault checks that the response is replaced after the request took
-// effect, and that Request has the status before.
-func TestAppliedFault(t *testing.T) {
-	f := newFaultTest(t, Fault{Status: 502, Applied: true}, Fault{Status: 502}, Fault{Drop: "after"}, Fault{Drop: "before"})
-	f.wantPut(502)
-	f.wantValue("new")
-	f.wantPut(502)
-	f.wantDropped()
-	f.wantDropped()
-	f.wantPut(204)
-	want := []int{204, 0, 204, 0, 204}
-	for i, r := range f.server.Requests() {
-		if r.Served != want[i] {
-			t.Errorf("request %d: got served %d, want %d", i+1, r.Served, want[i])
+// faultPath is the path of the secret that the tests of faults read and write. Its value is "old".
+const faultPath = "/orgs/acme/actions/secrets/OPEN"
+
+// TestFaults injects each fault but those that change the response. A request of want is its method, status and the
+// value of the secret after it; the nth request writes n, and the status is 0 if the connection was closed.
+func TestFaults(t *testing.T) {
+	failed := Fault{Status: 500}
+	for _, test := range []struct {
+		name   string
+		faults []Fault
+		want   string
+		served []int // statuses before a fault replaced them
+	}{
+		{"status, once", []Fault{failed}, "PUT 500 old, PUT 204 2", []int{0, 204}},
+		{"status, unlimited", []Fault{{Status: 500, Times: -1}}, "GET 500 old, GET 500 old, GET 500 old", []int{0, 0, 0}},
+		{
+			"status, for two writes after the first", []Fault{{Method: "PUT", Path: "/secrets/*", After: 1, Times: 2, Status: 500}},
+			"PUT 204 1, GET 200 1, PUT 500 1, PUT 500 1, PUT 204 5", []int{204, 200, 0, 0, 204},
+		},
+		{"path that differs", []Fault{{Path: "/SHUT", Status: 500}}, "PUT 204 1", []int{204}},
+		{"applied, then not", []Fault{{Status: 502, Applied: true}, failed}, "PUT 502 1, PUT 500 1", []int{204, 0}},
+		{"dropped before, then after", []Fault{{Drop: "before"}, {Drop: "after"}}, "PUT 0 old, PUT 0 2", []int{0, 204}},
+		{"hang before", []Fault{{Hang: "before"}}, "PUT 0 old", []int{0}},
+		{"hang after", []Fault{{Hang: "after"}}, "PUT 0 1", []int{204}},
+		{"key rotated", []Fault{{RotateKey: true}}, "PUT 422 old, PUT 204 2", []int{422, 204}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			world := acme()
+			world.Faults = test.faults
+			s := newServer(t, world)
+			start := time.Now()
+			var got []string
+			log := ""
+			for i, want := range strings.Split(test.want, ", ") {
+				method, _, _ := strings.Cut(want, " ")
+				status := call(s, method, faultPath, body(t, s, "actions", fmt.Sprint(i+1), `"all"`)).status
+				secret, _ := s.Secret("acme", "actions", "OPEN")
+				got = append(got, fmt.Sprintf("%s %d %s", method, status, secret.Value))
+				log += fmt.Sprintf("%s %s %d\n", method, faultPath, status)
+			}
+			if got := strings.Join(got, ", "); got != test.want {
+				t.Errorf("%s: got %s, want %s", test.name, got, test.want)
+			}
+			if got, want := s.RequestLog(), strings.ReplaceAll(log, " 0\n", " dropped\n"); got != want {
+				t.Errorf("%s: got the log %q, want %q", test.name, got, want)
+			}
+			var served []int
+			for _, r := range s.Requests() {
+				served = append(served, r.Served)
+			}
+			if !slices.Equal(served, test.served) {
+				t.Errorf("%s: got served %v, want %v", test.name, served, test.served)
+			}
+			var want time.Duration
+			if test.faults[0].Hang != "" {
+				want = time.Hour // until the client closes the connection
+			}
+			if took := time.Since(start); took != want {
+				t.Errorf("%s: took %v, want %v", test.name, took, want)
+			}
+		})
+	}
+}
+
+// TestChangedResponse checks the responses of faults that replace it, or the secret before it.
+func TestChangedResponse(t *testing.T) {
+	for _, test := range []struct {
+		fault Fault
+		want  string
+	}{
+		{Fault{
+			Status: 503, Headers: map[string]string{"Retry-After": "7", "Content-Type": "text/html"}, Body: "<h1>Unicorn</h1>",
+		}, "503 [7] [text/html] <h1>Unicorn</h1>"},
+		{
+			Fault{Change: &Secret{Store: "actions", Name: "OPEN", Visibility: "private"}},
+			`200 [] [application/json; charset=utf-8] {"created_at":`,
+		},
+		{Fault{Change: &Secret{Store: "actions", Name: "OPEN", Visibility: "private"}}, `"visibility":"private"}`},
+	} {
+		world := acme()
+		world.Faults = []Fault{test.fault}
+		r := call(newServer(t, world), "GET", faultPath, "")
+		got := fmt.Sprintf("%d %v %v %s", r.status, r.header["Retry-After"], r.header["Content-Type"], r.text)
+		if !strings.Contains(got, test.want) {
+			t.Errorf("got %s, want it to contain %s", got, test.want)
 		}
 	}
 }
 
-// TestHang checks that a request that hangs gets no response, and takes effect
-// only after the moment of the fault.
-func TestHang(t *testing.T) {
-	for moment, want := range map[string]string{"before": "old", "after": "new"} {
-		synctest.Test(t, func(t *testing.T) {
-			world := acme()
-			world.Faults = []Fault{{Hang: moment}}
-			s := newServer(t, world)
-			value, id := sealed(t, s, "actions", "new")
-			body := `{"encrypted_value":"` + value + `","key_id":"` + id + `","visibility":"all"}`
-			ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
-			defer cancel()
-			req, err := http.NewRequestWithContext(ctx, http.MethodPut, "http://api.test"+faultPath, strings.NewReader(body))
-			if err != nil {
-				t.Fatal(err)
-			}
-			req.Header.Set("User-Agent", "test")
-			req.Header.Set("Authorization", "Bearer owner")
-			start := time.Now()
-			func() {
-				defer func() {
-					if err, _ := recover().(error); !errors.Is(err, http.ErrAbortHandler) {
-						t.Errorf("hang %s: got a response, want none", moment)
-					}
-				}()
-				s.ServeHTTP(httptest.NewRecorder(), req)
-			}()
-			if got := time.Since(start); got != time.Hour {
-				t.Errorf("hang %s: the request ended after %v, want that of its context, 1h", moment, got)
-			}
-			if got, _ := s.Secret("acme", "actions", "OPEN"); got.Value != want {
-				t.Errorf("hang %s: stored value: got %q, want %q", moment, got.Value, want)
-			}
-		})
+// TestBodies checks over a real connection that a body is cut or does not end.
+func TestBodies(t *testing.T) {
+	const limit = 8 << 20
+	world := acme()
+	world.Faults = []Fault{{Cut: true}, {Endless: true}}
+	server := httptest.NewServer(newServer(t, world))
+	defer server.Close()
+	get := func() (int, error) {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+faultPath, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer owner")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = resp.Body.Close() }()
+		if resp.StatusCode != http.StatusOK {
+			t.Errorf("got status %d, want 200", resp.StatusCode)
+		}
+		text, err := io.ReadAll(io.LimitReader(resp.Body, limit))
+		return len(text), err
 	}
+	n, err := get()
+	if !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("cut: got error %v, want %v", err, io.ErrUnexpectedEOF)
+	}
+	if n == 0 {
+		t.Error("cut: got no body, want half of it")
+	}
+	if n, err = get(); n != limit {
+		t.Errorf("endless: got %d bytes and error %v, want all %d that the client reads", n, err, limit)
+	}
+}
+
+// TestUnknownChange checks that a fault fails that names a repository which does not exist.
+func TestUnknownChange(t *testing.T) {
+	world := acme()
+	world.Faults = []Fault{{Change: &Secret{Store: "actions", Name: "OPEN", Repositories: []string{"none"}}}}
+	defer func() {
+		if got, want := fmt.Sprint(recover()), `secret OPEN: unknown repository "none"`; got != want {
+			t.Errorf("got the panic %s, want %s", got, want)
+		}
+	}()
+	call(newServer(t, world), "GET", faultPath, "")
+}
+
+func TestDelay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := acme()
+		world.Faults = []Fault{{Delay: Duration(40 * time.Millisecond)}}
+		s := newServer(t, world)
+		start := time.Now()
+		if status := call(s, "GET", "/orgs/acme/repos", "").status; status != 200 {
+			t.Errorf("got status %d, want 200", status)
+		}
+		if took := time.Since(start); took != 40*time.Millisecond {
+			t.Errorf("the request took %v, want 40ms", took)
+		}
+	})
+}
+
+// TestWriteRateLimit checks that only 80 writes are accepted in any 60 seconds, and any number of reads.
+func TestWriteRateLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := acme()
+		world.MaxWritesPerMinute = 80
+		s := newServer(t, world)
+		want := func(moment, method string, status int, retryAfter string) {
+			t.Helper()
+			resp := call(s, method, faultPath, "{}")
+			if resp.status != status {
+				t.Errorf("%s: got status %d, want %d", moment, resp.status, status)
+			}
+			if got := resp.header.Get("Retry-After"); got != retryAfter {
+				t.Errorf("%s: got Retry-After %q, want %q", moment, got, retryAfter)
+			}
+			if limited := strings.Contains(resp.text, "secondary rate limit"); limited != (status == 403) {
+				t.Errorf("%s: got body %s, want it to name the secondary rate limit: %v", moment, resp.text, !limited)
+			}
+		}
+		for i := range 80 {
+			if i == 40 {
+				time.Sleep(30 * time.Second)
+			}
+			want(fmt.Sprintf("write %d", i+1), "PUT", 422, "")
+		}
+		time.Sleep(30*time.Second - 1)
+		want("write 81", "PUT", 403, "60")
+		want("read", "GET", 200, "")
+		time.Sleep(time.Nanosecond)
+		want("when the first 40 writes are a minute old", "PUT", 422, "")
+		world.HideRetryAfter, world.MaxWritesPerMinute = true, 1
+		if err := s.Reset(world); err != nil {
+			t.Fatal(err)
+		}
+		want("first write after a reset", "PUT", 422, "")
+		want("second write, HideRetryAfter", "PUT", 403, "")
+	})
+}
+
+// TestMaxConcurrentWrites sends three concurrent writes, and later a single one.
+func TestMaxConcurrentWrites(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := acme()
+		world.Faults = []Fault{{Times: -1, Delay: Duration(time.Second)}}
+		s := newServer(t, world)
+		for range 3 {
+			go call(s, "PUT", faultPath, "{}")
+			go call(s, "GET", "/orgs/acme/actions/secrets", "")
+		}
+		time.Sleep(2 * time.Second)
+		call(s, "PUT", faultPath, "{}")
+		if got := s.MaxConcurrentWrites(); got != 3 {
+			t.Errorf("got %d concurrent writes, want 3", got)
+		}
+	})
 }
 
 // TestNoLastLink checks that the links to the other pages stay.
@@ -73,7 +229,7 @@ func TestNoLastLink(t *testing.T) {
 		Faults: []Fault{{NoLast: true, Times: -1}},
 	})
 	for page, want := range map[string]string{"1": "next", "2": "prev next first", "3": "prev first"} {
-		got := call(s, "GET", "/orgs/acme/repos?per_page=100&page="+page, "").Header.Get("Link")
+		got := call(s, "GET", "/orgs/acme/repos?per_page=100&page="+page, "").header.Get("Link")
 		var rels []string
 		for part := range strings.SplitSeq(got, ", ") {
 			_, rel, _ := strings.Cut(part, `; rel="`)
