@@ -87,7 +87,7 @@ func (t *Token) canRead(r *Repository) bool {
 // grants reports whether a token grants a level of access to the secrets of a store.
 func (t *Token) grants(storeName, level string) bool {
 	if t.Kind == "classic" {
-		return !t.NotOwner && slices.Contains(t.Scopes, "admin:org")
+		return slices.Contains(t.Scopes, "admin:org")
 	}
 	granted := t.Permissions[permission[storeName]]
 	return t.Kind != "workflow" && (granted == "write" || granted == level)
