@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"set-org-secret/internal/fakegithub"
 )
@@ -80,7 +79,6 @@ var trialRepositories = []fakegithub.Repository{{ID: 1, Name: "web"}, {ID: 2, Na
 func trialSettings() []trial {
 	existing := fakegithub.Secret{
 		Store: "actions", Name: "TOKEN", Value: "old", Visibility: "selected", Repositories: []string{"api", "web"},
-		CreatedAt: time.Date(1999, 11, 1, 0, 0, 0, 0, time.UTC), UpdatedAt: time.Date(1999, 12, 1, 0, 0, 0, 0, time.UTC),
 	}
 	make := func(about string, with map[string]string, secrets ...fakegithub.Secret) trial {
 		all := map[string]string{"secret_name": "TOKEN", "token": "ghp_trial-token", "timeout": trialTimeout.String()}

@@ -98,7 +98,6 @@ func randomTrial(seed uint64) trial {
 	org := fakegithub.Org{Login: "acme", Repositories: slices.Clone(trialRepositories)}
 	for range rnd.IntN(8) {
 		s := anySecret()
-		s.CreatedAt = time.Date(1999, 11, 1, 0, 0, 0, 0, time.UTC)
 		s.UpdatedAt = time.Date(1999, 12, 1+rnd.IntN(30), 0, 0, 0, 0, time.UTC)
 		org.Secrets = append(org.Secrets, s)
 	}

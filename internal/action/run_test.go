@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -181,14 +182,33 @@ func wantLacks(t testing.TB, what, text, unwanted string) {
 	}
 }
 
+// newGitHub returns a GitHub with the state of a world; without an organization, it
+// has acme, which is empty.
 func newGitHub(t testing.TB, w fakegithub.World) *fakegithub.Server {
 	t.Helper()
 	if w.Orgs == nil {
 		w.Orgs = []fakegithub.Org{{Login: "acme"}}
 	}
-	server, err := fakegithub.New(w)
+	server, err := fakegithub.New(dated(w))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return server
+}
+
+// dated returns a world in which each secret that has no time of creation was created
+// half a year before simulated time begins. A read that shows that time after a write
+// proves that the write had no effect; the time at which the fake is made would not.
+func dated(w fakegithub.World) fakegithub.World {
+	w.Orgs = slices.Clone(w.Orgs)
+	for i := range w.Orgs {
+		w.Orgs[i].Secrets = slices.Clone(w.Orgs[i].Secrets)
+		for j := range w.Orgs[i].Secrets {
+			s := &w.Orgs[i].Secrets[j]
+			if s.CreatedAt.IsZero() {
+				s.CreatedAt = time.Date(1999, 7, 1, 0, 0, 0, 0, time.UTC)
+			}
+		}
+	}
+	return w
 }

@@ -198,7 +198,7 @@ func runScenario(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) == 1 && args[0] == "-same" {
 		server.ResetRequests()
 	} else {
-		server, err = fakegithub.New(world)
+		server, err = fakegithub.New(dated(world))
 		ts.Check(err)
 		state.server = server
 	}
