@@ -51,10 +51,25 @@ var update = flag.Bool("update", false, "rewrite the want/ sections of testdata/
 //	summary        summary.md
 //	results        out/results, a row a line
 //
-// world.json in the script describes GitHub; the default is an organization with
-// a few repositories. After every run the plaintext, and what SECRETS lists, must
-// be in none of that, and the runner must pass each output on to other jobs but
-// for those that DROPPED lists.
+// The state that GitHub has before a run is a named world, kept in testdata/worlds,
+// with changes:
+//
+//	world team                                              default: empty
+//	world review.json                                       a file of the script
+//	patch secret actions/TOKEN visibility=all               change or add a secret
+//	patch repository keys id=7 private=true                 or a repository
+//	patch token ghp_x kind=classic scopes=admin:org,repo    or a token
+//	patch fault method=PUT status=503                       add a fault
+//	patch server ghes=true                                  change the server
+//	patch org repository_count=250                          change the organization
+//
+// Fields are those of fakegithub's JSON. A value is true, false, a number, a list if
+// the field is one (a,b or repo-01..12), or else text; OUTER.FIELD=VALUE is text of an
+// object, as headers.Retry-After=60. A secret that is added has the value old.
+//
+// After every run the plaintext, and what SECRETS lists, must be in none of that,
+// and the runner must pass each output on to other jobs but for those that DROPPED
+// lists.
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil {
@@ -118,17 +133,19 @@ func runScripts(t *testing.T, files []string, printed *transcript) {
 				}
 				env.Setenv("INPUT_"+strings.ToUpper(in.Name), value)
 			}
+			world, err := namedWorld("empty")
 			env.Values[stateKey] = &scriptState{
-				t: env.T().(scriptT).T, printed: printed, normalizer: newNormalizer(env.WorkDir),
+				t: env.T().(scriptT).T, printed: printed, world: world, normalizer: newNormalizer(env.WorkDir),
 			}
 			env.Setenv("GITHUB_ACTIONS", "true")
 			env.Setenv("GITHUB_WORKSPACE", env.WorkDir)
 			env.Setenv("GITHUB_OUTPUT", filepath.Join(env.WorkDir, "github_output"))
 			env.Setenv("GITHUB_STEP_SUMMARY", filepath.Join(env.WorkDir, "summary.md"))
-			return nil
+			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"run": runScenario, "bytes": writeBytes, "setenv-from": setenvFrom,
+			"run": runScenario, "world": chooseWorld, "patch": patchWorld,
+			"bytes": writeBytes, "setenv-from": setenvFrom,
 		},
 	})
 }
@@ -137,6 +154,7 @@ func runScripts(t *testing.T, files []string, printed *transcript) {
 type scriptState struct {
 	t       *testing.T
 	printed *transcript
+	world   fakegithub.World   // of the next run
 	server  *fakegithub.Server // of the last run
 	normalizer
 }
@@ -165,22 +183,16 @@ func setenvFrom(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[0], strings.TrimSuffix(ts.ReadFile(args[1]), "\n"))
 }
 
-const defaultWorld = `{"orgs": [{"login": "acme", "repositories": [
-	{"id": 1, "name": "web"}, {"id": 2, "name": "api", "private": true}, {"id": 3, "name": "svc-one"},
-	{"id": 4, "name": "svc-two"}, {"id": 5, "name": "site", "renamed_from": "homepage"},
-	{"id": 6, "name": "gone", "moved_to": "other"}
-]}]}`
-
 // runScenario is the command run [-signal DURATION | -same]; "! run" expects exit
 // code 1. With -same, GitHub is in the state that the last run left.
 func runScenario(ts *testscript.TestScript, neg bool, args []string) {
-	text := []byte(defaultWorld)
-	if b, err := os.ReadFile(ts.MkAbs("world.json")); err == nil {
-		text = b
+	if text, err := os.ReadFile(ts.MkAbs("world.json")); err == nil { // not yet a named world
+		world, err := fakegithub.ParseWorld(text)
+		ts.Check(err)
+		ts.Value(stateKey).(*scriptState).world = world
 	}
-	world, err := fakegithub.ParseWorld(text)
-	ts.Check(err)
 	var signal time.Duration
+	var err error
 	if len(args) == 2 && args[0] == "-signal" {
 		signal, err = time.ParseDuration(args[1])
 		ts.Check(err)
@@ -198,8 +210,7 @@ func runScenario(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) == 1 && args[0] == "-same" {
 		server.ResetRequests()
 	} else {
-		server, err = fakegithub.New(dated(world))
-		ts.Check(err)
+		server = newGitHub(state.t, state.world)
 		state.server = server
 	}
 	synctest.Test(state.t, func(t *testing.T) {

@@ -1,0 +1,186 @@
+package action
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"set-org-secret/internal/fakegithub"
+)
+
+// namedWorld reads a world from testdata/worlds.
+func namedWorld(name string) (fakegithub.World, error) {
+	text, err := os.ReadFile("testdata/worlds/" + name + ".json")
+	if err != nil {
+		return fakegithub.World{}, err
+	}
+	return fakegithub.ParseWorld(text)
+}
+
+// chooseWorld is the command world; see [TestScenarios].
+func chooseWorld(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 {
+		ts.Fatalf("usage: world NAME, or world FILE.json")
+	}
+	state := ts.Value(stateKey).(*scriptState)
+	var err error
+	if strings.HasSuffix(args[0], ".json") {
+		state.world, err = fakegithub.ParseWorld([]byte(ts.ReadFile(args[0])))
+	} else {
+		state.world, err = namedWorld(args[0])
+	}
+	ts.Check(err)
+}
+
+// patchWorld is the command patch; see [TestScenarios].
+func patchWorld(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(patch(&ts.Value(stateKey).(*scriptState).world, args))
+}
+
+// patch changes an entry of a world, or adds it.
+func patch(w *fakegithub.World, args []string) error {
+	kind, name, fields := args[0], "", args[1:]
+	if slices.Contains([]string{"repository", "token", "secret"}, kind) && len(fields) > 0 {
+		name, fields = fields[0], fields[1:]
+	}
+	text, err := fieldsJSON(fields)
+	if err != nil {
+		return err
+	}
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.DisallowUnknownFields()
+	org := &w.Orgs[0]
+	switch kind {
+	case "server":
+		return dec.Decode(w)
+	case "org":
+		return dec.Decode(org)
+	case "fault":
+		w.Faults = append(w.Faults, fakegithub.Fault{})
+		return dec.Decode(&w.Faults[len(w.Faults)-1])
+	case "repository":
+		return dec.Decode(entry(&org.Repositories, fakegithub.Repository{Name: name},
+			func(repo fakegithub.Repository) bool { return repo.Name == name }))
+	case "token":
+		return dec.Decode(entry(&w.Tokens, fakegithub.Token{Value: name},
+			func(token fakegithub.Token) bool { return token.Value == name }))
+	case "secret":
+		store, name, ok := strings.Cut(name, "/")
+		if !ok {
+			return fmt.Errorf("patch secret %s: want STORE/NAME", store)
+		}
+		return dec.Decode(entry(&org.Secrets, fakegithub.Secret{Store: store, Name: name, Value: "old"},
+			func(s fakegithub.Secret) bool { return s.Store == store && s.Name == name }))
+	default:
+		return fmt.Errorf("patch %s: want server, org, fault, repository, token or secret", kind)
+	}
+}
+
+// entry returns the entry of a list that matches, which it adds if there is none.
+func entry[T any](list *[]T, added T, matches func(T) bool) *T {
+	i := slices.IndexFunc(*list, matches)
+	if i < 0 {
+		i = len(*list)
+		*list = append(*list, added)
+	}
+	return &(*list)[i]
+}
+
+var (
+	lists    = []string{"repositories", "scopes"}
+	literals = regexp.MustCompile(`^(true|false|-?[0-9]+)$`)
+	ranges   = regexp.MustCompile(`^(.*?)([0-9]+)\.\.([0-9]+)$`)
+)
+
+// fieldsJSON returns arguments of the form FIELD=VALUE or OUTER.FIELD=VALUE as a JSON
+// object.
+func fieldsJSON(args []string) ([]byte, error) {
+	object := map[string]any{}
+	for _, arg := range args {
+		path, text, ok := strings.Cut(arg, "=")
+		if !ok {
+			return nil, fmt.Errorf("%s: want FIELD=VALUE", arg)
+		}
+		outer, field, nested := strings.Cut(path, ".")
+		if !nested {
+			field = outer
+		}
+		var value any = text
+		switch {
+		case slices.Contains(lists, field):
+			value = listOf(text)
+		case !nested && literals.MatchString(text):
+			value = json.RawMessage(text)
+		}
+		if !nested {
+			object[field] = value
+			continue
+		}
+		if object[outer] == nil {
+			object[outer] = map[string]any{}
+		}
+		object[outer].(map[string]any)[field] = value
+	}
+	return json.Marshal(object)
+}
+
+// listOf returns the items of a list; repo-01..12 are twelve.
+func listOf(text string) []string {
+	items := []string{}
+	for item := range strings.SplitSeq(text, ",") {
+		m := ranges.FindStringSubmatch(item)
+		if m == nil {
+			if item != "" {
+				items = append(items, item)
+			}
+			continue
+		}
+		from, _ := strconv.Atoi(m[2])
+		to, _ := strconv.Atoi(m[3])
+		for i := from; i <= to; i++ {
+			items = append(items, fmt.Sprintf("%s%0*d", m[1], len(m[2]), i))
+		}
+	}
+	return items
+}
+
+// TestPatch checks the entries that a line of a script changes or adds, and the lines
+// that are rejected.
+func TestPatch(t *testing.T) {
+	for _, test := range []struct{ line, want string }{
+		{"secret actions/TOKEN visibility=all", `"name":"TOKEN","value":"old","visibility":"all","repositories":["web","api"]}`},
+		{"secret agents/TOKEN repositories=r-08..10,web", `{"store":"agents","name":"TOKEN","value":"old","visibility":"",` +
+			`"repositories":["r-08","r-09","r-10","web"]}`},
+		{"repository web private=true", `{"id":1,"name":"web","private":true}`},
+		{"repository keys id=7", `{"id":7,"name":"keys"}`},
+		{"token x scopes=", `"tokens":[{"value":"x","kind":""}]`},
+		{"token x kind=app permissions.a=1", `{"value":"x","kind":"app","permissions":{"a":"1"}}`},
+		{"fault after=2 drop=before delay=1s", `"faults":[{"after":2,"drop":"before","delay":"1s"}]`},
+		{"server ghes=true", `"ghes":true`},
+		{"org repository_count=2", `"repository_count":2`},
+		{"secret TOKEN visibility=all", "error: patch secret TOKEN: want STORE/NAME"},
+		{"fault statuss=1", `error: json: unknown field "statuss"`},
+		{"fault status", "error: status: want FIELD=VALUE"},
+		{"gist", "error: patch gist: want server, org, fault, repository, token or secret"},
+	} {
+		world, err := namedWorld("team")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if err := patch(&world, strings.Fields(test.line)); err != nil {
+			got = "error: " + err.Error()
+		} else if text, err := json.Marshal(world); err == nil {
+			got = string(text)
+		}
+		wantContains(t, "patch "+test.line, got, test.want)
+	}
+}
