@@ -186,11 +186,6 @@ func setenvFrom(ts *testscript.TestScript, _ bool, args []string) {
 // runScenario is the command run [-signal DURATION | -same]; "! run" expects exit
 // code 1. With -same, GitHub is in the state that the last run left.
 func runScenario(ts *testscript.TestScript, neg bool, args []string) {
-	if text, err := os.ReadFile(ts.MkAbs("world.json")); err == nil { // not yet a named world
-		world, err := fakegithub.ParseWorld(text)
-		ts.Check(err)
-		ts.Value(stateKey).(*scriptState).world = world
-	}
 	var signal time.Duration
 	var err error
 	if len(args) == 2 && args[0] == "-signal" {
