@@ -1,16 +1,16 @@
 package action
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
-	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -136,61 +136,124 @@ func TestKeyRotatedMidBatch(t *testing.T) {
 	wantEqual(t, "lines about it in the log", strings.Count(r.logText(), "GitHub rotated the public key"), 1)
 }
 
-// TestHugeFailure has 1,000 rows that all fail, each with a sealed value. The
-// outputs and the summary stay within GitHub's limits, rows have their sealed
-// value in input order as long as it fits, and the others are named.
-func TestHugeFailure(t *testing.T) {
-	text, _ := batch(t, 1000, 1000)
-	server := newGitHub(t, fakegithub.World{Faults: []fakegithub.Fault{{Method: "PUT", Status: 403, Times: -1}}})
-	r := runBatch(t, server, text, map[string]string{"visibility": "private"})
-	r.wantCode(t, 1)
-	r.wantWithinLimits(t)
-	inOutputs := 0
-	rows := r.rows(t)
-	wantEqual(t, "rows", len(rows), 1000)
-	for i, row := range rows {
-		if row["encrypted_value"] == nil {
-			continue
-		}
-		if inOutputs++; inOutputs != i+1 {
-			t.Fatalf("row %d has its value, and one before it does not", i+1)
-		}
+// TestLimits makes runs that have more to report than GitHub takes: the outputs and the
+// summary stay within its limits, one warning counts what is left out, and the log
+// names each value among it. What is left out first is tested in package report.
+func TestLimits(t *testing.T) {
+	large, _ := batch(t, 1000, 1000)
+	small, _ := batch(t, 1000, 64)
+	checked, names := checkedWorld()
+	refuse := func(path string) fakegithub.Fault {
+		return fakegithub.Fault{Method: "PUT", Path: path, Status: 403, Times: -1}
 	}
-	if inOutputs < 200 || inOutputs == 1000 {
-		t.Fatalf("%d of %d rows have their value, want 200 or more but not all", inOutputs, len(rows))
+	for _, test := range []struct {
+		name         string
+		world        fakegithub.World
+		with         map[string]string
+		rows, values int    // that there are
+		least, most  [2]int // of rows and of values, in the outputs
+		log          []string
+	}{
+		{
+			"values that are refused", fakegithub.World{Faults: []fakegithub.Fault{refuse("")}},
+			map[string]string{"secrets": large, "visibility": "private"},
+			1000, 1000, [2]int{1000, 200}, [2]int{1000, 999},
+			[]string{
+				"pass the output `results` to `sealed` in a later job of this run. Do not rotate again.",
+				"run the script in the job summary. Do not rotate again.",
+				"Keep the old credential active: this run did not store the new one.",
+			},
+		},
+		{
+			"rows, of which half are done", fakegithub.World{Faults: []fakegithub.Fault{
+				refuse("/dependabot/secrets/*"), refuse("/agents/secrets/*"),
+			}},
+			map[string]string{"secrets": small, "visibility": "private", "stores": allStores},
+			4000, 2000, [2]int{1000, 1000}, [2]int{1999, 1999}, nil,
+		},
+		{
+			"rows that are checked", checked,
+			map[string]string{"mode": "check", "stores": allStores, "secret_name": names, "max_age": "30d"},
+			4000, 0, [2]int{2000, 0}, [2]int{3999, 0}, []string{"Warning: 392 more due secrets; see the log and the job summary"},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := stepRun{with: test.with}.simulate(t, newGitHub(t, test.world))
+			r.wantCode(t, min(test.values, 1))
+			r.wantWithinLimits(t)
+			rows := r.rows(t)
+			values := r.countRows(`"encrypted_value"`)
+			if len(rows) < test.least[0] || len(rows) > test.most[0] || values < test.least[1] || values > test.most[1] {
+				t.Fatalf("%d rows and %d values are in the outputs, want %v to %v", len(rows), values, test.least, test.most)
+			}
+			for i := 1; i < len(rows); i++ {
+				if rows[i]["secret_name"].(string) < rows[i-1]["secret_name"].(string) {
+					t.Fatalf("row %d is of %v, which comes before %v", i+1, rows[i]["secret_name"], rows[i-1]["secret_name"])
+				}
+				if rows[i]["encrypted_value"] != nil && rows[i-1]["encrypted_value"] == nil {
+					t.Fatalf("row %d has its value, and the one before does not", i+1)
+				}
+			}
+			want := "the outputs are limited to 1 MB and leave out "
+			if test.rows > len(rows) {
+				want += secret.Count(test.rows-len(rows), "row") + " with "
+			}
+			want += secret.Count(test.values-values, "sealed value") + "; the log has every name."
+			r.wantAnnotation(t, want)
+			saved := savedValue.FindAllStringSubmatch(r.logText(), -1)
+			for _, m := range saved {
+				path := cmp.Or(m[2], "actions") + "/secrets/" + m[1]
+				if !strings.Contains(r.summary, " orgs/acme/"+path+" --input") {
+					t.Fatalf("the summary's script lacks %s", path)
+				}
+			}
+			lost := strings.Count(r.logText(), ": not in the outputs. The value is not saved.")
+			wantEqual(t, "values that the log names", len(saved)+lost, test.values-values)
+			wantAtMost(t, "values that are saved nowhere", lost, 350)
+			wantContains(t, "the log", r.logText(), test.log...)
+		})
 	}
-	lost := 0
-	for _, row := range rows[inOutputs:] {
-		name := row["secret_name"].(string)
-		want := "  " + name + ": not in the outputs. Saved, sealed, in the job summary.\n"
-		if !strings.Contains(r.summary, "/secrets/"+name+" --input") {
-			want = "  " + name + ": not in the outputs. The value is not saved.\n"
-			lost++
-		}
-		if !strings.Contains(r.stdout, want) {
-			t.Fatalf("the log lacks %q", want)
-		}
-	}
-	// The summary has what the outputs lack before what they have already.
-	if lost == 0 || lost > 350 {
-		t.Errorf("%d sealed values are not saved anywhere, want 1 to 350", lost)
-	}
-	// A warning, and one failure for each place where sealed values are.
-	wantEqual(t, "annotations", len(r.log().Annotations), 4)
-	r.wantAnnotation(t, leftOut+secret.Count(1000-inOutputs, "sealed value"))
-	steps := r.logText()
-	wantContains(t, "the log", steps, "pass the output `results` to `sealed` in a later job of this run. Do not rotate again.",
-		"run the script in the job summary. Do not rotate again.", "Keep the old credential active: this run did not store the new one.")
-	commands := 1000 - inOutputs - lost
-	wantEqual(t, "commands of the summary's script", strings.Count(r.summary, "gh api --silent --method PUT"), commands)
 }
 
-// leftOut is the warning that rows or values are not in the outputs.
-const (
-	leftOut    = "the outputs are limited to 1 MB and leave out "
-	leftOutEnd = "; the log has every name. Name fewer secrets or stores in one run. " +
-		"The input sealed takes only rows that have an encrypted_value."
-)
+// savedValue is a line of the log about a value that only the job summary has.
+var savedValue = regexp.MustCompile(`(?m)^  (\w+)(?: in (\w+))?: not in the outputs\. Saved, sealed, in the job summary\.$`)
+
+// checkedWorld has 1,000 secrets in each of four stores, a tenth of them due after 30
+// days. It returns their names, too.
+func checkedWorld() (w fakegithub.World, names string) {
+	org := fakegithub.Org{Login: "acme"}
+	for i := range 1000 {
+		updated := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+		if i%10 == 9 {
+			updated = updated.AddDate(0, 0, -40)
+		}
+		for store := range strings.SplitSeq(allStores, ", ") {
+			org.Secrets = append(org.Secrets, fakegithub.Secret{
+				Store: store, Name: fmt.Sprintf("CHECKED_%04d", i+1), Visibility: "private", UpdatedAt: updated,
+			})
+		}
+		names += fmt.Sprintf("CHECKED_%04d,", i+1)
+	}
+	return fakegithub.World{Orgs: []fakegithub.Org{org}}, names
+}
+
+// TestSealTooMany checks that a run fails if not all sealed values fit in the outputs,
+// and names those that do not: they are saved nowhere else.
+func TestSealTooMany(t *testing.T) {
+	text, _ := batch(t, 400, 1000)
+	r := stepRun{with: map[string]string{"mode": "seal", "secrets": text}}.simulate(t, newGitHub(t, fakegithub.World{}))
+	r.wantCode(t, 1)
+	inOutputs := r.countRows(`"encrypted_value"`)
+	if inOutputs < 200 || inOutputs == 400 {
+		t.Fatalf("%d values are in the outputs, want 200 to 399", inOutputs)
+	}
+	wantEqual(t, "operation", r.outputs["operation"], "failed")
+	lost := strings.Count(r.logText(), ": not in the outputs. The value is not saved.")
+	wantEqual(t, "values named in the log", lost, 400-inOutputs)
+	wantContains(t, "the log", r.logText(), "Seal fewer secrets in one run, ", "leave out "+secret.Count(lost, "sealed value"))
+}
+
+const allStores = "actions, dependabot, codespaces, agents"
 
 // wantAnnotation checks that exactly one annotation starts with a text, and returns
 // its message.
@@ -206,119 +269,6 @@ func (r result) wantAnnotation(t *testing.T, text string) string {
 		t.Fatalf("%d annotations start with %q, want 1: %q", len(found), text, found)
 	}
 	return found[0]
-}
-
-const allStores = "actions, dependabot, codespaces, agents"
-
-// TestHugeCheck checks 1,000 names in four stores, a tenth of them due. All rows
-// that are due are in the outputs, and of the others those that fit, from the first.
-func TestHugeCheck(t *testing.T) {
-	var server *fakegithub.Server
-	var names []string
-	synctest.Test(t, func(t *testing.T) {
-		org := fakegithub.Org{Login: "acme"}
-		for i := range 1000 {
-			updated := time.Now()
-			if i%10 == 9 {
-				updated = updated.AddDate(0, 0, -40)
-			}
-			names = append(names, fmt.Sprintf("CHECKED_%04d", i+1))
-			for store := range strings.SplitSeq(allStores, ", ") {
-				org.Secrets = append(org.Secrets, fakegithub.Secret{
-					Store: store, Name: names[i], Visibility: "private", UpdatedAt: updated,
-				})
-			}
-		}
-		server = newGitHub(t, fakegithub.World{Orgs: []fakegithub.Org{org}})
-	})
-	r := stepRun{with: map[string]string{
-		"mode": "check", "stores": allStores, "secret_name": strings.Join(names, ","), "max_age": "30d",
-	}}.simulate(t, server)
-	r.wantCode(t, 0)
-	r.wantWithinLimits(t)
-	rows := r.rows(t)
-	due, lastNotDue := 0, ""
-	for i, row := range rows {
-		name := row["secret_name"].(string)
-		if i > 0 && name < rows[i-1]["secret_name"].(string) {
-			t.Fatalf("%s comes after %s, want input order", name, rows[i-1]["secret_name"])
-		}
-		if row["due"] == true {
-			due++
-		} else {
-			lastNotDue = name
-		}
-	}
-	wantEqual(t, "rows that are due", due, 400)
-	// Of the first k secrets a tenth is due, so nine tenths of them have four rows that are not due.
-	wantEqual(t, "the last row that is not due", lastNotDue, names[(len(rows)-due-1)/4*10/9])
-	if len(rows) < 2000 || len(rows) == 4000 {
-		t.Errorf("%d rows are in the outputs, want 2,000 or more but not all", len(rows))
-	}
-	wantEqual(t, "the warning", r.wantAnnotation(t, leftOut),
-		leftOut+secret.Count(4000-len(rows), "row")+" with 0 sealed values"+leftOutEnd)
-	wantEqual(t, "annotations", len(r.log().Annotations), 10)
-	wantContains(t, "the log", r.logText(), "Warning: 392 more due secrets; see the log and the job summary")
-	wantEqual(t, "rows of the summary's table", strings.Count(r.summary, "\n<tr><td><code>CHECKED_"), 3600)
-	wantEqual(t, "rows that are due", strings.Count(r.summary, "\n<tr><td>🔴 <code>CHECKED_"), 400)
-}
-
-// TestHugeBatch stores 1,000 secrets in four stores, two of which refuse. Rows that
-// are done make room for those that are not, which keep their sealed values.
-func TestHugeBatch(t *testing.T) {
-	text, _ := batch(t, 1000, 64)
-	server := newGitHub(t, fakegithub.World{Faults: []fakegithub.Fault{
-		{Method: "PUT", Path: "/dependabot/secrets/*", Status: 403, Times: -1},
-		{Method: "PUT", Path: "/agents/secrets/*", Status: 403, Times: -1},
-	}})
-	r := runBatch(t, server, text, map[string]string{"visibility": "private", "stores": allStores})
-	r.wantCode(t, 1)
-	r.wantWithinLimits(t)
-	rows := r.rows(t)
-	for i, row := range rows {
-		if row["encrypted_value"] == nil {
-			t.Fatalf("row %d has no sealed value: %v", i+1, row)
-		}
-		// Two rows of a secret each, from the first secret on.
-		if want := fmt.Sprintf("ROTATED_%04d", i/2+1); row["secret_name"] != want {
-			t.Fatalf("row %d is of %v, want %s", i+1, row["secret_name"], want)
-		}
-	}
-	if len(rows) < 1000 || len(rows) == 2000 {
-		t.Fatalf("%d rows are in the outputs, want 1,000 or more of the 2,000 that failed, but not all", len(rows))
-	}
-	left := 2000 - len(rows)
-	wantEqual(t, "the warning", r.wantAnnotation(t, leftOut),
-		fmt.Sprintf("%s2,%03d rows with %s%s", leftOut, left, secret.Count(left, "sealed value"), leftOutEnd))
-	// The summary has the sealed values that the outputs do not have.
-	wantEqual(t, "values named in the log",
-		strings.Count(r.logText(), ": not in the outputs. Saved, sealed, in the job summary."), left)
-	for i := len(rows)/2 + 1; i < 1000; i++ {
-		for _, store := range []string{"dependabot", "agents"} {
-			wantContains(t, "the summary", r.summary, fmt.Sprintf(" orgs/acme/%s/secrets/ROTATED_%04d --input", store, i+1))
-		}
-	}
-}
-
-// TestHugeRefusal refuses a batch for a problem in each of its 20,000 lines. The log
-// and the summary have the first problems and count the others.
-func TestHugeRefusal(t *testing.T) {
-	var lines strings.Builder
-	for i := range 20_000 {
-		fmt.Fprintf(&lines, "%05d=value-%05d\n", i+1, i+1) // no legal name
-	}
-	server := newGitHub(t, fakegithub.World{})
-	r := runBatch(t, server, lines.String(), nil)
-	r.wantCode(t, 1)
-	wantEqual(t, "requests", len(server.Requests()), 0)
-	r.wantWithinLimits(t)
-	wantEqual(t, "problems in the summary", strings.Count(r.summary, "\n<li>secrets_file: line "), 100)
-	wantContains(t, "the summary", r.summary, "\n<li>and 19,900 more problems</li>\n")
-	message := r.wantAnnotation(t, "20,000 problems in the inputs; nothing was sent to GitHub\n  What to do: ")
-	listed := strings.Count(message, "\n  secrets_file: line ")
-	if listed < 10 || listed > 100 {
-		t.Errorf("the annotation lists %d problems, want 10 to 100", listed)
-	}
 }
 
 // TestTwoHundredRows checks that a long table is folded, complete, and comes
@@ -380,23 +330,6 @@ func TestCheckThousand(t *testing.T) {
 	r.wantWithinLimits(t)
 }
 
-// TestSealTooMany checks that a run fails if not all sealed values fit in the
-// outputs, and names those that do not: they are saved nowhere else.
-func TestSealTooMany(t *testing.T) {
-	text, _ := batch(t, 400, 1000)
-	r := runBatch(t, newGitHub(t, fakegithub.World{}), text, map[string]string{"mode": "seal"})
-	r.wantCode(t, 1)
-	inOutputs := r.countRows(`"encrypted_value"`)
-	if inOutputs < 200 || inOutputs == 400 {
-		t.Fatalf("%d values are in the outputs, want 200 to 399", inOutputs)
-	}
-	log := r.logText()
-	wantEqual(t, "operation", r.outputs["operation"], "failed")
-	wantEqual(t, "values named in the log",
-		strings.Count(log, ": not in the outputs. The value is not saved."), 400-inOutputs)
-	wantContains(t, "the log", log, "Seal fewer secrets in one run, ", leftOut+secret.Count(400-inOutputs, "sealed value"))
-}
-
 // TestDelimiter checks that what ends a value in GITHUB_OUTPUT cannot be guessed.
 func TestDelimiter(t *testing.T) {
 	server := newGitHub(t, fakegithub.World{})
@@ -417,67 +350,6 @@ func TestDelimiter(t *testing.T) {
 		}
 		seen[delimiter] = true
 	}
-}
-
-// TestNoRandomBytes checks that a run without random bytes sends nothing, and
-// reports that in its outputs too.
-func TestNoRandomBytes(t *testing.T) {
-	server := newGitHub(t, fakegithub.World{})
-	with := map[string]string{"secret_name": "DB_PASSWORD", "secret_value": "Correct-Horse"}
-	r := stepRun{with: with, rand: iotest.ErrReader(errors.New("no entropy"))}.simulate(t, server)
-	r.wantCode(t, 1)
-	wantEqual(t, "requests", len(server.Requests()), 0)
-	wantEqual(t, "operation", r.outputs["operation"], "failed")
-	wantEqual(t, "results", r.outputs["results"], "[]")
-	wantContains(t, "the log", r.logText(), "1 problem with the runner; nothing was sent to GitHub", "cannot read random bytes: no entropy")
-}
-
-// TestRateLimitMidBatch meets the hourly limit at the 140th write. What is stored
-// stays stored, the rest fails immediately with the time to run again, and the
-// results of the run finish the batch without the plaintext.
-func TestRateLimitMidBatch(t *testing.T) {
-	text, values := batch(t, 200, 64)
-	var server *fakegithub.Server
-	var first, second result
-	synctest.Test(t, func(t *testing.T) {
-		// The refusal comes immediately and everything else takes time, so that no
-		// write can begin before the refusal is read.
-		server = newGitHub(t, fakegithub.World{MaxWritesPerMinute: 80, Faults: []fakegithub.Fault{{
-			Method: "PUT", After: 139, Times: 1, Status: 403,
-			Body: `{"message": "API rate limit exceeded for installation ID 1."}`,
-			Headers: map[string]string{
-				"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": fmt.Sprint(time.Now().Add(40 * time.Minute).Unix()),
-			},
-		}, {
-			Times: -1, Delay: fakegithub.Duration(40 * time.Millisecond),
-		}}})
-		network := memnet.Serve(server)
-		defer network.Close()
-		run := func(with map[string]string) result {
-			with["visibility"] = "private"
-			return stepRun{with: with, dir: t.TempDir(), dial: network.Dial}.run(t.Context(), t)
-		}
-		first = run(map[string]string{"secrets": text})
-		names := ""
-		for name := range values {
-			names += name + ","
-		}
-		time.Sleep(40 * time.Minute)
-		second = run(map[string]string{"sealed": first.outputs["results"], "secret_name": names})
-	})
-	first.wantCode(t, 1)
-	wantAtMost(t, "the first run took", first.took, 2*time.Minute)
-	wantContains(t, "the log", first.logText(),
-		"GitHub requires a wait that is longer than timeout.", "What to do: Wait until 2000-01-01 00:40:01 UTC. Then run the script")
-	// The 139 before the refused write, and the three that were under way with it.
-	if stored := first.countRows(`"operation":"created"`); stored < 139 || stored > 142 {
-		t.Errorf("%d rows are stored, want 139 to 142", stored)
-	}
-	second.wantCode(t, 0)
-	wantEqual(t, "rows stored by both runs", second.countRows(`"operation":"created"`), 200)
-	wantEqual(t, "writes: 200 and one refusal", countWrites(server), 201)
-	wantStored(t, server, values)
-	wantLacks(t, "the second run", second.stdout+second.raw+second.summary, "value-0001")
 }
 
 func countWrites(server *fakegithub.Server) (n int) {

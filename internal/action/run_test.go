@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"io"
 	"io/fs"
 	"maps"
 	"net"
@@ -29,7 +28,6 @@ type stepRun struct {
 	with map[string]string
 	dir  string
 	dial func(context.Context, string, string) (net.Conn, error) // nil for the system's network
-	rand io.Reader                                               // nil for random bytes
 }
 
 // result is what a step did.
@@ -66,14 +64,11 @@ func (s stepRun) run(ctx context.Context, t testing.TB) result {
 			t.Fatal(err)
 		}
 	}
-	if s.rand == nil {
-		s.rand = rand.Reader
-	}
 	var stdout bytes.Buffer
 	start := time.Now()
 	r := result{code: Main(ctx, Env{
 		Getenv: func(name string) string { return env[name] }, Environ: func() []string { return assignments(env) },
-		Stdout: &stdout, Rand: s.rand, Dial: s.dial,
+		Stdout: &stdout, Rand: rand.Reader, Dial: s.dial,
 		Open: func(name string) (fs.File, error) { return os.Open(name) },
 	})}
 	r.took = time.Since(start)
