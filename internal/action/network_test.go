@@ -47,14 +47,10 @@ type corp struct {
 
 const corpHost = "github.corp.test"
 
-func newCorp(t *testing.T, maxTLS uint16) *corp {
+// start starts the server and the proxy.
+func (c *corp) start(t *testing.T, maxTLS uint16) {
 	t.Helper()
-	c := &corp{}
-	var err error
-	c.github, err = fakegithub.New(fakegithub.World{Orgs: []fakegithub.Org{{Login: "acme"}}, BasePath: "/api/v3", GHES: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c.github = newGitHub(t, fakegithub.World{BasePath: "/api/v3", GHES: true})
 	server := httptest.NewUnstartedServer(c.github)
 	server.TLS = &tls.Config{Certificates: []tls.Certificate{c.certificate(t)}, MinVersion: tls.VersionTLS10, MaxVersion: maxTLS}
 	server.Config.ErrorLog = log.New(io.Discard, "", 0) // handshakes fail on purpose
@@ -84,7 +80,6 @@ func newCorp(t *testing.T, maxTLS uint16) *corp {
 	}))
 	t.Cleanup(proxy.Close)
 	c.proxy = proxy.Listener.Addr().String()
-	return c
 }
 
 func tunnel(w http.ResponseWriter, addr string) {
@@ -182,78 +177,73 @@ func proxyFrom(env map[string]string) func(*http.Request) (*url.URL, error) {
 }
 
 // testNetwork runs the action through a company network, with real handshakes and
-// a real CONNECT.
+// a real CONNECT. That the program takes the proxy of its own environment, in either
+// case, and NO_PROXY, is tested by [TestProcessUsesProxy].
 func testNetwork(t *testing.T, printed *transcript) {
-	// wantFailure checks a failure without retries.
-	wantFailure := func(t *testing.T, r result, texts ...string) {
-		t.Helper()
-		r.wantCode(t, 1)
-		wantLacks(t, "the log", r.stdout, "retrying")
-		wantContains(t, "the log", r.stdout, texts...)
+	const password = "Sesame-Open"
+	soon := map[string]string{"INPUT_TIMEOUT": "100ms"}
+	for _, test := range []struct {
+		name    string
+		maxTLS  uint16
+		locked  bool // the proxy has a password
+		broken  bool
+		proxy   string            // * stands for the proxy's address
+		with    map[string]string // besides the certificate of the authority
+		want    []string          // in the log of a run that fails; nil if it succeeds
+		retries bool
+	}{
+		{name: "ca_certificate as text"},
+		{name: "ca_certificate as a path", with: map[string]string{"INPUT_CA_CERTIFICATE": "ca.pem"}},
+		{name: "an unknown authority", with: map[string]string{"INPUT_CA_CERTIFICATE": ""}, want: []string{
+			`the server's certificate is issued by "CN=Corp Root", which is not trusted here`,
+			"Add that authority's certificate in ca_certificate",
+		}},
+		{name: "TLS 1.1", maxTLS: tls.VersionTLS11, want: []string{"protocol version", "does not support TLS 1.2"}},
+		{name: "a password of the proxy", locked: true, proxy: "http://bot:" + password + "@*"},
+		{
+			name: "a wrong password", locked: true, proxy: "http://bot:wrong-" + password + "@*",
+			want: []string{"the proxy returned 407 Proxy Authentication Required", "The proxy requires credentials"},
+		},
+		{
+			name: "a proxy that is no URL", locked: true, proxy: "http://bot:" + password + "@%zz",
+			want: []string{"environment variable HTTPS_PROXY: not a proxy URL"},
+		},
+		{
+			name: "a host that the proxy does not allow",
+			with: map[string]string{"INPUT_API_URL": "https://other.corp.test/api/v3"},
+			want: []string{"the proxy returned 403 Forbidden", "The proxy must allow other.corp.test."},
+		},
+		{name: "a proxy that is out of order", broken: true, with: soon, retries: true, want: []string{
+			"the proxy returned 503 Service Unavailable; retrying in 0.1 s",
+			"reading the public key: the proxy returned 503 Service Unavailable", "Check HTTPS_PROXY and NO_PROXY of the runner",
+		}},
+		{
+			name: "a proxy that cannot be reached", proxy: "http://proxy.corp.test:3128", with: soon, retries: true,
+			want: []string{"cannot connect to the proxy (dial proxy.corp.test:3128: no such host)"},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := &corp{broken: test.broken}
+			if test.locked {
+				c.password = password
+			}
+			c.start(t, cmp.Or(test.maxTLS, tls.VersionTLS13))
+			env := map[string]string{
+				"HTTPS_PROXY":          strings.Replace(cmp.Or(test.proxy, "http://*"), "*", c.proxy, 1),
+				"INPUT_CA_CERTIFICATE": c.ca,
+			}
+			maps.Copy(env, test.with)
+			r := c.run(t, printed, env)
+			r.wantCode(t, min(len(test.want), 1))
+			wantContains(t, "the log", r.stdout, test.want...)
+			wantEqual(t, "retried", strings.Contains(r.stdout, "retrying"), test.retries)
+			s, _ := c.github.Secret("acme", "actions", "DB_PASSWORD")
+			if len(test.want) == 0 {
+				wantEqual(t, "the stored value", s.Value, "Correct-Horse")
+				return
+			}
+			// The key and the existing secret are read concurrently.
+			wantAtMost(t, "tunnels", int(c.tunnels.Load()), 2)
+		})
 	}
-	t.Run("an unknown authority fails immediately", func(t *testing.T) {
-		c := newCorp(t, tls.VersionTLS13)
-		r := c.run(t, printed, map[string]string{"HTTPS_PROXY": "http://" + c.proxy})
-		wantFailure(t, r, `the server's certificate is issued by "CN=Corp Root", which is not trusted here`,
-			"Add that authority's certificate in ca_certificate")
-		// The key and the existing secret are read concurrently.
-		wantAtMost(t, "tunnels", int(c.tunnels.Load()), 2)
-	})
-	t.Run("ca_certificate as text and as a path, with either case of the variable", func(t *testing.T) {
-		c := newCorp(t, tls.VersionTLS13)
-		for variable, ca := range map[string]string{"HTTPS_PROXY": c.ca, "https_proxy": "ca.pem"} {
-			r := c.run(t, printed, map[string]string{variable: "http://" + c.proxy, "INPUT_CA_CERTIFICATE": ca})
-			r.wantCode(t, 0)
-		}
-		s, ok := c.github.Secret("acme", "actions", "DB_PASSWORD")
-		wantEqual(t, "the secret exists", ok, true)
-		wantEqual(t, "its value", s.Value, "Correct-Horse")
-	})
-	t.Run("a proxy with a password", func(t *testing.T) {
-		c := newCorp(t, tls.VersionTLS13)
-		c.password = "Sesame-Open"
-		proxied := func(proxy string) result {
-			return c.run(t, printed, map[string]string{"HTTPS_PROXY": proxy, "INPUT_CA_CERTIFICATE": c.ca})
-		}
-		wantFailure(t, proxied("http://bot:wrong-"+c.password+"@"+c.proxy),
-			"the proxy returned 407 Proxy Authentication Required", "The proxy requires credentials")
-		r := proxied("http://bot:" + c.password + "@" + c.proxy)
-		r.wantCode(t, 0)
-		wantFailure(t, proxied("http://bot:"+c.password+"@%zz"), "environment variable HTTPS_PROXY: not a proxy URL")
-	})
-	t.Run("a proxy that does not allow the host", func(t *testing.T) {
-		c := newCorp(t, tls.VersionTLS13)
-		r := c.run(t, printed, map[string]string{
-			"HTTPS_PROXY": "http://" + c.proxy, "INPUT_API_URL": "https://other.corp.test/api/v3",
-		})
-		wantFailure(t, r, "the proxy returned 403 Forbidden", "The proxy must allow other.corp.test.")
-	})
-	t.Run("a proxy that is out of order", func(t *testing.T) {
-		c := newCorp(t, tls.VersionTLS13)
-		c.broken = true
-		r := c.run(t, printed, map[string]string{"HTTPS_PROXY": "http://" + c.proxy, "INPUT_TIMEOUT": "100ms"})
-		r.wantCode(t, 1)
-		wantContains(t, "the log", r.stdout, "the proxy returned 503 Service Unavailable; retrying in 0.1 s",
-			"reading the public key: the proxy returned 503 Service Unavailable", "Check HTTPS_PROXY and NO_PROXY of the runner")
-	})
-	t.Run("a proxy that cannot be reached", func(t *testing.T) {
-		c := newCorp(t, tls.VersionTLS13)
-		r := c.run(t, printed, map[string]string{"HTTPS_PROXY": "http://proxy.corp.test:3128", "INPUT_TIMEOUT": "100ms"})
-		r.wantCode(t, 1)
-		wantContains(t, "the log", r.stdout, "cannot connect to the proxy (dial proxy.corp.test:3128: no such host)")
-	})
-	t.Run("NO_PROXY bypasses the proxy", func(t *testing.T) {
-		c := newCorp(t, tls.VersionTLS13)
-		r := c.run(t, printed, map[string]string{
-			"HTTPS_PROXY": "http://" + c.proxy, "no_proxy": ".corp.test", "INPUT_CA_CERTIFICATE": c.ca,
-		})
-		r.wantCode(t, 1)
-		wantEqual(t, "tunnels", c.tunnels.Load(), 0)
-		wantContains(t, "the log", r.stdout, "no such host")
-	})
-	t.Run("TLS 1.1 is too old", func(t *testing.T) {
-		c := newCorp(t, tls.VersionTLS11)
-		r := c.run(t, printed, map[string]string{"HTTPS_PROXY": "http://" + c.proxy, "INPUT_CA_CERTIFICATE": c.ca})
-		wantFailure(t, r, "protocol version", "does not support TLS 1.2")
-	})
 }

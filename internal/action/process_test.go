@@ -74,7 +74,8 @@ func TestClosedStdout(t *testing.T) {
 // TestProcessUsesProxy checks that the program itself takes the proxy of its
 // environment, in either case, and NO_PROXY.
 func TestProcessUsesProxy(t *testing.T) {
-	c := newCorp(t, tls.VersionTLS13)
+	c := &corp{}
+	c.start(t, tls.VersionTLS13)
 	for _, test := range []struct {
 		env  []string
 		code int
