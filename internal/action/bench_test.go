@@ -2,7 +2,6 @@ package action
 
 import (
 	"fmt"
-	"maps"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -18,22 +17,6 @@ import (
 	"set-org-secret/internal/fakegithub"
 	"set-org-secret/internal/input"
 )
-
-// BenchmarkRun stores one secret with the whole program, in this process, on the
-// fake GitHub on loopback.
-func BenchmarkRun(b *testing.B) {
-	server := httptest.NewServer(newGitHub(b, fakegithub.World{}))
-	defer server.Close()
-	s := stepRun{dir: b.TempDir(), with: map[string]string{
-		"api_url": server.URL, "secret_name": "DB_PASSWORD", "secret_value": "Correct-Horse", "visibility": "private",
-	}}
-	b.ReportAllocs()
-	for b.Loop() {
-		if r := s.run(b.Context(), b); r.code != 0 {
-			b.Fatalf("got exit code %d, want 0:\n%s", r.code, r.stdout)
-		}
-	}
-}
 
 // BenchmarkProcess compares the whole process for one secret with testdata/floor,
 // built in the same way and run in turn, median of 50. The limits are 1.40 times
@@ -193,31 +176,5 @@ func BenchmarkThousandSecrets(b *testing.B) {
 	b.ReportMetric(peak, "peak-MB")
 	if peak > 40 {
 		b.Errorf("peak memory is %.1f MB, want at most 40", peak)
-	}
-}
-
-// BenchmarkOutputs measures the search for masks in the outputs of a batch: a
-// megabyte of sealed values and a thousand masks.
-func BenchmarkOutputs(b *testing.B) {
-	for _, n := range []int{1, 100, 1000} {
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			text, _ := batch(b, n, 1000)
-			world := fakegithub.World{}
-			server := httptest.NewServer(newGitHub(b, world))
-			defer server.Close()
-			id, key := newGitHub(b, world).Key("acme", "actions")
-			dir := b.TempDir()
-			if err := os.WriteFile(filepath.Join(dir, "rotated.json"), []byte(text), 0o600); err != nil {
-				b.Fatal(err)
-			}
-			with := map[string]string{
-				"mode": "seal", "token": "", "key_id": id, "public_key": key, "secrets_file": "rotated.json",
-			}
-			for b.Loop() {
-				s := stepRun{with: maps.Clone(with), dir: dir}
-				s.run(b.Context(), b) // fails if the outputs are too large
-			}
-			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*n), "µs/secret")
-		})
 	}
 }
