@@ -304,84 +304,102 @@ func sum(counts map[string]int) (n int) {
 
 // validateProgram runs the program in every mode on every store.
 func validateProgram(t *testing.T, v *validator) {
-	run := func(what, operation string, with map[string]string) result {
-		t.Helper()
-		all := map[string]string{"api_url": v.url, "stores": allStores, "timeout": "10s"}
-		maps.Copy(all, with)
-		r := stepRun{with: all}.run(t.Context(), t)
-		wantCode := 0
-		if operation == "failed" {
-			wantCode = 1
-		}
-		r.wantCode(t, wantCode)
-		wantEqual(t, what+": operation", r.outputs["operation"], operation)
-		v.wantNoViolation(t, what)
-		return r
+	const repositories = "web, homepage, api, svc-*, !svc-two"
+	t.Run("set", func(t *testing.T) { validateSet(t, v, repositories) })
+	t.Run("batch", func(t *testing.T) { validateBatch(t, v, repositories) })
+	t.Run("check", func(t *testing.T) { validateCheck(t, v) })
+	t.Run("access", func(t *testing.T) { validateAccess(t, v, repositories) })
+}
+
+// step is a run of the program on every store, and the operation that it ends in.
+type step struct {
+	what, operation string
+	with            map[string]string
+}
+
+// run runs the program and checks that neither a request nor a response violates the
+// description.
+func (v *validator) run(t *testing.T, s step, shared map[string]string) result {
+	t.Helper()
+	all := map[string]string{"api_url": v.url, "stores": allStores, "timeout": "10s"}
+	maps.Copy(all, shared)
+	maps.Copy(all, s.with)
+	r := stepRun{with: all}.run(t.Context(), t)
+	wantCode := 0
+	if s.operation == "failed" {
+		wantCode = 1
 	}
-	const value = "Correct-Horse"
-	set := func(what, operation, name string, with map[string]string) {
-		t.Helper()
-		all := map[string]string{"secret_name": name, "secret_value": value}
-		maps.Copy(all, with)
-		run(what, operation, all)
+	r.wantCode(t, wantCode)
+	wantEqual(t, s.what+": operation", r.outputs["operation"], s.operation)
+	v.wantNoViolation(t, s.what)
+	return r
+}
+
+func validateSet(t *testing.T, v *validator, repositories string) {
+	type with = map[string]string
+	for _, s := range []step{
+		{"a new secret", "created", nil},
+		{"all", "updated", with{"visibility": "all"}},
+		{"private", "updated", with{"visibility": "private"}},
+		{"kept", "updated", nil},
+		{"selected", "updated", with{"selected_repositories": repositories}},
+		{"selected kept", "updated", nil},
+		{"a new selected secret", "created", with{
+			"secret_name": "OF_IDS", "selected_repository_ids": "1, 2, 3, 4", "selected_repositories": "!svc-two, !w*",
+		}},
+		{"no repository", "created", with{"secret_name": "OF_NONE", "selected_repositories": "none"}},
+		{"two pages of repositories kept", "updated", with{"secret_name": "MANY"}},
+		{"dry run", "would-update", with{"secret_name": "MANY", "dry_run": "true"}},
+		{"a repository that does not exist", "failed", with{"selected_repositories": "absent"}},
+	} {
+		v.run(t, s, with{"secret_name": "NEW", "secret_value": "Correct-Horse"})
 	}
-	repositories := "web, homepage, api, svc-*, !svc-two"
-	set("a new secret", "created", "NEW", nil)
-	set("all", "updated", "NEW", map[string]string{"visibility": "all"})
-	set("private", "updated", "NEW", map[string]string{"visibility": "private"})
-	set("kept", "updated", "NEW", nil)
-	set("selected", "updated", "NEW", map[string]string{"selected_repositories": repositories})
-	set("selected kept", "updated", "NEW", nil)
-	set("a new selected secret", "created", "OF_IDS", map[string]string{
-		"selected_repository_ids": "1, 2, 3, 4", "selected_repositories": "!svc-two, !w*",
-	})
-	set("no repository", "created", "OF_NONE", map[string]string{"selected_repositories": "none"})
-	set("two pages of repositories kept", "updated", "MANY", nil)
-	set("dry run", "would-update", "MANY", map[string]string{"dry_run": "true"})
-	set("a repository that does not exist", "failed", "NEW", map[string]string{"selected_repositories": "absent"})
-	run("a batch", "created", map[string]string{
-		"secrets": `{"FIRST": "` + value + `-1", "SECOND": "` + value + `-2"}`, "selected_repositories": repositories,
-	})
-	sealed := run("seal", "sealed", map[string]string{
-		"mode": "seal", "secrets": `{"THIRD": "` + value + `-3", "FOURTH": "` + value + `-4"}`,
-	})
-	run("what was sealed", "created", map[string]string{
-		"sealed": sealed.outputs["results"], "secret_name": "THIRD, FOURTH", "visibility": "all",
-	})
-	check := func(what string, with map[string]string) result {
-		t.Helper()
-		all := map[string]string{"mode": "check", "max_age": "30d"}
-		maps.Copy(all, with)
-		return run(what, "checked", all)
-	}
-	check("check one", map[string]string{"secret_name": "NEW"})
-	check("check two, one of them missing", map[string]string{"secret_name": "NEW, ABSENT"})
-	everything := check("check everything", map[string]string{"secret_name": "*"})
-	wantEqual(t, "rows of every secret", len(everything.rows(t)), len(v.github.Secrets()))
-	access := func(what, selection string) {
-		t.Helper()
-		run(what, "updated", map[string]string{
-			"mode": "access", "secret_name": "MANY, NEW", "selected_repositories": selection,
-		})
-	}
-	access("access", "web")
-	access("access for others", repositories)
-	access("access for none", "none")
-	change := func(what, change, operation string) {
-		t.Helper()
-		run(what, operation, map[string]string{
-			"mode": "access", "change": change, "secret_name": "MANY, NEW", "selected_repositories": "svc-one, homepage",
-		})
-	}
-	change("add", "add", "updated")
-	change("add again", "add", "unchanged")
-	check("review", map[string]string{"secret_name": "*", "list_repositories": "true"})
-	change("remove", "remove", "updated")
-	change("remove again", "remove", "unchanged")
+}
+
+func validateBatch(t *testing.T, v *validator, repositories string) {
+	type with = map[string]string
+	v.run(t, step{"a batch", "created", with{
+		"secrets": `{"FIRST": "Correct-Horse-1", "SECOND": "Correct-Horse-2"}`, "selected_repositories": repositories,
+	}}, nil)
 	for _, store := range storeNames {
 		s, _ := v.github.Secret("acme", store, "FIRST")
-		wantEqual(t, "value of FIRST in "+store, s.Value, value+"-1")
+		wantEqual(t, "value of FIRST in "+store, s.Value, "Correct-Horse-1")
 		wantEqual(t, "repositories of FIRST in "+store, strings.Join(s.Repositories, " "), "api site svc-one web")
+	}
+	sealed := v.run(t, step{"seal", "sealed", with{
+		"mode": "seal", "secrets": `{"THIRD": "Correct-Horse-3", "FOURTH": "Correct-Horse-4"}`,
+	}}, nil)
+	v.run(t, step{"the sealed values", "created", with{
+		"sealed": sealed.outputs["results"], "secret_name": "THIRD, FOURTH", "visibility": "all",
+	}}, nil)
+}
+
+func validateCheck(t *testing.T, v *validator) {
+	type with = map[string]string
+	var r result
+	for _, s := range []step{
+		{"check one", "checked", with{"secret_name": "NEW"}},
+		{"check two, one of them missing", "checked", with{"secret_name": "NEW, ABSENT"}},
+		{"review", "checked", with{"secret_name": "*", "list_repositories": "true"}},
+		{"check everything", "checked", with{"secret_name": "*"}},
+	} {
+		r = v.run(t, s, with{"mode": "check", "max_age": "30d"})
+	}
+	wantEqual(t, "rows of every secret", len(r.rows(t)), len(v.github.Secrets()))
+}
+
+func validateAccess(t *testing.T, v *validator, repositories string) {
+	type with = map[string]string
+	for _, s := range []step{
+		{"access", "updated", with{"selected_repositories": "web"}},
+		{"access for others", "updated", with{"selected_repositories": repositories}},
+		{"access for none", "updated", with{"selected_repositories": "none"}},
+		{"add", "updated", with{"change": "add"}},
+		{"add again", "unchanged", with{"change": "add"}},
+		{"remove", "updated", with{"change": "remove"}},
+		{"remove again", "unchanged", with{"change": "remove"}},
+	} {
+		v.run(t, s, with{"mode": "access", "secret_name": "MANY, NEW", "selected_repositories": "svc-one, homepage"})
 	}
 }
 

@@ -119,18 +119,11 @@ func (c *container) run(with map[string]string, during func()) result {
 	} else {
 		wantEqual(c.t, "stderr", stderr.String(), "")
 	}
-	text, err := os.ReadFile(filepath.Join(c.dir, "file_commands/out"))
-	if err != nil {
+	var err error
+	if r.outputs, _, err = fakerunner.ParseOutputs(string(readFile(c.t, filepath.Join(c.dir, "file_commands/out")))); err != nil {
 		c.t.Fatal(err)
 	}
-	if r.outputs, _, err = fakerunner.ParseOutputs(string(text)); err != nil {
-		c.t.Fatal(err)
-	}
-	text, err = os.ReadFile(filepath.Join(c.dir, "file_commands/summary"))
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	r.summary = string(text)
+	r.summary = string(readFile(c.t, filepath.Join(c.dir, "file_commands/summary")))
 	return r
 }
 
@@ -181,28 +174,6 @@ func TestImage(t *testing.T) {
 			c.wantStored(plain)
 		}
 	})
-	t.Run("saves the sealed value when a write is refused", func(t *testing.T) {
-		c := newContainer(t, fakegithub.World{Faults: []fakegithub.Fault{{Method: "PUT", Status: 403, Times: -1}}})
-		r := c.run(map[string]string{"secret_name": "DB_PASSWORD", "secret_value": plain}, nil)
-		r.wantCode(t, 1)
-		wantOutputs(t, r, map[string]string{"operation": "failed", "encrypted_value": "*"})
-		wantContains(t, "the summary", r.summary, "Script that stores the sealed value")
-		c.wantStored("old")
-	})
-	t.Run("reports problems of the inputs", func(t *testing.T) {
-		c := newContainer(t, fakegithub.World{})
-		r := c.run(map[string]string{"secret_name": "db-password", "visibility": "privat"}, nil)
-		r.wantCode(t, 1)
-		wantOutputs(t, r, map[string]string{"operation": "failed", "results": "[]"})
-		wantEqual(t, "requests", len(c.github.Requests()), 0)
-		annotations := r.log().Annotations
-		if len(annotations) != 1 {
-			t.Fatalf("annotations %v, want one", annotations)
-		}
-		if want := "3 problems in the inputs"; !strings.HasPrefix(annotations[0].Message, want) {
-			t.Errorf("got annotation %q, want it to begin with %q", annotations[0].Message, want)
-		}
-	})
 	t.Run("handles SIGINT as PID 1", func(t *testing.T) {
 		waiting := make(chan struct{}, 1)
 		c := newContainer(t, fakegithub.World{Faults: []fakegithub.Fault{{
@@ -218,6 +189,7 @@ func TestImage(t *testing.T) {
 		r.wantCode(t, 1)
 		wantAtMost(t, "took after the signal", r.took, 5*time.Second)
 		wantOutputs(t, r, map[string]string{"operation": "unknown", "encrypted_value": "*"})
+		wantContains(t, "the summary", r.summary, "Script that stores the sealed value")
 	})
 	t.Run("seals without a network", func(t *testing.T) {
 		c := newContainer(t, fakegithub.World{})
