@@ -44,25 +44,6 @@ func TestConcurrentAdds(t *testing.T) {
 	wantEqual(t, "repositories", strings.Join(s.Repositories, " "), "api site web")
 }
 
-// TestAddMany adds 200 repositories to a secret, within the write rate limit, and
-// says before that how long it takes.
-func TestAddMany(t *testing.T) {
-	server := newGitHub(t, fakegithub.World{
-		Orgs: []fakegithub.Org{{
-			Login: "acme", RepositoryCount: 200,
-			Secrets: []fakegithub.Secret{{Store: "actions", Name: "TOKEN", Value: "old", Visibility: "selected"}},
-		}},
-		MaxWritesPerMinute: 80,
-	})
-	with := map[string]string{"mode": "access", "change": "add", "secret_name": "TOKEN", "selected_repositories": "*"}
-	r := stepRun{with: with}.simulate(t, server)
-	r.wantCode(t, 0)
-	s, _ := server.Secret("acme", "actions", "TOKEN")
-	wantEqual(t, "repositories", len(s.Repositories), 200)
-	wantEqual(t, "writes", countWrites(server), 200)
-	wantContains(t, "the log", r.logText(), "writes to send: 200, at most 80 a minute, which takes about 2 min")
-}
-
 // TestReviewThousand reviews 1,000 secrets, 100 of which have a list: no more
 // requests than pages of secrets, lists, and the key.
 func TestReviewThousand(t *testing.T) {

@@ -56,7 +56,6 @@ var update = flag.Bool("update", false, "rewrite the want/ sections of testdata/
 //	world team                                              default: empty
 //	world review.json                                       a file of the script
 //	patch secret actions/TOKEN visibility=all               change or add a secret
-//	patch repository keys id=7 private=true                 or a repository
 //	patch token ghp_x kind=classic scopes=admin:org,repo    or a token
 //	patch fault method=PUT status=503                       add a fault
 //	patch server ghes=true                                  change the server
