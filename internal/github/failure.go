@@ -21,8 +21,7 @@ import (
 // one kind of 429, use the reset time of another limit, and lose the message of unusual bodies.
 func (c *Client) errorFromResponse(call *call, load payload, resp *http.Response, text []byte) *failure {
 	msg := message(text, load.sealed, c.opt.Token)
-	redirected := resp.Request != nil && resp.Request.Response != nil
-	failed := &failure{err: errorForStatus(call, resp.StatusCode, msg, redirected), unconfirmed: !refused(resp)}
+	failed := &failure{err: errorForStatus(call, resp.StatusCode, msg, followedRedirect(resp)), unconfirmed: !refused(resp)}
 	failed.reason = strconv.Itoa(resp.StatusCode) + " from GitHub"
 	foreign := foreignBody(resp.Header, text)
 	switch {
@@ -38,22 +37,11 @@ func (c *Client) errorFromResponse(call *call, load payload, resp *http.Response
 		}
 	case foreign != "" && resp.StatusCode >= 400 && resp.StatusCode != http.StatusProxyAuthRequired:
 		notFromAPI(failed.err, foreign)
-	case resp.StatusCode == http.StatusUnauthorized && c.replicating() > 0:
-		failed.retryable, failed.retryableFor = true, c.replicating()
-		failed.reason += " (a new App token may take a few seconds to work everywhere)"
-		failed.err.Cause, failed.err.Hint = c.explain401()
-	case redirected && resp.StatusCode == http.StatusNotFound:
-		failed.err.Cause = "A redirect led to an address that GitHub does not have, which does not show that " +
-			"what was asked for is missing."
-		failed.err.Hint = finalURL
 	default:
-		failed.err.Cause, failed.err.Hint = c.explain(call, load, resp, msg)
-		switch status := resp.StatusCode; {
-		case status == http.StatusUnprocessableEntity && cannotOpen(load, strings.ToLower(msg)):
-			failed.err.Is = append(failed.err.Is, secret.ErrCannotOpen)
-		case status < 400,
-			load.repositories && (status == http.StatusNotFound || status == http.StatusUnprocessableEntity):
-			failed.err.Is = append(failed.err.Is, secret.ErrInputs)
+		c.explain(failed.err, call, load, resp, msg)
+		if failed.retryableFor = c.replicating(resp.StatusCode); failed.retryableFor > 0 {
+			failed.retryable = true
+			failed.reason += " (a new App token may take a few seconds to work everywhere)"
 		}
 	}
 	return failed
@@ -65,10 +53,15 @@ func refused(resp *http.Response) bool {
 	return resp.StatusCode >= 300 && resp.StatusCode < 500 && resp.Header.Get(requestIDHeader) != ""
 }
 
-// replicating returns how much longer a new installation token may be unknown to some of GitHub's servers: until
-// replicationDelay after the first 401. It is 0 for other tokens.
-func (c *Client) replicating() time.Duration {
-	if kindOf(c.opt.Token) != installation {
+// followedRedirect reports whether a redirect led to the response.
+func followedRedirect(resp *http.Response) bool {
+	return resp.Request != nil && resp.Request.Response != nil
+}
+
+// replicating returns how much longer a status may be due to a new installation token that some of GitHub's servers do
+// not know yet: a 401, until replicationDelay after the first one. It is 0 for other tokens.
+func (c *Client) replicating(status int) time.Duration {
+	if status != http.StatusUnauthorized || kindOf(c.opt.Token) != installation {
 		return 0
 	}
 	c.mu.Lock()

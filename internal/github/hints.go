@@ -2,7 +2,6 @@ package github
 
 import (
 	"cmp"
-	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -11,301 +10,332 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// tokenKind is the kind of a token, by its prefix.
-//
-// https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/
-type tokenKind string
+// explanations turn responses that reject a request into advice. The first row that fits is used, so the rows of a
+// status that ask for a message or a condition stand above the one for all other responses.
+var explanations = []explanation{
+	on(anyStatus, "", isRedirected,
+		"Redirected writes are not followed, because they would be resent as GET and store nothing.",
+		"Set org to the organization's current login, and api_url to the final URL."),
+	on(401, "", hasWorked,
+		"The token worked earlier in this run and has expired or been revoked since.",
+		"{renew}"),
+	on(401, "", nil,
+		"GitHub rejected this {token}. It may be mistyped, expired, revoked, "+
+			"or issued by a different server than api_url.",
+		"{replace}"),
+	on(407, "", nil, "", proxyCredentials),
 
-const tokenLifetime = "An App token expires after one hour, and is revoked when the job that created it ends."
+	on(403, "", needsSSO, notAuthorized, "{authorize}"),
+	on(403, "saml", nil, notAuthorized, "{authorize}"),
+	on(403, "ip allow list", nil,
+		"The organization accepts requests only from the addresses on its IP allow list, "+
+			"and that of this runner is not on it.",
+		"Use a runner whose address is on the list, or have an owner of {org} add it."),
+	on(403, "forbids access via", nil,
+		"A policy of the organization does not allow this token.",
+		"Use a token of a kind and lifetime that the policy allows, such as an App token with {permission}."),
+	on(403, "by integration", canOnlyRead,
+		"The App can read the {store} secrets of {org} but not write them. {grants}",
+		"Give it {setting}: Read and write; an owner must accept the change at the installation."),
+	on(403, "by integration", nil,
+		"The token is the workflow's GITHUB_TOKEN, or an App token without the required permission. {grants}",
+		"Use an App token with {permission}, or a personal token with {scope}. "+
+			"GITHUB_TOKEN can never access organization secrets."),
+	on(403, "personal access token", nil, notApproved, approve),
+	on(403, "", isFineGrained, notApproved, approve),
+	on(403, "", hasScope,
+		"The token has the scope {scope}, but its user may not do this.",
+		"Use a token of {user}, or an App token with {permission}."),
+	on(403, "", lacksScope, "{grants}", "Give the token the scope {scope}. Its user must be {user}."),
+	on(403, "", nil,
+		"The token's user may not do this, or the token lacks the scope or the permission.",
+		"Its user must be {user}; a classic token needs the scope {scope}, an App token {permission}."),
 
+	// GitHub documents neither the messages nor the statuses of these limits.
+	on(anyStatus, "limit|maximum|too many|too large|exceed", sendsValue,
+		"This may be one of GitHub's limits: 1,000 secrets for an organization, 48 KB for a value.",
+		"Delete secrets that nobody uses."),
+
+	on(404, "", wasRedirected,
+		"A redirect led to an address that GitHub does not have, "+
+			"which does not show that what was asked for is missing.",
+		finalURL),
+	on(404, "", isLookupWithScope,
+		"The token has the scope repo, so it can access all repositories of its user: "+
+			"this one does not exist, or its user cannot access it. {grants}",
+		"Check the name and the access of the token's user."),
+	on(404, "", isLookupWithoutScope,
+		"A classic token without the repo scope cannot see private repositories. "+
+			"Either this repository is private or it does not exist. {grants}",
+		"Give the token the scope repo, or check the name."),
+	on(404, "", isLookup,
+		"GitHub returns 404 both for missing repositories and for those the token cannot access. {grants}",
+		"{access}"),
+	on(404, "", lacksStore,
+		"{host} is a GitHub Enterprise Server, which has no organization secrets for {store}.",
+		"Remove {store} from stores."),
+	on(404, "", sendsListAndCanRead,
+		"The token can read the secrets of {org}. A selected repository may be missing or belong to another owner, "+
+			"or the token may lack the right to write.",
+		checkList+" {grant}"),
+	on(404, "", canOnlyRead,
+		"The token can read the secrets of {org}, but may lack the right to write them.",
+		"{grant}"),
+	on(404, "", nil,
+		"GitHub returns 404 both for missing resources and for those the token cannot access: there is no "+
+			"organization {org} (a user account has no organization secrets), or the token cannot access it. {grants}",
+		"Check org and api_url. {grant}"),
+
+	on(409, "", isForList,
+		"The secret's visibility is not selected, so it has no list of repositories.",
+		"Store it with visibility: selected first."),
+	on(409, "", nil,
+		"GitHub does not document why it returns 409 to this request; "+
+			"another change of the secret may have been under way.",
+		"Wait a minute."),
+
+	on(422, "repositor", sendsList, listRejected, checkList),
+	on(422, "encrypted", sendsValue,
+		"GitHub cannot decrypt the value with the key whose id was sent.",
+		"Seal the value with the current key of this organization and store; each store has its own.",
+		secret.ErrCannotOpen),
+	on(422, "", sendsValueAndList,
+		"GitHub rejected what was sent: a sealed value, its key id and a list of repositories.",
+		checkList),
+	on(422, "", sendsList, listRejected, checkList),
+	on(422, "", sendsValue,
+		"GitHub rejected what was sent: a sealed value, its key id and a visibility.",
+		"Correct what the message names."),
+}
+
+// Texts of several rows.
 const (
-	classic      tokenKind = "classic personal token"
-	fineGrained  tokenKind = "fine-grained personal token"
-	installation tokenKind = "App installation token or a workflow's GITHUB_TOKEN"
-	otherToken   tokenKind = "token of an unknown kind"
+	notAuthorized = "The organization enforces SAML single sign-on, and this token is not authorized for it."
+	notApproved   = "The fine-grained token lacks the permission, " +
+		"or no owner of the organization has approved it yet. {grants}"
+	approve      = "Give it {permission}, with {org} as its resource owner, and have it approved."
+	listRejected = "GitHub rejected the list of repositories. Only repositories of the organization can be on it."
+	checkList    = "Check that every selected repository exists and belongs to {org}."
 )
 
-func kindOf(token string) tokenKind {
-	for prefix, kind := range map[string]tokenKind{
-		"ghp_": classic, "github_pat_": fineGrained, "ghs_": installation,
-	} {
-		if strings.HasPrefix(token, prefix) {
-			return kind
-		}
+// explanation is a row of explanations.
+type explanation struct {
+	status      int                   // or anyStatus
+	message     string                // parts of GitHub's message in lower case, separated by |: one of them; "" for any
+	when        func(*rejection) bool // a condition on the request, the token and the headers; nil for none
+	cause, hint string                // hint is what to mend; fill replaces the names in braces
+	sentinels   []error               // that the error will wrap
+}
+
+const anyStatus = 0
+
+func on(
+	status int, message string, when func(*rejection) bool, cause, hint string, sentinels ...error,
+) explanation {
+	return explanation{status, message, when, cause, hint, sentinels}
+}
+
+// rejection is a response that rejects a request, with what is known about the request and its token.
+type rejection struct {
+	*Options
+	call         *call
+	load         payload
+	resp         *http.Response
+	kind         *tokenKind
+	needs        requirement
+	scopes       []string // of the token; nil if unknown
+	worked, read bool     // an earlier request succeeded; a read of the store did
+}
+
+// The conditions of the rows.
+func isRedirected(r *rejection) bool         { return r.resp.StatusCode/100 == 3 }
+func wasRedirected(r *rejection) bool        { return followedRedirect(r.resp) }
+func sendsValue(r *rejection) bool           { return r.load.hasValue() }
+func sendsList(r *rejection) bool            { return r.load.repositories }
+func sendsValueAndList(r *rejection) bool    { return sendsValue(r) && sendsList(r) }
+func isForList(r *rejection) bool            { return strings.Contains(r.call.path, "/repositories") }
+func isLookup(r *rejection) bool             { return strings.HasPrefix(r.call.path, "repos/") }
+func isLookupWithScope(r *rejection) bool    { return isLookup(r) && hasScope(r) }
+func isLookupWithoutScope(r *rejection) bool { return isLookup(r) && lacksScope(r) }
+func needsSSO(r *rejection) bool             { return r.resp.Header.Get(ssoHeader) != "" }
+func isFineGrained(r *rejection) bool        { return r.kind == fineGrained }
+func hasScope(r *rejection) bool             { return slices.Contains(r.scopes, r.needs.scope) }
+func lacksScope(r *rejection) bool           { return r.scopes != nil && !hasScope(r) }
+func hasWorked(r *rejection) bool            { return r.worked }
+func canOnlyRead(r *rejection) bool          { return r.read && r.call.isWrite() }
+func sendsListAndCanRead(r *rejection) bool  { return sendsList(r) && canOnlyRead(r) }
+
+// lacksStore reports whether the API is that of a GitHub Enterprise Server, which has only two of the stores. A
+// loopback host (tests) counts as one if its path is that of one.
+func lacksStore(r *rejection) bool {
+	host, path := r.BaseURL.Hostname(), r.BaseURL.Path
+	isServer := host != "api.github.com" && !strings.HasSuffix(host, ".ghe.com") && strings.HasPrefix(path, "/api/")
+	return isServer && (r.call.store == secret.Codespaces || r.call.store == secret.Agents)
+}
+
+// explain adds the cause of a rejection and a hint to its error. It sends nothing: the request, the response and the
+// token's prefix are enough. msg is GitHub's message.
+func (c *Client) explain(e *secret.Error, call *call, load payload, resp *http.Response, msg string) {
+	kind, status := kindOf(c.opt.Token), resp.StatusCode
+	r := &rejection{
+		Options: &c.opt, call: call, load: load, resp: resp,
+		kind: kind, scopes: kind.scopes(resp.Header), needs: c.opt.requires(call),
 	}
-	return otherToken
-}
-
-// permissions are the organization permissions of fine-grained tokens and Apps, as GitHub's forms name them.
-//
-// https://docs.github.com/en/rest/authentication/permissions-required-for-fine-grained-personal-access-tokens
-var permissions = map[secret.Store]string{
-	secret.Actions:    "Secrets",
-	secret.Dependabot: "Dependabot secrets",
-	secret.Codespaces: "Codespaces secrets",
-	secret.Agents:     "Agent secrets",
-}
-
-// requiredGrant returns the permission and the classic scope to name in a hint. In modes that write it is the write
-// permission even for a failed read, so that the user changes the token once.
-func (c *Client) requiredGrant(call *call) (permission, scope string) {
-	if call.store == "" {
-		return "the repository permission Metadata: read", "repo"
-	}
-	level := "read"
-	if c.opt.Writes {
-		level = "write"
-	}
-	return fmt.Sprintf("the organization permission %s: %s", permissions[call.store], level), "admin:org"
-}
-
-// explain returns the cause of a refusal and a hint. It sends nothing: the request, the response and the token's
-// prefix are enough. msg is GitHub's message.
-func (c *Client) explain(call *call, load payload, resp *http.Response, msg string) (cause, hint string) {
-	msg = strings.ToLower(msg)
-	switch status := resp.StatusCode; {
-	case status >= 300 && status < 400:
-		return "Redirected writes are not followed, because they would be resent as GET and store nothing.",
-			"Set org to the organization's current login, and api_url to the final URL."
-	case status == http.StatusUnauthorized:
-		return c.explain401()
-	case status == http.StatusProxyAuthRequired:
-		return "", proxyCredentials
-	case load.hasValue() && status != http.StatusForbidden && namesLimit(c.withoutOrg(msg)):
-		return "This may be one of GitHub's limits: 1,000 secrets for an organization, 48 KB for a value.",
-			"Delete secrets that nobody uses."
-	case status == http.StatusForbidden:
-		return c.explain403(call, resp.Header, msg)
-	case status == http.StatusNotFound:
-		return c.explain404(call, load, resp.Header)
-	case status == http.StatusConflict && strings.Contains(call.path, "/repositories"):
-		return "The secret's visibility is not selected, so it has no list of repositories.",
-			"Store it with visibility: selected first."
-	case status == http.StatusConflict:
-		return "GitHub does not document why it returns 409 to this request; " +
-			"another change of the secret may have been under way.", "Wait a minute."
-	case status == http.StatusUnprocessableEntity && call.isWrite():
-		return c.explain422(load, msg)
-	}
-	return "", ""
-}
-
-// withoutOrg removes the name of the organization from a message in lower case: it may be a word to look for.
-func (c *Client) withoutOrg(msg string) string {
-	return strings.ReplaceAll(msg, strings.ToLower(c.opt.Org), "")
-}
-
-// namesLimit reports whether a message may be about a limit. GitHub does not document these messages.
-func namesLimit(msg string) bool {
-	return slices.ContainsFunc([]string{"limit", "maximum", "too many", "too large", "exceed"},
-		func(word string) bool { return strings.Contains(msg, word) })
-}
-
-func (c *Client) explain401() (cause, hint string) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	kind := kindOf(c.opt.Token)
-	personal := kind == classic || kind == fineGrained
-	cause = fmt.Sprintf("GitHub rejected this %s. It may be mistyped, expired, revoked, "+
-		"or issued by a different server than api_url.", kind)
-	hint = "Use a valid token. " + tokenLifetime
-	if c.tokenAccepted {
-		cause = "The token worked earlier in this run and has expired or been revoked since."
-		hint = "Create the token just before this step. " + tokenLifetime
+	r.worked, r.read = c.tokenAccepted, c.storeRead[call.store]
+	c.mu.Unlock()
+	i := slices.IndexFunc(explanations, func(row explanation) bool {
+		return (row.status == anyStatus || row.status == status) && (row.when == nil || row.when(r)) &&
+			says(msg, row.message, c.opt.Org)
+	})
+	var row explanation
+	if i >= 0 {
+		row = explanations[i]
 	}
-	if personal {
-		hint = "Use a valid token: the settings of its user show whether it has expired."
-	}
-	return cause, hint
-}
-
-func (c *Client) explain403(call *call, header http.Header, msg string) (cause, hint string) {
-	permission, scope := c.requiredGrant(call)
-	grants := c.grants(call, header)
-	switch kind := kindOf(c.opt.Token); {
-	case header.Get("X-GitHub-SSO") != "" || strings.Contains(msg, "saml"):
-		hint = "Authorize the token for the organization in the settings of its owner (Configure SSO)."
-		if link := ssoLink(header.Get("X-GitHub-SSO")); link != "" {
-			hint = "Open " + link + " to authorize the token for the organization."
-		}
-		return "The organization enforces SAML single sign-on, and this token is not authorized for it.", hint
-	case strings.Contains(msg, "ip allow list"):
-		return "The organization accepts requests only from the addresses on its IP allow list, " +
-				"and that of this runner is not on it.",
-			"Use a runner whose address is on the list, or have an owner of " + c.opt.Org + " add it."
-	case strings.Contains(msg, "forbids access via"):
-		return "A policy of the organization does not allow this token.",
-			fmt.Sprintf("Use a token of a kind and lifetime that the policy allows, such as an App token with %s.",
-				permission)
-	case strings.Contains(msg, "by integration") && c.canOnlyRead(call):
-		cause = fmt.Sprintf("The App can read the %s secrets of %s but not write them.", call.store, c.opt.Org)
-		return sentences(cause, grants), fmt.Sprintf("Give it %s: Read and write; an owner must accept the change "+
-			"at the installation.", permissions[call.store])
-	case strings.Contains(msg, "by integration"):
-		cause = "The token is the workflow's GITHUB_TOKEN, or an App token without the required permission."
-		return sentences(cause, grants), fmt.Sprintf("Use an App token with %s, or a personal token with %s. "+
-			"GITHUB_TOKEN can never access organization secrets.", permission, scope)
-	case strings.Contains(msg, "personal access token") || kind == fineGrained:
-		cause = "The fine-grained token lacks the permission, or no owner of the organization has approved it yet."
-		return sentences(cause, grants),
-			fmt.Sprintf("Give it %s, with %s as its resource owner, and have it approved.", permission, c.opt.Org)
-	}
-	who := "an owner of " + c.opt.Org
-	if call.store == "" {
-		who = "somebody who can access the repositories of " + c.opt.Org
-	}
-	switch has, known := c.hasScope(header, scope); {
-	case has:
-		return fmt.Sprintf("The token has the scope %s, but its user may not do this.", scope),
-			fmt.Sprintf("Use a token of %s, or an App token with %s.", who, permission)
-	case known:
-		return grants, fmt.Sprintf("Give the token the scope %s. Its user must be %s.", scope, who)
-	}
-	return "The token's user may not do this, or the token lacks the scope or the permission.",
-		fmt.Sprintf("Its user must be %s; a classic token needs the scope %s, an App token %s.", who, scope, permission)
-}
-
-func (c *Client) explain404(call *call, load payload, header http.Header) (cause, hint string) {
-	grants := c.grants(call, header)
-	canRead := "The token can read the secrets of " + c.opt.Org
+	e.Cause, e.Hint = r.fill(row.cause), r.fill(row.hint)
 	switch {
-	case strings.HasPrefix(call.path, "repos/"):
-		cause, hint = c.repositoryNotFound(header)
-		return sentences(cause, grants), hint
-	case !c.hasAllStores() && (call.store == secret.Codespaces || call.store == secret.Agents):
-		return fmt.Sprintf("%s is a GitHub Enterprise Server, which has no organization secrets for %s.",
-			c.opt.BaseURL.Host, call.store), fmt.Sprintf("Remove %s from stores.", call.store)
-	case c.canOnlyRead(call) && load.repositories:
-		return canRead + ". A selected repository may be missing or belong to another owner, " +
-			"or the token may lack the right to write.", c.checkRepositories() + " " + c.grantHint(call, header)
-	case c.canOnlyRead(call):
-		return canRead + ", but may lack the right to write them.", c.grantHint(call, header)
+	case len(row.sentinels) > 0:
+		e.Is = append(e.Is, row.sentinels...)
+	case status < 400, sendsList(r) && (status == http.StatusNotFound || status == http.StatusUnprocessableEntity):
+		e.Is = append(e.Is, secret.ErrInputs)
 	}
-	cause = fmt.Sprintf("GitHub returns 404 both for missing resources and for those the token cannot access: "+
-		"there is no organization %s (a user account has no organization secrets), or the token cannot access it.",
-		c.opt.Org)
-	return sentences(cause, grants), "Check org and api_url. " + c.grantHint(call, header)
 }
 
-// grantHint names the missing permission or scope, if the response reveals it.
-func (c *Client) grantHint(call *call, header http.Header) string {
-	permission, scope := c.requiredGrant(call)
-	switch has, known := c.hasScope(header, scope); {
-	case has:
-		return fmt.Sprintf("The token's user must be an owner of %s.", c.opt.Org)
-	case known:
-		return fmt.Sprintf("Give the token the scope %s. Its user must be an owner of %s.", scope, c.opt.Org)
-	}
-	switch kindOf(c.opt.Token) {
-	case fineGrained:
-		return fmt.Sprintf("The token needs %s, with %s as its resource owner.", permission, c.opt.Org)
-	case installation:
-		return fmt.Sprintf("The App must be installed in %s, with %s.", c.opt.Org, permission)
-	}
-	return fmt.Sprintf("The token needs %s (classic: %s), and must belong to %s or a member of it.",
-		permission, scope, c.opt.Org)
+// says reports whether a message has one of the parts, not only as a part of the organization's name.
+func says(msg, parts, org string) bool {
+	msg, org = strings.ToLower(msg), strings.ToLower(org)
+	return parts == "" || slices.ContainsFunc(strings.Split(parts, "|"), func(part string) bool {
+		return strings.Count(msg, part) > strings.Count(msg, org)*strings.Count(org, part)
+	})
 }
 
-// checkRepositories is the hint for a list of repositories that GitHub did not accept.
-func (c *Client) checkRepositories() string {
-	return "Check that every selected repository exists and belongs to " + c.opt.Org + "."
+// fill replaces the names in braces, first those whose texts have such names too.
+func (r *rejection) fill(text string) string {
+	ofKind := strings.NewReplacer("{token}", r.kind.name, "{replace}", r.kind.replace, "{renew}", r.kind.renew,
+		"{access}", r.kind.access, "{grant}", r.grant())
+	others := strings.NewReplacer("{org}", r.Org, "{host}", r.BaseURL.Host, "{store}", string(r.call.store),
+		"{setting}", settings[r.call.store], "{permission}", r.needs.permission, "{scope}", r.needs.scope,
+		"{user}", r.needs.user, "{grants}", r.grants(), "{authorize}", authorize(r.resp.Header.Get(ssoHeader)))
+	return strings.TrimSpace(others.Replace(ofKind.Replace(text)))
 }
 
-// canOnlyRead reports whether a call is a write to a store that the token has read.
-func (c *Client) canOnlyRead(call *call) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return call.isWrite() && c.storeRead[call.store]
-}
-
-// cannotOpen reports whether a message in lower case says that a value was sealed to another key.
-func cannotOpen(load payload, msg string) bool {
-	return load.hasValue() && strings.Contains(msg, "encrypted")
-}
-
-func (c *Client) explain422(load payload, msg string) (cause, hint string) {
+// grant names the missing permission or scope, if the response reveals it.
+func (r *rejection) grant() string {
 	switch {
-	case load.repositories && (!load.hasValue() || strings.Contains(msg, "repositor")):
-		return "GitHub rejected the list of repositories. " +
-			"Only repositories of the organization can be on it.", c.checkRepositories()
-	case cannotOpen(load, msg):
-		return "GitHub cannot decrypt the value with the key whose id was sent.",
-			"Seal the value with the current key of this organization and store; each store has its own."
-	case load.repositories:
-		return "GitHub rejected what was sent: a sealed value, its key id and a list of repositories.",
-			c.checkRepositories()
+	case hasScope(r):
+		return "The token's user must be an owner of {org}."
+	case lacksScope(r):
+		return "Give the token the scope {scope}. Its user must be an owner of {org}."
 	}
-	return "GitHub rejected what was sent: a sealed value, its key id and a visibility.",
-		"Correct what the message names."
-}
-
-// hasScope reports whether a token has a scope, and whether that is known: only responses to a token that has scopes
-// list them.
-func (c *Client) hasScope(header http.Header, scope string) (has, known bool) {
-	kind := kindOf(c.opt.Token)
-	list, known := header["X-Oauth-Scopes"]
-	if !known || kind == fineGrained || kind == installation {
-		return false, false
-	}
-	separator := func(r rune) bool { return r == ',' || r == ' ' }
-	return slices.Contains(strings.FieldsFunc(strings.Join(list, ","), separator), scope), true
+	return r.kind.grant
 }
 
 // grants describes the token's rights and the request's, as far as the response's headers name them.
-func (c *Client) grants(call *call, header http.Header) string {
-	if kindOf(c.opt.Token) != classic {
-		if required := header.Get("X-Accepted-GitHub-Permissions"); required != "" {
-			return "This request requires " + strings.ReplaceAll(required, ";", " or ") + "."
-		}
+func (r *rejection) grants() string {
+	header := r.resp.Header
+	if required := header.Get("X-Accepted-GitHub-Permissions"); required != "" && r.kind != classic {
+		return "This request requires " + strings.ReplaceAll(required, ";", " or ") + "."
 	}
-	if _, known := c.hasScope(header, ""); !known || call.store == "" {
+	if r.scopes == nil || r.call.store == "" {
 		return ""
 	}
-	text := "The token has the scopes " + cmp.Or(strings.Join(header["X-Oauth-Scopes"], ", "), "none")
+	text := "The token has the scopes " + cmp.Or(strings.Join(r.scopes, ", "), "none")
 	if required := header.Get("X-Accepted-OAuth-Scopes"); required != "" {
 		text += "; this request requires " + required
 	}
 	return text + "."
 }
 
-// sentences joins the sentences that are not empty.
-func sentences(list ...string) string {
-	return strings.Join(slices.DeleteFunc(list, func(s string) bool { return s == "" }), " ")
-}
+// requirement is what a request requires: a permission or, of a classic token, a scope and a user.
+type requirement struct{ permission, scope, user string }
 
-// repositoryNotFound explains a 404 for a repository, which does not exist or is not visible to the token. A classic
-// token's scopes narrow that down.
-func (c *Client) repositoryNotFound(header http.Header) (cause, hint string) {
-	kind := kindOf(c.opt.Token)
-	switch has, known := c.hasScope(header, "repo"); {
-	case has:
-		return "The token has the scope repo, so it can access all repositories of its user: " +
-				"this one does not exist, or its user cannot access it.",
-			"Check the name and the access of the token's user."
-	case known:
-		return "A classic token without the repo scope cannot see private repositories. " +
-				"Either this repository is private or it does not exist.",
-			"Give the token the scope repo, or check the name."
-	case kind == fineGrained || kind == installation:
-		return "GitHub returns 404 both for missing repositories and for those the token cannot access.",
-			"Check the name, and that the token, or the App's installation, has access to that repository."
+// requires returns the write permission in modes that write, even for a read, so that the user changes the token once.
+func (o *Options) requires(call *call) requirement {
+	if call.store == "" {
+		return requirement{
+			"the repository permission Metadata: read", "repo", "somebody who can access the repositories of " + o.Org,
+		}
 	}
-	return "GitHub returns 404 both for missing repositories and for those the token cannot access.",
-		"Check the name and the token's access; a classic token needs the scope repo for a private repository."
-}
-
-// hasAllStores reports whether the API is that of github.com or GHE.com, which have all stores. Loopback hosts
-// (tests) count as having them unless their path is that of a GitHub Enterprise Server.
-func (c *Client) hasAllStores() bool {
-	host, path := c.opt.BaseURL.Hostname(), c.opt.BaseURL.Path
-	return host == "api.github.com" || strings.HasSuffix(host, ".ghe.com") || !strings.HasPrefix(path, "/api/")
-}
-
-// ssoLink reads the URL of the header value "required; url=…". It returns "" if there is none that is safe to show.
-func ssoLink(header string) string {
-	_, link, ok := strings.Cut(header, "url=")
-	if u, err := url.Parse(strings.TrimSpace(link)); ok && err == nil && u.Scheme == "https" && u.User == nil {
-		return u.String()
+	level := "read"
+	if o.Writes {
+		level = "write"
 	}
-	return ""
+	permission := "the organization permission " + settings[call.store] + ": " + level
+	return requirement{permission, "admin:org", "an owner of " + o.Org}
+}
+
+// settings are the organization permissions of fine-grained tokens and Apps, as GitHub's forms name them.
+//
+// https://docs.github.com/en/rest/authentication/permissions-required-for-fine-grained-personal-access-tokens
+var settings = map[secret.Store]string{
+	secret.Actions:    "Secrets",
+	secret.Dependabot: "Dependabot secrets",
+	secret.Codespaces: "Codespaces secrets",
+	secret.Agents:     "Agent secrets",
+}
+
+// tokenKind is a kind of token, with the hints that depend on it.
+//
+// https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/
+type tokenKind struct {
+	prefix, name string
+	hasScopes    bool
+	replace      string // for a token that GitHub rejects
+	renew        string // for one that GitHub accepted earlier in the run
+	grant        string // for one that may lack the permission
+	access       string // for one that may not see a repository
+}
+
+const (
+	newPersonal = "Use a valid token: the settings of its user show whether it has expired."
+	newApp      = "Use a valid token. " + lifetime
+	renewApp    = "Create the token just before this step. " + lifetime
+	lifetime    = "An App token expires after one hour, and is revoked when the job that created it ends."
+
+	scopeOrPermission = "The token needs {permission} (classic: {scope}), and must belong to {org} or a member of it."
+	scopeRepo         = "Check the name and the token's access; " +
+		"a classic token needs the scope repo for a private repository."
+	chosenRepositories = "Check the name, and that the token, or the App's installation, has access to that repository."
+)
+
+var (
+	classic = &tokenKind{
+		"ghp_", "classic personal token", true, newPersonal, newPersonal, scopeOrPermission, scopeRepo,
+	}
+	fineGrained = &tokenKind{
+		"github_pat_", "fine-grained personal token", false, newPersonal, newPersonal,
+		"The token needs {permission}, with {org} as its resource owner.", chosenRepositories,
+	}
+	installation = &tokenKind{
+		"ghs_", "App installation token or a workflow's GITHUB_TOKEN", false, newApp, renewApp,
+		"The App must be installed in {org}, with {permission}.", chosenRepositories,
+	}
+	otherToken = &tokenKind{"", "token of an unknown kind", true, newApp, renewApp, scopeOrPermission, scopeRepo}
+
+	tokenKinds = []*tokenKind{classic, fineGrained, installation, otherToken} // the last one has no prefix
+)
+
+func kindOf(token string) *tokenKind {
+	return tokenKinds[slices.IndexFunc(tokenKinds, func(k *tokenKind) bool { return strings.HasPrefix(token, k.prefix) })]
+}
+
+// scopes returns the scopes of a token. It returns nil if they are unknown: only responses to a token that has scopes
+// list them.
+func (k *tokenKind) scopes(header http.Header) []string {
+	lines, ok := header["X-Oauth-Scopes"]
+	if !ok || !k.hasScopes {
+		return nil
+	}
+	return strings.FieldsFunc(strings.Join(lines, ","), func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+const ssoHeader = "X-GitHub-SSO"
+
+// authorize returns the hint for a header "required; url=…", with the URL if it is safe to show.
+func authorize(header string) string {
+	_, link, _ := strings.Cut(header, "url=")
+	if u, err := url.Parse(strings.TrimSpace(link)); err == nil && u.Scheme == "https" && u.User == nil {
+		return "Open " + u.String() + " to authorize the token for the organization."
+	}
+	return "Authorize the token for the organization in the settings of its owner (Configure SSO)."
 }

@@ -99,53 +99,6 @@ func TestUnexpectedBodies(t *testing.T) {
 	}
 }
 
-// TestSSOLink checks that only an https URL without user info is returned.
-func TestSSOLink(t *testing.T) {
-	for header, want := range map[string]string{
-		"required; url=https://github.com/orgs/acme/sso?a=b": "https://github.com/orgs/acme/sso?a=b",
-		"required":                          "",
-		"required; url=http://evil.test":    "",
-		"required; url=javascript:alert(1)": "",
-		"required; url=https://u:p@evil":    "",
-		"partial-results; organizations=1":  "",
-	} {
-		if got := ssoLink(header); got != want {
-			t.Errorf("%q: got the link %q, want %q", header, got, want)
-		}
-	}
-}
-
-// TestHasAllStores checks which base URLs are a GitHub Enterprise Server, which
-// lacks some stores.
-func TestHasAllStores(t *testing.T) {
-	for address, want := range map[string]bool{
-		"https://api.github.com/": true, "https://api.octo.ghe.com/": true, "http://127.0.0.1:8080/": true,
-		"https://ghe.example/api/v3/": false, "http://127.0.0.1/api/v3/": false, "https://github.api.corp/api/v3/": false,
-	} {
-		base, err := url.Parse(address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, err := New(Options{Org: "acme", BaseURL: base, Timeout: time.Second})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := c.hasAllStores(); got != want {
-			t.Errorf("%s: got %v, want %v", address, got, want)
-		}
-	}
-}
-
-func TestTokenKind(t *testing.T) {
-	for token, want := range map[string]tokenKind{
-		"ghp_a": classic, "github_pat_a": fineGrained, "ghs_a": installation, "gho_a": otherToken, "0123abcd": otherToken,
-	} {
-		if got := kindOf(token); got != want {
-			t.Errorf("%s: got the kind %q, want %q", token, got, want)
-		}
-	}
-}
-
 // TestCrossOriginRequest checks that the transport sends requests to the API's
 // origin and refuses all others.
 func TestCrossOriginRequest(t *testing.T) {
