@@ -71,12 +71,12 @@ func (r *Reporter) annotateAll(kind string, notes []note, noun string) {
 // errorNotes returns an error for a refused run, or for each failure.
 func errorNotes(d document) (notes []note) {
 	if len(d.Refused) > 0 {
-		details := append([]string{todo + refusedStep(d)}, firstProblems(d.Refused)...)
+		details := append([]string{todo + d.refusedStep}, firstProblems(d.Refused)...)
 		return []note{{text: d.title, details: details}}
 	}
 	for _, f := range d.failures {
 		text := firstOf(d.names(f.entries), maxNames, strings.Clone) + ": " + f.fact
-		notes = append(notes, note{text, []string{f.reason, todo + f.step, f.saved()}})
+		notes = append(notes, note{text, []string{f.reason, todo + f.step, f.saved}})
 	}
 	return notes
 }

@@ -33,21 +33,26 @@ const (
 // document is a decided report. The log, annotations, outputs, summary and script only render it.
 type document struct {
 	Run
-	room     limits
-	sign     string // of the worst entry
-	title    string // "acme: 24 of 30 secrets stored, 5 failed, 1 unknown"
-	entries  []entry
-	failures []failure // in order of their first entries
-	inStores bool      // names need their store
-	saved    bool      // a sealed value is saved that is not stored
+	room        limits
+	sign        string // of the worst entry
+	title       string // "acme: 24 of 30 secrets stored, 5 failed, 1 unknown"
+	refusedStep string // the next step of a refused run
+	entries     []entry
+	failures    []failure            // in order of their first entries
+	inStores    bool                 // names need their store
+	anySaved    bool                 // a sealed value is saved that is not stored
+	renewed     map[secret.Name]bool // a store has the new value, or may get it
 }
 
 // entry is a result and where it is reported.
 type entry struct {
-	*secret.Result
-	row    row  // of the output results
-	hasRow bool // false if results has no room for the row
+	secret.Result
+	outcome
+	err    *secret.Error // nil without a failure
+	row    row           // of the output results
+	hasRow bool          // false if results has no room for the row
 	place  place
+	step   string // the next step of a failure
 	manual string // the command or the row in the summary, if the place is there
 }
 
@@ -63,28 +68,31 @@ const (
 
 // failure is one or more entries that failed alike.
 type failure struct {
-	entries   []entry
-	fact      string
-	reason    string // why this may be; may be empty
-	step      string // the one next step
-	place     place
-	requestID string // may be empty
+	entries []entry
+	fact    string
+	reason  string // why this may be; may be empty
+	step    string // the one next step
+	saved   string // where the sealed value is, and the request id; may be empty
 }
 
 // decide makes the report of a run: where each sealed value is saved within the limits, which failures are one,
 // the next step of each, and the title. The errors of the results are single printable lines; see [Reporter.clean].
 func decide(run Run, room limits) document {
-	d := document{Run: run, room: room, entries: make([]entry, len(run.Results))}
-	d.Results = slices.Clone(run.Results)
+	d := document{Run: run, room: room, entries: make([]entry, len(run.Results)), renewed: map[secret.Name]bool{}}
 	for i, result := range run.Results {
-		d.entries[i] = entry{Result: &d.Results[i], row: newRow(result), hasRow: true, place: placeBefore(run, result)}
-		d.inStores = d.inStores || result.Store != run.Results[0].Store
+		err, _ := errors.AsType[*secret.Error](result.Err)
+		d.entries[i] = entry{
+			Result: result, outcome: newOutcome(run, result), err: err,
+			row: newRow(result), hasRow: true, place: placeBefore(run, result),
+		}
 	}
+	d.inStores = shared(d.entries, func(e entry) string { return string(e.Store) }, "") == ""
 	d.placeInOutputs()
 	d.placeInSummary()
 	d.failUnsaved()
 	d.groupFailures()
-	d.sign, d.title = outcome(d.Run)
+	d.refusedStep = d.stepAfterRefusal()
+	d.sign, d.title = newTitle(d)
 	if room.outputs == 0 && d.sign == signs[fine] {
 		d.sign, d.title = signs[warned], d.title+", but the outputs could not be written"
 	}
@@ -93,29 +101,33 @@ func decide(run Run, room limits) document {
 
 // placeBefore returns the place of a value before any file is written. A dry run may have been given any value.
 func placeBefore(run Run, e secret.Result) place {
-	hasNone := run.Mode == secret.ModeCheck || run.Mode == secret.ModeAccess
-	if !hasNone && !run.DryRun && (e.EncryptedValue != "" || e.Operation == secret.Failed) {
+	hasNone := run.Mode == secret.ModeCheck || run.Mode == secret.ModeAccess || run.DryRun
+	if !hasNone && (e.EncryptedValue != "" || e.Operation == secret.Failed) {
 		return hasValue
 	}
 	return 0
 }
 
-// canFinish reports whether there is a sealed value that GitHub can still open.
-func (e *entry) canFinish() bool {
+// has reports whether a place includes another.
+func (p place) has(other place) bool { return p&other != 0 }
+
+// isSaved reports whether a sealed value is in any place.
+func (p place) isSaved() bool { return p > hasValue }
+
+// isUsable reports whether there is a sealed value that GitHub can still open.
+func (e entry) isUsable() bool {
 	return e.EncryptedValue != "" && !errors.Is(e.Err, secret.ErrCannotOpen)
 }
 
-// outsideOutputs reports whether there is such a value, and the outputs do not have it.
-func (e *entry) outsideOutputs() bool {
-	return e.place&hasValue != 0 && e.place&inOutputs == 0 && e.canFinish()
+// outsideOutputs reports whether there is a usable value, and the outputs do not have it.
+func (e entry) outsideOutputs() bool {
+	return e.place.has(hasValue) && !e.place.has(inOutputs) && e.isUsable()
 }
 
-// valueSize is how much longer its sealed value makes a row.
-func (e *entry) valueSize() int {
-	if e.EncryptedValue == "" {
-		return 0
-	}
-	return len(`,"encrypted_value":""`) + len(e.EncryptedValue)
+// fullRow returns the row with the sealed value.
+func (e entry) fullRow() row {
+	e.row.EncryptedValue = e.EncryptedValue
+	return e.row
 }
 
 // placeInOutputs gives sealed values a place in the outputs, in input order as long as they fit. If not even the rows
@@ -128,37 +140,38 @@ func (d *document) placeInOutputs() {
 	for _, o := range sharedOutputs(*d) {
 		left -= mask.UTF16Len(o.Name) + mask.UTF16Len(o.Value)
 	}
-	rows, values := 0, 0
-	for i := range d.entries {
-		rows += d.entries[i].row.size()
-		values += d.entries[i].valueSize()
+	rows, fullRows := 0, 0
+	for _, e := range d.entries {
+		rows += e.row.size()
+		fullRows += e.fullRow().size()
 	}
 	if rows > left {
-		d.leaveOutRows(rows + values - left)
-		left = rows + values // those that stay have room for their values
+		d.leaveOutRows(fullRows - left)
+		left = fullRows // the remaining rows have room for their values
 	}
 	left -= rows
 	for i := range d.entries {
 		e := &d.entries[i]
-		if left -= e.valueSize(); left < 0 {
-			break
+		if left -= e.fullRow().size() - e.row.size(); left < 0 {
+			return
 		}
-		if e.hasRow {
-			e.row.EncryptedValue = e.EncryptedValue
+		if !e.hasRow {
+			continue
 		}
-		if e.hasRow && e.place == hasValue && e.canFinish() {
+		e.row = e.fullRow()
+		if e.outsideOutputs() {
 			e.place |= inOutputs
 		}
 	}
 }
 
-// leaveOutRows leaves rows out of the output results until it is so much shorter: those of the least worth first, from
-// the end.
+// leaveOutRows leaves rows out of the output results until it is shorter by that excess: those of the least worth
+// first, from the end.
 func (d *document) leaveOutRows(excess int) {
 	for worth := range 4 {
 		for i := len(d.entries) - 1; i >= 0 && excess > 0; i-- {
 			if e := &d.entries[i]; e.hasRow && e.worth() == worth {
-				excess -= e.row.size() + e.valueSize()
+				excess -= e.fullRow().size()
 				e.hasRow = false
 			}
 		}
@@ -166,13 +179,13 @@ func (d *document) leaveOutRows(excess int) {
 }
 
 // worth is how much the row of an entry is worth to a later job.
-func (e *entry) worth() int {
+func (e entry) worth() int {
 	switch {
-	case e.canFinish():
+	case e.isUsable():
 		return 3
 	case e.Failed():
 		return 2
-	case e.Check != nil && e.Check.Due:
+	case e.severity == due:
 		return 1
 	}
 	return 0
@@ -185,58 +198,27 @@ func (d *document) placeInSummary() {
 	for _, place := range []place{hasValue, hasValue | inOutputs} {
 		for i := range d.entries {
 			e := &d.entries[i]
-			if e.place != place || e.Err == nil || !e.canFinish() {
+			if e.place != place || e.Err == nil || !e.isUsable() {
 				continue
 			}
-			part, text := inScript, command(d.Run, *e.Result)
-			if !isRepeatable(d.Run, *e.Result) {
+			part, text := inScript, command(d.Run, e.Result)
+			if !isRepeatable(d.Run, e.Result) {
 				part, text = inRows, sealedRow(*e)
 			}
 			if left -= len(escaper.Replace(text)) + len(","); left >= 0 {
 				e.place |= part
 				e.manual = text
 			}
-			d.saved = d.saved || e.place != hasValue
 		}
 	}
 }
 
-// manual returns the texts of a part of the summary that store sealed values.
-func (d *document) manual(part place) (texts []string) {
-	for _, e := range d.entries {
-		if e.place&part != 0 {
-			texts = append(texts, e.manual)
-		}
+// summaryTexts returns the texts of a part of the summary that store sealed values.
+func (d *document) summaryTexts(part place) (texts []string) {
+	for _, e := range filter(d.entries, func(e entry) bool { return e.place.has(part) }) {
+		texts = append(texts, e.manual)
 	}
 	return texts
-}
-
-// groupFailures groups the entries that failed alike, in order of the first of each group.
-func (d *document) groupFailures() {
-	index := map[string]int{}
-	for i := range d.entries {
-		e := &d.entries[i]
-		err, ok := errors.AsType[*secret.Error](e.Err)
-		if !ok {
-			continue
-		}
-		step := d.nextStep(e, err)
-		key := strings.Join([]string{string(e.Operation), err.Fact(), err.Cause, step, places[e.place].text}, "\n")
-		n, ok := index[key]
-		if !ok {
-			n = len(d.failures)
-			index[key] = n
-			d.failures = append(d.failures, failure{nil, err.Error(), err.Cause, step, e.place, err.RequestID})
-		}
-		f := &d.failures[n]
-		if err.Error() != f.fact {
-			f.fact = err.Fact()
-		}
-		if err.RequestID != f.requestID {
-			f.requestID = "see the output results"
-		}
-		f.entries = append(f.entries, *e)
-	}
 }
 
 // failUnsaved makes a value that was sealed, and has no place, a failure.
@@ -247,57 +229,84 @@ func (d *document) failUnsaved() {
 				Problem: "the sealed value is not in the outputs",
 				Hint:    "Seal fewer secrets in one run, and see that the outputs can be written.",
 			}
-			e.Operation, e.Err = secret.Failed, err
+			e.Operation, e.Err, e.err = secret.Failed, err, err
 			e.row.Operation, e.row.Error = string(secret.Failed), err.Problem
+			e.outcome = newOutcome(d.Run, e.Result)
 		}
 	}
 }
 
-// saved says where the value of a failure is, and GitHub's id of the request.
-func (f *failure) saved() string {
-	if f.requestID == "" {
-		return places[f.place].text
+// groupFailures decides the next step of each failure, and groups the entries that failed alike.
+func (d *document) groupFailures() {
+	for _, e := range d.entries {
+		d.anySaved = d.anySaved || e.Err != nil && e.place.isSaved()
+		d.renewed[e.Name] = d.renewed[e.Name] || e.Stored() || e.Operation == secret.Unknown || e.place.isSaved()
 	}
-	return join(places[f.place].text, "Request id: "+f.requestID)
+	failed := filter(d.entries, func(e entry) bool { return e.err != nil })
+	for i, e := range failed {
+		failed[i].step = d.nextStep(e)
+	}
+	alike := func(e entry) string {
+		parts := []string{string(e.Operation), e.err.Fact(), e.err.Cause, e.step, places[e.place].saved}
+		return strings.Join(parts, "\n")
+	}
+	for _, group := range grouped(failed, alike) {
+		first := group[0]
+		f := failure{entries: group, reason: first.err.Cause, step: first.step, saved: places[first.place].saved}
+		f.fact = shared(group, func(e entry) string { return e.err.Error() }, first.err.Fact())
+		id := shared(group, func(e entry) string { return e.err.RequestID }, "see the output results")
+		if id != "" {
+			f.saved = join(f.saved, "Request id: "+id)
+		}
+		d.failures = append(d.failures, f)
+	}
 }
 
-// nextStep returns the one thing to do about a failure. The hint comes first. The rest follows from two
-// facts: where the sealed value is, and whether the result is known.
-func (d *document) nextStep(e *entry, err *secret.Error) string {
-	finish := places[e.place].finish
-	before, step := "", "Run this again."
-	if e.place == hasValue && d.saved {
-		step = "Run this again for this secret alone."
+// nextStep returns the one thing to do about a failure. The hint comes first. The rest follows from where the sealed
+// value is and whether the result is known.
+func (d *document) nextStep(e entry) string {
+	if e.Stored() {
+		return cmp.Or(e.err.Hint, "Nothing is left to do.")
 	}
-	isElsewhere := func(other entry) bool {
-		hasNew := other.Stored() || other.Operation == secret.Unknown || other.place > hasValue
-		return other.Name == e.Name && other.Store != e.Store && hasNew
+	const (
+		keepBoth  = "Keep the old and the new credential active: "
+		elsewhere = "another store has the new one, or may get it."
+	)
+	again := "Run this again."
+	if d.anySaved {
+		again = "Run this again for this secret alone."
 	}
-	switch {
-	case e.Stored():
-		return cmp.Or(err.Hint, "Nothing is left to do.")
-	case finish != "" && e.Operation == secret.Unknown:
-		step = finish + "; storing it again is safe. Do not rotate again."
-	case finish != "":
-		step = finish + ". Do not rotate again."
-	case e.place == hasValue && e.Operation == secret.Unknown:
-		before = "Keep the old and the new credential active: GitHub may have either."
-	case e.place == hasValue && slices.ContainsFunc(d.entries, isElsewhere):
-		before = "Keep the old and the new credential active: another store has the new one, or may get it."
-		step = "Run this again for this store alone."
-	case e.place == hasValue:
-		before = "Keep the old credential active: this run did not store the new one."
-	case d.Mode == secret.ModeAccess && !d.DryRun && len(d.Refused) == 0:
-		step = "Run this again; completed changes are skipped."
+	isAccess := d.Mode == secret.ModeAccess && !d.DryRun && len(d.Refused) == 0
+	saved, unknown := places[e.place].step, e.Operation == secret.Unknown
+	type advice struct {
+		applies    bool
+		keep, step string
 	}
-	if err.Hint != "" {
-		step = "Then " + strings.ToLower(step[:1]) + step[1:]
+	rules := []advice{
+		{saved != "" && unknown, "", saved + "; storing it again is safe. Do not rotate again."},
+		{saved != "", "", saved + ". Do not rotate again."},
+		{isAccess, "", "Run this again; completed changes are skipped."},
+		{e.place == 0, "", "Run this again."}, // the run has no value to lose
+		{unknown, keepBoth + "GitHub may have either.", again},
+		{d.renewed[e.Name], keepBoth + elsewhere, "Run this again for this store alone."},
+		{true, "Keep the old credential active: this run did not store the new one.", again},
 	}
-	return join(before, err.Hint, step)
+	rule := rules[slices.IndexFunc(rules, func(a advice) bool { return a.applies })]
+	if e.err.Hint != "" {
+		rule.step = "Then " + strings.ToLower(rule.step[:1]) + rule.step[1:]
+	}
+	return join(rule.keep, e.err.Hint, rule.step)
+}
+
+// stepAfterRefusal returns the next step if the run ends before any request.
+func (d *document) stepAfterRefusal() string {
+	result := secret.Result{Operation: secret.Failed}
+	err := &secret.Error{Hint: "Correct these problems."}
+	return d.nextStep(entry{Result: result, err: err, place: placeBefore(d.Run, result)})
 }
 
 // places say where a sealed value is, and how to store it from there.
-var places = map[place]struct{ text, finish string }{
+var places = map[place]struct{ saved, step string }{
 	hasValue: {"The value is not saved.", ""},
 	hasValue | inOutputs: {
 		"Saved, sealed, in this step's outputs.", "Pass the output `results` to `sealed` in a later job of this run",
@@ -314,16 +323,47 @@ var places = map[place]struct{ text, finish string }{
 	},
 }
 
-func join(sentences ...string) string {
-	return strings.Join(slices.DeleteFunc(sentences, func(s string) bool { return s == "" }), " ")
-}
-
 // todo introduces a next step.
 const todo = "What to do: "
 
-// refusedStep is the next step after a run that was refused before any request.
-func refusedStep(d document) string {
-	result := secret.Result{Operation: secret.Failed}
-	e := entry{Result: &result, place: placeBefore(d.Run, result)}
-	return d.nextStep(&e, &secret.Error{Hint: "Correct these problems."})
+// join joins the sentences that are not empty.
+func join(sentences ...string) string {
+	return strings.Join(filter(sentences, func(s string) bool { return s != "" }), " ")
+}
+
+// filter returns the items that match.
+func filter[T any](items []T, matches func(T) bool) (matching []T) {
+	for _, item := range items {
+		if matches(item) {
+			matching = append(matching, item)
+		}
+	}
+	return matching
+}
+
+// grouped groups entries by a key, in order of the first entry of each group.
+func grouped(entries []entry, key func(entry) string) (groups [][]entry) {
+	index := map[string]int{}
+	for _, e := range entries {
+		i, ok := index[key(e)]
+		if !ok {
+			i = len(groups)
+			index[key(e)] = i
+			groups = append(groups, nil)
+		}
+		groups[i] = append(groups[i], e)
+	}
+	return groups
+}
+
+// shared returns the text that all entries have in common, or the other text.
+func shared(entries []entry, text func(entry) string, otherwise string) string {
+	if len(entries) == 0 {
+		return otherwise
+	}
+	first := text(entries[0])
+	if slices.ContainsFunc(entries, func(e entry) bool { return text(e) != first }) {
+		return otherwise
+	}
+	return first
 }

@@ -142,7 +142,7 @@ func TestNextStep(t *testing.T) {
 		if got := d.failures[0].step; got != test.step {
 			t.Errorf("%s: got the step %q, want %q", test.name, got, test.step)
 		}
-		if got := d.failures[0].saved(); got != test.text {
+		if got := d.failures[0].saved; got != test.text {
 			t.Errorf("%s: got %q, want %q", test.name, got, test.text)
 		}
 	}
@@ -157,7 +157,7 @@ func TestRefusedStep(t *testing.T) {
 		secret.ModeSet: keep, secret.ModeSeal: keep, "": keep, secret.ModeCheck: "", secret.ModeAccess: "",
 	} {
 		d := decide(Run{Mode: mode, Refused: []string{"x"}, RefusedFor: "in the inputs"}, roomy)
-		if got, want := refusedStep(d), want+"Correct these problems. Then run this again."; got != want {
+		if got, want := d.refusedStep, want+"Correct these problems. Then run this again."; got != want {
 			t.Errorf("mode %q: got %q, want %q", mode, got, want)
 		}
 	}

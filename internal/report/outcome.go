@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"set-org-secret/internal/secret"
 )
@@ -22,148 +21,143 @@ const (
 // signs stand before a title or a name, by severity.
 var signs = [...]string{"✅", "⚠️", "🔴", "❓", "❌"}
 
-// severityOf rates a result. In a review, a secret that every repository may read is worth a warning.
-func severityOf(run Run, result secret.Result) severity {
-	switch {
-	case result.Operation == secret.Failed:
-		return failed
-	case result.Operation == secret.Unknown:
-		return unknown
-	case result.Check != nil && result.Check.Due:
-		return due
-	case result.Err != nil, run.ListRepositories && result.Access.Visibility == secret.All:
-		return warned
-	}
-	return fine
+// outcome is the result of a secret in the words of a title.
+type outcome struct {
+	severity severity
+	counts   []string // in which a title with counts includes the secret: "stored", "with an error"
+	phrase   string   // after the name of the secret: "updated with an error"
 }
 
-// outcome returns the title of a run, with the name of a single secret or with counts, and its sign.
-func outcome(run Run) (sign, title string) {
-	if len(run.Refused) > 0 {
-		problems := secret.Count(len(run.Refused), "problem")
-		return signs[failed], fmt.Sprintf("%s %s; nothing was sent to GitHub", problems, run.RefusedFor)
-	}
-	worst := fine
-	for _, result := range run.Results {
-		worst = max(worst, severityOf(run, result))
-	}
-	if run.Mode == secret.ModeAccess {
-		title = "access to "
-	}
-	if len(run.Results) == 1 && run.Results[0].Name != "" {
-		title += phrase(run, run.Results[0])
-		if run.Org != "" {
-			title += " in " + run.Org
-		}
-	} else {
-		title += tally(run)
-		if run.Org != "" {
-			title = run.Org + ": " + title
-		}
-	}
-	if run.DryRun {
-		title += " (dry run, nothing was written)"
-	}
-	return signs[worst], title
+// The counts that do not depend on the run. unread is for lists of secrets; all others are for secrets.
+const missing, openToAll, withError, unread = "missing", "open to every repository", "with an error", "unread"
+
+// words are those of a mode in a title.
+var words = map[secret.Mode]struct{ object, noun, verb string }{
+	secret.ModeSet:    {"", "secret", "stored"},
+	secret.ModeSeal:   {"", "value", "sealed"},
+	secret.ModeAccess: {"access to ", "secret", "changed"},
+	secret.ModeCheck:  {"", "secret", "checked"},
 }
 
-const openToAll, withError = "open to every repository", "with an error"
-
-// fate is the end of a secret in the words of the title: "stored", "failed", "older than 90 days".
-func fate(run Run, result secret.Result) string {
-	switch {
-	case result.Operation == secret.Failed, result.Operation == secret.Unknown, result.Operation == secret.Unchanged:
-		return string(result.Operation)
-	case result.Check == nil:
-		return done(run)
-	case !result.Check.Exists:
-		return "missing"
-	case result.Check.Due:
-		return "older than " + secret.FormatDuration(run.MaxAge)
-	}
-	return done(run)
-}
-
-// done is the fate of a secret without a problem.
+// done is the count of the secrets without a problem.
 func done(run Run) string {
+	verb := words[run.Mode].verb
 	switch {
-	case run.Mode == secret.ModeCheck && run.MaxAge > 0:
+	case run.MaxAge > 0:
 		return "within " + secret.FormatDuration(run.MaxAge)
 	case run.DryRun:
-		return "would be " + verbs[run.Mode]
+		return "would be " + verb
 	}
-	return verbs[run.Mode]
+	return verb
 }
 
-// verbs are the participles of the modes.
-var verbs = map[secret.Mode]string{
-	secret.ModeSet: "stored", secret.ModeSeal: "sealed", secret.ModeAccess: "changed", secret.ModeCheck: "checked",
+// tooOld is the count of the secrets that are due because of their age.
+func tooOld(run Run) string { return "older than " + secret.FormatDuration(run.MaxAge) }
+
+// newOutcome rates a result. In a review, a secret that every repository may read is worth a warning.
+func newOutcome(run Run, result secret.Result) outcome {
+	verb, end := words[run.Mode].verb, done(run)
+	o := outcome{fine, []string{end}, end}
+	if run.Mode == secret.ModeSet {
+		o.phrase = result.Operation.Text()
+	}
+	switch result.Operation {
+	case secret.Failed:
+		o = outcome{failed, []string{"failed"}, "not " + verb}
+	case secret.Unknown:
+		o = outcome{unknown, []string{"unknown"}, "may or may not be " + verb}
+	case secret.Unchanged:
+		o = outcome{fine, []string{"unchanged"}, "unchanged"}
+	case secret.Checked:
+		o = ageOutcome(run, *result.Check)
+	}
+	if run.Mode == secret.ModeCheck && result.Name == "" {
+		o.counts = []string{unread}
+	}
+	if run.ListRepositories && result.Access.Visibility == secret.All {
+		o.counts = append(o.counts, openToAll)
+		if o.severity == fine {
+			o.severity, o.phrase = warned, "is "+openToAll
+		}
+	}
+	if result.Err != nil && o.severity < due {
+		o = outcome{warned, append(o.counts, withError), o.phrase + " " + withError}
+	}
+	if len(result.Added)+len(result.Removed) > 0 && result.Failed() && !run.DryRun {
+		o.phrase = verb + " in part"
+	}
+	return o
 }
 
-// phrase is the title of a run of a single secret.
-func phrase(run Run, result secret.Result) string {
-	verb, name := verbs[run.Mode], string(result.Name)
-	text := fate(run, result)
+// ageOutcome rates the result of a check.
+func ageOutcome(run Run, check secret.Check) outcome {
 	switch {
-	case len(result.Added)+len(result.Removed) > 0 && result.Failed() && !run.DryRun:
-		return name + " " + verb + " in part"
-	case result.Operation == secret.Failed:
-		return name + " not " + verb
-	case result.Operation == secret.Unknown:
-		return name + " may or may not be " + verb
-	case run.Mode == secret.ModeSet:
-		text = result.Operation.Text()
-	case run.Mode == secret.ModeCheck && severityOf(run, result) == warned:
-		text = "is " + openToAll
-	case run.Mode == secret.ModeCheck && text != verb:
-		text = "is " + text
+	case !check.Exists:
+		return outcome{due, []string{missing}, "is " + missing}
+	case check.Due:
+		return outcome{due, []string{tooOld(run)}, "is " + tooOld(run)}
+	case run.MaxAge > 0:
+		return outcome{fine, []string{done(run)}, "is " + done(run)}
 	}
-	if result.Err != nil {
-		text += " " + withError
-	}
-	return name + " " + text
+	return outcome{fine, []string{done(run)}, done(run)}
 }
 
-// tally counts the secrets by their fate: "24 of 30 secrets stored, 5 failed, 1 unknown". A check tells those that
-// are in order only if there are no others.
-func tally(run Run) string {
-	total, unread, numbers, noun := 0, 0, map[string]int{}, "secret"
-	if run.Mode == secret.ModeSeal {
-		noun = "value"
+// newTitle returns the title of a report, with the outcome of a single secret or with counts, and its sign.
+func newTitle(d document) (sign, title string) {
+	if len(d.Refused) > 0 {
+		problems := secret.Count(len(d.Refused), "problem")
+		return signs[failed], fmt.Sprintf("%s %s; nothing was sent to GitHub", problems, d.RefusedFor)
 	}
-	for _, result := range run.Results {
-		if result.Name == "" && run.Mode == secret.ModeCheck { // the list of a store
-			unread++
-			continue
+	if object := words[d.Mode].object; len(d.entries) == 1 && d.entries[0].Name != "" {
+		title = fmt.Sprintf("%s%s %s in %s", object, d.entries[0].Name, d.entries[0].phrase, d.Org)
+	} else {
+		title = fmt.Sprintf("%s: %s%s", d.Org, object, d.counts())
+	}
+	if d.DryRun {
+		title += " (dry run, nothing was written)"
+	}
+	return signs[d.worst()], title
+}
+
+// worst returns the severity of the worst entry.
+func (d *document) worst() severity {
+	if len(d.Refused) > 0 {
+		return failed
+	}
+	worst := fine
+	for _, e := range d.entries {
+		worst = max(worst, e.severity)
+	}
+	return worst
+}
+
+// counts counts the secrets by their outcome: "24 of 30 secrets stored, 5 failed, 1 unknown". A check counts those
+// without a problem only if there are no others.
+func (d *document) counts() string {
+	numbers := map[string]int{}
+	for _, e := range d.entries {
+		for _, count := range e.outcome.counts {
+			numbers[count]++
 		}
-		total++
-		numbers[fate(run, result)]++
-		if run.ListRepositories && result.Access.Visibility == secret.All {
-			numbers[openToAll]++
-		}
-		if severityOf(run, result) == warned && result.Err != nil {
-			numbers[withError]++
-		}
 	}
-	first := []string{done(run), "unchanged"}
-	if run.Mode == secret.ModeCheck {
-		first = []string{"older than " + secret.FormatDuration(run.MaxAge), "missing", openToAll}
+	total, first := len(d.entries)-numbers[unread], done(d.Run)
+	heads := []string{tooOld(d.Run), missing, openToAll, first, "unchanged"}
+	if i := slices.IndexFunc(heads, func(count string) bool { return numbers[count] > 0 }); i >= 0 {
+		first = heads[i]
 	}
-	first = slices.DeleteFunc(first, func(text string) bool { return numbers[text] == 0 })
-	if len(first) == 0 {
-		first = []string{done(run)}
+	text := secret.Count(total, words[d.Mode].noun) + " " + first
+	if n := numbers[first]; n != total {
+		text = secret.FormatCount(n) + " of " + text
 	}
-	parts := []string{secret.Count(total, noun) + " " + first[0]}
-	if n := numbers[first[0]]; n != total {
-		parts[0] = secret.FormatCount(n) + " of " + parts[0]
-	}
-	for _, text := range append(first[1:], "failed", "unknown", withError) {
-		if n := numbers[text]; n > 0 {
-			parts = append(parts, secret.FormatCount(n)+" "+text)
+	delete(numbers, first)
+	delete(numbers, done(d.Run))
+	for _, count := range append(heads, "failed", "unknown", withError) {
+		if n := numbers[count]; n > 0 {
+			text += ", " + secret.FormatCount(n) + " " + count
 		}
 	}
-	if unread > 0 {
-		parts = append(parts, secret.Count(unread, "list")+" of secrets not read")
+	if n := numbers[unread]; n > 0 {
+		text += ", " + secret.Count(n, "list") + " of secrets not read"
 	}
-	return strings.Join(parts, ", ")
+	return text
 }

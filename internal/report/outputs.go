@@ -90,57 +90,44 @@ func (r row) size() int { return mask.UTF16Len(encode([]row{r})) - len("[]") + l
 // outputs returns the outputs of the step.
 func outputs(d document) []Output {
 	var rows []row
-	for _, e := range d.entries {
-		if e.hasRow {
-			rows = append(rows, e.row)
-		}
+	for _, e := range filter(d.entries, func(e entry) bool { return e.hasRow }) {
+		rows = append(rows, e.row)
 	}
 	return append(sharedOutputs(d), Output{"results", encode(rows)})
 }
 
 // sharedOutputs returns the outputs but for results: each value that all rows share.
-func sharedOutputs(d document) (outputs []Output) {
-	hasOperation := func(op secret.Operation) bool {
-		return slices.ContainsFunc(d.Results, func(result secret.Result) bool { return result.Operation == op })
-	}
-	set := func(name, value string) {
-		if value != "" {
-			outputs = append(outputs, Output{name, value})
-		}
-	}
-	setShared := func(name string, value func(entry) string) {
-		if len(d.entries) == 0 {
-			return
-		}
-		first := value(d.entries[0])
-		if !slices.ContainsFunc(d.entries, func(e entry) bool { return value(e) != first }) {
-			set(name, first)
-		}
-	}
-	failed := len(d.Refused) > 0 || hasOperation(secret.Failed)
-	switch {
+func sharedOutputs(d document) []Output {
+	value := func(text func(entry) string) string { return shared(d.entries, text, "") }
+	operation := value(func(e entry) string { return e.row.Operation })
+	switch d.worst() {
 	case failed:
-		set("operation", string(secret.Failed))
-	case hasOperation(secret.Unknown):
-		set("operation", string(secret.Unknown))
-	default:
-		setShared("operation", func(e entry) string { return e.row.Operation })
+		operation = string(secret.Failed)
+	case unknown:
+		operation = string(secret.Unknown)
 	}
-	setShared("secret_name", func(e entry) string { return e.row.SecretName })
-	setShared("visibility", func(e entry) string { return e.row.Visibility })
-	setShared("key_id", func(e entry) string { return e.row.KeyID })
-	setShared("public_key", func(e entry) string { return e.PublicKey })
-	setShared("encrypted_value", func(e entry) string { return e.EncryptedValue })
-	setShared("exists", func(e entry) string { return formatOptional(e.row.Exists) })
-	setShared("updated_at", func(e entry) string { return e.row.UpdatedAt })
-	setShared("age_days", func(e entry) string { return formatOptional(e.row.AgeDays) })
+	all := []Output{
+		{"operation", operation},
+		{"secret_name", value(func(e entry) string { return e.row.SecretName })},
+		{"visibility", value(func(e entry) string { return e.row.Visibility })},
+		{"key_id", value(func(e entry) string { return e.row.KeyID })},
+		{"public_key", value(func(e entry) string { return e.PublicKey })},
+		{"encrypted_value", value(func(e entry) string { return e.EncryptedValue })},
+		{"exists", value(func(e entry) string { return formatOptional(e.row.Exists) })},
+		{"updated_at", value(func(e entry) string { return e.row.UpdatedAt })},
+		{"age_days", value(func(e entry) string { return formatOptional(e.row.AgeDays) })},
+		{"due", dueOutput(d)},
+	}
+	return filter(all, func(o Output) bool { return o.Value != "" })
+}
 
-	// After a lookup failed it is not known that nothing is due.
-	isDue := func(result secret.Result) bool { return result.Check != nil && result.Check.Due }
-	if anyDue := slices.ContainsFunc(d.Results, isDue); d.Mode == secret.ModeCheck && (anyDue || !failed) {
-		set("due", strconv.FormatBool(anyDue))
+// dueOutput reports whether any secret is due. It is empty if a failed lookup leaves that open.
+func dueOutput(d document) string {
+	anyDue := slices.ContainsFunc(d.entries, func(e entry) bool { return e.severity == due })
+	if d.Mode != secret.ModeCheck || !anyDue && d.worst() == failed {
+		return ""
 	}
-	return outputs
+	return strconv.FormatBool(anyDue)
 }
 
 func formatOptional[T any](value *T) string {

@@ -144,7 +144,7 @@ func (r *Reporter) Finish(run Run) error {
 	}
 	for _, e := range d.entries {
 		if e.outsideOutputs() {
-			r.Event(d.name(e) + ": not in the outputs. " + places[e.place].text)
+			r.Event(d.name(e) + ": not in the outputs. " + places[e.place].saved)
 		}
 		if e.place == hasValue {
 			errs = append(errs, errors.New("the value of "+d.name(e)+" is not saved"))

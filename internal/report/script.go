@@ -21,7 +21,7 @@ SCRIPT`
 
 // script returns the script that stores the sealed values that have a place in it, in input order; "" if none has.
 func script(d document) string {
-	commands := d.manual(inScript)
+	commands := d.summaryTexts(inScript)
 	if len(commands) == 0 {
 		return ""
 	}

@@ -79,7 +79,7 @@ func (r *Reporter) summary(d document) string {
 	p := &page{left: d.room.summary}
 	p.add("<h3>" + d.sign + " " + r.html(d.title) + "</h3>")
 	if len(d.Refused) > 0 {
-		p.add("<p><b>" + todo + "</b>" + r.prose(refusedStep(d)) + "</p>")
+		p.add("<p><b>" + todo + "</b>" + r.prose(d.refusedStep) + "</p>")
 		var items []string
 		for _, problem := range firstProblems(d.Refused) {
 			items = append(items, "<li>"+r.html(problem)+"</li>")
@@ -95,7 +95,7 @@ func (r *Reporter) summary(d document) string {
 	if text := script(d); text != "" {
 		p.add(r.scriptBlock(d, text))
 	}
-	if rows := d.manual(inRows); len(rows) > 0 {
+	if rows := d.summaryTexts(inRows); len(rows) > 0 {
 		p.add("<details open><summary><b>Rows to pass to <code>sealed</code></b></summary>\n<pre lang=\"json\"><code>" +
 			escaper.Replace("["+strings.Join(rows, ",\n")+"]") + "</code></pre>\n</details>")
 	}
@@ -152,14 +152,14 @@ func (r *Reporter) list(d document, entries []entry, most int) string {
 
 // failureBlock tells a failure: the secrets, the fact, the reason, the next step, and where the values are.
 func (r *Reporter) failureBlock(d document, f failure) string {
-	sign := signs[severityOf(d.Run, *f.entries[0].Result)]
+	sign := signs[f.entries[0].severity]
 	lines := []string{fmt.Sprintf("%s <b>%s</b>: %s", sign, r.list(d, f.entries, maxNames), r.html(f.fact))}
 	if f.reason != "" {
 		lines = append(lines, r.html(f.reason))
 	}
 	lines = append(lines, "<b>"+todo+"</b>"+r.prose(f.step))
-	if saved := f.saved(); saved != "" {
-		lines = append(lines, "<sub>"+r.html(saved)+"</sub>")
+	if f.saved != "" {
+		lines = append(lines, "<sub>"+r.html(f.saved)+"</sub>")
 	}
 	return "<p>" + strings.Join(lines, "<br>\n") + "</p>"
 }
@@ -167,8 +167,8 @@ func (r *Reporter) failureBlock(d document, f failure) string {
 // scriptBlock shows the script, unfolded, after the conditions for running it.
 func (r *Reporter) scriptBlock(d document, script string) string {
 	last := "If GitHub answers 422, it has another key by now: the values have to be sealed again."
-	isOther := func(e entry) bool { return e.place&hasValue == 0 || e.place&inScript != 0 }
-	if outside := slices.DeleteFunc(slices.Clone(d.entries), isOther); len(outside) > 0 {
+	isOutside := func(e entry) bool { return e.place.has(hasValue) && !e.place.has(inScript) }
+	if outside := filter(d.entries, isOutside); len(outside) > 0 {
 		last = "It does not store " + r.list(d, outside, maxNames) + "; see above."
 	}
 	return "<details open><summary><b>Script that stores the sealed values</b></summary>\n<ul>\n" +
@@ -181,8 +181,8 @@ func (r *Reporter) scriptBlock(d document, script string) string {
 
 // sealedRow is the row of a sealed value that the script cannot store.
 func sealedRow(e entry) string {
-	e.row.EncryptedValue, e.row.Error = e.EncryptedValue, ""
-	return strings.Trim(encode([]row{e.row}), "[]")
+	e.row.Error = ""
+	return strings.Trim(encode([]row{e.fullRow()}), "[]")
 }
 
 // addChanges adds who gains and who loses access, once for all secrets that change alike.
@@ -190,7 +190,7 @@ func (r *Reporter) addChanges(p *page, d document) {
 	var texts []string
 	entries := map[string][]entry{}
 	for _, e := range d.entries {
-		lines := changeLines(*e.Result)
+		lines := changeLines(e.Result)
 		if len(lines) == 0 {
 			continue
 		}
@@ -225,8 +225,8 @@ func (r *Reporter) addOpen(p *page, d document) {
 		{secret.All, "⚠️ <b>Every repository, public ones included,</b>"},
 		{secret.Private, "<b>Every private and internal repository</b>"},
 	} {
-		isOther := func(e entry) bool { return e.Access.Visibility != open.to }
-		if list := slices.DeleteFunc(slices.Clone(d.entries), isOther); len(list) > 0 {
+		isOpen := func(e entry) bool { return e.Access.Visibility == open.to }
+		if list := filter(d.entries, isOpen); len(list) > 0 {
 			secrets := secret.Count(len(list), "secret")
 			p.add(fmt.Sprintf("<p>%s may read %s: %s</p>", open.who, secrets, r.list(d, list, maxNames)))
 		}
@@ -242,7 +242,7 @@ func (r *Reporter) addRows(p *page, d document) {
 		header[1] = "Age, last updated"
 	case secret.ModeSeal:
 		header = header[:2]
-		if len(d.entries) > 0 && !d.inStores { // each store has its own key
+		if !d.inStores { // each store has its own key
 			p.add("<p>Sealed to key <code>" + r.html(d.entries[0].KeyID) + "</code></p>")
 		}
 	}
@@ -257,7 +257,7 @@ func (r *Reporter) addRows(p *page, d document) {
 		case d.Mode == secret.ModeSeal:
 			rest = append(rest, tableRow(name, e.Operation.Text()))
 		case d.Mode != secret.ModeCheck:
-			rest = append(rest, tableRow(name, e.Operation.Text(), r.html(accessText(*e.Result))))
+			rest = append(rest, tableRow(name, e.Operation.Text(), r.html(accessText(e.Result))))
 		case e.Check.Due:
 			urgent = append(urgent, tableRow("🔴 "+name, shortAge(*e.Check), r.readers(e)))
 		default:
@@ -287,7 +287,7 @@ func (r *Reporter) readers(e entry) string {
 	if !e.Check.Listed {
 		return r.html(string(e.Access.Visibility))
 	}
-	text := firstOf(repositoryNames(*e.Result), maxCellNames, r.code)
+	text := firstOf(repositoryNames(e.Result), maxCellNames, r.code)
 	switch {
 	case e.Hidden > 0:
 		text += fmt.Sprintf(" and %s that this token cannot see", secret.FormatCount(e.Hidden))
@@ -338,7 +338,7 @@ func (r *Reporter) addLinks(p *page, d document) {
 
 // byAge returns the entries that were looked up, missing secrets first, and then the oldest.
 func byAge(entries []entry) []entry {
-	sorted := slices.DeleteFunc(slices.Clone(entries), func(e entry) bool { return e.Check == nil })
+	sorted := filter(entries, func(e entry) bool { return e.Check != nil })
 	age := func(e entry) time.Duration {
 		if !e.Check.Exists {
 			return math.MaxInt64
