@@ -122,12 +122,12 @@ func (l *lineReader) reportRefused(form, advice string) {
 
 // lineNumbers names at most five lines: "line 3", "lines 1, 2 and 7", "lines 1, 2, 3, 4, 5 and 9 more".
 func lineNumbers(numbers []int) string {
-	const named = 5
+	first, more := secret.FirstOf(numbers, 5)
 	var list []string
-	for _, n := range numbers[:min(len(numbers), named)] {
+	for _, n := range first {
 		list = append(list, fmt.Sprint(n))
 	}
-	if more := len(numbers) - named; more > 0 {
+	if more > 0 {
 		list = append(list, secret.FormatCount(more)+" more")
 	}
 	last := len(list) - 1

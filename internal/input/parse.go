@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"set-org-secret/internal/secret"
 )
@@ -149,9 +148,7 @@ func (r *reader) duration(name, example string) time.Duration {
 }
 
 // isWordRune reports whether a character is an ASCII letter or digit, a hyphen or an underscore.
-func isWordRune(c rune) bool {
-	return c == '_' || c == '-' || c <= unicode.MaxASCII && (unicode.IsLetter(c) || unicode.IsDigit(c))
-}
+func isWordRune(c rune) bool { return c == '-' || secret.IsWordRune(c) }
 
 // safeSegment reports whether s is safe as one segment of a URL's path: the letters, digits, hyphens and underscores of
 // logins, and the dots of repository names.

@@ -136,7 +136,7 @@ func (r *reader) sealedRows(stores []secret.Store, names []secret.Name) []Sealed
 		found[key] = r.sealedRow(i+1, key, row)
 	}
 	if waiting > 0 && len(wanted) > 0 {
-		r.warnf("sealed: %s not stored yet; secret_name and stores do not list them", rowCount(waiting))
+		r.warnf("sealed: %s not stored yet; secret_name and stores do not list them", secret.CountOthers(waiting, "row"))
 	}
 	var list []Sealed
 	for _, name := range names {
@@ -149,13 +149,6 @@ func (r *reader) sealedRows(stores []secret.Store, names []secret.Name) []Sealed
 		}
 	}
 	return list
-}
-
-func rowCount(n int) string {
-	if n == 1 {
-		return "1 other row is"
-	}
-	return secret.FormatCount(n) + " other rows are"
 }
 
 // sealedRow parses a row that is asked for. The job that wrote it is not trusted: its claims about a stored value

@@ -151,15 +151,8 @@ func (r *reader) checkListed(listed []secret.Name, seen map[secret.Name]string) 
 	}
 	if r.leftOut > 0 {
 		r.result.Notes = append(r.result.Notes, fmt.Sprintf("%s: %s not stored, because secret_name does not list them",
-			source, entryCount(r.leftOut)))
+			source, secret.CountOthers(r.leftOut, "entry")))
 	}
-}
-
-func entryCount(n int) string {
-	if n == 1 {
-		return "1 other entry is"
-	}
-	return secret.FormatCount(n) + " other entries are"
 }
 
 // trimNewline drops one newline, LF or CR LF, from the end.

@@ -46,14 +46,11 @@ func fieldErrorf(field, format string, args ...any) error {
 	return &Error{Field: field, Text: fmt.Sprintf(format, args...)}
 }
 
-const (
-	maxKeyID        = 128
-	keyIDCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
-)
+const maxKeyID = 128
 
 // CheckKeyID returns an [*Error] unless id is 1 to 128 letters, digits, _ and -.
 func CheckKeyID(id string) error {
-	invalid := func(r rune) bool { return !strings.ContainsRune(keyIDCharacters, r) }
+	invalid := func(r rune) bool { return r != '-' && !secret.IsWordRune(r) }
 	switch {
 	case id == "":
 		return fieldErrorf("key_id", "empty")

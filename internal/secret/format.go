@@ -43,6 +43,24 @@ func Count(n int, noun string) string {
 	return FormatCount(n) + " " + noun
 }
 
+// CountOthers writes the number of the items that a message does not list: "1 other row is", "2 other rows are".
+func CountOthers(n int, noun string) string {
+	verb := " are"
+	if n == 1 {
+		verb = " is"
+	}
+	return Count(n, "other "+noun) + verb
+}
+
+// FirstOf returns the first items of a list, at most that many, and the number of the others.
+func FirstOf[T any](list []T, most int) (first []T, more int) {
+	n := min(len(list), max(most, 0))
+	return list[:n:n], len(list) - n
+}
+
+// FormatTime writes a time to the second, in UTC: 2006-01-02 15:04:05 UTC.
+func FormatTime(t time.Time) string { return t.UTC().Format(time.DateTime + " UTC") }
+
 // FormatDuration rounds to at most two units: 1.5 s, 42 s, 4 min 58 s, 5 min, 1 h 30 min, 30 days.
 func FormatDuration(d time.Duration) string {
 	if day := 24 * time.Hour; d >= day && d%day == 0 {

@@ -24,7 +24,7 @@ func ParseName(s string) (Name, error) {
 	switch {
 	case s == "":
 		return "", errors.New("empty")
-	case strings.ContainsFunc(s, func(r rune) bool { return !nameRune(r) }):
+	case strings.ContainsFunc(s, func(r rune) bool { return !IsWordRune(r) }):
 		return "", fmt.Errorf("must have only letters, digits and _, not %s", Quote(s))
 	case s[0] >= '0' && s[0] <= '9':
 		return "", fmt.Errorf("must start with a letter or _, not %s", Quote(s))
@@ -37,6 +37,7 @@ func ParseName(s string) (Name, error) {
 // reserved is the prefix of names that GitHub keeps for its own.
 const reserved = "GITHUB_"
 
-func nameRune(r rune) bool {
-	return r == '_' || r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z'
+// IsWordRune reports whether a character is an ASCII letter, a digit or an underscore.
+func IsWordRune(c rune) bool {
+	return c == '_' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
 }

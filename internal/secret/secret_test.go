@@ -286,10 +286,45 @@ func TestTexts(t *testing.T) {
 		"1 repository": Count(1, "repository"), "1,234,567 repositories": Count(1234567, "repository"),
 		"created": Created.Text(), "would be created": WouldCreate.Text(), "would be updated": WouldUpdate.Text(),
 		"acme/web": Repository{ID: 7, FullName: "acme/web"}.String(), "repository 7": Repository{ID: 7}.String(),
+		"1 other row is": CountOthers(1, "row"), "2 other entries are": CountOthers(2, "entry"),
 	} {
 		if got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
+	}
+}
+
+func TestFirstOf(t *testing.T) {
+	for _, test := range []struct{ most, first, more int }{{4, 3, 0}, {3, 3, 0}, {2, 2, 1}, {0, 0, 3}, {-1, 0, 3}} {
+		first, more := FirstOf([]int{0, 1, 2}, test.most)
+		if len(first) != test.first || more != test.more {
+			t.Errorf("at most %d: got %v and %d more, want %d and %d more", test.most, first, more, test.first, test.more)
+		}
+	}
+	list := []int{0, 1}
+	first, _ := FirstOf(list, 1)
+	if _ = append(first, 2); list[1] != 1 {
+		t.Error("appending to the first items changes the list")
+	}
+}
+
+func TestFormatTime(t *testing.T) {
+	at := time.Date(2026, 7, 28, 23, 0, 5, 1, time.FixedZone("", 3600))
+	if got, want := FormatTime(at), "2026-07-28 22:00:05 UTC"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestIsWordRune(t *testing.T) {
+	const want = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
+	got := ""
+	for c := range rune(0x200) {
+		if IsWordRune(c) {
+			got += string(c)
+		}
+	}
+	if got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
