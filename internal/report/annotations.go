@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -56,9 +55,9 @@ func (r *Reporter) annotateAll(kind string, notes []note, noun string) {
 	left := maxAnnotations - r.annotated[kind]
 	r.mu.Unlock()
 	if len(notes) > left && r.actions {
-		more := secret.Count(len(notes)-left+1, "more "+noun)
-		rest := notes[max(left-1, 0):]
-		notes = append(slices.Clone(notes[:max(left-1, 0)]), note{text: more + "; see the log and the job summary"})
+		first, more := secret.FirstOf(notes, left-1)
+		rest := notes[len(first):]
+		notes = append(first, note{text: secret.Count(more, "more "+noun) + "; see the log and the job summary"})
 		if kind == "error" {
 			notes = append(notes, rest...)
 		}
@@ -83,15 +82,8 @@ func errorNotes(d document) (notes []note) {
 
 // leftOutNotes returns a warning if the outputs have no room for some rows or values.
 func leftOutNotes(d document) []note {
-	rows, values := 0, 0
-	for _, e := range d.entries {
-		if !e.hasRow {
-			rows++
-		}
-		if e.outsideOutputs() {
-			values++
-		}
-	}
+	rows := len(filter(d.entries, func(e entry) bool { return !e.hasRow }))
+	values := len(filter(d.entries, entry.outsideOutputs))
 	if rows+values == 0 || d.room.outputs == 0 {
 		return nil
 	}
@@ -105,10 +97,7 @@ func leftOutNotes(d document) []note {
 
 // dueNotes returns a warning for each secret that is due for rotation, the oldest first.
 func dueNotes(d document) (notes []note) {
-	for _, e := range byAge(d.entries) {
-		if !e.Check.Due {
-			continue
-		}
+	for _, e := range byAge(filter(d.entries, func(e entry) bool { return e.severity == due })) {
 		text := d.name(e) + " is missing"
 		if e.Check.Exists {
 			text = d.name(e) + " is due: " + ageText(*e.Check)

@@ -124,6 +124,9 @@ func (e entry) outsideOutputs() bool {
 	return e.place.has(hasValue) && !e.place.has(inOutputs) && e.isUsable()
 }
 
+// isLost reports whether the value of an entry is saved nowhere.
+func (e entry) isLost() bool { return e.place == hasValue }
+
 // fullRow returns the row with the sealed value.
 func (e entry) fullRow() row {
 	e.row.EncryptedValue = e.EncryptedValue

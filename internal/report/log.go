@@ -58,28 +58,32 @@ func (r *Reporter) Rows(results ...secret.Result) {
 	for _, result := range results {
 		text := fmt.Sprintf("%-*s   %-*s   %-*s   ", r.nameWidth, result.Name,
 			len(secret.Dependabot), result.Store, r.operationWidth, result.Operation)
-		switch {
-		case result.Err != nil:
-			text += secret.AsError(result.Err).Problem
-		case result.Check != nil:
-			text += ageText(*result.Check)
-			if result.Check.Listed {
-				text += ", " + accessText(result)
-			}
-			if result.Check.Due {
-				text += ", due"
-			}
-		case result.Operation == secret.SealedOnly:
-			text += "with key " + result.KeyID
-		default:
-			text += accessText(result)
-		}
-		lines := []string{strings.TrimRight(text, " ")}
+		lines := []string{strings.TrimRight(text+resultText(result), " ")}
 		for _, line := range changeLines(result) {
 			lines = append(lines, "  "+line)
 		}
 		r.lines(lines...)
 	}
+}
+
+// resultText returns the end of the line of a result.
+func resultText(result secret.Result) string {
+	switch {
+	case result.Err != nil:
+		return secret.AsError(result.Err).Problem
+	case result.Operation == secret.SealedOnly:
+		return "with key " + result.KeyID
+	case result.Check == nil:
+		return accessText(result)
+	}
+	text := ageText(*result.Check)
+	if result.Check.Listed {
+		text += ", " + accessText(result)
+	}
+	if result.Check.Due {
+		text += ", due"
+	}
+	return text
 }
 
 func ageText(c secret.Check) string {
@@ -113,8 +117,11 @@ func accessText(result secret.Result) string {
 	return text
 }
 
-// changeLines lists the repositories that gain and lose access to an existing secret, at most 100 of each. It lists
-// none if nothing of the write can have been applied.
+// maxChangeLines is how many repositories are listed that gain access, and that lose it.
+const maxChangeLines = 100
+
+// changeLines lists the repositories that gain and lose access to an existing secret. It lists none if nothing of the
+// write can have been applied.
 func changeLines(result secret.Result) []string {
 	applied := result.Err == nil || result.Stored() || result.Operation == secret.Unknown ||
 		len(result.Added)+len(result.Removed) > 0
@@ -122,19 +129,19 @@ func changeLines(result secret.Result) []string {
 	if c.From == "" || !applied {
 		return nil
 	}
-	const most = 100
 	var lines []string
-	list := func(sign string, repositories []secret.Repository) {
-		for i, repo := range repositories {
-			if i == most {
-				lines = append(lines, fmt.Sprintf("%s and %s more", sign, secret.FormatCount(len(repositories)-i)))
-				return
-			}
-			lines = append(lines, sign+" "+repo.String())
+	for _, side := range []struct {
+		sign         string
+		repositories []secret.Repository
+	}{{"+", c.Added}, {"-", c.Removed}} {
+		first, more := secret.FirstOf(side.repositories, maxChangeLines)
+		for _, repo := range first {
+			lines = append(lines, side.sign+" "+repo.String())
+		}
+		if more > 0 {
+			lines = append(lines, fmt.Sprintf("%s and %s more", side.sign, secret.FormatCount(more)))
 		}
 	}
-	list("+", c.Added)
-	list("-", c.Removed)
 	if c.Hidden > 0 {
 		lines = append(lines, "- "+secret.Count(c.Hidden, "repository")+" that this token cannot see")
 	}

@@ -127,13 +127,15 @@ func (r *Reporter) Finish(run Run) error {
 	}
 	d := decide(run, room)
 	var errs []error
-	if err := r.writeOutputs(outputs(d)); err != nil {
-		errs, room.outputs = append(errs, err), 0
-		d = decide(run, room)
-	}
-	if room.summary > 0 {
-		if err := r.appendTo("step-summary", r.summary(d)); err != nil {
-			errs, room.summary = append(errs, err), 0
+	for _, file := range []struct {
+		room  *int
+		write func() error
+	}{
+		{&room.outputs, func() error { return r.writeOutputs(outputs(d)) }},
+		{&room.summary, func() error { return r.writeSummary(d) }},
+	} {
+		if err := file.write(); err != nil { // nothing can be saved there
+			errs, *file.room = append(errs, err), 0
 			d = decide(run, room)
 		}
 	}
@@ -142,13 +144,11 @@ func (r *Reporter) Finish(run Run) error {
 			r.annotate("error", note{err.Error(), []string{todo + "Use the log: this file lacks what it was to have."}})
 		}
 	}
-	for _, e := range d.entries {
-		if e.outsideOutputs() {
-			r.Event(d.name(e) + ": not in the outputs. " + places[e.place].saved)
-		}
-		if e.place == hasValue {
-			errs = append(errs, errors.New("the value of "+d.name(e)+" is not saved"))
-		}
+	for _, e := range filter(d.entries, entry.outsideOutputs) {
+		r.Event(d.name(e) + ": not in the outputs. " + places[e.place].saved)
+	}
+	for _, e := range filter(d.entries, entry.isLost) {
+		errs = append(errs, errors.New("the value of "+d.name(e)+" is not saved"))
 	}
 	r.annotateAll("warning", leftOutNotes(d), "warning")
 	r.annotateAll("warning", dueNotes(d), "due secret")
@@ -193,10 +193,11 @@ const maxProblems = 100
 
 // firstProblems returns the first problems, and a line that counts the others.
 func firstProblems(problems []string) []string {
-	if more := len(problems) - maxProblems; more > 0 {
-		return append(slices.Clone(problems[:maxProblems]), "and "+secret.Count(more, "more problem"))
+	first, more := secret.FirstOf(problems, maxProblems)
+	if more > 0 {
+		first = append(first, "and "+secret.Count(more, "more problem"))
 	}
-	return problems
+	return first
 }
 
 // writeOutputs appends the outputs to GITHUB_OUTPUT. Outside Actions it logs them.
@@ -217,6 +218,14 @@ func (r *Reporter) writeOutputs(outputs []Output) error {
 		return nil
 	}
 	return r.appendTo("output", strings.TrimSuffix(b.String(), "\n"))
+}
+
+// writeSummary appends the summary to GITHUB_STEP_SUMMARY, if there is one.
+func (r *Reporter) writeSummary(d document) error {
+	if d.room.summary == 0 {
+		return nil
+	}
+	return r.appendTo("step-summary", r.summary(d))
 }
 
 // appendTo appends text to a command file of the runner.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
 // sanitizeLine makes any text safe to print as one line of the log: masked texts are removed, control characters
@@ -26,24 +25,14 @@ func cut(text string, most int) string {
 	return text[:strings.LastIndexAny(text[:most], " \n")+1] + "…"
 }
 
-// escapeControl escapes unprintable characters, line breaks included. It also breaks up ##[, the
-// older form of a workflow command, which the runner finds anywhere in a line.
+// printable undoes the two escapes of [strconv.Quote] for printable characters.
+var printable = strings.NewReplacer(`\\`, `\`, `\"`, `"`)
+
+// escapeControl escapes unprintable characters, line breaks included. It also breaks up ##[, the older form of a
+// workflow command, which the runner finds anywhere in a line.
 func escapeControl(s string) string {
-	var b strings.Builder
-	for i, n := 0, 0; i < len(s); i += n {
-		var c rune
-		c, n = utf8.DecodeRuneInString(s[i:])
-		switch {
-		case c == utf8.RuneError && n == 1:
-			fmt.Fprintf(&b, `\x%02x`, s[i])
-		case c == ' ' || strconv.IsPrint(c):
-			b.WriteString(s[i : i+n])
-		default:
-			q := strconv.QuoteRuneToASCII(c)
-			b.WriteString(q[1 : len(q)-1])
-		}
-	}
-	return strings.ReplaceAll(b.String(), "##[", "# #[")
+	quoted := strconv.Quote(s)
+	return strings.ReplaceAll(printable.Replace(quoted[1:len(quoted)-1]), "##[", "# #[")
 }
 
 // escaper is the only escape of the summary. All five entities are those that the runner looks for when it hides a
@@ -96,14 +85,16 @@ func (r *Reporter) code(name string) string {
 		name = string(runes[:maxShown-20]) + "…" + string(runes[len(runes)-20:])
 	}
 	var b strings.Builder
-	unbroken := 0
-	for i, c := range name {
-		b.WriteString(escaper.Replace(string(c)))
-		unbroken++
-		atBreak := unbroken == maxUnbroken || len(name) > maxUnbroken && strings.ContainsRune("_-./: ", c)
-		if last := i+utf8.RuneLen(c) == len(name); atBreak && !last {
+	room := maxUnbroken
+	for _, c := range name {
+		if room == 0 {
 			b.WriteString("<wbr>")
-			unbroken = 0
+			room = maxUnbroken
+		}
+		b.WriteString(escaper.Replace(string(c)))
+		room--
+		if len(name) > maxUnbroken && strings.ContainsRune("_-./: ", c) {
+			room = 0
 		}
 	}
 	return "<code>" + b.String() + "</code>"

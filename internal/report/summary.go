@@ -246,14 +246,13 @@ func (r *Reporter) addRows(p *page, d document) {
 			p.add("<p>Sealed to key <code>" + r.html(d.entries[0].KeyID) + "</code></p>")
 		}
 	}
-	entries := d.entries
+	entries := filter(d.entries, func(e entry) bool { return e.Err == nil })
 	if d.Mode == secret.ModeCheck {
 		entries = byAge(entries)
 	}
 	for _, e := range entries {
 		name := r.code(d.name(e))
 		switch {
-		case e.Err != nil:
 		case d.Mode == secret.ModeSeal:
 			rest = append(rest, tableRow(name, e.Operation.Text()))
 		case d.Mode != secret.ModeCheck:
@@ -336,9 +335,9 @@ func (r *Reporter) addLinks(p *page, d document) {
 	}
 }
 
-// byAge returns the entries that were looked up, missing secrets first, and then the oldest.
+// byAge sorts entries of a check: missing secrets first, and then the oldest.
 func byAge(entries []entry) []entry {
-	sorted := filter(entries, func(e entry) bool { return e.Check != nil })
+	sorted := slices.Clone(entries)
 	age := func(e entry) time.Duration {
 		if !e.Check.Exists {
 			return math.MaxInt64
