@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sethvargo/go-githubactions"
+
 	"set-org-secret/internal/secret"
 )
 
@@ -40,12 +42,7 @@ func (r *Reporter) annotate(kind string, n note) {
 		r.gha.Infof("%s: %s", strings.ToUpper(kind[:1])+kind[1:], text)
 		return
 	}
-	text = cut(text, maxAnnotationBytes)
-	if kind == "error" {
-		r.gha.Errorf("%s", text)
-	} else {
-		r.gha.Warningf("%s", text)
-	}
+	r.gha.IssueCommand(&githubactions.Command{Name: kind, Message: cut(text, maxAnnotationBytes)})
 }
 
 // annotateAll writes annotations. If GitHub would not keep all of them, the last one counts the others, which are
@@ -74,7 +71,7 @@ func errorNotes(d document) (notes []note) {
 		return []note{{text: d.title, details: details}}
 	}
 	for _, f := range d.failures {
-		text := firstOf(d.names(f.entries), maxNames, strings.Clone) + ": " + f.fact
+		text := listNames(d.names(f.entries), maxNames, strings.Clone) + ": " + f.fact
 		notes = append(notes, note{text, []string{f.reason, todo + f.step, f.saved}})
 	}
 	return notes

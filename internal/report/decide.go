@@ -34,7 +34,7 @@ const (
 type document struct {
 	Run
 	room        limits
-	sign        string // of the worst entry
+	sign        string // before the title, of the worst entry
 	title       string // "acme: 24 of 30 secrets stored, 5 failed, 1 unknown"
 	refusedStep string // the next step of a refused run
 	entries     []entry
@@ -91,11 +91,9 @@ func decide(run Run, room limits) document {
 	d.placeInSummary()
 	d.failUnsaved()
 	d.groupFailures()
-	d.refusedStep = d.stepAfterRefusal()
+	refused := placeBefore(run, secret.Result{Operation: secret.Failed})
+	d.refusedStep = d.nextStep(entry{place: refused, err: &secret.Error{Hint: "Correct these problems."}})
 	d.sign, d.title = newTitle(d)
-	if room.outputs == 0 && d.sign == signs[fine] {
-		d.sign, d.title = signs[warned], d.title+", but the outputs could not be written"
-	}
 	return d
 }
 
@@ -299,13 +297,6 @@ func (d *document) nextStep(e entry) string {
 		rule.step = "Then " + strings.ToLower(rule.step[:1]) + rule.step[1:]
 	}
 	return join(rule.keep, e.err.Hint, rule.step)
-}
-
-// stepAfterRefusal returns the next step if the run ends before any request.
-func (d *document) stepAfterRefusal() string {
-	result := secret.Result{Operation: secret.Failed}
-	err := &secret.Error{Hint: "Correct these problems."}
-	return d.nextStep(entry{Result: result, err: err, place: placeBefore(d.Run, result)})
 }
 
 // places say where a sealed value is, and how to store it from there.

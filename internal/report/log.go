@@ -22,11 +22,11 @@ func (r *Reporter) lines(lines ...string) {
 
 // Header logs the first line of a run. host is that of the API, or empty if no request will be sent.
 func (r *Reporter) Header(version string, mode secret.Mode, org, host string, dryRun bool) {
-	text := "set-org-secret " + version + " · offline"
+	target := "offline"
 	if host != "" {
-		text = fmt.Sprintf("set-org-secret %s · %s at %s", version, org, host)
+		target = org + " at " + host
 	}
-	text += " · mode " + string(mode)
+	text := fmt.Sprintf("set-org-secret %s · %s · mode %s", version, target, mode)
 	if dryRun {
 		text += " · dry run, nothing is written"
 	}
@@ -130,18 +130,17 @@ func changeLines(result secret.Result) []string {
 		return nil
 	}
 	var lines []string
-	for _, side := range []struct {
-		sign         string
-		repositories []secret.Repository
-	}{{"+", c.Added}, {"-", c.Removed}} {
-		first, more := secret.FirstOf(side.repositories, maxChangeLines)
+	list := func(sign string, repositories []secret.Repository) {
+		first, more := secret.FirstOf(repositories, maxChangeLines)
 		for _, repo := range first {
-			lines = append(lines, side.sign+" "+repo.String())
+			lines = append(lines, sign+repo.String())
 		}
 		if more > 0 {
-			lines = append(lines, fmt.Sprintf("%s and %s more", side.sign, secret.FormatCount(more)))
+			lines = append(lines, sign+"and "+secret.FormatCount(more)+" more")
 		}
 	}
+	list("+ ", c.Added)
+	list("- ", c.Removed)
 	if c.Hidden > 0 {
 		lines = append(lines, "- "+secret.Count(c.Hidden, "repository")+" that this token cannot see")
 	}

@@ -56,20 +56,23 @@ func tooOld(run Run) string { return "older than " + secret.FormatDuration(run.M
 
 // newOutcome rates a result. In a review, a secret that every repository may read is worth a warning.
 func newOutcome(run Run, result secret.Result) outcome {
-	verb, end := words[run.Mode].verb, done(run)
+	verb, end, check := words[run.Mode].verb, done(run), result.Check
 	o := outcome{fine, []string{end}, end}
-	if run.Mode == secret.ModeSet {
-		o.phrase = result.Operation.Text()
-	}
-	switch result.Operation {
-	case secret.Failed:
+	switch {
+	case result.Operation == secret.Failed:
 		o = outcome{failed, []string{"failed"}, "not " + verb}
-	case secret.Unknown:
+	case result.Operation == secret.Unknown:
 		o = outcome{unknown, []string{"unknown"}, "may or may not be " + verb}
-	case secret.Unchanged:
+	case result.Operation == secret.Unchanged:
 		o = outcome{fine, []string{"unchanged"}, "unchanged"}
-	case secret.Checked:
-		o = ageOutcome(run, *result.Check)
+	case check != nil && !check.Exists:
+		o = outcome{due, []string{missing}, "is " + missing}
+	case check != nil && check.Due:
+		o = outcome{due, []string{tooOld(run)}, "is " + tooOld(run)}
+	case run.MaxAge > 0:
+		o.phrase = "is " + end
+	case run.Mode == secret.ModeSet:
+		o.phrase = result.Operation.Text()
 	}
 	if run.Mode == secret.ModeCheck && result.Name == "" {
 		o.counts = []string{unread}
@@ -89,19 +92,6 @@ func newOutcome(run Run, result secret.Result) outcome {
 	return o
 }
 
-// ageOutcome rates the result of a check.
-func ageOutcome(run Run, check secret.Check) outcome {
-	switch {
-	case !check.Exists:
-		return outcome{due, []string{missing}, "is " + missing}
-	case check.Due:
-		return outcome{due, []string{tooOld(run)}, "is " + tooOld(run)}
-	case run.MaxAge > 0:
-		return outcome{fine, []string{done(run)}, "is " + done(run)}
-	}
-	return outcome{fine, []string{done(run)}, done(run)}
-}
-
 // newTitle returns the title of a report, with the outcome of a single secret or with counts, and its sign.
 func newTitle(d document) (sign, title string) {
 	if len(d.Refused) > 0 {
@@ -116,7 +106,11 @@ func newTitle(d document) (sign, title string) {
 	if d.DryRun {
 		title += " (dry run, nothing was written)"
 	}
-	return signs[d.worst()], title
+	worst := d.worst()
+	if worst == fine && d.room.outputs == 0 {
+		worst, title = warned, title+", but the outputs could not be written"
+	}
+	return signs[worst], title
 }
 
 // worst returns the severity of the worst entry.

@@ -120,7 +120,7 @@ type Run struct {
 // Finish writes outputs, summary, annotations and the last line of the log. It returns an error if it could not write
 // all of that, or save a sealed value.
 func (r *Reporter) Finish(run Run) error {
-	run = r.clean(run)
+	run.Results = r.clean(run.Results)
 	room := limits{outputs: maxOutputUnits, summary: maxSummaryBytes}
 	if r.getenv("GITHUB_STEP_SUMMARY") == "" {
 		room.summary = 0
@@ -163,11 +163,10 @@ func (r *Reporter) Refuse(mode secret.Mode, refusedFor string, problems ...strin
 	_ = r.Finish(Run{Mode: mode, Refused: problems, RefusedFor: refusedFor})
 }
 
-// clean returns a copy of a run in which each error is a [secret.Error], and all text of errors one printable line.
-func (r *Reporter) clean(run Run) Run {
-	run.Results = slices.Clone(run.Results)
-	for i := range run.Results {
-		result := &run.Results[i]
+// clean returns a copy of results in which each error is a [secret.Error] whose texts are printable lines.
+func (r *Reporter) clean(results []secret.Result) []secret.Result {
+	results = slices.Clone(results)
+	for i, result := range results {
 		if result.Err == nil {
 			continue
 		}
@@ -179,13 +178,9 @@ func (r *Reporter) clean(run Run) Run {
 		for k, note := range err.Notes {
 			err.Notes[k] = r.sanitizeLine(note)
 		}
-		result.Err = &err
+		results[i].Err = &err
 	}
-	run.Refused = slices.Clone(run.Refused)
-	for i, problem := range run.Refused {
-		run.Refused[i] = r.sanitizeLine(problem)
-	}
-	return run
+	return results
 }
 
 // maxProblems is how many problems are listed. A batch can have one in each of its lines.

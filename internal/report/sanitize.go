@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -44,30 +45,18 @@ var escaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "
 // html makes any text safe to show in the summary.
 func (r *Reporter) html(text string) string { return escaper.Replace(r.sanitizeLine(text)) }
 
+// markup is code in backticks, or an https address that begins a word, without the punctuation after it.
+var markup = regexp.MustCompile("`([^`]*)`|(^| )(https://[^ `]*[^ `.,;:)])")
+
 // prose is html for a sentence of ours: backticks enclose code, and https addresses are links.
 func (r *Reporter) prose(text string) string {
-	parts := strings.Split(r.html(text), "`")
-	for i, part := range parts {
-		if i%2 == 1 && i < len(parts)-1 {
-			parts[i] = "<code>" + part + "</code>"
-			continue
+	return markup.ReplaceAllStringFunc(r.html(text), func(match string) string {
+		if code, ok := strings.CutPrefix(match, "`"); ok {
+			return "<code>" + strings.TrimSuffix(code, "`") + "</code>"
 		}
-		words := strings.Split(part, " ")
-		for j, word := range words {
-			words[j] = link(word)
-		}
-		parts[i] = strings.Join(words, " ")
-	}
-	return strings.Join(parts, "")
-}
-
-// link makes a word of escaped text a link if it is an https address.
-func link(word string) string {
-	address := strings.TrimRight(word, ".,;:)")
-	if !strings.HasPrefix(address, "https://") {
-		return word
-	}
-	return fmt.Sprintf(`<a href="%s">%s</a>`, address, address) + word[len(address):]
+		address := strings.TrimPrefix(match, " ")
+		return strings.TrimSuffix(match, address) + fmt.Sprintf(`<a href="%s">%s</a>`, address, address)
+	})
 }
 
 const (

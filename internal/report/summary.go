@@ -27,44 +27,45 @@ const (
 	noteBytes = 300
 )
 
-// page is HTML of a limited size.
-type page struct {
+// htmlBuffer is HTML of a limited size.
+type htmlBuffer struct {
 	strings.Builder
 	left int
 }
 
 // add appends HTML if it fits.
-func (p *page) add(html string) {
-	if len(html) < p.left {
-		p.left -= len(html) + 1
-		p.WriteString(html + "\n")
+func (b *htmlBuffer) add(html string) {
+	if len(html) < b.left {
+		b.left -= len(html) + 1
+		b.WriteString(html + "\n")
 	}
 }
 
-// list appends items between a start and an end, as many as fit into so many bytes, and counts the others.
-func (p *page) list(room int, start string, items []string, end, noun string) {
-	room = min(room, p.left) - len(start) - len(end) - noteBytes
+// addList appends items between a start and an end, as many as fit into so many bytes, and counts the others.
+func (b *htmlBuffer) addList(room int, start string, items []string, end, noun string) {
+	room = min(room, b.left) - len(start) - len(end) - noteBytes
 	n := 0
 	for n < len(items) && len(items[n]) < room {
 		room -= len(items[n]) + 1
 		n++
 	}
+	first, more := secret.FirstOf(items, n)
 	if n > 0 {
-		p.add(start + strings.Join(items[:n], "\n") + end)
+		b.add(start + strings.Join(first, "\n") + end)
 	}
-	if more := len(items) - n; more > 0 {
-		p.add("<p>" + secret.Count(more, "more "+noun) + " (size limit of the summary; see the log)</p>")
+	if more > 0 {
+		b.add("<p>" + secret.Count(more, "more "+noun) + " (size limit of the summary; see the log)</p>")
 	}
 }
 
-// table appends a table, folded if it has a title.
-func (p *page) table(title string, header, rows []string) {
+// addTable appends a table, folded if it has a title.
+func (b *htmlBuffer) addTable(title string, header, rows []string) {
 	start, end := "<table>\n<tr><th>"+strings.Join(header, "</th><th>")+"</th></tr>\n", "\n</table>"
 	if title != "" {
 		start, end = "<details><summary>"+title+"</summary>\n"+start, end+"\n</details>"
 	}
 	if len(rows) > 0 {
-		p.list(p.left, start, rows, end, "row")
+		b.addList(b.left, start, rows, end, "row")
 	}
 }
 
@@ -73,42 +74,47 @@ func tableRow(cells ...string) string {
 	return "<tr><td>" + strings.Join(cells, "</td><td>") + "</td></tr>"
 }
 
+// codeBlock shows code, unfolded, after a title and notes in HTML.
+func codeBlock(title, notes, language, code string) string {
+	return "<details open><summary><b>" + title + "</b></summary>\n" + notes +
+		"<pre lang=\"" + language + "\"><code>" + escaper.Replace(code) + "</code></pre>\n</details>"
+}
+
 // summary returns the job summary: the title, failures with the script that stores their sealed values, changes of
 // access, and a row for each other secret.
 func (r *Reporter) summary(d document) string {
-	p := &page{left: d.room.summary}
-	p.add("<h3>" + d.sign + " " + r.html(d.title) + "</h3>")
+	b := &htmlBuffer{left: d.room.summary}
+	b.add("<h3>" + d.sign + " " + r.html(d.title) + "</h3>")
 	if len(d.Refused) > 0 {
-		p.add("<p><b>" + todo + "</b>" + r.prose(d.refusedStep) + "</p>")
+		b.add("<p><b>" + todo + "</b>" + r.prose(d.refusedStep) + "</p>")
 		var items []string
 		for _, problem := range firstProblems(d.Refused) {
 			items = append(items, "<li>"+r.html(problem)+"</li>")
 		}
-		p.list(p.left, "<ul>\n", items, "\n</ul>", "problem")
-		return strings.TrimSuffix(p.String(), "\n")
+		b.addList(b.left, "<ul>\n", items, "\n</ul>", "problem")
 	}
 	var blocks []string
 	for _, f := range d.failures {
 		blocks = append(blocks, r.failureBlock(d, f))
 	}
-	p.list(int(float64(d.room.summary)*failureShare), "", blocks, "", "failure")
+	b.addList(int(float64(d.room.summary)*failureShare), "", blocks, "", "failure")
 	if text := script(d); text != "" {
-		p.add(r.scriptBlock(d, text))
+		b.add(codeBlock("Script that stores the sealed values", r.scriptNotes(d), "bash", text))
 	}
 	if rows := d.summaryTexts(inRows); len(rows) > 0 {
-		p.add("<details open><summary><b>Rows to pass to <code>sealed</code></b></summary>\n<pre lang=\"json\"><code>" +
-			escaper.Replace("["+strings.Join(rows, ",\n")+"]") + "</code></pre>\n</details>")
+		title, text := "Rows to pass to <code>sealed</code>", "["+strings.Join(rows, ",\n")+"]"
+		b.add(codeBlock(title, "", "json", text))
 	}
-	r.addChanges(p, d)
+	r.addChanges(b, d)
 	if d.ListRepositories {
-		r.addOpen(p, d)
+		r.addOpen(b, d)
 	}
-	r.addRows(p, d)
+	r.addResults(b, d)
 	if d.ListRepositories {
-		r.addReaders(p, d)
+		r.addReaders(b, d)
 	}
-	r.addLinks(p, d)
-	return strings.TrimSuffix(p.String(), "\n")
+	r.addLinks(b, d)
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 // name names the secret of an entry, and its store if the run has several.
@@ -129,8 +135,8 @@ func (d *document) names(entries []entry) (names []string) {
 	return names
 }
 
-// firstOf lists the first names and counts the others. At least one is listed, and at most so many characters.
-func firstOf(names []string, most int, show func(name string) string) string {
+// listNames lists the first names and counts the others. At least one is listed, and at most so many characters.
+func listNames(names []string, most int, show func(name string) string) string {
 	var shown []string
 	for _, name := range names {
 		if most -= min(len(name), maxShown) + len(", "); most < 0 && len(shown) > 0 {
@@ -147,13 +153,14 @@ func firstOf(names []string, most int, show func(name string) string) string {
 
 // list lists the first entries in the summary.
 func (r *Reporter) list(d document, entries []entry, most int) string {
-	return firstOf(d.names(entries), most, r.code)
+	return listNames(d.names(entries), most, r.code)
 }
 
-// failureBlock tells a failure: the secrets, the fact, the reason, the next step, and where the values are.
+// failureBlock shows a failure: the secrets, the fact, the reason, the next step, and where the values are.
 func (r *Reporter) failureBlock(d document, f failure) string {
-	sign := signs[f.entries[0].severity]
-	lines := []string{fmt.Sprintf("%s <b>%s</b>: %s", sign, r.list(d, f.entries, maxNames), r.html(f.fact))}
+	lines := []string{
+		fmt.Sprintf("%s <b>%s</b>: %s", signs[f.entries[0].severity], r.list(d, f.entries, maxNames), r.html(f.fact)),
+	}
 	if f.reason != "" {
 		lines = append(lines, r.html(f.reason))
 	}
@@ -164,19 +171,18 @@ func (r *Reporter) failureBlock(d document, f failure) string {
 	return "<p>" + strings.Join(lines, "<br>\n") + "</p>"
 }
 
-// scriptBlock shows the script, unfolded, after the conditions for running it.
-func (r *Reporter) scriptBlock(d document, script string) string {
+// scriptNotes are the conditions for running the script.
+func (r *Reporter) scriptNotes(d document) string {
 	last := "If GitHub answers 422, it has another key by now: the values have to be sealed again."
 	isOutside := func(e entry) bool { return e.place.has(hasValue) && !e.place.has(inScript) }
 	if outside := filter(d.entries, isOutside); len(outside) > 0 {
 		last = "It does not store " + r.list(d, outside, maxNames) + "; see above."
 	}
-	return "<details open><summary><b>Script that stores the sealed values</b></summary>\n<ul>\n" +
+	return "<ul>\n" +
 		"<li>Do not run it if a later run has stored these secrets, or if who may read them has changed since.</li>\n" +
 		"<li>Run it where <code>gh</code> is logged in to <code>" + r.html(hostname(d.Run)) + "</code> as an owner " +
 		"of the organization, with the scope <code>admin:org</code>.</li>\n" +
-		"<li>" + last + "</li>\n</ul>\n" +
-		"<pre lang=\"bash\"><code>" + escaper.Replace(script) + "</code></pre>\n</details>"
+		"<li>" + last + "</li>\n</ul>\n"
 }
 
 // sealedRow is the row of a sealed value that the script cannot store.
@@ -186,38 +192,34 @@ func sealedRow(e entry) string {
 }
 
 // addChanges adds who gains and who loses access, once for all secrets that change alike.
-func (r *Reporter) addChanges(p *page, d document) {
-	var texts []string
-	entries := map[string][]entry{}
-	for _, e := range d.entries {
-		lines := changeLines(e.Result)
-		if len(lines) == 0 {
-			continue
-		}
-		note := ""
-		switch {
-		case d.DryRun:
-			note = " (dry run)"
-		case e.Operation == secret.Unknown && len(e.Added)+len(e.Removed) == 0:
-			note = " (not confirmed)"
-		}
-		for i, line := range lines {
-			lines[i] = r.html(line)
-		}
-		text := note + ":</p>\n<pre lang=\"diff\"><code>" + strings.Join(lines, "\n") + "</code></pre>"
-		if entries[text] == nil {
-			texts = append(texts, text)
-		}
-		entries[text] = append(entries[text], e)
+func (r *Reporter) addChanges(b *htmlBuffer, d document) {
+	diff := func(e entry) string { return r.diff(d, e) }
+	var blocks []string
+	changed := filter(d.entries, func(e entry) bool { return len(changeLines(e.Result)) > 0 })
+	for _, group := range grouped(changed, diff) {
+		blocks = append(blocks, "<p>Access changes for "+r.list(d, group, maxNames)+diff(group[0]))
 	}
-	for i, text := range texts {
-		texts[i] = "<p>Access changes for " + r.list(d, entries[text], maxNames) + text
+	b.addList(b.left, "", blocks, "", "change")
+}
+
+// diff shows the changes of access of an entry, after the names of the secrets.
+func (r *Reporter) diff(d document, e entry) string {
+	note := ""
+	switch {
+	case d.DryRun:
+		note = " (dry run)"
+	case e.Operation == secret.Unknown && len(e.Added)+len(e.Removed) == 0:
+		note = " (not confirmed)"
 	}
-	p.list(p.left, "", texts, "", "change")
+	lines := changeLines(e.Result)
+	for i, line := range lines {
+		lines[i] = r.html(line)
+	}
+	return note + ":</p>\n<pre lang=\"diff\"><code>" + strings.Join(lines, "\n") + "</code></pre>"
 }
 
 // addOpen adds which secrets of a review every repository may read, or every private one.
-func (r *Reporter) addOpen(p *page, d document) {
+func (r *Reporter) addOpen(b *htmlBuffer, d document) {
 	for _, open := range []struct {
 		to  secret.Visibility
 		who string
@@ -228,39 +230,35 @@ func (r *Reporter) addOpen(p *page, d document) {
 		isOpen := func(e entry) bool { return e.Access.Visibility == open.to }
 		if list := filter(d.entries, isOpen); len(list) > 0 {
 			secrets := secret.Count(len(list), "secret")
-			p.add(fmt.Sprintf("<p>%s may read %s: %s</p>", open.who, secrets, r.list(d, list, maxNames)))
+			b.add(fmt.Sprintf("<p>%s may read %s: %s</p>", open.who, secrets, r.list(d, list, maxNames)))
 		}
 	}
 }
 
-// addRows adds a row for each secret that did not fail. A check has those that are due first, which are never folded.
-func (r *Reporter) addRows(p *page, d document) {
-	var urgent, rest []string
+// addResults adds a table of the secrets that did not fail. A check has those that are due first, which are never
+// folded.
+func (r *Reporter) addResults(b *htmlBuffer, d document) {
+	entries := filter(d.entries, func(e entry) bool { return e.Err == nil })
 	header := []string{"Secret", "Result", "Who may read it"}
+	result := func(e entry) string { return e.Operation.Text() }
+	readers := func(e entry) string { return r.html(accessText(e.Result)) }
 	switch d.Mode {
 	case secret.ModeCheck:
-		header[1] = "Age, last updated"
+		header[1], result, readers, entries = "Age, last updated", shortAge, r.readers, byAge(entries)
 	case secret.ModeSeal:
 		header = header[:2]
 		if !d.inStores { // each store has its own key
-			p.add("<p>Sealed to key <code>" + r.html(d.entries[0].KeyID) + "</code></p>")
+			b.add("<p>Sealed to key <code>" + r.html(d.entries[0].KeyID) + "</code></p>")
 		}
 	}
-	entries := filter(d.entries, func(e entry) bool { return e.Err == nil })
-	if d.Mode == secret.ModeCheck {
-		entries = byAge(entries)
-	}
+	var urgent, rest []string
 	for _, e := range entries {
-		name := r.code(d.name(e))
-		switch {
-		case d.Mode == secret.ModeSeal:
-			rest = append(rest, tableRow(name, e.Operation.Text()))
-		case d.Mode != secret.ModeCheck:
-			rest = append(rest, tableRow(name, e.Operation.Text(), r.html(accessText(e.Result))))
-		case e.Check.Due:
-			urgent = append(urgent, tableRow("🔴 "+name, shortAge(*e.Check), r.readers(e)))
-		default:
-			rest = append(rest, tableRow(name, shortAge(*e.Check), r.readers(e)))
+		cells := []string{r.code(d.name(e)), result(e), readers(e)}[:len(header)]
+		if e.severity == due {
+			cells[0] = signs[due] + " " + cells[0]
+			urgent = append(urgent, tableRow(cells...))
+		} else {
+			rest = append(rest, tableRow(cells...))
 		}
 	}
 	title := ""
@@ -269,16 +267,16 @@ func (r *Reporter) addRows(p *page, d document) {
 	} else if title = signs[fine] + " " + secret.Count(len(rest), "secret"); d.Mode != secret.ModeAccess {
 		title += " " + done(d.Run)
 	}
-	p.table("", header, urgent)
-	p.table(title, header, rest)
+	b.addTable("", header, urgent)
+	b.addTable(title, header, rest)
 }
 
 // shortAge is the age of a secret in a cell. A date with hyphens would be broken after them.
-func shortAge(c secret.Check) string {
-	if !c.Exists {
-		return "missing"
+func shortAge(e entry) string {
+	if !e.Check.Exists {
+		return missing
 	}
-	return daysText(c.Age) + ", " + strings.ReplaceAll(c.UpdatedAt.UTC().Format("2 Jan 2006"), " ", "&nbsp;")
+	return daysText(e.Check.Age) + ", " + e.Check.UpdatedAt.UTC().Format("2&nbsp;Jan&nbsp;2006")
 }
 
 // readers says who may read a secret of a check: the visibility, or the repositories if their list was read.
@@ -286,7 +284,7 @@ func (r *Reporter) readers(e entry) string {
 	if !e.Check.Listed {
 		return r.html(string(e.Access.Visibility))
 	}
-	text := firstOf(repositoryNames(e.Result), maxCellNames, r.code)
+	text := listNames(repositoryNames(e.Result), maxCellNames, r.code)
 	switch {
 	case e.Hidden > 0:
 		text += fmt.Sprintf(" and %s that this token cannot see", secret.FormatCount(e.Hidden))
@@ -298,7 +296,7 @@ func (r *Reporter) readers(e entry) string {
 }
 
 // addReaders adds a table of the repositories of a review with the secrets that select them, most first.
-func (r *Reporter) addReaders(p *page, d document) {
+func (r *Reporter) addReaders(b *htmlBuffer, d document) {
 	readers := map[string][]entry{} // by repository
 	for _, e := range d.entries {
 		if e.Check == nil || !e.Check.Listed {
@@ -316,22 +314,22 @@ func (r *Reporter) addReaders(p *page, d document) {
 		rows = append(rows, tableRow(r.code(name), number, r.list(d, readers[name], maxCellNames)))
 	}
 	title := "By repository: " + secret.Count(len(rows), "repository")
-	p.table(title, []string{"Repository", "Secrets", "Selected by"}, rows)
+	b.addTable(title, []string{"Repository", "Secrets", "Selected by"}, rows)
 }
 
 // addLinks adds links to the pages on which an organization's owners see its secrets. GitHub has none for agents.
-func (r *Reporter) addLinks(p *page, d document) {
+func (r *Reporter) addLinks(b *htmlBuffer, d document) {
 	var links []string
 	for _, store := range []secret.Store{secret.Actions, secret.Dependabot, secret.Codespaces} {
 		isUsed := func(e entry) bool { return e.Store == store }
 		if d.APIURL != "" && slices.ContainsFunc(d.entries, isUsed) {
-			page := "https://" + hostname(d.Run) + "/organizations/" + url.PathEscape(d.Org) + "/settings/secrets/"
+			address := "https://" + hostname(d.Run) + "/organizations/" + url.PathEscape(d.Org) + "/settings/secrets/"
 			links = append(links, fmt.Sprintf(`<a href="%s%s">Open the %s secrets of %s</a>`,
-				r.html(page), store, store, r.html(d.Org)))
+				r.html(address), store, store, r.html(d.Org)))
 		}
 	}
 	if len(links) > 0 {
-		p.add("<p>" + strings.Join(links, " · ") + "</p>")
+		b.add("<p>" + strings.Join(links, " · ") + "</p>")
 	}
 }
 

@@ -78,8 +78,8 @@ func TestCode(t *testing.T) {
 	}
 }
 
-// TestFirstOf checks how many names are listed before the others are counted.
-func TestFirstOf(t *testing.T) {
+// TestListNames checks how many names are listed before the others are counted.
+func TestListNames(t *testing.T) {
 	for _, test := range []struct {
 		names []string
 		most  int
@@ -91,7 +91,7 @@ func TestFirstOf(t *testing.T) {
 		{[]string{"A", "B"}, 5, "A and 1 more"},
 		{slices.Repeat([]string{"AB"}, 1002), 8, "AB, AB and 1,000 more"},
 	} {
-		if got := firstOf(test.names, test.most, strings.Clone); got != test.want {
+		if got := listNames(test.names, test.most, strings.Clone); got != test.want {
 			t.Errorf("got %q, want %q", got, test.want)
 		}
 	}
@@ -117,8 +117,9 @@ func TestTextFromOutside(t *testing.T) {
 		"check":   {Mode: secret.ModeCheck, ListRepositories: true, Results: []secret.Result{listed, failed}},
 		"refused": {Mode: secret.ModeSet, Refused: []string{text}, RefusedFor: text},
 	} {
+		run.Results = r.clean(run.Results)
 		run.Org, run.APIURL = text, "https://api.github.com"
-		summary := r.summary(decide(r.clean(run), roomy))
+		summary := r.summary(decide(run, roomy))
 		if strings.Contains(summary, "\n\n") {
 			t.Errorf("%s: an empty line ends the HTML:\n%s", name, summary)
 		}

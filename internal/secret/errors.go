@@ -29,10 +29,10 @@ var (
 // Error is a failure with its cause and a hint. It may contain text from GitHub: sanitize it before
 // printing.
 type Error struct {
-	Op      string // the operation, "writing the secret"; may be empty
-	Problem string // the fact in one line: "403 Resource not accessible by integration"
-	Cause   string // why this may be, in sentences; may be empty
-	Hint    string // to be mended first, in sentences; may be empty
+	Op      string   // the operation, "writing the secret"; may be empty
+	Problem string   // the fact in one line: "403 Resource not accessible by integration"
+	Cause   string   // why this may be, in sentences; may be empty
+	Hint    string   // to be mended first, in sentences; may be empty
 	Notes   []string // on what followed, such as the state at GitHub afterwards
 
 	RequestID string        // GitHub's; empty without a response
