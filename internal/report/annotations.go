@@ -71,7 +71,7 @@ func errorNotes(d document) (notes []note) {
 		return []note{{text: d.title, details: details}}
 	}
 	for _, f := range d.failures {
-		text := listNames(d.names(f.entries), maxNames, strings.Clone) + ": " + f.fact
+		text := listNames(labels(f.entries), maxNames, strings.Clone) + ": " + f.fact
 		notes = append(notes, note{text, []string{f.reason, todo + f.step, f.saved}})
 	}
 	return notes
@@ -95,9 +95,9 @@ func leftOutNotes(d document) []note {
 // dueNotes returns a warning for each secret that is due for rotation, the oldest first.
 func dueNotes(d document) (notes []note) {
 	for _, e := range byAge(filter(d.entries, func(e entry) bool { return e.severity == due })) {
-		text := d.name(e) + " is missing"
+		text := e.label + " is missing"
 		if e.Check.Exists {
-			text = d.name(e) + " is due: " + ageText(*e.Check)
+			text = e.label + " is due: " + ageText(*e.Check)
 		}
 		notes = append(notes, note{text: text})
 	}

@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -54,6 +55,7 @@ type entry struct {
 	place  place
 	step   string // the next step of a failure
 	manual string // the command or the row in the summary, if the place is there
+	label  string // the name in messages, with the store if the run has several
 }
 
 // place is where the sealed value of an entry is after the run, as a set of bits.
@@ -78,15 +80,10 @@ type failure struct {
 // decide makes the report of a run: where each sealed value is saved within the limits, which failures are one,
 // the next step of each, and the title. The errors of the results are single printable lines; see [Reporter.clean].
 func decide(run Run, room limits) document {
-	d := document{Run: run, room: room, entries: make([]entry, len(run.Results)), renewed: map[secret.Name]bool{}}
-	for i, result := range run.Results {
-		err, _ := errors.AsType[*secret.Error](result.Err)
-		d.entries[i] = entry{
-			Result: result, outcome: newOutcome(run, result), err: err,
-			row: newRow(result), hasRow: true, place: placeBefore(run, result),
-		}
-	}
-	d.inStores = shared(d.entries, func(e entry) string { return string(e.Store) }, "") == ""
+	d := document{Run: run, room: room, renewed: map[secret.Name]bool{}}
+	isOther := func(result secret.Result) bool { return result.Store != run.Results[0].Store }
+	d.inStores = slices.ContainsFunc(run.Results, isOther)
+	d.entries = convert(run.Results, d.newEntry)
 	d.placeInOutputs()
 	d.placeInSummary()
 	d.failUnsaved()
@@ -95,6 +92,21 @@ func decide(run Run, room limits) document {
 	d.refusedStep = d.nextStep(entry{place: refused, err: &secret.Error{Hint: "Correct these problems."}})
 	d.sign, d.title = newTitle(d)
 	return d
+}
+
+func (d *document) newEntry(result secret.Result) entry {
+	e := entry{
+		Result: result, outcome: newOutcome(d.Run, result), label: string(result.Name),
+		row: newRow(result), hasRow: true, place: placeBefore(d.Run, result),
+	}
+	e.err, _ = errors.AsType[*secret.Error](result.Err)
+	switch {
+	case e.Name == "":
+		e.label = string(e.Store) + " secrets"
+	case d.inStores:
+		e.label = fmt.Sprintf("%s in %s", e.Name, e.Store)
+	}
+	return e
 }
 
 // placeBefore returns the place of a value before any file is written. A dry run may have been given any value.
@@ -215,11 +227,9 @@ func (d *document) placeInSummary() {
 }
 
 // summaryTexts returns the texts of a part of the summary that store sealed values.
-func (d *document) summaryTexts(part place) (texts []string) {
-	for _, e := range filter(d.entries, func(e entry) bool { return e.place.has(part) }) {
-		texts = append(texts, e.manual)
-	}
-	return texts
+func (d *document) summaryTexts(part place) []string {
+	placed := filter(d.entries, func(e entry) bool { return e.place.has(part) })
+	return convert(placed, func(e entry) string { return e.manual })
 }
 
 // failUnsaved makes a value that was sealed, and has no place, a failure.
@@ -320,12 +330,10 @@ var places = map[place]struct{ saved, step string }{
 // todo introduces a next step.
 const todo = "What to do: "
 
-// join joins the sentences that are not empty.
 func join(sentences ...string) string {
 	return strings.Join(filter(sentences, func(s string) bool { return s != "" }), " ")
 }
 
-// filter returns the items that match.
 func filter[T any](items []T, matches func(T) bool) (matching []T) {
 	for _, item := range items {
 		if matches(item) {
@@ -333,6 +341,14 @@ func filter[T any](items []T, matches func(T) bool) (matching []T) {
 		}
 	}
 	return matching
+}
+
+func convert[T, U any](items []T, to func(T) U) []U {
+	converted := make([]U, len(items))
+	for i, item := range items {
+		converted[i] = to(item)
+	}
+	return converted
 }
 
 // grouped groups entries by a key, in order of the first entry of each group.

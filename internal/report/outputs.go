@@ -76,10 +76,7 @@ func newRow(result secret.Result) row {
 
 // repositoryNames returns the names of the selected repositories, sorted.
 func repositoryNames(result secret.Result) []string {
-	names := make([]string, 0, len(result.Access.Repositories))
-	for _, repo := range result.Access.Repositories {
-		names = append(names, repo.FullName)
-	}
+	names := convert(result.Access.Repositories, func(repo secret.Repository) string { return repo.FullName })
 	slices.Sort(names)
 	return names
 }
@@ -89,10 +86,8 @@ func (r row) size() int { return mask.UTF16Len(encode([]row{r})) - len("[]") + l
 
 // outputs returns the outputs of the step.
 func outputs(d document) []Output {
-	var rows []row
-	for _, e := range filter(d.entries, func(e entry) bool { return e.hasRow }) {
-		rows = append(rows, e.row)
-	}
+	withRow := filter(d.entries, func(e entry) bool { return e.hasRow })
+	rows := convert(withRow, func(e entry) row { return e.row })
 	return append(sharedOutputs(d), Output{"results", encode(rows)})
 }
 

@@ -89,9 +89,8 @@ func (r *Reporter) CheckFiles() error {
 			f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
 			if err != nil {
 				errs = append(errs, fmt.Errorf("%s is not writable: %w", name, err))
-				continue
 			}
-			_ = f.Close()
+			_ = f.Close() // returns an error if f is nil
 		case r.actions && name == "GITHUB_OUTPUT": // a runner without summaries loses no output
 			errs = append(errs, errors.New("GITHUB_OUTPUT is not set: this step's outputs would be lost"))
 		}
@@ -145,10 +144,10 @@ func (r *Reporter) Finish(run Run) error {
 		}
 	}
 	for _, e := range filter(d.entries, entry.outsideOutputs) {
-		r.Event(d.name(e) + ": not in the outputs. " + places[e.place].saved)
+		r.Event(e.label + ": not in the outputs. " + places[e.place].saved)
 	}
 	for _, e := range filter(d.entries, entry.isLost) {
-		errs = append(errs, errors.New("the value of "+d.name(e)+" is not saved"))
+		errs = append(errs, errors.New("the value of "+e.label+" is not saved"))
 	}
 	r.annotateAll("warning", leftOutNotes(d), "warning")
 	r.annotateAll("warning", dueNotes(d), "due secret")

@@ -87,17 +87,12 @@ func (r *Reporter) summary(d document) string {
 	b.add("<h3>" + d.sign + " " + r.html(d.title) + "</h3>")
 	if len(d.Refused) > 0 {
 		b.add("<p><b>" + todo + "</b>" + r.prose(d.refusedStep) + "</p>")
-		var items []string
-		for _, problem := range firstProblems(d.Refused) {
-			items = append(items, "<li>"+r.html(problem)+"</li>")
-		}
+		item := func(problem string) string { return "<li>" + r.html(problem) + "</li>" }
+		items := convert(firstProblems(d.Refused), item)
 		b.addList(b.left, "<ul>\n", items, "\n</ul>", "problem")
 	}
-	var blocks []string
-	for _, f := range d.failures {
-		blocks = append(blocks, r.failureBlock(d, f))
-	}
-	b.addList(int(float64(d.room.summary)*failureShare), "", blocks, "", "failure")
+	failures := convert(d.failures, r.failureBlock)
+	b.addList(int(float64(d.room.summary)*failureShare), "", failures, "", "failure")
 	if text := script(d); text != "" {
 		b.add(codeBlock("Script that stores the sealed values", r.scriptNotes(d), "bash", text))
 	}
@@ -117,22 +112,8 @@ func (r *Reporter) summary(d document) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// name names the secret of an entry, and its store if the run has several.
-func (d *document) name(e entry) string {
-	switch {
-	case e.Name == "":
-		return string(e.Store) + " secrets"
-	case d.inStores:
-		return fmt.Sprintf("%s in %s", e.Name, e.Store)
-	}
-	return string(e.Name)
-}
-
-func (d *document) names(entries []entry) (names []string) {
-	for _, e := range entries {
-		names = append(names, d.name(e))
-	}
-	return names
+func labels(entries []entry) []string {
+	return convert(entries, func(e entry) string { return e.label })
 }
 
 // listNames lists the first names and counts the others. At least one is listed, and at most so many characters.
@@ -151,15 +132,14 @@ func listNames(names []string, most int, show func(name string) string) string {
 	return text
 }
 
-// list lists the first entries in the summary.
-func (r *Reporter) list(d document, entries []entry, most int) string {
-	return listNames(d.names(entries), most, r.code)
+func (r *Reporter) list(entries []entry, most int) string {
+	return listNames(labels(entries), most, r.code)
 }
 
 // failureBlock shows a failure: the secrets, the fact, the reason, the next step, and where the values are.
-func (r *Reporter) failureBlock(d document, f failure) string {
+func (r *Reporter) failureBlock(f failure) string {
 	lines := []string{
-		fmt.Sprintf("%s <b>%s</b>: %s", signs[f.entries[0].severity], r.list(d, f.entries, maxNames), r.html(f.fact)),
+		fmt.Sprintf("%s <b>%s</b>: %s", signs[f.entries[0].severity], r.list(f.entries, maxNames), r.html(f.fact)),
 	}
 	if f.reason != "" {
 		lines = append(lines, r.html(f.reason))
@@ -176,7 +156,7 @@ func (r *Reporter) scriptNotes(d document) string {
 	last := "If GitHub answers 422, it has another key by now: the values have to be sealed again."
 	isOutside := func(e entry) bool { return e.place.has(hasValue) && !e.place.has(inScript) }
 	if outside := filter(d.entries, isOutside); len(outside) > 0 {
-		last = "It does not store " + r.list(d, outside, maxNames) + "; see above."
+		last = "It does not store " + r.list(outside, maxNames) + "; see above."
 	}
 	return "<ul>\n" +
 		"<li>Do not run it if a later run has stored these secrets, or if who may read them has changed since.</li>\n" +
@@ -197,7 +177,7 @@ func (r *Reporter) addChanges(b *htmlBuffer, d document) {
 	var blocks []string
 	changed := filter(d.entries, func(e entry) bool { return len(changeLines(e.Result)) > 0 })
 	for _, group := range grouped(changed, diff) {
-		blocks = append(blocks, "<p>Access changes for "+r.list(d, group, maxNames)+diff(group[0]))
+		blocks = append(blocks, "<p>Access changes for "+r.list(group, maxNames)+diff(group[0]))
 	}
 	b.addList(b.left, "", blocks, "", "change")
 }
@@ -211,11 +191,8 @@ func (r *Reporter) diff(d document, e entry) string {
 	case e.Operation == secret.Unknown && len(e.Added)+len(e.Removed) == 0:
 		note = " (not confirmed)"
 	}
-	lines := changeLines(e.Result)
-	for i, line := range lines {
-		lines[i] = r.html(line)
-	}
-	return note + ":</p>\n<pre lang=\"diff\"><code>" + strings.Join(lines, "\n") + "</code></pre>"
+	lines := strings.Join(convert(changeLines(e.Result), r.html), "\n")
+	return note + ":</p>\n<pre lang=\"diff\"><code>" + lines + "</code></pre>"
 }
 
 // addOpen adds which secrets of a review every repository may read, or every private one.
@@ -230,7 +207,7 @@ func (r *Reporter) addOpen(b *htmlBuffer, d document) {
 		isOpen := func(e entry) bool { return e.Access.Visibility == open.to }
 		if list := filter(d.entries, isOpen); len(list) > 0 {
 			secrets := secret.Count(len(list), "secret")
-			b.add(fmt.Sprintf("<p>%s may read %s: %s</p>", open.who, secrets, r.list(d, list, maxNames)))
+			b.add(fmt.Sprintf("<p>%s may read %s: %s</p>", open.who, secrets, r.list(list, maxNames)))
 		}
 	}
 }
@@ -247,13 +224,13 @@ func (r *Reporter) addResults(b *htmlBuffer, d document) {
 		header[1], result, readers, entries = "Age, last updated", shortAge, r.readers, byAge(entries)
 	case secret.ModeSeal:
 		header = header[:2]
-		if !d.inStores { // each store has its own key
-			b.add("<p>Sealed to key <code>" + r.html(d.entries[0].KeyID) + "</code></p>")
+		if len(entries) > 0 && !d.inStores { // each store has its own key
+			b.add("<p>Sealed to key <code>" + r.html(entries[0].KeyID) + "</code></p>")
 		}
 	}
 	var urgent, rest []string
 	for _, e := range entries {
-		cells := []string{r.code(d.name(e)), result(e), readers(e)}[:len(header)]
+		cells := []string{r.code(e.label), result(e), readers(e)}[:len(header)]
 		if e.severity == due {
 			cells[0] = signs[due] + " " + cells[0]
 			urgent = append(urgent, tableRow(cells...))
@@ -306,13 +283,13 @@ func (r *Reporter) addReaders(b *htmlBuffer, d document) {
 			readers[repo.FullName] = append(readers[repo.FullName], e)
 		}
 	}
-	names := slices.Sorted(maps.Keys(readers))
-	slices.SortStableFunc(names, func(a, b string) int { return cmp.Compare(len(readers[b]), len(readers[a])) })
-	var rows []string
-	for _, name := range names {
+	names := slices.SortedFunc(maps.Keys(readers), func(a, b string) int {
+		return cmp.Or(cmp.Compare(len(readers[b]), len(readers[a])), cmp.Compare(a, b))
+	})
+	rows := convert(names, func(name string) string {
 		number := secret.FormatCount(len(readers[name]))
-		rows = append(rows, tableRow(r.code(name), number, r.list(d, readers[name], maxCellNames)))
-	}
+		return tableRow(r.code(name), number, r.list(readers[name], maxCellNames))
+	})
 	title := "By repository: " + secret.Count(len(rows), "repository")
 	b.addTable(title, []string{"Repository", "Secrets", "Selected by"}, rows)
 }
@@ -335,13 +312,11 @@ func (r *Reporter) addLinks(b *htmlBuffer, d document) {
 
 // byAge sorts entries of a check: missing secrets first, and then the oldest.
 func byAge(entries []entry) []entry {
-	sorted := slices.Clone(entries)
 	age := func(e entry) time.Duration {
 		if !e.Check.Exists {
 			return math.MaxInt64
 		}
 		return e.Check.Age
 	}
-	slices.SortStableFunc(sorted, func(a, b entry) int { return cmp.Compare(age(b), age(a)) })
-	return sorted
+	return slices.SortedStableFunc(slices.Values(entries), func(a, b entry) int { return cmp.Compare(age(b), age(a)) })
 }
