@@ -82,7 +82,7 @@ func Main(ctx context.Context, env Env) int {
 		GetInput: githubactions.New(githubactions.WithGetenv(env.Getenv)).GetInput,
 	})
 	s := &session{Env: env, config: in.Config, notes: in.Notes, start: time.Now()}
-	s.report = report.New(report.Options{Stdout: env.Stdout, Getenv: env.Getenv, Masks: &in.Masks, Rand: env.Rand})
+	s.report = report.New(env.Stdout, env.Getenv, &in.Masks, env.Rand)
 	s.report.PrintMasks()
 	for _, text := range in.Warnings {
 		s.report.Warn(text)
@@ -102,7 +102,7 @@ func refuse[E error](s *session, where string, errs ...E) int {
 	for _, err := range errs {
 		problems = append(problems, err.Error())
 	}
-	s.report.Refuse(s.config.Mode, where, problems...)
+	_ = s.report.Finish(report.Run{Mode: s.config.Mode, Refused: problems, RefusedFor: where})
 	return 1
 }
 

@@ -17,26 +17,18 @@ const (
 	maxAnnotationBytes = 4000
 )
 
-// note is an annotation: a line, and those that explain it.
-type note struct {
-	text    string
-	details []string
-}
+// note is an annotation: a line, and those that explain it. Empty ones are left out.
+type note []string
 
 // Warn annotates the step with a warning.
-func (r *Reporter) Warn(text string) { r.annotate("warning", note{text: text}) }
+func (r *Reporter) Warn(text string) { r.annotate("warning", note{text}) }
 
 // annotate writes an annotation. Past the ten that GitHub keeps of a kind, and outside Actions, it logs the same as
 // plain lines.
 func (r *Reporter) annotate(kind string, n note) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	text := r.sanitizeLine(n.text)
-	for _, line := range n.details {
-		if line != "" {
-			text += "\n  " + r.sanitizeLine(line)
-		}
-	}
+	text := strings.Join(convert(filter(n, isNotEmpty), r.sanitizeLine), "\n  ")
 	r.annotated[kind]++
 	if !r.actions || r.annotated[kind] > maxAnnotations {
 		r.gha.Infof("%s: %s", strings.ToUpper(kind[:1])+kind[1:], text)
@@ -54,7 +46,7 @@ func (r *Reporter) annotateAll(kind string, notes []note, noun string) {
 	if len(notes) > left && r.actions {
 		first, more := secret.FirstOf(notes, left-1)
 		rest := notes[len(first):]
-		notes = append(first, note{text: secret.Count(more, "more "+noun) + "; see the log and the job summary"})
+		notes = append(first, note{secret.Count(more, "more "+noun) + "; see the log and the job summary"})
 		if kind == "error" {
 			notes = append(notes, rest...)
 		}
@@ -67,12 +59,11 @@ func (r *Reporter) annotateAll(kind string, notes []note, noun string) {
 // errorNotes returns an error for a refused run, or for each failure.
 func errorNotes(d document) (notes []note) {
 	if len(d.Refused) > 0 {
-		details := append([]string{todo + d.refusedStep}, firstProblems(d.Refused)...)
-		return []note{{text: d.title, details: details}}
+		return []note{append(note{d.title, todo + d.refusedStep}, firstProblems(d.Refused)...)}
 	}
 	for _, f := range d.failures {
-		text := listNames(labels(f.entries), maxNames, strings.Clone) + ": " + f.fact
-		notes = append(notes, note{text, []string{f.reason, todo + f.step, f.saved}})
+		names := listNames(labels(f.entries), maxNames, strings.Clone)
+		notes = append(notes, note{names + ": " + f.fact, f.reason, todo + f.step, f.saved})
 	}
 	return notes
 }
@@ -88,7 +79,7 @@ func leftOutNotes(d document) []note {
 	if rows > 0 {
 		text = secret.Count(rows, "row") + " with " + text
 	}
-	return []note{{text: "the outputs are limited to 1 MB and leave out " + text + "; the log has every name. " +
+	return []note{{"the outputs are limited to 1 MB and leave out " + text + "; the log has every name. " +
 		"Name fewer secrets or stores in one run. The input sealed takes only rows that have an encrypted_value."}}
 }
 
@@ -99,7 +90,7 @@ func dueNotes(d document) (notes []note) {
 		if e.Check.Exists {
 			text = e.label + " is due: " + ageText(*e.Check)
 		}
-		notes = append(notes, note{text: text})
+		notes = append(notes, note{text})
 	}
 	return notes
 }

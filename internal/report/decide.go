@@ -134,9 +134,6 @@ func (e entry) outsideOutputs() bool {
 	return e.place.has(hasValue) && !e.place.has(inOutputs) && e.isUsable()
 }
 
-// isLost reports whether the value of an entry is saved nowhere.
-func (e entry) isLost() bool { return e.place == hasValue }
-
 // fullRow returns the row with the sealed value.
 func (e entry) fullRow() row {
 	e.row.EncryptedValue = e.EncryptedValue
@@ -331,8 +328,10 @@ var places = map[place]struct{ saved, step string }{
 const todo = "What to do: "
 
 func join(sentences ...string) string {
-	return strings.Join(filter(sentences, func(s string) bool { return s != "" }), " ")
+	return strings.Join(filter(sentences, isNotEmpty), " ")
 }
+
+func isNotEmpty(s string) bool { return s != "" }
 
 func filter[T any](items []T, matches func(T) bool) (matching []T) {
 	for _, item := range items {

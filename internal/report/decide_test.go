@@ -349,7 +349,7 @@ func TestLeftOutNotes(t *testing.T) {
 		if test.want == "" && len(notes) == 0 {
 			continue
 		}
-		if len(notes) != 1 || !strings.HasPrefix(notes[0].text, test.want) {
+		if len(notes) != 1 || !strings.HasPrefix(notes[0][0], test.want) {
 			t.Errorf("room for %d: got %v, want %q", test.room, notes, test.want)
 		}
 	}
@@ -471,7 +471,7 @@ func TestGroupedFailures(t *testing.T) {
 // errors leave.
 func TestFailuresAfterErrors(t *testing.T) {
 	r, stdout, _ := newReporter(t)
-	r.annotate("error", note{text: "first"})
+	r.annotate("error", note{"first"})
 	run := Run{Mode: secret.ModeCheck}
 	for i := range 10 {
 		run.Results = append(run.Results, failing("A", secret.Failed, &secret.Error{Problem: fmt.Sprintf("x%d", i)}))

@@ -36,23 +36,15 @@ type Reporter struct {
 	nameWidth, operationWidth int // of the rows' columns
 }
 
-// Options of a Reporter.
-type Options struct {
-	Stdout io.Writer
-	Getenv func(string) string
-	Masks  *mask.Set
-	// Rand is the source of the delimiter in GITHUB_OUTPUT, which no value may contain: it could add outputs.
-	Rand io.Reader
-}
-
-// New returns a Reporter.
-func New(o Options) *Reporter {
+// New returns a Reporter. rand is the source of the delimiter in GITHUB_OUTPUT, which no value may contain: it could add
+// outputs.
+func New(stdout io.Writer, getenv func(string) string, masks *mask.Set, rand io.Reader) *Reporter {
 	delimiter := make([]byte, 16)
-	_, err := io.ReadFull(o.Rand, delimiter)
-	stdout := bestEffortWriter{o.Stdout}
+	_, err := io.ReadFull(rand, delimiter)
+	writer := githubactions.WithWriter(bestEffortWriter{stdout})
 	return &Reporter{
-		gha:    githubactions.New(githubactions.WithWriter(stdout), githubactions.WithGetenv(o.Getenv)),
-		getenv: o.Getenv, masks: o.Masks, actions: o.Getenv("GITHUB_ACTIONS") != "",
+		gha:    githubactions.New(writer, githubactions.WithGetenv(getenv)),
+		getenv: getenv, masks: masks, actions: getenv("GITHUB_ACTIONS") != "",
 		delimiter: fmt.Sprintf("set_org_secret_%x", delimiter), randErr: err,
 		annotated: map[string]int{}, operationWidth: len(secret.Updated),
 	}
@@ -140,13 +132,13 @@ func (r *Reporter) Finish(run Run) error {
 	}
 	if len(run.Refused) == 0 { // otherwise it says so already
 		for _, err := range errs {
-			r.annotate("error", note{err.Error(), []string{todo + "Use the log: this file lacks what it was to have."}})
+			r.annotate("error", note{err.Error(), todo + "Use the log: this file lacks what it was to have."})
 		}
 	}
 	for _, e := range filter(d.entries, entry.outsideOutputs) {
 		r.Event(e.label + ": not in the outputs. " + places[e.place].saved)
 	}
-	for _, e := range filter(d.entries, entry.isLost) {
+	for _, e := range filter(d.entries, func(e entry) bool { return e.place == hasValue }) {
 		errs = append(errs, errors.New("the value of "+e.label+" is not saved"))
 	}
 	r.annotateAll("warning", leftOutNotes(d), "warning")
@@ -154,12 +146,6 @@ func (r *Reporter) Finish(run Run) error {
 	r.annotateAll("error", errorNotes(d), "failure")
 	r.lines(lastLine(d))
 	return errors.Join(errs...)
-}
-
-// Refuse reports that the run ended before any request, because of problems that refusedFor says where to find: "in
-// the inputs".
-func (r *Reporter) Refuse(mode secret.Mode, refusedFor string, problems ...string) {
-	_ = r.Finish(Run{Mode: mode, Refused: problems, RefusedFor: refusedFor})
 }
 
 // clean returns a copy of results in which each error is a [secret.Error] whose texts are printable lines.

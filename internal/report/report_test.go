@@ -30,7 +30,7 @@ func newReporter(t *testing.T) (r *Reporter, stdout *bytes.Buffer, env map[strin
 		"GITHUB_STEP_SUMMARY": filepath.Join(t.TempDir(), "summary"),
 	}
 	getenv := func(name string) string { return env[name] }
-	return New(Options{Stdout: stdout, Getenv: getenv, Masks: &mask.Set{}, Rand: rand.Reader}), stdout, env
+	return New(stdout, getenv, &mask.Set{}, rand.Reader), stdout, env
 }
 
 // TestSanitizeLine checks that no text can add a workflow command or a line.
@@ -98,7 +98,7 @@ func TestAnnotationLimits(t *testing.T) {
 	for i := range 12 {
 		r.Warn(fmt.Sprintf("warning %d", i+1))
 	}
-	r.annotate("error", note{text: strings.Repeat("für ", 1000), details: []string{"second"}})
+	r.annotate("error", note{strings.Repeat("für ", 1000), "second"})
 	log := fakerunner.New().Process(stdout.String())
 	if len(log.Annotations) != 11 {
 		t.Fatalf("%d annotations, want 10 warnings and an error", len(log.Annotations))
@@ -343,10 +343,8 @@ func TestUnwritableFiles(t *testing.T) {
 // TestNoRandomBytes checks that a run does not begin without a delimiter that
 // cannot be known.
 func TestNoRandomBytes(t *testing.T) {
-	r := New(Options{
-		Stdout: &bytes.Buffer{}, Getenv: func(string) string { return "" }, Masks: &mask.Set{},
-		Rand: iotest.ErrReader(errors.New("no entropy")),
-	})
+	noEntropy := iotest.ErrReader(errors.New("no entropy"))
+	r := New(&bytes.Buffer{}, func(string) string { return "" }, &mask.Set{}, noEntropy)
 	wantError(t, "CheckFiles", r.CheckFiles(), "cannot read random bytes: no entropy")
 }
 

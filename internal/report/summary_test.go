@@ -291,7 +291,8 @@ func TestManyProblems(t *testing.T) {
 	} {
 		r, stdout, env := newReporter(t)
 		r.masks.Add([]byte(masked))
-		r.Refuse(secret.ModeSet, "in the inputs", slices.Repeat([]string{test.problem}, test.n)...)
+		run := Run{Mode: secret.ModeSet, Refused: slices.Repeat([]string{test.problem}, test.n), RefusedFor: "in the inputs"}
+		_ = r.Finish(run)
 		log := fakerunner.New().Process(stdout.String())
 		if len(log.Annotations) != 1 {
 			t.Fatalf("%s: got %d annotations, want 1", test.name, len(log.Annotations))
