@@ -46,7 +46,7 @@ func (s *session) check(ctx context.Context) []secret.Result {
 	if s.config.ListRepositories {
 		s.readLists(ctx, results)
 	}
-	s.report.Rows(results...)
+	s.report.Results(results...)
 	return results
 }
 

@@ -27,7 +27,7 @@ func (s *session) seal(ctx context.Context) []secret.Result {
 			results = append(results, result)
 		}
 	}
-	s.report.Rows(results...)
+	s.report.Results(results...)
 	return results
 }
 

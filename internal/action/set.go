@@ -30,6 +30,6 @@ func (s *session) upsert(ctx context.Context, job upsert.Job) []secret.Result {
 	}
 	job.GitHub, job.Rand, job.DryRun, job.Log, job.Warn = s.github, s.Rand, c.DryRun, s.report.Event, s.report.Warn
 	job.Visibility, job.Selection = c.Visibility, c.Selection
-	job.OnResult = func(result secret.Result) { s.report.Rows(result) }
+	job.OnResult = func(result secret.Result) { s.report.Results(result) }
 	return job.Run(ctx)
 }

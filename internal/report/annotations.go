@@ -37,8 +37,8 @@ func (r *Reporter) annotate(kind string, n note) {
 	r.gha.IssueCommand(&githubactions.Command{Name: kind, Message: cut(text, maxAnnotationBytes)})
 }
 
-// annotateAll writes annotations. If GitHub would not keep all of them, the last one counts the others, which are
-// logged if they are errors: warnings repeat the rows.
+// annotateAll writes annotations. If GitHub would not keep all of them, the last one counts the others. Errors among
+// those are logged; warnings are not, because the log has the same in its lines of results.
 func (r *Reporter) annotateAll(kind string, notes []note, noun string) {
 	r.mu.Lock()
 	left := maxAnnotations - r.annotated[kind]
@@ -95,8 +95,8 @@ func dueNotes(d document) (notes []note) {
 	return notes
 }
 
-// WarnExpiry warns of a personal token that expires within a week, so that a scheduled run does not fail by surprise.
-// at is zero if GitHub sent no date, as for the tokens of Apps, which last an hour.
+// WarnExpiry warns about a personal token that expires within a week, before scheduled runs begin to fail. at is zero
+// if GitHub sent no date, as for App tokens.
 func (r *Reporter) WarnExpiry(at, now time.Time) {
 	left := at.Sub(now)
 	if at.IsZero() || left >= 7*24*time.Hour {

@@ -11,14 +11,14 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// limits are the room that a report has. A place that does not exist or cannot be written has none.
+// limits are the maximum sizes of a report. Outputs or a summary that cannot be written have the limit 0.
 type limits struct {
-	outputs int // UTF-16 code units
-	summary int // bytes
+	outputs int // in UTF-16 code units
+	summary int // in bytes
 }
 
 const (
-	// maxOutputUnits leaves half of the 1 MB of UTF-16 that GitHub allows the outputs of a job to its other steps.
+	// maxOutputUnits is half of the 1 MB of UTF-16 to which GitHub limits the outputs of a job, for its other steps.
 	//
 	// https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#jobsjob_idoutputs
 	maxOutputUnits = 500_000
@@ -26,8 +26,8 @@ const (
 	//
 	// https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#adding-a-job-summary
 	maxSummaryBytes = 1_000_000
-	// sealedShare and failureShare are the most that sealed values and the failures have of the summary. The tables,
-	// which the log has too, have the rest.
+	// sealedShare and failureShare are the largest shares of the summary for sealed values and for failures. The rest
+	// is for the tables, which the log has too.
 	sealedShare, failureShare = 0.85, 0.1
 )
 
@@ -40,32 +40,32 @@ type document struct {
 	refusedStep string // the next step of a refused run
 	entries     []entry
 	failures    []failure            // in order of their first entries
-	inStores    bool                 // names need their store
-	anySaved    bool                 // a sealed value is saved that is not stored
-	renewed     map[secret.Name]bool // a store has the new value, or may get it
+	inStores    bool                 // the run has several stores
+	anySaved    bool                 // the sealed value of a failure is saved
+	renewed     map[secret.Name]bool // in some store the new value is stored, or may be
 }
 
-// entry is a result and where it is reported.
+// entry is a result and the decisions about it.
 type entry struct {
 	secret.Result
 	outcome
 	err    *secret.Error // nil without a failure
 	row    row           // of the output results
-	hasRow bool          // false if results has no room for the row
+	hasRow bool          // false if the output results has no room for the row
 	place  place
 	step   string // the next step of a failure
-	manual string // the command or the row in the summary, if the place is there
+	manual string // the text in the summary that stores the sealed value: a command of the script, or a row
 	label  string // the name in messages, with the store if the run has several
 }
 
-// place is where the sealed value of an entry is after the run, as a set of bits.
+// place is a set of bits: where the sealed value of an entry is after the run.
 type place uint8
 
 const (
-	hasValue  place = 1 << iota // there is a value to save, or there should be
-	inOutputs                   // of the step
-	inScript                    // of the summary
-	inRows                      // of the summary, for the input sealed
+	hasValue  place = 1 << iota // the run has, or should have, a value to save
+	inOutputs                   // in the outputs of the step
+	inScript                    // in the script of the summary
+	inRows                      // in the summary, as a row for the input sealed
 )
 
 // failure is one or more entries that failed alike.
@@ -77,8 +77,8 @@ type failure struct {
 	saved   string // where the sealed value is, and the request id; may be empty
 }
 
-// decide makes the report of a run: where each sealed value is saved within the limits, which failures are one,
-// the next step of each, and the title. The errors of the results are single printable lines; see [Reporter.clean].
+// decide decides where each sealed value is saved within the limits, which failures are reported as one, the next step
+// of each, and the title. The texts of the errors are printable lines; see [Reporter.clean].
 func decide(run Run, room limits) document {
 	d := document{Run: run, room: room, renewed: map[secret.Name]bool{}}
 	isOther := func(result secret.Result) bool { return result.Store != run.Results[0].Store }
@@ -109,7 +109,7 @@ func (d *document) newEntry(result secret.Result) entry {
 	return e
 }
 
-// placeBefore returns the place of a value before any file is written. A dry run may have been given any value.
+// placeBefore returns the place before any value is saved. In a dry run there is nothing to save.
 func placeBefore(run Run, e secret.Result) place {
 	hasNone := run.Mode == secret.ModeCheck || run.Mode == secret.ModeAccess || run.DryRun
 	if !hasNone && (e.EncryptedValue != "" || e.Operation == secret.Failed) {
@@ -118,18 +118,18 @@ func placeBefore(run Run, e secret.Result) place {
 	return 0
 }
 
-// has reports whether a place includes another.
+// has reports whether a place includes a bit.
 func (p place) has(other place) bool { return p&other != 0 }
 
-// isSaved reports whether a sealed value is in any place.
+// isSaved reports whether the sealed value is anywhere.
 func (p place) isSaved() bool { return p > hasValue }
 
-// isUsable reports whether there is a sealed value that GitHub can still open.
+// isUsable reports whether the entry has a sealed value that GitHub can still open.
 func (e entry) isUsable() bool {
 	return e.EncryptedValue != "" && !errors.Is(e.Err, secret.ErrCannotOpen)
 }
 
-// outsideOutputs reports whether there is a usable value, and the outputs do not have it.
+// outsideOutputs reports whether the outputs lack a usable value.
 func (e entry) outsideOutputs() bool {
 	return e.place.has(hasValue) && !e.place.has(inOutputs) && e.isUsable()
 }
@@ -175,8 +175,7 @@ func (d *document) placeInOutputs() {
 	}
 }
 
-// leaveOutRows leaves rows out of the output results until it is shorter by that excess: those of the least worth
-// first, from the end.
+// leaveOutRows shortens the output results by the excess. It leaves out rows of the least worth first, from the end.
 func (d *document) leaveOutRows(excess int) {
 	for worth := range 4 {
 		for i := len(d.entries) - 1; i >= 0 && excess > 0; i-- {
@@ -188,7 +187,7 @@ func (d *document) leaveOutRows(excess int) {
 	}
 }
 
-// worth is how much the row of an entry is worth to a later job.
+// worth is the worth of a row to a later job, from 0 to 3.
 func (e entry) worth() int {
 	switch {
 	case e.isUsable():
@@ -201,8 +200,8 @@ func (e entry) worth() int {
 	return 0
 }
 
-// placeInSummary gives sealed values a place in the script of the summary, those that are not in the outputs first. If
-// the access is not known, or the request itself has to change, a script cannot store them: they are there as rows.
+// placeInSummary gives sealed values a place in the script of the summary, those that are not in the outputs first.
+// Values that the script cannot store are in the summary as rows.
 func (d *document) placeInSummary() {
 	left := int(float64(d.room.summary) * sealedShare)
 	for _, place := range []place{hasValue, hasValue | inOutputs} {
@@ -223,13 +222,13 @@ func (d *document) placeInSummary() {
 	}
 }
 
-// summaryTexts returns the texts of a part of the summary that store sealed values.
+// summaryTexts returns the texts of the script, or the rows of the summary.
 func (d *document) summaryTexts(part place) []string {
 	placed := filter(d.entries, func(e entry) bool { return e.place.has(part) })
 	return convert(placed, func(e entry) string { return e.manual })
 }
 
-// failUnsaved makes a value that was sealed, and has no place, a failure.
+// failUnsaved makes a failure of each value that was sealed but is saved nowhere.
 func (d *document) failUnsaved() {
 	for i := range d.entries {
 		if e := &d.entries[i]; e.place == hasValue && e.Err == nil {
@@ -270,8 +269,8 @@ func (d *document) groupFailures() {
 	}
 }
 
-// nextStep returns the one thing to do about a failure. The hint comes first. The rest follows from where the sealed
-// value is and whether the result is known.
+// nextStep returns the one thing to do about a failure: first the hint, and then the step that follows from where the
+// sealed value is and whether the result is known.
 func (d *document) nextStep(e entry) string {
 	if e.Stored() {
 		return cmp.Or(e.err.Hint, "Nothing is left to do.")
@@ -306,7 +305,7 @@ func (d *document) nextStep(e entry) string {
 	return join(rule.keep, e.err.Hint, rule.step)
 }
 
-// places say where a sealed value is, and how to store it from there.
+// places has the words for each place: where a sealed value is saved, and the step that stores it.
 var places = map[place]struct{ saved, step string }{
 	hasValue: {"The value is not saved.", ""},
 	hasValue | inOutputs: {
@@ -365,7 +364,7 @@ func grouped(entries []entry, key func(entry) string) (groups [][]entry) {
 	return groups
 }
 
-// shared returns the text that all entries have in common, or the other text.
+// shared returns the text that all entries have in common; otherwise is for entries that differ, and for none.
 func shared(entries []entry, text func(entry) string, otherwise string) string {
 	if len(entries) == 0 {
 		return otherwise

@@ -8,10 +8,10 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// Event logs something that happened between the rows of results, indented so that rows can be told from it.
+// Event logs something that happened between the lines of results, which are not indented.
 func (r *Reporter) Event(text string) { r.lines("  " + text) }
 
-// lines logs lines that no other line comes between.
+// lines logs lines, with no other line between them.
 func (r *Reporter) lines(lines ...string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -39,19 +39,19 @@ func (r *Reporter) Header(version string, mode secret.Mode, org, host string, dr
 	r.lines(text)
 }
 
-// maxNameWidth leaves half of a line of 80 columns to the rest of a row.
+// maxNameWidth is half of a line of 80 columns.
 const maxNameWidth = 40
 
-// FitColumn widens the first column of the rows that follow to a name. A name that is longer than maxNameWidth widens
-// only its own row, which stays one line, so that a search for the name finds its result.
+// FitColumn widens the first column of the following results to a name. A name longer than maxNameWidth does not widen
+// the column: it moves the other columns of its own line.
 func (r *Reporter) FitColumn(name secret.Name) {
 	if len(name) <= maxNameWidth {
 		r.nameWidth = max(r.nameWidth, len(name))
 	}
 }
 
-// Rows logs a row for each result: name, store, operation, and the short reason of a failure or the access.
-func (r *Reporter) Rows(results ...secret.Result) {
+// Results logs a line for each result: name, store, operation, and the short reason of a failure or the access.
+func (r *Reporter) Results(results ...secret.Result) {
 	for _, result := range results {
 		r.FitColumn(result.Name)
 	}
@@ -93,7 +93,6 @@ func ageText(c secret.Check) string {
 	return daysText(c.Age) + " old, last updated " + c.UpdatedAt.UTC().Format(time.DateOnly)
 }
 
-// daysText returns an age in whole days.
 func daysText(age time.Duration) string {
 	if n := days(age); n > 0 {
 		return secret.Count(n, "day")
@@ -117,11 +116,11 @@ func accessText(result secret.Result) string {
 	return text
 }
 
-// maxChangeLines is how many repositories are listed that gain access, and that lose it.
+// maxChangeLines is how many repositories are listed for each sign.
 const maxChangeLines = 100
 
-// changeLines lists the repositories that gain and lose access to an existing secret. It lists none if nothing of the
-// write can have been applied.
+// changeLines lists the repositories that gain (+) and lose (-) access to an existing secret. It lists none if GitHub
+// cannot have applied any part of the write.
 func changeLines(result secret.Result) []string {
 	applied := result.Err == nil || result.Stored() || result.Operation == secret.Unknown ||
 		len(result.Added)+len(result.Removed) > 0

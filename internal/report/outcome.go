@@ -7,7 +7,7 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// severity is how bad a result is. The title has the sign of the worst.
+// severity rates a result. The title has the sign of the worst.
 type severity int
 
 const (
@@ -21,17 +21,17 @@ const (
 // signs stand before a title or a name, by severity.
 var signs = [...]string{"✅", "⚠️", "🔴", "❓", "❌"}
 
-// outcome is the result of a secret in the words of a title.
+// outcome is a result in the words of a title.
 type outcome struct {
 	severity severity
-	counts   []string // in which a title with counts includes the secret: "stored", "with an error"
-	phrase   string   // after the name of the secret: "updated with an error"
+	counts   []string // that include the secret: "stored", "with an error"
+	phrase   string   // that follows the name of a single secret: "updated with an error"
 }
 
-// The counts that do not depend on the run. unread is for lists of secrets; all others are for secrets.
+// Counts of a title. unread counts lists of secrets.
 const missing, openToAll, withError, unread = "missing", "open to every repository", "with an error", "unread"
 
-// words are those of a mode in a title.
+// words has the words of each mode.
 var words = map[secret.Mode]struct{ object, noun, verb string }{
 	secret.ModeSet:    {"", "secret", "stored"},
 	secret.ModeSeal:   {"", "value", "sealed"},
@@ -54,7 +54,7 @@ func done(run Run) string {
 // tooOld is the count of the secrets that are due because of their age.
 func tooOld(run Run) string { return "older than " + secret.FormatDuration(run.MaxAge) }
 
-// newOutcome rates a result. In a review, a secret that every repository may read is worth a warning.
+// newOutcome returns the outcome of a result. A review warns about a secret that every repository may read.
 func newOutcome(run Run, result secret.Result) outcome {
 	verb, end, check := words[run.Mode].verb, done(run), result.Check
 	o := outcome{fine, []string{end}, end}
@@ -92,7 +92,7 @@ func newOutcome(run Run, result secret.Result) outcome {
 	return o
 }
 
-// newTitle returns the title of a report, with the outcome of a single secret or with counts, and its sign.
+// newTitle returns the title of a report and its sign. The title has the outcome of a single secret, or counts.
 func newTitle(d document) (sign, title string) {
 	if len(d.Refused) > 0 {
 		problems := secret.Count(len(d.Refused), "problem")
@@ -113,7 +113,6 @@ func newTitle(d document) (sign, title string) {
 	return signs[worst], title
 }
 
-// worst returns the severity of the worst entry.
 func (d *document) worst() severity {
 	if len(d.Refused) > 0 {
 		return failed

@@ -74,7 +74,6 @@ func newRow(result secret.Result) row {
 	return out
 }
 
-// repositoryNames returns the names of the selected repositories, sorted.
 func repositoryNames(result secret.Result) []string {
 	names := convert(result.Access.Repositories, func(repo secret.Repository) string { return repo.FullName })
 	slices.Sort(names)
@@ -91,7 +90,7 @@ func outputs(d document) []Output {
 	return append(sharedOutputs(d), Output{"results", encode(rows)})
 }
 
-// sharedOutputs returns the outputs but for results: each value that all rows share.
+// sharedOutputs returns all outputs except results. A value is an output if all rows share it.
 func sharedOutputs(d document) []Output {
 	value := func(text func(entry) string) string { return shared(d.entries, text, "") }
 	operation := value(func(e entry) string { return e.row.Operation })

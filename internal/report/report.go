@@ -33,10 +33,10 @@ type Reporter struct {
 	randErr   error
 	annotated map[string]int // by kind
 
-	nameWidth, operationWidth int // of the rows' columns
+	nameWidth, operationWidth int // of the columns of the log
 }
 
-// New returns a Reporter. rand is the source of the delimiter in GITHUB_OUTPUT, which no value may contain: it could add
+// New returns a Reporter. rand is the source of the delimiter in GITHUB_OUTPUT: a value that contained it could add
 // outputs.
 func New(stdout io.Writer, getenv func(string) string, masks *mask.Set, rand io.Reader) *Reporter {
 	delimiter := make([]byte, 16)
@@ -68,8 +68,8 @@ func (r *Reporter) PrintMasks() {
 	}
 }
 
-// CheckFiles returns an error if outputs or summary could not be written at the end of the run, when a sealed value
-// could be lost by that.
+// CheckFiles returns an error if the outputs or the summary cannot be written. At the end of the run that could lose a
+// sealed value.
 func (r *Reporter) CheckFiles() error {
 	var errs []error
 	if r.randErr != nil {
@@ -96,8 +96,8 @@ type Run struct {
 	Org     string
 	APIURL  string          // for the script that stores sealed values
 	Results []secret.Result // in input order
-	// Refused lists the problems for which the run ended before any request, and RefusedFor says where they are, after
-	// their number: "in the inputs".
+	// Refused lists the problems that ended the run before any request, and RefusedFor says where they are: "in the
+	// inputs".
 	Refused    []string
 	RefusedFor string
 	MaxAge     time.Duration
@@ -108,8 +108,8 @@ type Run struct {
 	ListRepositories bool
 }
 
-// Finish writes outputs, summary, annotations and the last line of the log. It returns an error if it could not write
-// all of that, or save a sealed value.
+// Finish writes the outputs, the summary, the annotations and the last line of the log. It returns an error if a file
+// cannot be written or a sealed value is not saved.
 func (r *Reporter) Finish(run Run) error {
 	run.Results = r.clean(run.Results)
 	room := limits{outputs: maxOutputUnits, summary: maxSummaryBytes}
@@ -125,12 +125,12 @@ func (r *Reporter) Finish(run Run) error {
 		{&room.outputs, func() error { return r.writeOutputs(outputs(d)) }},
 		{&room.summary, func() error { return r.writeSummary(d) }},
 	} {
-		if err := file.write(); err != nil { // nothing can be saved there
+		if err := file.write(); err != nil { // values have to be saved elsewhere
 			errs, *file.room = append(errs, err), 0
 			d = decide(run, room)
 		}
 	}
-	if len(run.Refused) == 0 { // otherwise it says so already
+	if len(run.Refused) == 0 { // a refused run reports such a problem itself
 		for _, err := range errs {
 			r.annotate("error", note{err.Error(), todo + "Use the log: this file lacks what it was to have."})
 		}
@@ -168,7 +168,7 @@ func (r *Reporter) clean(results []secret.Result) []secret.Result {
 	return results
 }
 
-// maxProblems is how many problems are listed. A batch can have one in each of its lines.
+// maxProblems is how many problems are listed. Each line of a batch can have one.
 const maxProblems = 100
 
 // firstProblems returns the first problems, and a line that counts the others.

@@ -204,7 +204,7 @@ func TestRowReason(t *testing.T) {
 		RequestID: "8C1E", Attempts: 2, Elapsed: time.Second,
 	}
 	r, stdout, _ := newReporter(t)
-	r.Rows(failing("A_LONGER_NAME", secret.Failed, err), failing("B", secret.Failed, errors.Join(err, err)))
+	r.Results(failing("A_LONGER_NAME", secret.Failed, err), failing("B", secret.Failed, errors.Join(err, err)))
 	const want = "A_LONGER_NAME   actions      failed    403 no\n" +
 		"B               actions      failed    writing the secret: 403 no, 2 attempts in 1 s; writing the secret: 403 no, 2 attempts in 1 s\n"
 	if got := stdout.String(); got != want {
@@ -244,7 +244,7 @@ func TestRowColumns(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r, stdout, _ := newReporter(t)
-			r.Rows(test.results...)
+			r.Results(test.results...)
 			if got := stdout.String(); got != test.want {
 				t.Errorf("all at once: got:\n%s\nwant:\n%s", got, test.want)
 			}
@@ -253,7 +253,7 @@ func TestRowColumns(t *testing.T) {
 				r.FitColumn(result.Name)
 			}
 			for _, result := range test.results {
-				r.Rows(result)
+				r.Results(result)
 			}
 			if got := stdout.String(); got != test.want {
 				t.Errorf("one by one: got:\n%s\nwant:\n%s", got, test.want)
@@ -314,7 +314,7 @@ func TestOperationColumn(t *testing.T) {
 		r.Header("v1", test.mode, "acme", "api.github.com", test.dry)
 		stdout.Reset()
 		err := &secret.Error{Problem: "403 no"}
-		r.Rows(failing("A", secret.Failed, err), failing("B", test.other, err))
+		r.Results(failing("A", secret.Failed, err), failing("B", test.other, err))
 		first, second, _ := strings.Cut(stdout.String(), "\n")
 		if got, want := strings.Index(first, "403"), strings.Index(second, "403"); got != want {
 			t.Errorf("%s: the reasons begin at %d and %d, want one column:\n%s", test.mode, got, want, stdout.String())

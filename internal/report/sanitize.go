@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// sanitizeLine makes any text safe to print as one line of the log: masked texts are removed, control characters
-// escaped, and no workflow command is left in it.
+// sanitizeLine makes a text safe to print as one line of the log: it removes masked texts, escapes control characters
+// and breaks up workflow commands.
 func (r *Reporter) sanitizeLine(text string) string {
 	text = escapeControl(r.masks.Redact(text))
 	if trimmed := strings.TrimLeft(text, " "); strings.HasPrefix(trimmed, "::") {
@@ -17,8 +17,8 @@ func (r *Reporter) sanitizeLine(text string) string {
 	return text
 }
 
-// cut shortens text to at most that many bytes and an ellipsis, between words: neither our masks nor the runner's find
-// a part of a masked text. Sanitize it first.
+// cut shortens a sanitized text to at most that many bytes and an ellipsis. It cuts between words, since the runner
+// does not find a part of a masked text.
 func cut(text string, most int) string {
 	if len(text) <= most {
 		return text
@@ -36,19 +36,18 @@ func escapeControl(s string) string {
 	return strings.ReplaceAll(printable.Replace(quoted[1:len(quoted)-1]), "##[", "# #[")
 }
 
-// escaper is the only escape of the summary. All five entities are those that the runner looks for when it hides a
-// text that it masks.
+// escaper is the only escape of the summary. The runner finds a masked text also if it is escaped with these entities.
 //
 // https://github.com/actions/runner/blob/main/src/Sdk/DTLogging/Logging/ValueEncoders.cs
 var escaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&apos;")
 
-// html makes any text safe to show in the summary.
+// html makes a text safe to show in the summary.
 func (r *Reporter) html(text string) string { return escaper.Replace(r.sanitizeLine(text)) }
 
-// markup is code in backticks, or an https address that begins a word, without the punctuation after it.
-var markup = regexp.MustCompile("`([^`]*)`|(^| )(https://[^ `]*[^ `.,;:)])")
+// markup matches code in backticks, and an https address at the start of a word, without the punctuation after it.
+var markup = regexp.MustCompile("`[^`]*`|(?:^| )https://[^ `]*[^ `.,;:)]")
 
-// prose is html for a sentence of ours: backticks enclose code, and https addresses are links.
+// prose makes a sentence safe to show in the summary, with its code and its links.
 func (r *Reporter) prose(text string) string {
 	return markup.ReplaceAllStringFunc(r.html(text), func(match string) string {
 		if code, ok := strings.CutPrefix(match, "`"); ok {
@@ -60,14 +59,14 @@ func (r *Reporter) prose(text string) string {
 }
 
 const (
-	// maxUnbroken is how many characters of a name stay on one line: a phone has room for two such columns and a date.
+	// maxUnbroken is how many characters of a name have no line break: two such columns and a date fit on a phone.
 	maxUnbroken = 10
-	// maxShown is how many characters of a name are shown; GitHub allows 255 in that of a secret.
+	// maxShown is how many characters of a name are shown. GitHub allows 255.
 	maxShown = 100
 )
 
-// code shows the name of a secret or a repository. A long one may be broken into lines (<wbr>), without which a name of
-// 60 characters is wider than a phone; a copy of it has no breaks.
+// code shows the name of a secret or a repository. Browsers may break a long name into lines at <wbr>, which is not
+// copied with the name.
 func (r *Reporter) code(name string) string {
 	name = r.sanitizeLine(name)
 	if runes := []rune(name); len(runes) > maxShown {

@@ -10,8 +10,8 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// The script is passed to bash, so that it can be pasted into any shell: a failure does not close that shell. It
-// goes on after a secret that fails, since each is a write of its own, and then names it.
+// The script is passed to bash, so that it can be pasted into any shell, which a failure does not close. It continues
+// after a failure, and then names the secrets that failed.
 const (
 	scriptStart = "bash <<'SCRIPT'\nfailed=\n"
 	scriptEnd   = `[ -z "$failed" ] && echo 'All values of this script are stored.' ||
@@ -19,7 +19,7 @@ const (
 SCRIPT`
 )
 
-// script returns the script that stores the sealed values that have a place in it, in input order; "" if none has.
+// script returns the script that stores the sealed values with a place in it, in input order, or "" without any.
 func script(d document) string {
 	commands := d.summaryTexts(inScript)
 	if len(commands) == 0 {
@@ -46,17 +46,16 @@ func command(run Run, result secret.Result) string {
 		hostname(run), run.Org, result.Store, result.Name, result.Store, result.Name, text)
 }
 
-// isRepeatable reports whether the script can store a result. An access that is not known must not be guessed, and a
-// request that GitHub refuses as it is would be refused again. Names are checked long before; here it matters that none
-// can add a command.
+// isRepeatable reports whether the script can store a result. An unknown access must not be guessed, and GitHub would
+// refuse the same request again. The names were checked before; here they must not add a command to the script.
 func isRepeatable(run Run, result secret.Result) bool {
 	const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.:"
 	return result.Access.Visibility != "" && !errors.Is(result.Err, secret.ErrInputs) &&
 		strings.Trim(hostname(run)+run.Org+string(result.Store)+string(result.Name), safe) == ""
 }
 
-// hostname returns the host of the website, which gh has to be told: without it, gh uses the one that it is logged in
-// to. That of a GitHub Enterprise Server is the API's, whose path is /api/v3.
+// hostname returns the host of the website, for gh, which otherwise uses the host that it is logged in to. A GitHub
+// Enterprise Server has its API on the same host, under /api/v3.
 func hostname(run Run) string {
 	u, err := url.Parse(run.APIURL)
 	if err != nil || u.Host == "" {

@@ -13,15 +13,15 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// The summary is HTML, as that of actions/toolkit: Markdown has no escape that leaves a text as the runner masks it.
-// It has no empty line, after which GitHub would read Markdown.
+// The summary is HTML, as in actions/toolkit: the runner would not find a masked text that is escaped for Markdown. It
+// has no empty line, because GitHub reads Markdown after one.
 //
 // https://github.com/actions/toolkit/blob/main/packages/core/src/summary.ts
 
 const (
 	// foldRows is the number of rows above which a table is folded.
 	foldRows = 25
-	// maxNames and maxCellNames are how many characters of names are listed before the others are counted.
+	// maxNames and maxCellNames are how many characters of names are listed; the other names are counted.
 	maxNames, maxCellNames = 250, 110
 	// noteBytes is room for the note that counts the omitted items.
 	noteBytes = 300
@@ -69,19 +69,18 @@ func (b *htmlBuffer) addTable(title string, header, rows []string) {
 	}
 }
 
-// tableRow returns a row of a table from the HTML of its cells.
 func tableRow(cells ...string) string {
 	return "<tr><td>" + strings.Join(cells, "</td><td>") + "</td></tr>"
 }
 
-// codeBlock shows code, unfolded, after a title and notes in HTML.
+// codeBlock returns a block of code, unfolded, after a title and notes in HTML.
 func codeBlock(title, notes, language, code string) string {
 	return "<details open><summary><b>" + title + "</b></summary>\n" + notes +
 		"<pre lang=\"" + language + "\"><code>" + escaper.Replace(code) + "</code></pre>\n</details>"
 }
 
-// summary returns the job summary: the title, failures with the script that stores their sealed values, changes of
-// access, and a row for each other secret.
+// summary returns the job summary: the title, the failures, the script that stores their sealed values, the changes of
+// access, and a table of the other secrets.
 func (r *Reporter) summary(d document) string {
 	b := &htmlBuffer{left: d.room.summary}
 	b.add("<h3>" + d.sign + " " + r.html(d.title) + "</h3>")
@@ -116,7 +115,7 @@ func labels(entries []entry) []string {
 	return convert(entries, func(e entry) string { return e.label })
 }
 
-// listNames lists the first names and counts the others. At least one is listed, and at most so many characters.
+// listNames lists names of at most that many characters together, but at least one, and counts the others.
 func listNames(names []string, most int, show func(name string) string) string {
 	var shown []string
 	for _, name := range names {
@@ -136,7 +135,7 @@ func (r *Reporter) list(entries []entry, most int) string {
 	return listNames(labels(entries), most, r.code)
 }
 
-// failureBlock shows a failure: the secrets, the fact, the reason, the next step, and where the values are.
+// failureBlock returns the HTML of a failure: the secrets, the fact, the reason, the next step, where the values are.
 func (r *Reporter) failureBlock(f failure) string {
 	lines := []string{
 		fmt.Sprintf("%s <b>%s</b>: %s", signs[f.entries[0].severity], r.list(f.entries, maxNames), r.html(f.fact)),
@@ -151,7 +150,7 @@ func (r *Reporter) failureBlock(f failure) string {
 	return "<p>" + strings.Join(lines, "<br>\n") + "</p>"
 }
 
-// scriptNotes are the conditions for running the script.
+// scriptNotes returns the conditions for running the script.
 func (r *Reporter) scriptNotes(d document) string {
 	last := "If GitHub answers 422, it has another key by now: the values have to be sealed again."
 	isOutside := func(e entry) bool { return e.place.has(hasValue) && !e.place.has(inScript) }
@@ -165,13 +164,13 @@ func (r *Reporter) scriptNotes(d document) string {
 		"<li>" + last + "</li>\n</ul>\n"
 }
 
-// sealedRow is the row of a sealed value that the script cannot store.
+// sealedRow returns the row of a sealed value that the script cannot store.
 func sealedRow(e entry) string {
 	e.row.Error = ""
 	return strings.Trim(encode([]row{e.fullRow()}), "[]")
 }
 
-// addChanges adds who gains and who loses access, once for all secrets that change alike.
+// addChanges adds the repositories that gain and lose access, once for all secrets with the same changes.
 func (r *Reporter) addChanges(b *htmlBuffer, d document) {
 	diff := func(e entry) string { return r.diff(d, e) }
 	var blocks []string
@@ -182,7 +181,7 @@ func (r *Reporter) addChanges(b *htmlBuffer, d document) {
 	b.addList(b.left, "", blocks, "", "change")
 }
 
-// diff shows the changes of access of an entry, after the names of the secrets.
+// diff returns the changes of access of an entry, to follow the names of the secrets.
 func (r *Reporter) diff(d document, e entry) string {
 	note := ""
 	switch {
@@ -195,7 +194,7 @@ func (r *Reporter) diff(d document, e entry) string {
 	return note + ":</p>\n<pre lang=\"diff\"><code>" + lines + "</code></pre>"
 }
 
-// addOpen adds which secrets of a review every repository may read, or every private one.
+// addOpen adds the secrets of a review that every repository may read, and those that every private one may read.
 func (r *Reporter) addOpen(b *htmlBuffer, d document) {
 	for _, open := range []struct {
 		to  secret.Visibility
@@ -212,8 +211,7 @@ func (r *Reporter) addOpen(b *htmlBuffer, d document) {
 	}
 }
 
-// addResults adds a table of the secrets that did not fail. A check has those that are due first, which are never
-// folded.
+// addResults adds a table of the secrets that did not fail. Secrets that are due come first and are never folded.
 func (r *Reporter) addResults(b *htmlBuffer, d document) {
 	entries := filter(d.entries, func(e entry) bool { return e.Err == nil })
 	header := []string{"Secret", "Result", "Who may read it"}
@@ -248,7 +246,7 @@ func (r *Reporter) addResults(b *htmlBuffer, d document) {
 	b.addTable(title, header, rest)
 }
 
-// shortAge is the age of a secret in a cell. A date with hyphens would be broken after them.
+// shortAge returns the age of a secret for a cell. Browsers would break a date at hyphens or spaces.
 func shortAge(e entry) string {
 	if !e.Check.Exists {
 		return missing
@@ -256,7 +254,7 @@ func shortAge(e entry) string {
 	return daysText(e.Check.Age) + ", " + e.Check.UpdatedAt.UTC().Format("2&nbsp;Jan&nbsp;2006")
 }
 
-// readers says who may read a secret of a check: the visibility, or the repositories if their list was read.
+// readers returns who may read a secret of a check: its visibility, or its repositories if their list was read.
 func (r *Reporter) readers(e entry) string {
 	if !e.Check.Listed {
 		return r.html(string(e.Access.Visibility))
@@ -272,7 +270,7 @@ func (r *Reporter) readers(e entry) string {
 	return text
 }
 
-// addReaders adds a table of the repositories of a review with the secrets that select them, most first.
+// addReaders adds a table of the repositories of a review, those that the most secrets select first.
 func (r *Reporter) addReaders(b *htmlBuffer, d document) {
 	readers := map[string][]entry{} // by repository
 	for _, e := range d.entries {
@@ -294,7 +292,7 @@ func (r *Reporter) addReaders(b *htmlBuffer, d document) {
 	b.addTable(title, []string{"Repository", "Secrets", "Selected by"}, rows)
 }
 
-// addLinks adds links to the pages on which an organization's owners see its secrets. GitHub has none for agents.
+// addLinks adds links to the settings of the organization's secrets. GitHub has no such page for agents.
 func (r *Reporter) addLinks(b *htmlBuffer, d document) {
 	var links []string
 	for _, store := range []secret.Store{secret.Actions, secret.Dependabot, secret.Codespaces} {
