@@ -18,6 +18,8 @@ func TestAdd(t *testing.T) {
 		{"surrounding whitespace", "  hunter2\n", []string{"hunter2"}},
 		{"four punctuation characters", "!?!?", []string{"!?!?"}},
 		{"three characters", "abc", nil},
+		{"spaces and three characters", " abc \n \n", nil},
+		{"one line between spaces", " \n!?!?\r\n ", []string{"!?!?"}},
 		{"several lines", "{\n  \"a\": \"secret-one\"\n}\n", []string{`"a": "secret-one"`}},
 		{
 			"PEM", "-----BEGIN X-----\r\nMIIE\r\n==\r\n-----END X-----\r\n",
@@ -48,35 +50,27 @@ func TestRedact(t *testing.T) {
 	for _, test := range []struct{ name, text, want string }{
 		{"as it is", "a " + value + " b", "a *** b"},
 		{"twice", value + value, "******"},
-		{"in a query", "q=pass+word+%3C%22%26%27%3E&r", "q=***&r"},
-		{"in a path", "/pass%20word%20%3C%22&%27%3E/", "/***/"},
-		{"as .NET escapes a URI", "/pass%20word%20%3C%22%26%27%3E/", "/***/"},
-		{"in XML", "<a>pass word &lt;&quot;&amp;&apos;&gt;</a>", "<a>***</a>"},
 		{"in JSON", `{"a":"pass word <\"&'>"}`, `{"a":"***"}`},
-		{"in JSON of Go", `{"a":"pass word \u003c\"\u0026'\u003e"}`, `{"a":"***"}`},
 		{"in base64", b64(value + "xyz"), "***eHl6"},
+		{"in base64, with its padding", b64("xy" + value), "eHlw***"},
 		{"in base64, one byte before", b64("x" + value + "yz"), "eHBh***nl6"},
+		{"the longer of two", value + "-long", "***"},
 		{"no mask", "pass-word", "pass-word"},
 	} {
 		var s Set
 		s.Add([]byte(value))
+		s.Add([]byte(value + "-long"))
 		if got := s.Redact(test.text); got != test.want {
 			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
 		}
 	}
 }
 
-// runnersForms are texts with a mask in a form that the runner finds, and near
-// misses.
+// runnersForms are texts with a mask in a form that a Set finds as the runner does, and near misses.
 var runnersForms = []struct{ value, text string }{
 	{"plain-text", "a plain-text b"},
 	{"plain-text", "PLAIN-TEXT"},
-	{`"in quotes"`, `x in quotes y`},
-	{`"quote"`, "quote"}, // too short to lose its quotes
-	{"first&second-half", "x first& y"},
-	{"first&second-half", "second-half"},
-	{"one&+Xtwo-three", "two-three"},
-	{"one&+Xtwo-three", "Xtwo-thre"},
+	{`"quote"`, "quote"},
 	{"a&b", "a&"},
 	{"less<more>&", `less<more>&`},
 	{"less<more>&", `less\u003cmore\u003e\u0026`},
@@ -85,56 +79,56 @@ var runnersForms = []struct{ value, text string }{
 	{"back\bspace\x01", `back\bspace\u0001`},
 	{`back\slash"`, `back\\slash\"`},
 	{`say "it"`, `say \"it\"`},
-	{"it's so", "it''s so"},
-	{"a b/c~d", "a%20b%2Fc~d"},
 	{"a b/c~d", "a+b%2Fc~d"},
-	{"grün <x>", "gr%C3%BCn%20%3Cx%3E"},
-	{"grün <x>", "grün &lt;x&gt;"},
 	{"secret", "c2VjcmV0"},
 	{"secrets", "c2VjcmV0cw=="},
 	{"secrets", "c2VjcmV0c3h4"}, // with more after it: the padding is missing
 	{"secrets", "eHNlY3JldHM="},
-	{"\U0001F511\U0001F511&\U0001F511\U0001F511", "\U0001F511\U0001F511&"},
+	{"secrets", "eHhzZWNyZXRz"},
 }
 
-// TestMatchesAny checks that a mask is found in the forms in which the runner
-// finds it, and in no other: the runner drops such an output, and nothing else.
+// TestMatchesAny checks that a mask is found as it is, in base64 and in JSON exactly if the runner finds it.
 func TestMatchesAny(t *testing.T) {
 	for _, test := range runnersForms {
-		wantSameMatch(t, test.value, test.text)
+		if got, want := match(test.value, test.text); got != want {
+			t.Errorf("%q in %q: got %t, want %t as the runner", test.value, test.text, got, want)
+		}
 	}
 }
 
-// FuzzMatchesAny compares the forms with those of the restated runner.
+// FuzzMatchesAny checks that whatever is found is found by the restated runner too, and that no form of a value is
+// missed.
 func FuzzMatchesAny(f *testing.F) {
 	for _, seed := range runnersForms {
 		f.Add(seed.value, seed.text)
 	}
 	f.Fuzz(func(t *testing.T, value, text string) {
-		if utf8.ValidString(value) && utf8.ValidString(text) && len(value) < 1000 && len(text) < 10_000 {
-			wantSameMatch(t, value, text)
-			var s Set
-			s.Add([]byte(value))
-			for _, encode := range encodings { // forms of this value, which chance does not find
-				for _, line := range s.Lines() {
-					wantSameMatch(t, value, encode(line)+text)
+		if !utf8.ValidString(value) || !utf8.ValidString(text) || len(value) > 1000 || len(text) > 10_000 {
+			return
+		}
+		if got, runner := match(value, text); got && !runner {
+			t.Errorf("%q in %q: found, but not by the runner", value, text)
+		}
+		var s Set
+		s.Add([]byte(value))
+		for _, line := range s.Lines() { // forms of this value, which chance does not find
+			for _, form := range forms(line) {
+				if got, runner := match(value, form+text); !got || !runner {
+					t.Errorf("%q in %q: got %t, and %t from the runner, want true", value, form+text, got, runner)
 				}
 			}
 		}
 	})
 }
 
-// wantSameMatch checks that the runner and the Set agree on whether a text
-// contains a masked value. The runner gets the lines that the Set prints.
-func wantSameMatch(t *testing.T, value, text string) {
-	t.Helper()
+// match reports whether a Set, and the runner, find a masked value in a text. The runner gets the lines that the Set
+// prints.
+func match(value, text string) (found, byRunner bool) {
 	var s Set
 	s.Add([]byte(value))
 	runner := fakerunner.New()
 	for _, line := range s.Lines() {
 		runner.Secret(line)
 	}
-	if got, want := s.MatchesAny(text), runner.MatchesAny(text); got != want {
-		t.Errorf("%q in %q: got %t, want %t as the runner", value, text, got, want)
-	}
+	return s.MatchesAny(text), runner.MatchesAny(text)
 }
