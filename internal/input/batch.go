@@ -2,17 +2,98 @@ package input
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"set-org-secret/internal/secret"
 )
 
-var byteOrderMark = []byte("\uFEFF")
+// document is a batch as a parser of its format reads it. Parsers look at every entry; names and values are checked by
+// batch.
+type document struct {
+	entries []entry
+	// isJSON says that names can be quoted. In the other formats the text before an = may be a part of a key that was
+	// pasted without a name.
+	isJSON bool
+}
+
+// entry is one secret of a document, or one fault of it.
+type entry struct {
+	name, value string
+	at          position
+	fault       fault // zero if the value could be read
+}
+
+// fault is why an entry has no value. The text has a %s for the position; it names nothing else of the document, which
+// may be a secret. Faults with the same advice are reported as one problem, which ends in it.
+type fault struct {
+	text, advice string
+	// always says that the fault concerns other entries too, so that it counts even if secret_name does not list
+	// this one.
+	always bool
+}
+
+// position is a place in a document. The column is 0 if it is a whole line.
+type position struct{ line, column int }
+
+// after returns the position behind a text that begins at p.
+func (p position) after(text string) position {
+	if i := strings.LastIndexByte(text, '\n'); i >= 0 {
+		return position{p.line + strings.Count(text, "\n"), len(text) - i}
+	}
+	return position{p.line, p.column + len(text)}
+}
+
+// positionOf returns the position of an offset, which may be beyond the text.
+func positionOf(text string, offset int64) position {
+	return position{1, 1}.after(text[:min(offset, int64(len(text)))])
+}
+
+// rejectAll returns a document that cannot be read at all.
+func rejectAll(text, advice string) document {
+	return document{entries: []entry{{fault: fault{text, advice, true}}}}
+}
+
+// parseBatch reads several secrets: a JSON object of strings, GitHub's environment-file format, or a .env file.
+func parseBatch(text string, isDotenv bool) document {
+	trimmed := strings.TrimSpace(text)
+	start := trimmed[:min(len(trimmed), 1)]
+	switch {
+	case !utf8.ValidString(text):
+		d := rejectAll("not UTF-8 at %s; pass binary values one at a time in secret_file, or as base64", "")
+		d.entries[0].at = positionOf(text, invalidUTF8(text))
+		return d
+	case trimmed == "" || trimmed == "{}":
+		return rejectAll(noSecrets, "")
+	case trimmed == "null":
+		return rejectAll("null: toJSON of something that does not exist; check the id of the step", "")
+	case trimmed == "***":
+		return rejectAll(`is "***": the values were masked before they reached this action`, "")
+	case isExpression([]byte(trimmed)):
+		return rejectAll(unevaluated, "")
+	case isDotenv && isJSONObject(trimmed):
+		return rejectAll("a JSON object, not a .env file; remove secrets_format: dotenv", "")
+	case isDotenv:
+		return parseDotenv(text)
+	case start == "{":
+		return parseJSON(text)
+	case start == "[" || start == `"`:
+		return rejectAll("must be a JSON object of strings", flattenHint(trimmed))
+	}
+	return parseLines(text)
+}
+
+const noSecrets = "contains no secrets"
+
+func invalidUTF8(text string) int64 {
+	for i, c := range text {
+		if c == utf8.RuneError && !strings.HasPrefix(text[i:], string(utf8.RuneError)) {
+			return int64(i)
+		}
+	}
+	return int64(len(text))
+}
 
 // isUTF16 reports whether text is UTF-16: it has a byte order mark, or its first character is ASCII in two bytes.
 func isUTF16(text []byte) bool {
@@ -23,329 +104,148 @@ func isUTF16(text []byte) bool {
 	return mark || (text[0] == 0) != (text[1] == 0) && utf8.Valid(text) && bytes.Count(text, []byte{0}) == len(text)/2
 }
 
+const byteOrderMark = "\uFEFF"
+
 // isDotenv reports whether a batch is read as a .env file.
 func (r *reader) isDotenv() bool { return strings.EqualFold(r.get("secrets_format"), "dotenv") }
 
-// batch reads several secrets: a JSON object of strings, GitHub's environment-file format, or a .env file. A problem
-// names the position, never the text: parsers quote the text that they reject, which may be a secret. If listed is
-// not nil, only the secrets in it are taken, and no other entry is looked at.
-func (r *reader) batch(input string, text []byte, listed map[secret.Name]bool) (values []value) {
-	text = bytes.TrimPrefix(text, byteOrderMark)
-	trimmed := bytes.TrimSpace(text)
-	problems := len(r.result.Problems)
+// batch reads several secrets. If listed is not nil, only the secrets in it are taken, and no other entry is looked at.
+func (r *reader) batch(input string, content []byte, listed map[secret.Name]bool) (values []value) {
 	switch {
-	case len(text) > maxBatchBytes:
+	case len(content) > maxBatchBytes:
 		r.problemf(input, "the file is larger than 64 MiB")
-	case isUTF16(text):
+		return nil
+	case isUTF16(content):
 		r.problemf(input, "UTF-16; write it as UTF-8, in PowerShell with -Encoding utf8")
-	case !utf8.Valid(text):
-		r.maskWords(string(text))
-		r.problemf(input, "not UTF-8 at %s; pass binary values one at a time in secret_file, or as base64",
-			position(text, invalidUTF8(text)))
-	case len(trimmed) == 0 || string(trimmed) == "{}":
-		r.problemf(input, "contains no secrets")
-	case string(trimmed) == "null":
-		r.problemf(input, "null: toJSON of something that does not exist; check the id of the step")
-	case string(trimmed) == "***":
-		r.problemf(input, `is "***": the values were masked before they reached this action`)
-	case isExpression(trimmed):
-		r.problemf(input, "%s", unevaluated)
-	case r.isDotenv() && trimmed[0] == '{' && json.Valid(trimmed):
-		r.maskWords(string(text))
-		r.problemf(input, "a JSON object, not a .env file; remove secrets_format: dotenv")
-	case r.isDotenv():
-		values = r.batchDotenv(input, text, listed)
-	case trimmed[0] == '{':
-		values = r.batchJSON(input, text, listed)
-	case trimmed[0] == '[' || trimmed[0] == '"':
-		r.maskWords(string(text))
-		r.problemf(input, "must be a JSON object of strings%s", flattenHint(trimmed))
-	default:
-		values = r.batchLines(input, text, listed)
+		return nil
 	}
-	refused := len(r.result.Problems) > problems
-	if !refused && len(values) == 0 && listed == nil {
-		r.problemf(input, "contains no secrets")
+	text := strings.TrimPrefix(string(content), byteOrderMark)
+	problems := len(r.result.Problems)
+	doc := parseBatch(text, r.isDotenv())
+	var faulty []entry
+	seen := map[string]position{}
+	for _, e := range doc.entries {
+		name, _ := secret.ParseName(e.name)
+		if listed != nil && !listed[name] && !e.fault.always {
+			r.leftOut++
+			continue
+		}
+		if doc.isJSON {
+			r.checkMemberName(input, e, seen)
+		} else {
+			e.fault = r.checkLine(input, e, seen)
+		}
+		if e.fault != (fault{}) {
+			faulty = append(faulty, e)
+			continue
+		}
+		seen[e.name] = e.at
+		values = append(values, value{input: input, name: e.name, bytes: []byte(e.value)})
+	}
+	r.reportFaults(input, faulty)
+	rejected := len(r.result.Problems) > problems
+	if rejected {
+		r.maskRejected(text)
+	} else if len(values) == 0 && listed == nil {
+		r.problemf(input, noSecrets)
+	}
+	if doc.isJSON && len(values) == 0 {
+		r.flattenHint = flattenHint(text) // for names in secret_name that are missing
 	}
 	for i := range values {
-		values[i].refused = refused
+		values[i].isMasked = rejected
 	}
 	return values
 }
 
-// lineReader reads a batch that has an entry a line.
-type lineReader struct {
-	*reader
-	input  string
-	listed map[secret.Name]bool
-	lines  []string
-	values []value
-	seen   map[string]int // the line of each name
-	// refused has the line numbers of ambiguous lines, by reason.
-	refused map[string][]int
-	reasons []string // the keys of refused, in order of appearance
-	// noEquals has the numbers of the lines that are no entry at all.
-	noEquals []int
-}
-
-func (r *reader) newLineReader(input string, text []byte, listed map[secret.Name]bool) *lineReader {
-	return &lineReader{
-		reader: r, input: input, listed: listed, seen: map[string]int{}, refused: map[string][]int{},
-		lines: strings.Split(strings.TrimSuffix(string(text), "\n"), "\n"),
-	}
-}
-
-// refuse notes a line that is refused, and masks it: it may hold a secret.
-func (l *lineReader) refuse(number int, reason string) {
-	if l.refused[reason] == nil {
-		l.reasons = append(l.reasons, reason)
-	}
-	l.refused[reason] = append(l.refused[reason], number)
-	l.maskLine(l.lines[number-1])
-}
-
-// reportRefused reports all lines that have no = as one problem, and all that are refused as another. form and advice
-// name the right way to write them.
-func (l *lineReader) reportRefused(form, advice string) {
-	if len(l.noEquals) > 0 {
-		l.problemf(l.input, "%s: no =; write %s", lineNumbers(l.noEquals), form)
-	}
-	if len(l.reasons) == 0 {
-		return
-	}
-	var list []string
-	for _, reason := range l.reasons {
-		list = append(list, lineNumbers(l.refused[reason])+": "+reason)
-	}
-	l.problemf(l.input, "%s. %s", strings.Join(list, "; "), advice)
-}
-
-// lineNumbers names at most five lines: "line 3", "lines 1, 2 and 7", "lines 1, 2, 3, 4, 5 and 9 more".
-func lineNumbers(numbers []int) string {
-	first, more := secret.FirstOf(numbers, 5)
-	var list []string
-	for _, n := range first {
-		list = append(list, fmt.Sprint(n))
-	}
-	if more > 0 {
-		list = append(list, secret.FormatCount(more)+" more")
-	}
-	last := len(list) - 1
-	if last == 0 {
-		return "line " + list[0]
-	}
-	return "lines " + strings.Join(list[:last], ", ") + " and " + list[last]
-}
-
-// isLeftOut reports whether an entry is not taken, and counts it. Without a name it is no entry.
-func (l *lineReader) isLeftOut(name string) bool {
-	name = strings.TrimSpace(name)
-	if l.listed == nil || name == "" {
-		return false
-	}
-	parsed, err := secret.ParseName(name)
-	leftOut := err != nil || !l.listed[parsed]
-	if leftOut {
-		l.leftOut++
-	}
-	return leftOut
-}
-
-// add adds an entry, if its name is legal and its value is not empty. It quotes neither: in a key that was pasted
-// without its heredoc, the text before an = is a part of the key, and base64 alone ends in one. isBare says that the
-// value is the text after the =, without quotes.
-func (l *lineReader) add(number int, name, val string, isBare bool) {
-	_, err := parseName(name)
+// checkMemberName reports a name that a JSON object cannot have. The value is checked all the same.
+func (r *reader) checkMemberName(input string, e entry, seen map[string]position) {
+	_, err := parseName(e.name)
+	_, isTwice := seen[e.name]
 	switch {
-	case isBare && strings.Trim(val, "=") == "" && val != "":
-		l.maskLine(l.lines[number-1])
-		l.problemf(l.input, "line %d looks like the end of a base64 value; pass an unnamed value in secret_value or "+
-			"secret_file", number)
+	case e.fault != (fault{}):
+	case strings.EqualFold(e.name, "github_token"):
+		r.problemf(input, "%q is in toJSON(secrets) and cannot be stored; list the secrets to store in secret_name",
+			e.name)
 	case err != nil:
-		l.maskLine(l.lines[number-1])
-		l.maskLong(val)
-		l.problemf(l.input, "line %d: must have a secret name before = or <<: letters, digits and _; "+
-			"no leading digit; no GITHUB_ prefix", number)
-	case val == "":
-		l.problemf(l.input, "line %d: the value is %s", number, emptyValue)
-	case l.seen[name] > 0:
-		l.maskLong(val)
-		l.problemf(l.input, "%s is listed twice, in lines %d and %d", name, l.seen[name], number)
-	default:
-		l.seen[name] = number
-		l.values = append(l.values, value{input: l.input, name: name, bytes: []byte(val)})
+		r.problemf(input, "the name %v", err)
+	case isTwice:
+		r.problemf(input, "%s is listed twice", secret.Quote(e.name))
 	}
 }
 
-// linesAdvice is the advice for refused lines.
-const linesAdvice = "Other readers read these lines differently. Write NAME<<DELIMITER, the value and DELIMITER on " +
-	"lines of their own, which takes any value; for a .env file set secrets_format: dotenv"
-
-// batchLines reads the format of GitHub's environment files by the runner's rules: no quoting, no expansion. Lines that
-// a reader of .env files would read differently are refused: the same text would be another value there, and a quote
-// that opens and does not close would even take other lines for values.
-//
-// https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#multiline-strings
-func (r *reader) batchLines(input string, text []byte, listed map[secret.Name]bool) []value {
-	l := r.newLineReader(input, text, listed)
-	for i := 0; i < len(l.lines); i++ {
-		line, number := l.lines[i], i+1
-		if line == "" {
-			continue
-		}
-		start := startsOtherwise(line)
-		if start != "" {
-			l.refuse(number, start)
-		}
-		name, val, isPair := strings.Cut(line, "=")
-		before, delimiter, isHeredoc := strings.Cut(line, "<<")
-		if isHeredoc && line[0] != '#' && (!isPair || len(before) < len(name)) {
-			var ok bool
-			if i, ok = l.heredoc(i, before, delimiter, start != ""); !ok {
-				break
-			}
-			continue
-		}
-		if start != "" {
-			continue
-		}
-		if !isPair {
-			l.maskLine(line)
-			l.noEquals = append(l.noEquals, number)
-			continue
-		}
-		reason, opensQuote := readOtherwise(name, val)
-		switch leftOut := l.isLeftOut(name); {
-		case reason != "" && (!leftOut || opensQuote):
-			l.refuse(number, reason)
-		case !leftOut:
-			l.add(number, name, val, true)
-		}
-	}
-	l.reportRefused("NAME=value, or a value of several lines as NAME<<DELIMITER", linesAdvice)
-	return l.values
-}
-
-// startsOtherwise returns how a line begins if a reader of .env files skips or changes such a line, or "".
-func startsOtherwise(line string) string {
-	first, _ := utf8.DecodeRuneInString(line)
+// checkLine returns the fault of an entry of one of the formats with lines: its own, or that of its name or value.
+func (r *reader) checkLine(input string, e entry, seen map[string]position) fault {
+	_, err := parseName(e.name)
+	first, isTwice := seen[e.name]
 	switch {
-	case first == '#':
-		return "a comment"
-	case line == "\r":
-		return "a CR at the end of the line"
-	case unicode.IsSpace(first):
-		return "a blank at the start"
-	case strings.HasPrefix(line, "export "):
-		return "export before the name"
+	case e.fault != (fault{}):
+		return e.fault
+	case err != nil:
+		return noName
+	case e.value == "":
+		return fault{text: "%s: the value is " + emptyValue}
+	case isTwice:
+		return fault{text: e.name + " is listed twice, in " + places([]position{first, e.at})}
 	}
-	return ""
+	return fault{}
 }
 
-// readOtherwise returns why a reader of .env files reads a name and a value differently, or "". opensQuote says that it
-// would take the lines that follow for a part of the value.
-func readOtherwise(name, val string) (reason string, opensQuote bool) {
-	first, _ := utf8.DecodeRuneInString(val)
-	last, _ := utf8.DecodeLastRuneInString(val)
-	beforeEquals, _ := utf8.DecodeLastRuneInString(name)
-	text := strings.TrimLeftFunc(val, unicode.IsSpace)
-	switch {
-	case val == "":
-		return "", false
-	case text != "" && isQuote(text[0]):
-		if closingQuote(text) < 0 {
-			return openQuote, true
+// noName is the fault of a line whose name is not legal. It is not quoted: without its heredoc, a line of a key ends in
+// an = too.
+var noName = fault{text: "%s: must have a secret name before = or <<: letters, digits and _; no leading digit; " +
+	"no GITHUB_ prefix"}
+
+// reportFaults reports equal faults together, and those with the same advice as one problem.
+func (r *reader) reportFaults(input string, faulty []entry) {
+	var faults []fault // in order of appearance
+	at := map[fault][]position{}
+	for _, e := range faulty {
+		e.fault.always = false // does not matter here
+		if at[e.fault] == nil {
+			faults = append(faults, e.fault)
 		}
-		return "a quote before the value", false
-	case unicode.IsSpace(beforeEquals):
-		return "a blank before the =", false
-	case last == '\r':
-		return "a CR at the end of the line", false
-	case unicode.IsSpace(first):
-		return "a blank after the =", false
-	case unicode.IsSpace(last):
-		return "a blank at the end of the line", false
-	case first == '#' || commentIndex(val) >= 0:
-		return "a # that starts a comment elsewhere", false
+		at[e.fault] = append(at[e.fault], e.at)
 	}
-	return "", false
-}
-
-func isQuote(c byte) bool { return c == '"' || c == '\'' || c == '`' }
-
-// closingQuote returns the index of the quote that closes the one that text starts with, or -1. In double quotes a
-// backslash escapes the character after it.
-func closingQuote(text string) int {
-	for i := 1; i < len(text); i++ {
-		switch {
-		case text[0] == '"' && text[i] == '\\':
-			i++
-		case text[i] == text[0]:
-			return i
+	var advices []string
+	advised := map[string][]string{}
+	for _, f := range faults {
+		text := strings.Replace(f.text, "%s", places(at[f]), 1)
+		if f.advice == "" {
+			r.problemf(input, "%s", text)
+			continue
 		}
-	}
-	return -1
-}
-
-// commentIndex returns the index of the first # after a blank, or -1.
-func commentIndex(val string) int {
-	for i, c := range val {
-		before, _ := utf8.DecodeLastRuneInString(val[:i])
-		if c == '#' && i > 0 && unicode.IsSpace(before) {
-			return i
+		if advised[f.advice] == nil {
+			advices = append(advices, f.advice)
 		}
+		advised[f.advice] = append(advised[f.advice], text)
 	}
-	return -1
+	for _, advice := range advices {
+		r.problemf(input, "%s%s", strings.Join(advised[advice], "; "), advice)
+	}
 }
 
-// heredoc reads the value that begins below lines[start], unless that line is refused, and returns the index of the
-// line that closes it. ok is false if nothing after it can be read.
-func (l *lineReader) heredoc(start int, name, delimiter string, refused bool) (end int, ok bool) {
-	rest := l.lines[start+1:]
-	length := slices.IndexFunc(rest, func(line string) bool {
-		return strings.TrimSuffix(line, "\r") == strings.TrimSuffix(delimiter, "\r")
-	})
-	switch {
-	case strings.TrimSuffix(delimiter, "\r") == "":
-		l.maskLines(rest)
-		l.problemf(l.input, "line %d: no delimiter after <<", start+1)
-		return start, false
-	case length < 0:
-		l.maskLines(rest)
-		l.problemf(l.input, "line %d: the closing delimiter is missing", start+1)
-		return start, false
-	}
-	end = start + 1 + length
-	for _, i := range []int{start, end} {
-		if strings.HasSuffix(l.lines[i], "\r") {
-			l.maskLines(rest[:length])
-			l.refuse(i+1, "a CR at the end of the line")
-			return end, true
+// places names at most five lines: "line 3", "lines 1, 2 and 7", "lines 1, 2, 3, 4, 5 and 9 more". Of places within
+// lines it names the first: "line 3, column 2 (and 9 more)".
+func places(list []position) string {
+	if first := list[0]; first.column > 0 {
+		text := fmt.Sprintf("line %d, column %d", first.line, first.column)
+		if len(list) > 1 {
+			text += fmt.Sprintf(" (and %s more)", secret.FormatCount(len(list)-1))
 		}
+		return text
 	}
-	if refused {
-		l.maskLines(rest[:length])
-	} else if !l.isLeftOut(name) {
-		l.add(start+1, name, strings.Join(rest[:length], "\n"), false)
+	const named = 5
+	var numbers []string
+	for _, p := range list[:min(len(list), named)] {
+		numbers = append(numbers, fmt.Sprint(p.line))
 	}
-	return end, true
-}
-
-// position names an offset as people count.
-func position(text []byte, offset int) string {
-	before := text[:min(max(offset, 0), len(text))]
-	line := bytes.Count(before, []byte("\n")) + 1
-	column := len(before) - bytes.LastIndexByte(before, '\n')
-	return fmt.Sprintf("line %d, column %d", line, column)
-}
-
-func invalidUTF8(text []byte) int {
-	for i := 0; i < len(text); {
-		r, n := utf8.DecodeRune(text[i:])
-		if r == utf8.RuneError && n == 1 {
-			return i
-		}
-		i += n
+	if more := len(list) - named; more > 0 {
+		numbers = append(numbers, secret.FormatCount(more)+" more")
 	}
-	return len(text)
+	last := len(numbers) - 1
+	if last == 0 {
+		return "line " + numbers[0]
+	}
+	return "lines " + strings.Join(numbers[:last], ", ") + " and " + numbers[last]
 }

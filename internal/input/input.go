@@ -222,8 +222,8 @@ type reader struct {
 	shapes map[string]string
 	// leftOut counts the entries of a batch that secret_name does not list.
 	leftOut int
-	// nested is the hint to append if a JSON batch has no string values.
-	nested string
+	// flattenHint is the hint to append if a JSON batch has no string values.
+	flattenHint string
 }
 
 // raw returns a value byte for byte; GetInput would trim it.

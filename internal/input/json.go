@@ -1,158 +1,93 @@
 package input
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"strings"
+	"sync"
 
 	"set-org-secret/internal/secret"
 )
 
-// jsonReader reads a batch that is a JSON object.
-type jsonReader struct {
-	*reader
-	input  string
-	text   []byte
-	values []value
-	seen   map[string]bool
-	// notString is the first value that is not a string, and others is how many more there are.
-	notString string
-	others    int
+// parseJSON reads a JSON object. It walks the tokens: Unmarshal would silently take the last of two equal names and turn
+// an unpaired surrogate into U+FFFD.
+func parseJSON(text string) document {
+	d := document{isJSON: true}
+	hint := sync.OnceValue(func() string { return flattenHint(text) })
+	at, read := position{1, 1}, int64(0)
+	offset, err := walkObject(text, func(name string, raw json.RawMessage, start int64) {
+		at, read = at.after(text[read:start]), start
+		e := entry{name: name, at: at}
+		var isString bool
+		if e.value, isString = unquoteJSON(raw); !isString {
+			e.fault = fault{
+				text:   "the value at %s is not a string, and only an object of strings can be stored",
+				advice: hint(),
+			}
+		} else if unpairedSurrogate(string(raw), e.value) {
+			e.fault.text = "the value at %s contains an invalid Unicode escape (unpaired surrogate)"
+		}
+		d.entries = append(d.entries, e)
+	})
+	if err != nil {
+		broken := fault{text: err.Error() + " at %s", always: true}
+		d.entries = append(d.entries, entry{at: positionOf(text, offset), fault: broken})
+	}
+	return d
 }
 
-// batchJSON walks the tokens: Unmarshal would silently take the last of two equal names and turn an unpaired
-// surrogate into U+FFFD.
-func (r *reader) batchJSON(input string, text []byte, listed map[secret.Name]bool) []value {
-	j := &jsonReader{reader: r, input: input, text: text, seen: map[string]bool{}}
-	dec := json.NewDecoder(bytes.NewReader(text))
-	start := int64(0)
-	broken := func(offset int64) []value {
-		// Names that follow are taken for names, whatever broke the syntax.
-		r.maskWords(string(text[min(start, int64(len(text))):]))
-		r.problemf(input, "invalid JSON at %s", position(text, int(min(offset, int64(len(text))))))
-		return j.values
-	}
+var (
+	errSyntax = errors.New("invalid JSON")
+	errMore   = errors.New("unexpected data after the JSON object")
+)
+
+// walkObject calls visit for each member of an object, with the offset behind its name. It returns the offset of an
+// error.
+func walkObject(text string, visit func(name string, raw json.RawMessage, start int64)) (int64, error) {
+	dec := json.NewDecoder(strings.NewReader(text))
 	if _, err := dec.Token(); err != nil { // the brace
-		return broken(dec.InputOffset())
+		return dec.InputOffset(), errSyntax
 	}
 	for dec.More() {
-		start = dec.InputOffset()
-		key, err := dec.Token()
+		name, err := dec.Token()
 		if err != nil {
-			return broken(dec.InputOffset())
+			return dec.InputOffset(), errSyntax
 		}
-		valueStart := dec.InputOffset()
+		start := dec.InputOffset()
 		var raw json.RawMessage
 		if err := dec.Decode(&raw); err != nil {
 			if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-				return broken(valueStart + syntax.Offset)
+				return start + syntax.Offset, errSyntax
 			}
-			return broken(dec.InputOffset())
+			return dec.InputOffset(), errSyntax
 		}
-		j.entry(key.(string), raw, int(valueStart), listed) // the decoder takes nothing else as a key
+		visit(name.(string), raw, start) // the decoder takes nothing else as a name
 	}
-	start = dec.InputOffset()
 	if _, err := dec.Token(); err != nil { // the closing brace
-		return broken(dec.InputOffset())
+		return dec.InputOffset(), errSyntax
 	}
-	start = dec.InputOffset()
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		r.maskWords(string(text[start:]))
-		r.problemf(input, "unexpected data after the JSON object at %s", position(text, int(dec.InputOffset())))
+		return dec.InputOffset(), errMore
 	}
-	if len(j.values) == 0 {
-		r.nested = flattenHint(text) // for names in secret_name that are missing
-	}
-	if j.notString != "" {
-		more := ""
-		if j.others > 0 {
-			more = fmt.Sprintf(" (and %s more)", secret.FormatCount(j.others))
-		}
-		r.problemf(input, "the value at %s%s is not a string, and only an object of strings can be stored%s",
-			j.notString, more, flattenHint(text))
-	}
-	return j.values
+	return 0, nil
 }
 
-// entry reads one member of the object. start is the offset behind its name.
-func (j *jsonReader) entry(name string, raw json.RawMessage, start int, listed map[secret.Name]bool) {
-	parsed, err := parseName(name)
-	if listed != nil && !listed[parsed] {
-		j.leftOut++
-		return
-	}
-	s, isString := "", raw[0] == '"'
-	if !isString || json.Unmarshal(raw, &s) != nil {
-		j.maskScalars(raw)
-		if j.notString == "" {
-			// The position is only computed for a problem: it counts the lines of all the text before it.
-			j.notString = position(j.text, start)
-		} else {
-			j.others++
-		}
-		return
-	}
-	switch {
-	case strings.EqualFold(name, "github_token"):
-		j.problemf(j.input, "%q is in toJSON(secrets) and cannot be stored; list the secrets to store in secret_name",
-			name)
-	case err != nil:
-		j.problemf(j.input, "the name %v", err)
-	case j.seen[name]:
-		j.problemf(j.input, "%s is listed twice", secret.Quote(name))
-	}
-	if unpairedSurrogate(raw, s) {
-		j.problemf(j.input, "the value at %s contains an invalid Unicode escape (unpaired surrogate)",
-			position(j.text, start))
-	}
-	j.seen[name] = true
-	j.values = append(j.values, value{input: j.input, name: name, bytes: []byte(s)})
-}
+func isJSONObject(text string) bool { return text[0] == '{' && json.Valid([]byte(text)) }
 
-// maskScalars masks the strings and numbers in a value that is no string.
-func (r *reader) maskScalars(raw json.RawMessage) {
-	var members map[string]json.RawMessage
-	var elements []json.RawMessage
-	var s string
-	switch {
-	case json.Unmarshal(raw, &members) == nil:
-		for _, member := range members {
-			r.maskScalars(member)
-		}
-	case json.Unmarshal(raw, &elements) == nil:
-		for _, element := range elements {
-			r.maskScalars(element)
-		}
-	case json.Unmarshal(raw, &s) == nil:
-		r.maskLong(s)
-	default:
-		r.maskLong(string(raw)) // a number, or a word that is too short
-	}
-}
-
-// unescapeJSON returns the text of a JSON string, or the word itself if it is none.
-func unescapeJSON(word string, isQuoted bool) string {
-	var s string
-	if isQuoted && json.Unmarshal([]byte(`"`+word+`"`), &s) == nil {
-		return s
-	}
-	return word
+// unquoteJSON returns the text of a JSON string.
+func unquoteJSON(raw []byte) (s string, isString bool) {
+	isString = raw[0] == '"' && json.Unmarshal(raw, &s) == nil
+	return s, isString
 }
 
 // unpairedSurrogate reports whether decoding added a U+FFFD that the text has not.
-func unpairedSurrogate(raw []byte, decoded string) bool {
+func unpairedSurrogate(text, decoded string) bool {
 	const replacement = "\uFFFD"
-	n := strings.Count(decoded, replacement)
-	if n == 0 {
-		return false
-	}
-	written := bytes.Count(raw, []byte(replacement))
-	unescaped := strings.ReplaceAll(strings.ToLower(string(raw)), `\\`, "")
-	return n > written+strings.Count(unescaped, `\ufffd`)
+	unescaped := strings.ReplaceAll(strings.ToLower(text), `\\`, "")
+	written := strings.Count(text, replacement) + strings.Count(unescaped, `\ufffd`)
+	return strings.Count(decoded, replacement) > written
 }
 
 // shapes are documents of other tools that are nested. The first that has all its paths is taken.
@@ -172,14 +107,14 @@ var shapes = []struct {
 
 // flattenHint names the tool that writes a document of this shape, and the page with the command that makes an object
 // of strings of it. It quotes nothing of the document. An object of strings needs none.
-func flattenHint(text []byte) string {
+func flattenHint(text string) string {
 	var list []map[string]any
-	if json.Unmarshal(text, &list) == nil && len(list) > 0 && has(list[0], "value") &&
+	if json.Unmarshal([]byte(text), &list) == nil && len(list) > 0 && has(list[0], "value") &&
 		(has(list[0], "key") || has(list[0], "name")) {
 		return pageFor("a list of names and values")
 	}
 	var doc map[string]any
-	if json.Unmarshal(text, &doc) != nil {
+	if json.Unmarshal([]byte(text), &doc) != nil {
 		return ""
 	}
 	var isNested, isOther bool

@@ -106,7 +106,7 @@ type target struct {
 func (r *reader) sealedRows(stores []secret.Store, names []secret.Name) []Sealed {
 	var rows []sealedRow
 	if err := json.Unmarshal([]byte(r.get("sealed")), &rows); err != nil {
-		r.maskWords(r.get("sealed"))
+		r.maskRejected(r.get("sealed"))
 		r.problemf("sealed", "must be the results of a seal run: "+
 			"a JSON array of rows with store, secret_name, key_id and encrypted_value")
 		return nil

@@ -30,8 +30,8 @@ type value struct {
 	input string
 	name  string // the secret's name, in a batch
 	bytes []byte
-	// refused says that the batch is refused, so that the value may be structure of another format.
-	refused bool
+	// isMasked says that the batch is rejected, and the parts of it that may be secret are masked.
+	isMasked bool
 }
 
 // label is how messages name a value: the input, and the secret in a batch.
@@ -75,9 +75,7 @@ func (r *reader) values() (values []value) {
 		}
 	}
 	for _, v := range values {
-		if v.refused {
-			r.maskLong(string(v.bytes))
-		} else if !r.result.Masks.Add(v.bytes) && len(v.bytes) > 0 {
+		if !v.isMasked && !r.result.Masks.Add(v.bytes) && len(v.bytes) > 0 {
 			r.warnf("%s: too short, or not UTF-8, for the runner to mask: it can appear in logs", v.label())
 		}
 	}
@@ -146,7 +144,7 @@ func (r *reader) checkListed(listed []secret.Name, seen map[secret.Name]string) 
 	}
 	for _, name := range listed {
 		if _, ok := seen[name]; !ok {
-			r.problemf("secret_name", "%s is not in %s%s", name, source, r.nested)
+			r.problemf("secret_name", "%s is not in %s%s", name, source, r.flattenHint)
 		}
 	}
 	if r.leftOut > 0 {
@@ -200,7 +198,7 @@ func (r *reader) warnAboutText(v value, trimmed []byte, trim bool) {
 	case isUTF16(b):
 		r.warnf("%s is UTF-16, which is stored as it is; was it written by PowerShell or Notepad?", v.label())
 		return
-	case bytes.HasPrefix(b, byteOrderMark):
+	case bytes.HasPrefix(b, []byte(byteOrderMark)):
 		r.warnf("%s starts with a UTF-8 byte order mark, which is stored with it", v.label())
 	}
 	switch severalLines := bytes.ContainsAny(trimmed, "\r\n"); {

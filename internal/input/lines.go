@@ -1,0 +1,220 @@
+package input
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// parseLines reads the format of GitHub's environment files by the runner's rules: no quoting, no expansion.
+//
+// https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#multiline-strings
+func parseLines(text string) (d document) {
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	for i := 0; i < len(lines); i++ {
+		line, e := lines[i], entry{at: position{line: i + 1}}
+		if line == "" {
+			continue
+		}
+		var isPair, isHeredoc bool
+		e.name, e.value, isPair = strings.Cut(line, "=")
+		if before, delimiter, ok := strings.Cut(line, "<<"); ok && line[0] != '#' && len(before) < len(e.name) {
+			isHeredoc, e.name, e.value = true, before, delimiter
+		}
+		switch {
+		case isHeredoc:
+			var length int
+			e, length = parseHeredoc(e, lines[i+1:])
+			i += length
+		case isPair:
+			e.fault = ambiguous(e.name, e.value, environmentFile)
+		default:
+			if e.fault = ambiguous(line, "", environmentFile); e.fault == (fault{}) {
+				e.fault = fault{
+					text: "%s: no =; write NAME=value, or a value of several lines as NAME<<DELIMITER", always: true,
+				}
+			}
+		}
+		d.entries = append(d.entries, e.withNameFault())
+	}
+	return d
+}
+
+// parseHeredoc reads a value of several lines, whose delimiter is the value of e. lines are those that follow. It
+// returns the number of lines that belong to the value: all if the closing one is missing.
+func parseHeredoc(e entry, lines []string) (entry, int) {
+	delimiter := strings.TrimSuffix(e.value, "\r")
+	length := slices.IndexFunc(lines, func(line string) bool { return strings.TrimSuffix(line, "\r") == delimiter })
+	switch {
+	case delimiter == "":
+		e.fault = fault{text: "%s: no delimiter after <<", always: true}
+		return e, len(lines)
+	case length < 0:
+		e.fault = fault{text: "%s: the closing delimiter is missing", always: true}
+		return e, len(lines)
+	}
+	e.fault = ambiguous(e.name, "", environmentFile)
+	switch {
+	case e.value != delimiter:
+		e.fault = fault{trailingCR, environmentFile.advice, true}
+	case lines[length] != delimiter:
+		e.fault = fault{trailingCR, environmentFile.advice, true}
+		e.at.line += length + 1
+	}
+	e.value = strings.Join(lines[:length], "\n")
+	return e, length + 1
+}
+
+// withNameFault adds the fault of an entry without a name, which secret_name cannot leave out.
+func (e entry) withNameFault() entry {
+	if strings.TrimSpace(e.name) == "" {
+		if e.fault == (fault{}) {
+			e.fault = noName
+		}
+		e.fault.always = true
+	}
+	return e
+}
+
+// format is one of the formats that have an entry a line, with the lines on which readers of .env files disagree: the
+// same text would be another value there, and a quote that opens and does not close would even take other lines for
+// values.
+type format struct {
+	rules  []rule // the first that applies counts
+	advice string
+}
+
+// rule is one way in which readers disagree on a line.
+type rule struct {
+	text    string
+	always  bool // see fault
+	applies func(parts) bool
+}
+
+var environmentFile = format{
+	[]rule{
+		{"%s: a comment", true, func(p parts) bool { return strings.HasPrefix(p.name, "#") }},
+		{trailingCR, true, func(p parts) bool { return p.name == "\r" }},
+		{"%s: a blank at the start", true, func(p parts) bool { return startsWithSpace(p.name) }},
+		{"%s: export before the name", true, func(p parts) bool { return strings.HasPrefix(p.name, "export ") }},
+		openQuote,
+		{"%s: a quote before the value", false, func(p parts) bool { return p.quote != "" }},
+		{"%s: a blank before the =", false, func(p parts) bool { return p.value != "" && endsWithSpace(p.name) }},
+		{trailingCR, false, func(p parts) bool { return strings.HasSuffix(p.value, "\r") }},
+		{"%s: a blank after the =", false, func(p parts) bool { return startsWithSpace(p.value) }},
+		{"%s: a blank at the end of the line", false, func(p parts) bool { return endsWithSpace(p.value) }},
+		{"%s: a # that starts a comment elsewhere", false, func(p parts) bool { return strings.HasPrefix(p.rest, "#") }},
+	},
+	". Other readers read these lines differently. Write NAME<<DELIMITER, the value and DELIMITER on " +
+		"lines of their own, which takes any value; for a .env file set secrets_format: dotenv",
+}
+
+var dotenv = format{
+	[]rule{
+		openQuote,
+		{"%s: text after the closing quote", false, func(p parts) bool { return p.quote != "" && !isComment(p.rest) }},
+		{"%s: a backquote around the value", false, func(p parts) bool { return p.quote == "`" }},
+		{"%s: a # without a blank before it", false, func(p parts) bool {
+			return p.quote == "" && strings.Contains(p.text, "#")
+		}},
+		{"%s: a quote within the value", false, func(p parts) bool {
+			return p.quote == "" && strings.ContainsAny(p.text, quotes)
+		}},
+		{"%s: a ${, which some readers expand", false, func(p parts) bool {
+			return p.quote != "'" && strings.Contains(p.text, "${")
+		}},
+	},
+	`. Common readers disagree on these. Write the value in single quotes, or in double quotes with ` +
+		`\", \\ and \n, or as JSON`,
+}
+
+var openQuote = rule{"%s: a quote that does not close on the line", true, func(p parts) bool { return p.isOpen }}
+
+const trailingCR = "%s: a CR at the end of the line"
+
+// ambiguous returns the fault of a line that readers of .env files read differently than the format does, and of one
+// that is the end of a base64 value.
+func ambiguous(name, value string, f format) fault {
+	p := takeApart(name, value)
+	for _, rule := range f.rules {
+		if rule.applies(p) {
+			return fault{rule.text, f.advice, rule.always}
+		}
+	}
+	if p.quote == "" && p.text != "" && strings.Trim(p.text, "=") == "" {
+		return fault{
+			text:   "%s looks like the end of a base64 value",
+			advice: "; pass an unnamed value in secret_value or secret_file",
+		}
+	}
+	return fault{}
+}
+
+// parts are those of a line NAME=value as readers of .env files see them.
+type parts struct {
+	name, value string // as written
+	quote       string // the one that the value begins with, if any
+	text        string // the value without the spaces around it; with its quotes
+	rest        string // the text after the closing quote, or the comment
+	isOpen      bool   // the quote is not closed
+}
+
+const quotes = "\"'`"
+
+func takeApart(name, value string) parts {
+	p := parts{name: name, value: value, text: strings.TrimSpace(value)}
+	end := commentIndex(p.text)
+	if p.text != "" && strings.Contains(quotes, p.text[:1]) {
+		p.quote = p.text[:1]
+		end = closingQuote(p.text) + 1
+		p.isOpen = end == 0
+	}
+	if end >= 0 && !p.isOpen {
+		p.text, p.rest = p.text[:end], p.text[end:]
+	}
+	p.text = strings.TrimSpace(p.text)
+	return p
+}
+
+// isComment reports whether a text behind a value is a comment, or nothing.
+func isComment(rest string) bool {
+	text := strings.TrimLeftFunc(rest, unicode.IsSpace)
+	return text == "" || text != rest && text[0] == '#'
+}
+
+// closingQuote returns the index of the quote that closes the one that text starts with, or -1. In double quotes a
+// backslash escapes the character after it.
+func closingQuote(text string) int {
+	for i := 1; i < len(text); i++ {
+		switch {
+		case text[0] == '"' && text[i] == '\\':
+			i++
+		case text[i] == text[0]:
+			return i
+		}
+	}
+	return -1
+}
+
+// commentIndex returns the index of the first # at the start or after a space, or -1.
+func commentIndex(text string) int {
+	before := ' '
+	for i, c := range text {
+		if c == '#' && unicode.IsSpace(before) {
+			return i
+		}
+		before = c
+	}
+	return -1
+}
+
+func startsWithSpace(s string) bool {
+	first, _ := utf8.DecodeRuneInString(s)
+	return unicode.IsSpace(first)
+}
+
+func endsWithSpace(s string) bool {
+	last, _ := utf8.DecodeLastRuneInString(s)
+	return unicode.IsSpace(last)
+}

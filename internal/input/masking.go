@@ -1,0 +1,77 @@
+package input
+
+import (
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"set-org-secret/internal/secret"
+)
+
+// minRun is the length, in characters, from which a run of a rejected document is masked. A mask for "type" would blank
+// the rest of the job's log.
+const minRun = 8
+
+// maskRejected masks the parts of a rejected document that may be secret: values, but not names.
+func (r *reader) maskRejected(text string) {
+	for _, run := range runs(text) {
+		for line := range strings.FieldsFuncSeq(run, isLineEnd) {
+			if line = strings.TrimSpace(line); utf8.RuneCountInString(line) >= minRun {
+				r.result.Masks.Add([]byte(line))
+			}
+		}
+	}
+}
+
+// maskContent masks content that was given in place of a path: one plaintext, or a batch.
+func (r *reader) maskContent(text string) {
+	if !looksLikeJSON(text) {
+		r.result.Masks.Add([]byte(text))
+	}
+	r.maskRejected(text)
+}
+
+func isLineEnd(c rune) bool { return c == '\n' || c == '\r' }
+
+func looksLikeJSON(text string) bool {
+	text = strings.TrimSpace(text)
+	return text != "" && strings.Contains("{[\"", text[:1])
+}
+
+// jsonRun is a run of text that is meant to be JSON and may not be: in quotes, or between punctuation. A colon follows
+// a name.
+var jsonRun = regexp.MustCompile(`(?s)(?:"(?:[^"\\]|\\.)*"?|[^{}\[\],"\s]+)(?:\s*:)?`)
+
+// runs returns the runs of text between the structure of its format, without names.
+func runs(text string) (list []string) {
+	if !looksLikeJSON(text) {
+		for line := range strings.FieldsFuncSeq(text, isLineEnd) {
+			list = append(list, lineRuns(line)...)
+		}
+		return list
+	}
+	for _, run := range jsonRun.FindAllString(text, -1) {
+		if strings.HasSuffix(run, ":") {
+			continue
+		}
+		value, isString := unquoteJSON([]byte(run))
+		if !isString {
+			value = strings.Trim(run, `"`)
+		}
+		list = append(list, value)
+	}
+	return list
+}
+
+// lineRuns returns the value of a line NAME=value as it is, and as readers of .env files take it. Without a legal name
+// or a value the whole line may be a part of a key.
+func lineRuns(line string) []string {
+	name, value, _ := strings.Cut(line, "=")
+	p := takeApart(name, value)
+	list := []string{value, strings.Trim(p.text, quotes)}
+	name = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(name), "export "))
+	if _, err := secret.ParseName(name); err != nil || strings.Trim(value, "= ") == "" {
+		list = append(list, line)
+	}
+	return list
+}
