@@ -36,104 +36,6 @@ func wantEntries(t *testing.T, what string, r Result, want ...string) {
 	}
 }
 
-// TestReadOtherwise has each line of the environment-file format that is refused,
-// and texts like it that are literal.
-func TestReadOtherwise(t *testing.T) {
-	for text, want := range map[string]string{
-		"# A=x\nB=y":          "line 1: a comment",
-		"export A=x":          "line 1: export before the name",
-		" A=x":                "line 1: a blank at the start",
-		"\tA=x":               "line 1: a blank at the start",
-		"A=x\n \nB=y":         "line 2: a blank at the start",
-		"A =x":                "line 1: a blank before the =",
-		"A= x":                "line 1: a blank after the =",
-		"A=x ":                "line 1: a blank at the end of the line",
-		"A=#x":                "line 1: a # that starts a comment elsewhere",
-		"A=x #y":              "line 1: a # that starts a comment elsewhere",
-		"A=x\t#y":             "line 1: a # that starts a comment elsewhere",
-		`A="x"`:               "line 1: a quote before the value",
-		`A='x'`:               "line 1: a quote before the value",
-		"A=`x`":               "line 1: a quote before the value",
-		"A=\"x\nB=y\"":        "line 1: a quote that does not close on the line",
-		`A="x\"`:              "line 1: a quote that does not close on the line",
-		"A=x\r\nB=y":          "line 1: a CR at the end of the line",
-		"A=x\r\n\r\nB=y\r\n":  "lines 1, 2 and 3: a CR at the end of the line",
-		"A<<E\r\nx\r\nE\r\n":  "line 1: a CR at the end of the line",
-		"A<<E\nx\nE\r\nB=y":   "line 3: a CR at the end of the line",
-		"export A<<E\nx=1\nE": "line 1: export before the name",
-		"A='x'\nB=y\nC=\"z\"": "lines 1 and 3: a quote before the value",
-		"A='x'\nB= y\nC='z'":  "lines 1 and 3: a quote before the value; line 2: a blank after the =",
-		"A=x\n" + strings.Repeat("# x\n", 8) + "B=y": "lines 2, 3, 4, 5, 6 and 3 more: a comment",
-	} {
-		r := read(t, map[string]string{"secrets": text})
-		wantProblem(t, text, r, "secrets: "+want+". Other readers read these lines differently. Write NAME<<DELIMITER")
-	}
-	for _, text := range []string{`A=x"y"`, "A=x'y", "A=x`", "A=x#y", "A=${x}", "A=$x", `A=\n`, "A=x y", "A=x=#", "A=x<<y"} {
-		_, value, _ := strings.Cut(text, "=")
-		wantEntries(t, text, read(t, map[string]string{"secrets": text}), "A="+value)
-	}
-	for _, value := range []string{"# x", "export A=x", " x ", `"x"`, "x #y", "x\r\ny", "A=\"x\nB=y\""} {
-		wantEntries(t, value, read(t, map[string]string{"secrets": "A<<E\n" + value + "\nE"}), "A="+value)
-	}
-}
-
-// TestDotenv has what is read of a .env file, and what is refused.
-func TestDotenv(t *testing.T) {
-	for text, want := range map[string]string{
-		"A=x":                       "x",
-		"\n# c\n  # d\n\nA=x\n":     "x",
-		"export A=x":                "x",
-		"export\t A = x \r\n":       "x",
-		"A=x y  # c":                "x y",
-		"A=x=y":                     "x=y",
-		"A=x $y \\n":                `x $y \n`,
-		`A="x y # ' z" # c`:         "x y # ' z",
-		`A='x "${y}" # \n' # c`:     `x "${y}" # \n`,
-		`A="\" \\ \/ \n \t \u00e9"`: "\" \\ / \n \t é",
-		`A="\ud83d\ude00"`:          "😀",
-		"A=é # c":                   "é",
-		"A=\"é\" # c":               "é",
-		"\uFEFFA=x":                 "x",
-	} {
-		r := read(t, map[string]string{"secrets": text, "secrets_format": "dotenv"})
-		wantEntries(t, text, r, "A="+want)
-	}
-	for text, want := range map[string]string{
-		"A=x#y":             "line 1: a # without a blank before it",
-		"A=x#y # c":         "line 1: a # without a blank before it",
-		`A=x"y"`:            "line 1: a quote within the value",
-		"A=x'y":             "line 1: a quote within the value",
-		"A=x`y":             "line 1: a quote within the value",
-		"A=`x`":             "line 1: a backquote around the value",
-		`A="x"y`:            "line 1: text after the closing quote",
-		`A="x"#y`:           "line 1: text after the closing quote",
-		`A='x' 'y'`:         "line 1: text after the closing quote",
-		"A=x\nB='y\nz=1'":   "line 2: a quote that does not close on the line",
-		`A="x\"`:            "line 1: a quote that does not close on the line",
-		"A=${x}":            "line 1: a ${, which some readers expand",
-		`A="x${y}"`:         "line 1: a ${, which some readers expand",
-		`A="\x41"`:          "line 1: an escape that JSON does not have",
-		`A="\u12"`:          "line 1: an escape that JSON does not have",
-		"A=x\ty":            "line 1: an escape that JSON does not have, a control character",
-		`A="\ud83d"`:        "line 1: an escape that JSON does not have",
-		`A="\ud83d\u0041"`:  "line 1: an invalid Unicode escape",
-		"A=x\nB":            "line 2: no =; write NAME=value",
-		"A<<E\nx\nE":        "lines 1, 2 and 3: no =; write NAME=value",
-		"A=":                "line 1: the value is empty",
-		"A=# c":             "line 1: the value is empty",
-		`A=""`:              "line 1: the value is empty",
-		"a.b=x":             "line 1: must have a secret name",
-		"A=x\nA=y":          "A is listed twice, in lines 1 and 2",
-		`{"A": "x"}`:        "a JSON object, not a .env file; remove secrets_format: dotenv",
-		"A=\xff\xfe\nA=\"b": "not UTF-8 at line 1, column 3",
-	} {
-		r := read(t, map[string]string{"secrets": text, "secrets_format": "dotenv"})
-		wantProblem(t, text, r, "secrets: "+want)
-	}
-	r := read(t, map[string]string{"secrets_format": "dotenv"})
-	wantProblem(t, "without a batch", r, "secrets_format: used only with secrets or secrets_file")
-}
-
 // TestListed checks that secret_name says what is taken of a batch, and that what is
 // left out is neither looked at nor masked.
 func TestListed(t *testing.T) {
@@ -186,6 +88,9 @@ func TestStructureIsNotMasked(t *testing.T) {
 		{"A_long_name='Correct-Horse'\nB_long_name=value", []string{"'Correct-Horse'", "Correct-Horse"}},
 		{"A_long_name=Correct-Horse # a comment\nB=string", []string{"Correct-Horse # a comment", "Correct-Horse"}},
 		{"Correct-Horse\nshort", []string{"Correct-Horse"}},
+		{"A_long_name=pass, word # a comment", []string{"pass, word # a comment", "pass, word"}},
+		{"c2VjcmV0IHRleHQ==", []string{"c2VjcmV0IHRleHQ=="}},
+		{"A_long_name=\"Correct-Horse\\\n# a comment", []string{`"Correct-Horse\`, `Correct-Horse\`, "# a comment"}},
 		{"A<<E\nCorrect-Horse\nshort", []string{"Correct-Horse"}},
 	} {
 		r := read(t, map[string]string{"secrets": test.text})

@@ -1,0 +1,217 @@
+package input
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// describe returns each entry of a document as NAME="value", or its fault.
+func describe(d document) string {
+	var list []string
+	for _, e := range d.entries {
+		text := fmt.Sprintf("%s=%q", e.name, e.value)
+		if e.fault != (fault{}) {
+			text = strings.Replace(e.fault.text, "%s", places([]position{e.at}), 1)
+		}
+		list = append(list, text)
+	}
+	return strings.Join(list, " | ")
+}
+
+// parseTest is a text, and the beginning of what describe returns for it.
+type parseTest struct{ text, want string }
+
+func testParse(t *testing.T, parse func(string) document, tests []parseTest) {
+	t.Helper()
+	for _, test := range tests {
+		if got := describe(parse(test.text)); got != test.want {
+			t.Errorf("%q: got\n%s, want\n%s", test.text, got, test.want)
+		}
+	}
+}
+
+// TestParseLines has each kind of line that is rejected in the environment-file format, and texts like it that are
+// literal.
+func TestParseLines(t *testing.T) {
+	const (
+		noEquals = ": no =; write NAME=value, or a value of several lines as NAME<<DELIMITER"
+		base64   = " looks like the end of a base64 value"
+		noName   = ": must have a secret name before = or <<: letters, digits and _; no leading digit; no GITHUB_ prefix"
+	)
+	testParse(t, parseLines, []parseTest{
+		{"A=1\n\nB=2\n", `A="1" | B="2"`},
+		{"A=1 = 2#x", `A="1 = 2#x"`},
+		{"A=", `A=""`},
+		{"# A=x\nB=y", `line 1: a comment | B="y"`},
+		{"# A", "line 1: a comment"},
+		{"# A<<E", "line 1: a comment"},
+		{"export A=x", "line 1: export before the name"},
+		{" A=x", "line 1: a blank at the start"},
+		{"\tA=x", "line 1: a blank at the start"},
+		{"\u00A0A=x", "line 1: a blank at the start"},
+		{"A=x\n \nB=y", `A="x" | line 2: a blank at the start | B="y"`},
+		{"A =x", "line 1: a blank before the ="},
+		{"A =", `A =""`},
+		{"A= x", "line 1: a blank after the ="},
+		{"A=x ", "line 1: a blank at the end of the line"},
+		{"A=#x", "line 1: a # that starts a comment elsewhere"},
+		{"A=x #y", "line 1: a # that starts a comment elsewhere"},
+		{"A=x\t#y", "line 1: a # that starts a comment elsewhere"},
+		{`A="x"`, "line 1: a quote before the value"},
+		{`A= 'x'`, "line 1: a quote before the value"},
+		{"A=`x`", "line 1: a quote before the value"},
+		{`A="x\"`, "line 1: a quote that does not close on the line"},
+		{"A=\"x\nB=y\"", `line 1: a quote that does not close on the line | B="y\""`},
+		{"A=x\r\n\r\nB", "line 1: a CR at the end of the line | line 2: a CR at the end of the line | line 3" + noEquals},
+		{`A=x"y"`, `A="x\"y\""`},
+		{"A=x'y", `A="x'y"`},
+		{"A=x`y", "A=\"x`y\""},
+		{"A=x#y", `A="x#y"`},
+		{"A=${x}", `A="${x}"`},
+		{"A=$x", `A="$x"`},
+		{`A=\n`, `A="\\n"`},
+		{"A=x=#", `A="x=#"`},
+		{"A=x<<y", `A="x<<y"`},
+		{"=x", "line 1" + noName},
+		{"c2VjcmV0IHRleHQ==", "line 1" + base64},
+
+		{"A<<E\n# x\n\"x\r\n\nE\nB=y", `A="# x\n\"x\r\n" | B="y"`},
+		{"A<<E\nE", `A=""`},
+		{"A<<E\n=\nE", `A="="`},
+		{"A<<x=y\nv\nx=y", `A="v"`},
+		{"export A<<E\nx=1\nE", "line 1: export before the name"},
+		{"A<<E\r\nx\r\nE\r\nB=y", `line 1: a CR at the end of the line | B="y"`},
+		{"A<<E\nx\nE\r\nB=y", `line 3: a CR at the end of the line | B="y"`},
+		{"A<<\nx\nB=y", "line 1: no delimiter after <<"},
+		{"A<<E\nx\nB=y", "line 1: the closing delimiter is missing"},
+	})
+}
+
+// TestParseDotenv has what is read of a .env file, and what is rejected.
+func TestParseDotenv(t *testing.T) {
+	testParse(t, parseDotenv, []parseTest{
+		{"A=x", `A="x"`},
+		{"\n# c\n  # d\n\nA=x\n", `A="x"`},
+		{"export A=x", `A="x"`},
+		{"export\t A = x \r\n", `A="x"`},
+		{"exportA=x", `exportA="x"`},
+		{"A=x y  # c", `A="x y"`},
+		{"A=x=y", `A="x=y"`},
+		{"A=x $y \\n", `A="x $y \\n"`},
+		{`A="x y # ' z" # c`, `A="x y # ' z"`},
+		{`A='x "${y}" # \n' # c`, `A="x \"${y}\" # \\n"`},
+		{`A="\" \\ \/ \n \t \u00e9"`, `A="\" \\ / \n \t é"`},
+		{`A="\ud83d\ude00"`, `A="😀"`},
+		{"A=é # c", `A="é"`},
+		{"A=\"é\" # c", `A="é"`},
+		{`A="="`, `A="="`},
+		{"A=", `A=""`},
+		{"A=# c", `A=""`},
+		{`A=""`, `A=""`},
+
+		{"A=x#y", "line 1: a # without a blank before it"},
+		{"A=x#y # c", "line 1: a # without a blank before it"},
+		{`A=x"y"`, "line 1: a quote within the value"},
+		{"A=x'y", "line 1: a quote within the value"},
+		{"A=x`y", "line 1: a quote within the value"},
+		{"A=`x`", "line 1: a backquote around the value"},
+		{`A="x"y`, "line 1: text after the closing quote"},
+		{`A="x"#y`, "line 1: text after the closing quote"},
+		{`A='x' 'y'`, "line 1: text after the closing quote"},
+		{"A=x\nB='y\nz=1'", `A="x" | line 2: a quote that does not close on the line | line 3: a quote within the value`},
+		{`A="x\"`, "line 1: a quote that does not close on the line"},
+		{"A=${x}", "line 1: a ${, which some readers expand"},
+		{`A="x${y}"`, "line 1: a ${, which some readers expand"},
+		{`A="\x41"`, "line 1: an escape that JSON does not have, a control character, or more than 64 KiB"},
+		{`A="\u12"`, "line 1: an escape that JSON does not have, a control character, or more than 64 KiB"},
+		{"A=x\ty", "line 1: an escape that JSON does not have, a control character, or more than 64 KiB"},
+		{`A="\ud83d"`, "line 1: an escape that JSON does not have, a control character, or more than 64 KiB"},
+		{`A="\ud83d\u0041"`, "line 1: an invalid Unicode escape (unpaired surrogate)"},
+		{"A=x\nB", `A="x" | line 2: no =; write NAME=value`},
+		{"A==", "line 1 looks like the end of a base64 value"},
+	})
+}
+
+// TestParseJSON has what is read of a JSON object, and where it is broken.
+func TestParseJSON(t *testing.T) {
+	const notString = " is not a string, and only an object of strings can be stored"
+	testParse(t, parseJSON, []parseTest{
+		{`{"A": "1\n", "b": "=#'\""}`, `A="1\n" | b="=#'\""`},
+		{`{"A": "\ud83d\ude00 \ufffd"}`, `A="😀 ` + "\uFFFD" + `"`},
+		{`{"A": "x", "A": "y", "": ""}`, `A="x" | A="y" | =""`},
+		{"{\n\"A\": 12345,\n \"B\": \"x\", \"C\": null}", "the value at line 2, column 4" + notString + ` | B="x" | ` +
+			"the value at line 3, column 15" + notString},
+		{`{"A": "\ud83d x"}`, "the value at line 1, column 5 contains an invalid Unicode escape (unpaired surrogate)"},
+		{`{"A": "x`, "invalid JSON at line 1, column 6"},
+		{`{"A": "x", B: "y"}`, `A="x" | invalid JSON at line 1, column 12`},
+		{"{\"A\": \"x\",\n\"B\": \"y\" \"C\"}", `A="x" | B="y" | invalid JSON at line 2, column 10`},
+		{`{"A": "x"`, `A="x" | invalid JSON at line 1, column 10`},
+		{`{"A": "x"} {}`, `A="x" | unexpected data after the JSON object at line 1, column 13`},
+	})
+}
+
+// TestParseBatch has the documents that are rejected whole, and the choice of the format.
+func TestParseBatch(t *testing.T) {
+	auto := func(text string) document { return parseBatch(text, false) }
+	testParse(t, auto, []parseTest{
+		{"A=x", `A="x"`},
+		{` {"A": "x"}`, `A="x"`},
+		{" \n", "contains no secrets"},
+		{"{}", "contains no secrets"},
+		{"null", "null: toJSON of something that does not exist; check the id of the step"},
+		{" ***\n", `is "***": the values were masked before they reached this action`},
+		{"${{ toJSON(steps.x.outputs) }}", unevaluated},
+		{`["a"]`, "must be a JSON object of strings"},
+		{`"a"`, "must be a JSON object of strings"},
+		{
+			"A=1\nB=\uFFFD\xff",
+			"not UTF-8 at line 2, column 6; pass binary values one at a time in secret_file, or as base64",
+		},
+	})
+	testParse(t, func(text string) document { return parseBatch(text, true) }, []parseTest{
+		{"A='x'", `A="x"`},
+		{`{"A": "x"}`, "a JSON object, not a .env file; remove secrets_format: dotenv"},
+		{`{"A": "x"`, "line 1: no =; write NAME=value"},
+		{"A=\xff\"b", "not UTF-8 at line 1, column 3; pass binary values one at a time in secret_file, or as base64"},
+	})
+}
+
+// TestFaults checks how the faults of several entries are reported: equal ones together, and those with the same advice
+// as one problem.
+func TestFaults(t *testing.T) {
+	const (
+		lines  = ". Other readers read these lines differently. Write NAME<<DELIMITER, the value and DELIMITER on "
+		readme = "lines of their own, which takes any value; for a .env file set secrets_format: dotenv\n"
+		quotes = ". Common readers disagree on these. Write the value in single quotes, or in double quotes with " +
+			`\", \\ and \n, or as JSON` + "\n"
+	)
+	for _, test := range []struct{ text, format, want string }{
+		{"A='x'\nB=y\nC=\"z\"", "auto", "lines 1 and 3: a quote before the value" + lines + readme},
+		{"A=x\r\n\r\nB=y\r\n", "auto", "lines 1, 2 and 3: a CR at the end of the line" + lines + readme},
+		{
+			"A='x'\nB= y\nC='z'", "auto",
+			"lines 1 and 3: a quote before the value; line 2: a blank after the =" + lines + readme,
+		},
+		{
+			"A=x\n" + strings.Repeat("# x\n", 8) + "B=y", "auto",
+			"lines 2, 3, 4, 5, 6 and 3 more: a comment" + lines + readme,
+		},
+		{"A=x#y\nB='z", "dotenv", "line 1: a # without a blank before it; line 2: a quote that does not close on the line" + quotes},
+		{"A<<E\nx\nE", "dotenv", "lines 1, 2 and 3: no =; write NAME=value\n"},
+		{"a.b=x\nA=y\nc.d=z", "dotenv", "lines 1 and 3: must have a secret name before = or <<: " +
+			"letters, digits and _; no leading digit; no GITHUB_ prefix\n"},
+		{"A=x\nA=y", "dotenv", "A is listed twice, in lines 1 and 2\n"},
+		{"A=x\nB==", "auto", "line 2 looks like the end of a base64 value; pass an unnamed value in secret_value or secret_file\n"},
+		{`{"A": 1, "B": true}`, "auto", "the value at line 1, column 5 (and 1 more) is not a string, and only an object of " +
+			"strings can be stored. It is flat, with numbers or booleans: the page nested-json.md in this action's documents " +
+			"has the command that flattens it\n"},
+	} {
+		r := read(t, map[string]string{"secrets": test.text, "secrets_format": test.format})
+		if got, want := texts(r), "secrets: "+test.want; got != want {
+			t.Errorf("%q: got the problems\n%s, want\n%s", test.text, got, want)
+		}
+	}
+	wantProblem(t, "without a batch", read(t, map[string]string{"secrets_format": "dotenv"}),
+		"secrets_format: used only with secrets or secrets_file")
+}
