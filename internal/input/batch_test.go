@@ -81,6 +81,7 @@ func TestParseLines(t *testing.T) {
 		{"A<<E\n=\nE", `A="="`},
 		{"A<<x=y\nv\nx=y", `A="v"`},
 		{"export A<<E\nx=1\nE", "line 1: export before the name"},
+		{"export A<<E\nx", "line 1: export before the name | line 1: the closing delimiter is missing"},
 		{"A<<E\r\nx\r\nE\r\nB=y", `line 1: a CR at the end of the line | B="y"`},
 		{"A<<E\nx\nE\r\nB=y", `line 3: a CR at the end of the line | B="y"`},
 		{"A<<\nx\nB=y", "line 1: no delimiter after <<"},

@@ -24,9 +24,16 @@ func parseLines(text string) (d document) {
 		}
 		switch {
 		case isHeredoc:
+			start := entry{at: e.at, fault: ambiguous(e.name, "", environmentFile)}
 			var length int
 			e, length = parseHeredoc(e, lines[i+1:])
 			i += length
+			if start.fault != (fault{}) {
+				d.entries = append(d.entries, start)
+				if e.fault == (fault{}) {
+					continue
+				}
+			}
 		case isPair:
 			e.fault = ambiguous(e.name, e.value, environmentFile)
 		default:
@@ -54,7 +61,6 @@ func parseHeredoc(e entry, lines []string) (entry, int) {
 		e.fault = fault{text: "%s: the closing delimiter is missing", always: true}
 		return e, len(lines)
 	}
-	e.fault = ambiguous(e.name, "", environmentFile)
 	switch {
 	case e.value != delimiter:
 		e.fault = fault{trailingCR, environmentFile.advice, true}

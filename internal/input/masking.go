@@ -42,8 +42,9 @@ func looksLikeJSON(text string) bool {
 // a name.
 var jsonRun = regexp.MustCompile(`(?s)(?:"(?:[^"\\]|\\.)*"?|[^{}\[\],"\s]+)(?:\s*:)?`)
 
-// runs returns the runs of text between the structure of its format, without names.
+// runs returns the runs of text between the structure of its format and bytes that are not UTF-8, without names.
 func runs(text string) (list []string) {
+	text = strings.ToValidUTF8(text, "\n")
 	if !looksLikeJSON(text) {
 		for line := range strings.FieldsFuncSeq(text, isLineEnd) {
 			list = append(list, lineRuns(line)...)
