@@ -24,25 +24,34 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// Input is one row of the action's interface.
+// Input is one input of the action.
 type Input struct {
 	Name    string
 	Default string // as action.yml has it
-	// env is the variable that the default's expression reads, so that the program has the same default without
-	// a runner that fills it in.
-	env string
-	// fallback is the default if env is empty too.
-	fallback string
 	// modes are those that use the input; empty means all of them.
 	modes []secret.Mode
-	// ifEmpty is the alternative in an expression that may have no value. It is set for the inputs whose default would
-	// then write somewhere else.
-	ifEmpty string
+	// isValue says that the input is a plaintext: it is read byte for byte.
+	isValue bool
+	// isTarget says that an input that is set to nothing is rejected: with its default the run would write somewhere
+	// else than an expression without a value was meant to.
+	isTarget bool
+	// fallback is the default if that is an expression without a value.
+	fallback string
+}
+
+// context returns the context that the default's expression reads, such as github.api_url, or "".
+func (in Input) context() string {
+	inner, isExpression := strings.CutPrefix(in.Default, "${{ ")
+	if !isExpression {
+		return ""
+	}
+	return strings.TrimSuffix(inner, " }}")
 }
 
 var (
 	writeValues = []secret.Mode{secret.ModeSet, secret.ModeSeal}
 	onlySet     = []secret.Mode{secret.ModeSet}
+	onlySeal    = []secret.Mode{secret.ModeSeal}
 	onlyAccess  = []secret.Mode{secret.ModeAccess}
 	onlyCheck   = []secret.Mode{secret.ModeCheck}
 	setOrAccess = []secret.Mode{secret.ModeSet, secret.ModeAccess}
@@ -50,37 +59,31 @@ var (
 
 // Inputs lists every input, in the order in which problems are reported.
 var Inputs = []Input{
-	{Name: "mode", Default: "set", fallback: "set", ifEmpty: "'set'"},
-	{
-		Name: "org", Default: "${{ github.repository_owner }}", env: "GITHUB_REPOSITORY_OWNER",
-		ifEmpty: "github.repository_owner",
-	},
-	{Name: "stores", Default: "actions", fallback: "actions", ifEmpty: "'actions'"},
+	{Name: "mode", Default: "set", isTarget: true},
+	{Name: "org", Default: "${{ github.repository_owner }}", isTarget: true},
+	{Name: "stores", Default: "actions", isTarget: true},
 	{Name: "secret_name"},
-	{Name: "secret_value", modes: writeValues},
+	{Name: "secret_value", modes: writeValues, isValue: true},
 	{Name: "secret_file", modes: writeValues},
-	{Name: "secrets", modes: writeValues},
+	{Name: "secrets", modes: writeValues, isValue: true},
 	{Name: "secrets_file", modes: writeValues},
-	{Name: "secrets_format", Default: "auto", fallback: "auto", modes: writeValues},
+	{Name: "secrets_format", Default: "auto", modes: writeValues},
 	{Name: "encrypted_value", modes: onlySet},
 	{Name: "key_id", modes: writeValues},
 	{Name: "sealed", modes: onlySet},
-	{Name: "trim_trailing_newline", Default: "false", fallback: "false"},
+	{Name: "trim_trailing_newline", Default: "false"},
 	{Name: "visibility", modes: onlySet},
 	{Name: "selected_repository_ids", modes: setOrAccess},
 	{Name: "selected_repositories", modes: setOrAccess},
 	{Name: "change", modes: onlyAccess},
-	{Name: "list_repositories", Default: "false", fallback: "false", modes: onlyCheck},
+	{Name: "list_repositories", Default: "false", modes: onlyCheck},
 	{Name: "token"},
-	{
-		Name: "api_url", Default: "${{ github.api_url }}", env: "GITHUB_API_URL", fallback: "https://api.github.com",
-		ifEmpty: "github.api_url",
-	},
+	{Name: "api_url", Default: "${{ github.api_url }}", isTarget: true, fallback: "https://api.github.com"},
 	{Name: "ca_certificate"},
-	{Name: "timeout", Default: "5m", fallback: "5m"},
-	{Name: "dry_run", Default: "false", fallback: "false"},
+	{Name: "timeout", Default: "5m"},
+	{Name: "dry_run", Default: "false"},
 	{Name: "max_age", modes: onlyCheck},
-	{Name: "public_key", modes: []secret.Mode{secret.ModeSeal}},
+	{Name: "public_key", modes: onlySeal},
 }
 
 // Config is the validated wish of a workflow.
@@ -160,26 +163,21 @@ type Source struct {
 
 // Read reads and validates every input.
 func Read(src Source) Result {
-	r := &reader{Source: src, shapes: map[string]string{}}
+	r := &reader{Source: src, overrides: map[string]string{}}
 	c := &r.result.Config
 	r.checkEnvironment()
-	r.checkShapes()
+	r.checkNotation()
 	// Values come first: they must be masked even if other inputs are invalid.
 	values := r.values()
 	c.Token = r.token()
-
-	var err error
-	if c.Mode, err = secret.ParseMode(r.get("mode")); err != nil {
-		r.problemf("mode", "%v", err)
-	} else {
-		r.rejectUnused(c.Mode)
-	}
+	c.Mode = parseInput(r, "mode", secret.ParseMode)
+	r.rejectUnused(c.Mode)
 	c.Org = r.org()
 	c.Stores = parseList(r, "stores", secret.ParseStore)
 	if len(c.Stores) == 0 && !r.hasProblem("stores") {
 		r.problemf("stores", "at least one store is required")
 	}
-	trim := r.boolean("trim_trailing_newline")
+	trim := parseInput(r, "trim_trailing_newline", parseBool)
 	switch c.Mode {
 	case secret.ModeSet:
 		r.set(c, values, trim)
@@ -190,18 +188,15 @@ func Read(src Source) Result {
 	case secret.ModeAccess:
 		r.access(c)
 	}
-	offline := c.Mode == secret.ModeSeal && (!c.PublicKey.IsZero() || r.get("public_key") != "")
+	offline := c.Mode == secret.ModeSeal && r.isSet("public_key")
 	if c.Token == "" && !r.hasProblem("token") && !offline {
 		r.problemf("token", "required. %s. GITHUB_TOKEN cannot access organization secrets: use an App installation "+
 			"token with the organization permission for the store, or a personal token with admin:org", missingSecret)
 	}
-	c.APIURL = r.apiURL()
-	c.CACertificates = r.caCertificate()
-	c.Timeout = r.duration("timeout", "5m")
-	c.DryRun = r.boolean("dry_run")
-	if c.ListRepositories = r.boolean("list_repositories"); c.ListRepositories && c.Mode != secret.ModeCheck {
-		r.problemf("list_repositories", "not used in mode %s, only in mode check", c.Mode)
-	}
+	c.APIURL = parseInput(r, "api_url", parseAPIURL)
+	c.CACertificates = parseInput(r, "ca_certificate", r.caCertificates)
+	c.Timeout = parseInput(r, "timeout", positive("5m"))
+	c.DryRun = parseInput(r, "dry_run", parseBool)
 
 	r.replaceProblems()
 	// In the order of the inputs, those of unknown inputs first.
@@ -218,8 +213,8 @@ func inputIndex(name string) int {
 type reader struct {
 	Source
 	result Result
-	// shapes has, by input, a problem that explains all others of that input.
-	shapes map[string]string
+	// overrides replaces all problems of an input by one.
+	overrides map[string]string
 	// leftOut counts the entries of a batch that secret_name does not list.
 	leftOut int
 	// flattenHint is the hint to append if a JSON batch has no string values.
@@ -235,25 +230,34 @@ func (r *reader) get(name string) string {
 		return s
 	}
 	in := Inputs[inputIndex(name)]
-	if in.env != "" {
-		if s := strings.TrimSpace(r.Getenv(in.env)); s != "" {
-			return s
-		}
+	context := in.context()
+	if context == "" {
+		return in.Default
 	}
-	return in.fallback
+	variable := strings.ToUpper(strings.ReplaceAll(context, ".", "_")) // GITHUB_API_URL
+	return cmp.Or(strings.TrimSpace(r.Getenv(variable)), in.fallback)
 }
 
-// isSet reports whether the workflow set the input to anything.
+// isSet reports whether the workflow set the input to anything but its default, which the runner sets.
 func (r *reader) isSet(name string) bool {
-	if name == "secret_value" || name == "secrets" {
+	in := Inputs[inputIndex(name)]
+	if in.isValue {
 		return r.raw(name) != ""
 	}
-	return r.GetInput(name) != ""
+	s := r.GetInput(name)
+	return s != "" && !strings.EqualFold(s, in.Default)
 }
 
 // problemf adds a problem.
 func (r *reader) problemf(input, format string, args ...any) {
 	r.result.Problems = append(r.result.Problems, Problem{input, fmt.Sprintf(format, args...)})
+}
+
+// reject adds a problem if err is not nil.
+func (r *reader) reject(input string, err error) {
+	if err != nil {
+		r.problemf(input, "%v", err)
+	}
 }
 
 func (r *reader) hasProblem(input string) bool {
@@ -265,24 +269,23 @@ func (r *reader) warnf(format string, args ...any) {
 	r.result.Warnings = append(r.result.Warnings, fmt.Sprintf(format, args...))
 }
 
-// rejectUnused rejects inputs that the mode does not use, so that a mistake never passes silently. Inputs with a
-// default are always set by the runner.
+// rejectUnused rejects inputs that a valid mode does not use, so that a mistake never passes silently.
 func (r *reader) rejectUnused(mode secret.Mode) {
 	for _, in := range Inputs {
-		if in.Default == "" && len(in.modes) > 0 && !slices.Contains(in.modes, mode) && r.isSet(in.Name) {
-			uses := make([]string, len(in.modes))
-			for i, m := range in.modes {
-				uses[i] = string(m)
-			}
-			r.problemf(in.Name, "not used in mode %s, only in mode %s", mode, strings.Join(uses, " or "))
+		if mode == "" || len(in.modes) == 0 || slices.Contains(in.modes, mode) || !r.isSet(in.Name) {
+			continue
 		}
+		uses := make([]string, len(in.modes))
+		for i, m := range in.modes {
+			uses[i] = string(m)
+		}
+		r.problemf(in.Name, "not used in mode %s, only in mode %s", mode, strings.Join(uses, " or "))
 	}
 }
 
 // set reads the inputs of mode set: values from exactly one source, and access.
 func (r *reader) set(c *Config, values []value, trim bool) {
 	r.requireOneSource("secret_value", "secret_file", "secrets", "secrets_file", "encrypted_value", "sealed")
-	r.checkFormat()
 	switch {
 	case r.isSet("sealed"):
 		r.names(c)
@@ -292,12 +295,7 @@ func (r *reader) set(c *Config, values []value, trim bool) {
 	default:
 		c.Entries = r.entries(values, trim)
 	}
-	if r.isSet("visibility") {
-		var err error
-		if c.Visibility, err = secret.ParseVisibility(r.get("visibility")); err != nil {
-			r.problemf("visibility", "%v", err)
-		}
-	}
+	c.Visibility = parseInput(r, "visibility", secret.ParseVisibility)
 	if c.Selection = r.selection(c.Org); c.Selection != nil {
 		if c.Visibility == secret.All || c.Visibility == secret.Private {
 			r.problemf("visibility", "cannot be %s if repositories are given; remove it or use selected", c.Visibility)
@@ -308,7 +306,6 @@ func (r *reader) set(c *Config, values []value, trim bool) {
 
 func (r *reader) seal(c *Config, values []value, trim bool) {
 	r.requireOneSource("secret_value", "secret_file", "secrets", "secrets_file")
-	r.checkFormat()
 	c.Entries = r.entries(values, trim)
 	switch key, id := r.get("public_key"), r.get("key_id"); {
 	case key == "" && id == "":
@@ -318,9 +315,8 @@ func (r *reader) seal(c *Config, values []value, trim bool) {
 		r.problemf("key_id", "required with public_key")
 	default:
 		var err error
-		if c.PublicKey, err = seal.ParsePublicKey(id, key); err != nil {
-			r.sealProblem(err)
-		}
+		c.PublicKey, err = seal.ParsePublicKey(id, key)
+		r.sealProblem(err)
 		if len(c.Stores) > 1 {
 			r.problemf("stores", "must be one store with public_key, because each store has its own key")
 		}
@@ -331,26 +327,20 @@ func (r *reader) check(c *Config) {
 	if c.EverySecret = r.get("secret_name") == "*"; !c.EverySecret {
 		r.names(c)
 	}
-	if r.isSet("max_age") {
-		c.MaxAge = r.duration("max_age", "30d")
-	}
+	c.MaxAge = parseInput(r, "max_age", positive("30d"))
+	c.ListRepositories = parseInput(r, "list_repositories", parseBool)
 }
 
 func (r *reader) access(c *Config) {
 	r.names(c)
-	c.Selection, c.Change = r.selection(c.Org), secret.ListReplace
-	if r.isSet("change") {
-		var err error
-		if c.Change, err = secret.ParseListChange(r.get("change")); err != nil {
-			r.problemf("change", "%v", err)
-		}
-	}
-	isNone := c.Selection != nil && strings.EqualFold(r.get("selected_repositories"), "none")
-	if isNone && (c.Change == secret.ListAdd || c.Change == secret.ListRemove) {
+	c.Selection = r.selection(c.Org)
+	c.Change = cmp.Or(parseInput(r, "change", secret.ParseListChange), secret.ListReplace)
+	isNone := strings.EqualFold(r.get("selected_repositories"), "none")
+	switch {
+	case isNone && c.Change != secret.ListReplace:
 		r.problemf("selected_repositories", "none cannot be used with change: %s; name the repositories, or use "+
 			"change: replace for an empty list", c.Change)
-	}
-	if c.Selection == nil && !r.hasProblem("selected_repositories") && !r.hasProblem("selected_repository_ids") {
+	case c.Selection == nil:
 		r.problemf("selected_repositories",
 			"required in mode access, or selected_repository_ids; use none for an empty list")
 	}
@@ -379,16 +369,7 @@ func (r *reader) names(c *Config) {
 	r.problemf("secret_name", "%s", text)
 }
 
-// checkFormat rejects an unknown format, and one that nothing is read in.
-func (r *reader) checkFormat() {
-	if format := r.get("secrets_format"); !r.isDotenv() && !strings.EqualFold(format, "auto") {
-		r.problemf("secrets_format", "must be auto or dotenv, not %s", secret.Quote(format))
-	}
-	if r.isDotenv() && !r.isSet("secrets") && !r.isSet("secrets_file") {
-		r.problemf("secrets_format", "used only with secrets or secrets_file; remove it")
-	}
-}
-
+// requireOneSource rejects all but one source of values, and a format that is unknown or of nothing.
 func (r *reader) requireOneSource(names ...string) {
 	set := slices.DeleteFunc(names, func(name string) bool { return !r.isSet(name) })
 	switch {
@@ -396,5 +377,11 @@ func (r *reader) requireOneSource(names ...string) {
 		r.problemf(set[0], "cannot be combined with %s; set exactly one of them", strings.Join(set[1:], ", "))
 	case len(set) == 0 && (!r.isSet("key_id") || r.isSet("public_key")):
 		r.problemf("secret_value", "%s", emptyValue)
+	}
+	switch {
+	case r.isSet("secrets_format") && !r.isDotenv():
+		r.problemf("secrets_format", "must be auto or dotenv, not %s", secret.Quote(r.get("secrets_format")))
+	case r.isDotenv() && !r.isSet("secrets") && !r.isSet("secrets_file"):
+		r.problemf("secrets_format", "used only with secrets or secrets_file; remove it")
 	}
 }

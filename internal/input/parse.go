@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -85,35 +86,41 @@ func withoutEmpty(fields []string) (list []string) {
 	return list
 }
 
-// parseList parses each entry of a list. An entry that is listed twice is a problem.
-func parseList[T comparable](r *reader, input string, parse func(string) (T, error)) []T {
-	var list []T
-	seen := map[T]bool{}
-	entries, err := splitList(r.get(input))
-	if err != nil {
-		r.problemf(input, "%v", err)
+// parseInput parses an input that is set or has a default.
+func parseInput[T any](r *reader, name string, parse func(string) (T, error)) (v T) {
+	s := r.get(name)
+	if s == "" {
+		return v
 	}
+	v, err := parse(s)
+	r.reject(name, err)
+	return v
+}
+
+// parseList parses each entry of a list. An entry that is listed twice is a problem.
+func parseList[T comparable](r *reader, input string, parse func(string) (T, error)) (list []T) {
+	entries, err := splitList(r.get(input))
+	r.reject(input, err)
 	for _, s := range entries {
 		v, err := parse(s)
 		switch {
 		case err != nil:
-			r.problemf(input, "%v", err)
-		case seen[v]:
+			r.reject(input, err)
+		case slices.Contains(list, v):
 			r.problemf(input, "%v is listed twice (names are case-insensitive)", v)
 		default:
-			seen[v] = true
 			list = append(list, v)
 		}
 	}
 	return list
 }
 
-func (r *reader) boolean(name string) bool {
-	s := r.get(name)
-	if !strings.EqualFold(s, "true") && !strings.EqualFold(s, "false") {
-		r.problemf(name, "must be true or false, not %s", secret.Quote(s))
+func parseBool(s string) (bool, error) {
+	isTrue := strings.EqualFold(s, "true")
+	if !isTrue && !strings.EqualFold(s, "false") {
+		return false, fmt.Errorf("must be true or false, not %s", secret.Quote(s))
 	}
-	return strings.EqualFold(s, "true")
+	return isTrue, nil
 }
 
 // parseDuration parses a Go duration that may begin with days of 24 hours: "1d12h".
@@ -135,26 +142,21 @@ func parseDuration(s string) (time.Duration, error) {
 	return sum + d, nil
 }
 
-// duration reads a duration that is longer than zero.
-func (r *reader) duration(name, example string) time.Duration {
-	d, err := parseDuration(r.get(name))
-	if err == nil && d <= 0 {
-		err = errors.New("must be greater than zero, for example " + example)
+// positive returns a parser of durations that are longer than zero.
+func positive(example string) func(string) (time.Duration, error) {
+	return func(s string) (time.Duration, error) {
+		d, err := parseDuration(s)
+		if err == nil && d <= 0 {
+			err = errors.New("must be greater than zero, for example " + example)
+		}
+		return d, err
 	}
-	if err != nil {
-		r.problemf(name, "%v", err)
-	}
-	return d
 }
-
-// isWordRune reports whether a character is an ASCII letter or digit, a hyphen or an underscore.
-func isWordRune(c rune) bool { return c == '-' || secret.IsWordRune(c) }
 
 // safeSegment reports whether s is safe as one segment of a URL's path: the letters, digits, hyphens and underscores of
 // logins, and the dots of repository names.
 func safeSegment(s string) bool {
-	other := func(c rune) bool { return !isWordRune(c) && c != '.' }
-	return len(s) <= 100 && strings.Trim(s, ".") != "" && !strings.ContainsFunc(s, other)
+	return len(s) <= 100 && strings.Trim(s, ".") != "" && secret.HasOnly(s, "-.")
 }
 
 func (r *reader) org() string {
@@ -169,84 +171,71 @@ func (r *reader) org() string {
 	return s
 }
 
-// token reads the token and masks it. It is sent in a header: other characters were pasted by mistake. It
-// is never printed.
-//
-// https://www.rfc-editor.org/rfc/rfc9110#name-credentials has the characters, as token68.
+// token reads the token and masks it, also if it was pasted in quotes.
 func (r *reader) token() string {
 	s := r.get("token")
-	if s == "" {
-		return ""
-	}
 	r.result.Masks.Add([]byte(s))
-	r.result.Masks.Add([]byte(strings.Trim(s, "\"'`")))
-	other := func(c rune) bool { return !isWordRune(c) && !strings.ContainsRune(".~+/=", c) }
-	switch {
-	case s == "***":
-		r.problemf("token", `is "***": the token was masked before it reached this action; write ${{ secrets.NAME }}`)
-	case strings.ContainsFunc(s, other):
-		r.problemf("token", "contains characters that no token has, such as whitespace, quotes or a colon; "+
-			"check that only the token was pasted")
-	default:
-		return s
-	}
-	return ""
+	r.result.Masks.Add([]byte(strings.Trim(s, quotes)))
+	return parseInput(r, "token", parseToken)
 }
 
-func (r *reader) apiURL() *url.URL {
-	s := r.get("api_url")
+// parseToken rejects what cannot be sent in a header, without showing it.
+//
+// https://www.rfc-editor.org/rfc/rfc9110#name-credentials has the characters, as token68.
+func parseToken(s string) (string, error) {
+	switch {
+	case s == "***":
+		return "", errors.New(`is "***": the token was masked before it reached this action; write ${{ secrets.NAME }}`)
+	case !secret.HasOnly(s, "-.~+/="):
+		return "", errors.New("contains characters that no token has, such as whitespace, quotes or a colon; " +
+			"check that only the token was pasted")
+	}
+	return s, nil
+}
+
+func parseAPIURL(s string) (*url.URL, error) {
+	const form = "must have the form https://HOST or https://HOST/api/v3"
 	u, err := url.Parse(s)
 	if err != nil {
-		// url.Parse quotes its input, credentials included.
-		r.problemf("api_url", "must have the form https://HOST or https://HOST/api/v3")
-		return nil
+		return nil, errors.New(form) // url.Parse quotes its input, credentials included
 	}
 	loopback := u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback()
 	switch {
 	case u.User != nil:
-		r.problemf("api_url", "must not contain credentials; use the input token")
-	case u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Hostname() == "":
-		r.problemf("api_url", "must have the form https://HOST or https://HOST/api/v3, not %s", secret.Quote(s))
+		return nil, errors.New("must not contain credentials; use the input token")
+	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
+		return nil, fmt.Errorf("%s, not %s", form, secret.Quote(s))
 	case u.Scheme == "http" && !loopback:
-		r.problemf("api_url", "must be https, because the token is sent there, not %s", secret.Quote(s))
-	case u.RawQuery != "" || u.ForceQuery || u.Fragment != "" || strings.HasSuffix(s, "#"):
-		r.problemf("api_url", "must have the form https://HOST or https://HOST/api/v3, without query or fragment")
+		return nil, fmt.Errorf("must be https, because the token is sent there, not %s", secret.Quote(s))
+	case strings.ContainsAny(s, "?#"):
+		return nil, errors.New(form + ", without query or fragment")
 	case strings.Contains(s, "%") || strings.Contains(u.Path, ".."):
-		r.problemf("api_url", "must not have .. or %% in its path: %s", secret.Quote(s))
-	default:
-		u.Path = strings.TrimRight(u.Path, "/") + "/"
-		return u
+		return nil, fmt.Errorf("must not have .. or %% in its path: %s", secret.Quote(s))
 	}
-	return nil
+	u.Path = strings.TrimRight(u.Path, "/") + "/"
+	return u, nil
 }
 
-func (r *reader) caCertificate() []*x509.Certificate {
-	text := []byte(r.get("ca_certificate"))
-	if len(text) == 0 {
-		return nil
-	}
-	if !strings.Contains(string(text), "-----BEGIN") {
-		var err error
-		if text, err = r.readFile(string(text), 1<<20); err != nil {
-			r.problemf("ca_certificate", "must be PEM text or a readable file: %v", err)
-			return nil
+// caCertificates parses PEM text, or reads it from a file.
+func (r *reader) caCertificates(s string) (certs []*x509.Certificate, err error) {
+	text := []byte(s)
+	if !strings.Contains(s, "-----BEGIN") {
+		if text, err = r.readFile(s, 1<<20); err != nil {
+			return nil, fmt.Errorf("must be PEM text or a readable file: %w", err)
 		}
 	}
-	var certs []*x509.Certificate
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
 		if block.Type != "CERTIFICATE" {
-			r.problemf("ca_certificate", "contains a PEM block that is not a CERTIFICATE; do not put private keys here")
-			return nil
+			return nil, errors.New("contains a PEM block that is not a CERTIFICATE; do not put private keys here")
 		}
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			r.problemf("ca_certificate", "certificate %d cannot be parsed", len(certs)+1)
-			return nil
+			return nil, fmt.Errorf("certificate %d cannot be parsed", len(certs)+1)
 		}
 		certs = append(certs, cert)
 	}
 	if len(certs) == 0 {
-		r.problemf("ca_certificate", "contains no PEM certificate")
+		return nil, errors.New("contains no PEM certificate")
 	}
-	return certs
+	return certs, nil
 }

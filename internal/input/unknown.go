@@ -1,6 +1,8 @@
 package input
 
 import (
+	"cmp"
+	"math"
 	"slices"
 	"strings"
 
@@ -8,9 +10,7 @@ import (
 )
 
 // words are those that suggest that an unknown input is a known one, misspelled.
-var words = []string{
-	"repo", "repository", "secret", "value", "visibility", "access", "org", "store", "token", "key", "mode",
-}
+var words = []string{"repo", "repository", "secret", "value", "visibility", "org", "store", "token", "key", "mode"}
 
 // checkEnvironment finds inputs that this action does not have, of which the runner only warns, and inputs that are set
 // to nothing: only the whole environment shows both.
@@ -35,7 +35,7 @@ func (r *reader) checkEnvironment() {
 			continue
 		}
 		shown := strings.ToLower(name)
-		if strings.ContainsFunc(name, func(c rune) bool { return !isWordRune(c) }) {
+		if !secret.HasOnly(name, "-") {
 			shown = secret.Quote(name)
 		}
 		closest := resembled(name)
@@ -54,45 +54,40 @@ func (r *reader) checkEnvironment() {
 	}
 }
 
-// checkEmpty reports an input that is set to nothing although its default would write somewhere else. The runner fills
-// in the default only if the workflow does not have the input at all.
+// checkEmpty reports an input that is set to nothing. The runner fills in the default only if the workflow does not have
+// the input at all.
 func (r *reader) checkEmpty(in Input, value string) {
-	if in.ifEmpty != "" && strings.TrimSpace(value) == "" {
-		r.shapes[in.Name] = "empty: an expression without a value. Leave the line out for the default, or write " +
-			"${{ … || " + in.ifEmpty + " }}"
+	if in.isTarget && strings.TrimSpace(value) == "" {
+		r.overrides[in.Name] = "empty: an expression without a value. Leave the line out for the default, or write " +
+			"${{ … || " + cmp.Or(in.context(), "'"+in.Default+"'") + " }}"
 	}
 }
 
-// resembled returns the known input that an unknown one may be meant to be, or "" if it resembles none.
+// resembled returns the known input that an unknown one may be meant to be, or "" if it resembles none: one that is
+// written much the same, or else the closest of those that have a word in common with it.
 func resembled(unknown string) string {
 	name := strings.ToLower(unknown)
-	stem := stemOf(name)
-	closest, least := "", len(name)+100
-	consider := func(known string, distance int) {
+	closest, least := "", 3
+	consider := func(in Input, distance int) {
 		if distance < least {
-			closest, least = known, distance
+			closest, least = in.Name, distance
 		}
 	}
 	for _, in := range Inputs {
-		if d := min(distance(stem, stemOf(in.Name)), distance(name, in.Name)); d <= 2 {
-			consider(in.Name, d)
-		}
+		consider(in, min(distance(stemOf(name), stemOf(in.Name)), distance(name, in.Name)))
 	}
 	if closest != "" {
 		return closest
 	}
-	for _, word := range words {
-		if !strings.Contains(name, word) {
-			continue
+	least = math.MaxInt
+	withSynonym := strings.ReplaceAll(name, "access", "visibility")
+	for _, in := range Inputs {
+		isCommon := func(word string) bool {
+			return strings.Contains(withSynonym, word) && strings.Contains(in.Name, word)
 		}
-		if word == "access" {
-			consider("visibility", distance(name, "visibility"))
-		}
-		for _, in := range Inputs {
-			isSwitch := in.Default == "false" // whose name such a word alone does not suggest
-			if strings.Contains(in.Name, word) && !isSwitch {
-				consider(in.Name, distance(name, in.Name))
-			}
+		isSwitch := in.Default == "false" // whose name such a word alone does not suggest
+		if !isSwitch && slices.ContainsFunc(words, isCommon) {
+			consider(in, distance(name, in.Name))
 		}
 	}
 	return closest
@@ -106,51 +101,49 @@ func stemOf(name string) string {
 
 // distance is how many characters must be inserted, removed or replaced to turn a into b.
 func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
+	costs := make([]int, len(b)+1) // from the part of a so far to each beginning of b
+	for j := range costs {
+		costs[j] = j
 	}
 	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
+		diagonal := costs[0]
+		costs[0] = i + 1
 		for j := range len(b) {
 			replace := diagonal
 			if a[i] != b[j] {
 				replace++
 			}
-			diagonal = row[j+1]
-			row[j+1] = min(replace, row[j]+1, row[j+1]+1)
+			diagonal = costs[j+1]
+			costs[j+1] = min(replace, costs[j]+1, costs[j+1]+1)
 		}
 	}
-	return row[len(b)]
-}
-
-// checkShapes reports unevaluated expressions, and quotes around a whole input, which YAML removes and the runner does
-// not.
-func (r *reader) checkShapes() {
-	for _, in := range Inputs {
-		if in.Name == "secret_value" || in.Name == "secrets" || r.shapes[in.Name] != "" {
-			continue
-		}
-		s := r.GetInput(in.Name)
-		switch {
-		case strings.HasPrefix(s, "${{"), strings.Contains(s, "${{") && in.Name != "sealed": // errors in rows are text
-			r.shapes[in.Name] = unevaluated
-		case len(s) > 1 && s[0] == s[len(s)-1] && strings.ContainsRune("\"'`", rune(s[0])):
-			r.shapes[in.Name] = "is in quotes; write it without them"
-		}
-	}
+	return costs[len(b)]
 }
 
 // unevaluated explains an expression that was left as text.
 const unevaluated = "is an unevaluated expression: ${{ }} is evaluated only in workflow files"
 
-// replaceProblems replaces the problems of each input whose shape is wrong by that one.
-func (r *reader) replaceProblems() {
-	r.result.Problems = slices.DeleteFunc(r.result.Problems, func(p Problem) bool { return r.shapes[p.Input] != "" })
+// checkNotation reports unevaluated expressions, and quotes around a whole input, which YAML removes and the runner does
+// not.
+func (r *reader) checkNotation() {
 	for _, in := range Inputs {
-		if text := r.shapes[in.Name]; text != "" {
-			r.problemf(in.Name, "%s", text)
+		if in.isValue || r.overrides[in.Name] != "" {
+			continue
 		}
+		s := r.GetInput(in.Name)
+		switch {
+		case strings.HasPrefix(s, "${{"), strings.Contains(s, "${{") && in.Name != "sealed": // errors in rows are text
+			r.overrides[in.Name] = unevaluated
+		case len(s) > 1 && s[0] == s[len(s)-1] && strings.Contains(quotes, s[:1]):
+			r.overrides[in.Name] = "is in quotes; write it without them"
+		}
+	}
+}
+
+// replaceProblems replaces the problems of each input that has an override.
+func (r *reader) replaceProblems() {
+	r.result.Problems = slices.DeleteFunc(r.result.Problems, func(p Problem) bool { return r.overrides[p.Input] != "" })
+	for input, text := range r.overrides {
+		r.problemf(input, "%s", text)
 	}
 }

@@ -24,7 +24,7 @@ func ParseName(s string) (Name, error) {
 	switch {
 	case s == "":
 		return "", errors.New("empty")
-	case strings.ContainsFunc(s, func(r rune) bool { return !IsWordRune(r) }):
+	case !HasOnly(s, ""):
 		return "", fmt.Errorf("must have only letters, digits and _, not %s", Quote(s))
 	case s[0] >= '0' && s[0] <= '9':
 		return "", fmt.Errorf("must start with a letter or _, not %s", Quote(s))
@@ -40,4 +40,9 @@ const reserved = "GITHUB_"
 // IsWordRune reports whether a character is an ASCII letter, a digit or an underscore.
 func IsWordRune(c rune) bool {
 	return c == '_' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
+}
+
+// HasOnly reports whether s has only ASCII letters, digits, _ and the characters of also.
+func HasOnly(s, also string) bool {
+	return !strings.ContainsFunc(s, func(c rune) bool { return !IsWordRune(c) && !strings.ContainsRune(also, c) })
 }
