@@ -70,7 +70,7 @@ func parseBatch(text string, isDotenv bool) document {
 		return rejectAll("null: toJSON of something that does not exist; check the id of the step", "")
 	case trimmed == "***":
 		return rejectAll(`is "***": the values were masked before they reached this action`, "")
-	case isExpression([]byte(trimmed)):
+	case isExpression(trimmed):
 		return rejectAll(unevaluated, "")
 	case isDotenv && isJSONObject(trimmed):
 		return rejectAll("a JSON object, not a .env file; remove secrets_format: dotenv", "")

@@ -11,8 +11,8 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// parseJSON reads a JSON object. It walks the tokens: Unmarshal would silently take the last of two equal names and turn
-// an unpaired surrogate into U+FFFD.
+// parseJSON reads a JSON object. It walks the tokens: Unmarshal would silently take the last of two equal names and
+// turn an unpaired surrogate into U+FFFD.
 func parseJSON(text string) document {
 	d := document{isJSON: true}
 	hint := sync.OnceValue(func() string { return flattenHint(text) })

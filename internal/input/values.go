@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"set-org-secret/internal/secret"
@@ -86,16 +87,14 @@ func (r *reader) values() (values []value) {
 // reported by entries.
 func (r *reader) listedNames() map[secret.Name]bool {
 	list, err := splitList(r.get("secret_name"))
-	if err != nil || len(list) == 0 {
-		return nil
-	}
 	names := map[secret.Name]bool{}
 	for _, s := range list {
-		name, err := parseName(s)
-		if err != nil {
-			return nil
-		}
+		name, nameErr := parseName(s)
+		err = errors.Join(err, nameErr)
 		names[name] = true
+	}
+	if err != nil || len(names) == 0 {
+		return nil
 	}
 	return names
 }
@@ -149,8 +148,16 @@ func (r *reader) checkListed(listed []secret.Name, seen map[secret.Name]string) 
 	}
 	if r.leftOut > 0 {
 		r.result.Notes = append(r.result.Notes, fmt.Sprintf("%s: %s not stored, because secret_name does not list them",
-			source, secret.CountOthers(r.leftOut, "entry")))
+			source, countAre(r.leftOut, "other entry")))
 	}
+}
+
+// countAre is the beginning of a sentence: "1 other entry is", "2 other entries are".
+func countAre(n int, noun string) string {
+	if n == 1 {
+		return secret.Count(n, noun) + " is"
+	}
+	return secret.Count(n, noun) + " are"
 }
 
 // trimNewline drops one newline, LF or CR LF, from the end.
@@ -161,73 +168,77 @@ func trimNewline(b []byte) []byte {
 	return b
 }
 
-// checkValue rejects values that are almost certainly mistakes.
+// checkValue rejects values that are almost certainly mistakes, and warns about suspicious ones.
 func (r *reader) checkValue(v value, trim bool) {
-	subject := ""
-	if v.name != "" {
-		subject = v.subject() + " "
-	}
-	b := v.bytes
+	text := string(v.bytes)
 	isFile := v.input == "secret_file"
-	switch trimmed := bytes.TrimSpace(b); {
-	case len(b) == 0 && isFile:
-		r.problemf(v.input, "the file is empty")
-	case len(b) == 0 && v.name != "":
-		r.problemf(v.input, "%sis %s", subject, emptyValue)
-	case len(b) == 0:
-		r.problemf(v.input, "%s", emptyValue)
-	case string(trimmed) == "***":
-		r.problemf(v.input, `%sis "***": the value was masked before it reached this action`, subject)
+	problem := ""
+	switch trimmed := strings.TrimSpace(text); {
+	case text == "" && isFile:
+		problem = "the file is empty"
+	case text == "" && v.name != "":
+		problem = "is " + emptyValue
+	case text == "":
+		problem = emptyValue
+	case trimmed == "***":
+		problem = `is "***": the value was masked before it reached this action`
 	case isExpression(trimmed):
-		r.problemf(v.input, "%s%s", subject, unevaluated)
-	case len(b) > secret.MaxValueBytes && isFile:
-		r.problemf(v.input, "the file is larger than the 49,152 bytes (48 KB) that GitHub stores")
-	case len(b) > secret.MaxValueBytes:
-		r.problemf(v.input, "%s%s bytes; GitHub stores at most 49,152 (48 KB)", subject, secret.FormatCount(len(b)))
-	case len(trimmed) == 0:
-		r.warnf("%s contains only whitespace, which is stored as it is", v.label())
+		problem = unevaluated
+	case len(text) > secret.MaxValueBytes && isFile:
+		problem = "the file is larger than the 49,152 bytes (48 KB) that GitHub stores"
+	case len(text) > secret.MaxValueBytes:
+		problem = secret.FormatCount(len(text)) + " bytes; GitHub stores at most 49,152 (48 KB)"
 	default:
-		r.warnAboutText(v, trimmed, trim)
-	}
-}
-
-// warnAboutText warns about suspicious values, which are stored unchanged.
-func (r *reader) warnAboutText(v value, trimmed []byte, trim bool) {
-	b := v.bytes
-	switch {
-	case isUTF16(b):
-		r.warnf("%s is UTF-16, which is stored as it is; was it written by PowerShell or Notepad?", v.label())
+		r.warnAboutText(v.label(), text, trim)
 		return
-	case bytes.HasPrefix(b, []byte(byteOrderMark)):
-		r.warnf("%s starts with a UTF-8 byte order mark, which is stored with it", v.label())
 	}
-	switch severalLines := bytes.ContainsAny(trimmed, "\r\n"); {
-	case bytes.Contains(b, []byte("\r\n")) && (severalLines || trim):
-		r.warnf("%s: lines end in CR LF, which is stored with them; was it written on Windows?", v.label())
-	case !trim && !severalLines && b[len(b)-1] == '\n':
-		r.warnf("%s ends in a newline, which is stored with it; trim_trailing_newline: true drops it", v.label())
-	case b[len(b)-1] == '\r':
-		r.warnf("%s ends in a CR, which is stored with it; was it written on Windows?", v.label())
+	if v.name != "" {
+		problem = v.subject() + " " + problem
 	}
-	if isReference(trimmed) {
-		r.warnf("%s is a reference that nothing has resolved (op://, ENC[ or vault:); it is stored as it is", v.label())
-	}
-	if bytes.Contains(b, []byte("\uFFFD")) {
-		r.warnf("%s contains U+FFFD, which decoders write in place of bytes that are not text", v.label())
+	r.problemf(v.input, "%s", problem)
+}
+
+// warnAboutText warns about values that are seldom meant. They are stored unchanged.
+func (r *reader) warnAboutText(label, text string, trim bool) {
+	trimmed := strings.TrimSpace(text)
+	isText := trimmed != "" && !isUTF16([]byte(text))
+	hasLines := strings.ContainsAny(trimmed, "\r\n")
+	hasCRLF := strings.Contains(text, "\r\n") && (hasLines || trim)
+	endsInNewline := strings.HasSuffix(text, "\n") && !hasLines && !trim
+	for _, warning := range []struct {
+		applies bool
+		text    string
+	}{
+		{trimmed == "", "%s contains only whitespace, which is stored as it is"},
+		{isUTF16([]byte(text)), "%s is UTF-16, which is stored as it is; was it written by PowerShell or Notepad?"},
+		{isText && strings.HasPrefix(text, byteOrderMark), "%s starts with a UTF-8 byte order mark, which is stored with it"},
+		{isText && hasCRLF, "%s: lines end in CR LF, which is stored with them; was it written on Windows?"},
+		{isText && endsInNewline, "%s ends in a newline, which is stored with it; trim_trailing_newline: true drops it"},
+		{
+			isText && strings.HasSuffix(text, "\r") && !hasCRLF,
+			"%s ends in a CR, which is stored with it; was it written on Windows?",
+		},
+		{
+			reference.MatchString(trimmed),
+			"%s is a reference that nothing has resolved (op://, ENC[ or vault:); it is stored as it is",
+		},
+		{
+			isText && strings.Contains(text, "\uFFFD"),
+			"%s contains U+FFFD, which decoders write in place of bytes that are not text",
+		},
+	} {
+		if warning.applies {
+			r.warnf(warning.text, label)
+		}
 	}
 }
 
-// isReference reports whether one line refers to a value that another tool keeps.
-func isReference(text []byte) bool {
-	starts := func(prefix string) bool { return bytes.HasPrefix(text, []byte(prefix)) }
-	return !bytes.ContainsAny(text, "\r\n") &&
-		(starts("op://") || starts("vault:") || starts("ENC[") && bytes.HasSuffix(text, []byte("]")))
-}
+// reference is one line that refers to a value which another tool keeps.
+var reference = regexp.MustCompile(`^(?:(?:op://|vault:)[^\r\n]*|ENC\[[^\r\n]*\])$`)
 
 // isExpression reports whether text is one ${{ … }} and nothing else.
-func isExpression(text []byte) bool {
-	return bytes.HasPrefix(text, []byte("${{")) && bytes.HasSuffix(text, []byte("}}")) &&
-		bytes.Count(text, []byte("${{")) == 1
+func isExpression(text string) bool {
+	return strings.HasPrefix(text, "${{") && strings.HasSuffix(text, "}}") && strings.Count(text, "${{") == 1
 }
 
 // oneName reads secret_name if one value has one name.
