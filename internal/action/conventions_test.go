@@ -43,7 +43,6 @@ func TestImports(t *testing.T) {
 		{module, module + "/internal/fakerunner", "the fake must never be in the shipped binary"},
 		{module, module + "/internal/memnet", "it is for tests"},
 		{module, module + "/internal/picture", "only the documentation needs it"},
-		{module, "golang.org/x/mod/semver", "only the release needs it"},
 		{module, "testing", "it registers flags and enlarges the binary"},
 		{module + "/internal/secret", "net/http", "the shared types do no I/O"},
 		{module + "/internal/secret", "os/exec", "the shared types do no I/O"},

@@ -12,9 +12,8 @@ import (
 )
 
 const (
-	root       = "../.."
-	testImage  = "ghcr.io/owner/set-org-secret"
-	testSource = "0123456789abcdef0123456789abcdef01234567"
+	root      = "../.."
+	testImage = "ghcr.io/owner/set-org-secret"
 )
 
 var testDigest = "sha256:" + strings.Repeat("0a", 32)
@@ -46,7 +45,6 @@ const (
 	testChangelog = "# Changelog\n\n## [Unreleased]\n\n" +
 		"## [1.3.0] - 2026-01-02\n\n### Added\n\n- New.\n\n### Fixed\n\n- Mended.\n\n" +
 		"## [1.2.0] - 2026-01-01\n\n### Removed\n\n- Old.\n"
-	testReadme = "- uses: OWNER/set-org-secret@v1.3.0\n- uses: OWNER/set-org-secret@COMMIT # v1.3.0\n"
 )
 
 // checkout makes a repository from which v1.3.0 can be released.
@@ -55,10 +53,6 @@ func checkout(t *testing.T) string {
 	dir := t.TempDir()
 	write(t, dir, "action.yml", testAction)
 	write(t, dir, "CHANGELOG.md", testChangelog)
-	write(t, dir, "README.md", testReadme)
-	write(t, dir, ".github/docs/access.md", testReadme)
-	write(t, dir, ".github/workflows/examples/aws.yml", testReadme)
-	write(t, dir, ".github/workflows/image.yml", "image=moby/buildkit:v1.2.3@"+testDigest+" # twice\nimage=moby/buildkit:v1.2.3@"+testDigest+"\n")
 	write(t, dir, "internal/action/action.go", "package action\n\nconst Version = \"v1.3.0\"\n")
 	runGit(t, dir, "init", "--quiet")
 	runGit(t, dir, "add", "--all")
@@ -120,45 +114,16 @@ func TestPlanRefuses(t *testing.T) {
 		{name: "no image name", repository: "a/b.", want: "is not the name of an image"},
 		{
 			name: "another version in the program", file: "internal/action/action.go",
-			text: "const Version = \"v1.2.0\"\n", want: `action.go has version "v1.2.0", want "v1.3.0"`,
+			text: "const Version = \"v1.2.0\"\n", want: `action.go: the version is "v1.2.0", want v1.3.0`,
 		},
 		{
 			name: "no version in the program", file: "internal/action/action.go",
-			text: "var Version = \"v1.3.0\"\n", want: "has 0 constants Version",
-		},
-		{name: "README without a use", file: "README.md", text: "none\n", want: "README.md does not use the action"},
-		{
-			name: "another version in the README", file: "README.md", text: testReadme + "OWNER/set-org-secret@v1.2.0",
-			want: `README.md uses version "v1.2.0"`,
+			text: "var Version = \"v1.3.0\"\n", want: "action.go: there are 0 constants Version, want 1",
 		},
 		{
-			name: "another version behind a commit", file: "README.md", text: "OWNER/set-org-secret@COMMIT # v1.2.0",
-			want: `README.md uses version "v1.2.0"`,
+			name: "another version in the changelog", file: changelog, text: strings.Replace(testChangelog, "1.3.0", "1.4.0", 1),
+			want: `CHANGELOG.md: the newest version is "[1.4.0] - 2026-01-02", want v1.3.0`,
 		},
-		{
-			name: "another version in a document", file: ".github/docs/access.md", text: "OWNER/set-org-secret@main",
-			want: `access.md uses version "main"`,
-		},
-		{
-			name: "another version in an example", file: ".github/workflows/examples/aws.yml",
-			text: "OWNER/set-org-secret@v1.2.0", want: `aws.yml uses version "v1.2.0"`,
-		},
-		{
-			name: "not in the changelog", file: changelog, text: "## [1.2.0] - 2026-01-01\n\n### Added\n\n- A.\n",
-			want: "the newest version of CHANGELOG.md is not v1.3.0",
-		},
-		{
-			name: "not the newest in the changelog", file: changelog,
-			text: "## [1.4.0] - 2026-01-01\n\n### Added\n\n- A.\n\n" + testChangelog[strings.Index(testChangelog, "## [1.3.0]"):],
-			want: "the newest version of CHANGELOG.md is not v1.3.0",
-		},
-		{name: "only unreleased", file: changelog, text: "## [Unreleased]\n", want: "the newest version of CHANGELOG.md is not v1.3.0"},
-		{
-			name: "unreleased changes", file: changelog,
-			text: strings.Replace(testChangelog, "## [Unreleased]\n", "## [Unreleased]\n\n### Added\n\n- B.\n", 1),
-			want: "unreleased changes",
-		},
-		{name: "no changelog", file: changelog, text: "", want: "CHANGELOG.md: there is no version"},
 		{name: "action.yml that cannot be pinned", file: "action.yml", text: "runs: {}\n", want: "action.yml has 0 lines"},
 	}
 	template := checkout(t)
@@ -191,7 +156,7 @@ func TestPlanRefuses(t *testing.T) {
 		_, err := plan(t.TempDir(), "v1.3.0", "a/b")
 		wantError(t, err, "git rev-parse")
 	})
-	for _, file := range []string{"action.yml", "README.md", "CHANGELOG.md", "internal/action/action.go"} {
+	for _, file := range []string{"action.yml", "CHANGELOG.md", "internal/action/action.go"} {
 		t.Run("no "+file, func(t *testing.T) {
 			dir := clone(t, template)
 			if err := os.Remove(filepath.Join(dir, file)); err != nil {
@@ -297,8 +262,7 @@ func TestPinRefuses(t *testing.T) {
 			}
 			dir := t.TempDir()
 			write(t, dir, "action.yml", action)
-			err := run([]string{"pin", "-dir", dir, "-image", image, "-digest", digest}, &bytes.Buffer{})
-			wantError(t, err, test.want)
+			wantError(t, pinFile(filepath.Join(dir, "action.yml"), image, digest), test.want)
 			after, err := os.ReadFile(filepath.Join(dir, "action.yml"))
 			if err != nil {
 				t.Fatal(err)
@@ -310,130 +274,66 @@ func TestPinRefuses(t *testing.T) {
 	}
 }
 
-func TestNotes(t *testing.T) {
-	got, err := notes(checkout(t), release{"v1.3.0", "Owner/Set-Org-Secret", testSource, testDigest})
-	wantError(t, err, "")
-	if want := "### Added\n\n- New.\n\n### Fixed\n\n- Mended.\n\n### Check the image\n"; !strings.HasPrefix(got, want) {
-		t.Errorf("got the notes\n%s\nwant them to begin with\n%s", got, want)
-	}
-	for _, want := range []string{
-		"gh attestation verify oci://" + testImage + "@" + testDigest + " --repo Owner/Set-Org-Secret \\\n",
-		"--signer-workflow Owner/Set-Org-Secret/.github/workflows/image.yml",
-		"--source-digest " + testSource, "git checkout " + testSource,
-		"image=moby/buildkit:v1.2.3@" + testDigest + "\n", "image.version=v1.3.0 ",
-		"SOURCE_DATE_EPOCH=$(git log",
-	} {
-		if !strings.Contains(got, want) {
-			t.Errorf("got the notes\n%s\nwant them to have %q", got, want)
-		}
-	}
-}
-
-func TestNotesRefuse(t *testing.T) {
-	tests := []struct {
-		name       string
-		release    release
-		file, text string
-		want       string
-	}{
-		{name: "no such version", release: release{version: "v1.1.0"}, want: `nothing about "v1.1.0"`},
-		{name: "unreleased", release: release{version: unreleased}, want: "nothing about"},
-		{name: "repository", release: release{repository: "a"}, want: "is not OWNER/NAME"},
-		{name: "short commit", release: release{source: "0123456"}, want: "is not a commit"},
-		{name: "digest", release: release{digest: "sha256:zz"}, want: "is not sha256:"},
-		{name: "changelog", file: "CHANGELOG.md", text: "## 1\n", want: "is not of the form"},
-		{
-			name: "no BuildKit by digest", file: ".github/workflows/image.yml", text: "image=moby/buildkit:v1.2.3\n",
-			want: "names no BuildKit by digest",
-		},
-		{
-			name: "two BuildKits", file: ".github/workflows/image.yml",
-			text: "image=moby/buildkit:v1.2.3@" + testDigest + "\nimage=moby/buildkit:v1.2.4@" + testDigest + "\n",
-			want: "more than one BuildKit",
-		},
-	}
-	template := checkout(t)
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			dir := clone(t, template)
-			if test.file != "" {
-				write(t, dir, test.file, test.text)
-			}
-			r := release{"v1.3.0", "a/b", testSource, testDigest}
-			for _, field := range []struct{ to, from *string }{
-				{&r.version, &test.release.version},
-				{&r.repository, &test.release.repository},
-				{&r.source, &test.release.source},
-				{&r.digest, &test.release.digest},
-			} {
-				if *field.from != "" {
-					*field.to = *field.from
-				}
-			}
-			_, err := notes(dir, r)
-			wantError(t, err, test.want)
-		})
-	}
-}
-
-func TestParseChangelog(t *testing.T) {
-	const one = "## [1.2.0] - 2026-01-01\n\n### Added\n\n- A.\n"
+func TestChangelog(t *testing.T) {
+	const version = "## [1.3.0] - 2026-01-02\n\n### Added\n\n- A.\n  More about #1.\n- B.\n"
+	const older = "\n## [1.2.0] - 2026-01-01\n\n### Added\n\n- A.\n"
 	tests := []struct{ name, text, want string }{
-		{"one version", one, ""},
-		{"an intro", "# Changelog\n\nAll changes.\n\n" + one, ""},
-		{"unreleased on top", "## [Unreleased]\n\n### Fixed\n\n- B.\n\n" + one, ""},
-		{"nothing", "# Changelog\n", "there is no version"},
-		{"no brackets", "## 1.2.0 - 2026-01-01\n", "is not of the form"},
-		{"a v", "## [v1.2.0] - 2026-01-01\n", "is not of the form v1.2.3"},
-		{"no date", "## [1.2.0]\n\n### Added\n\n- A.\n", "has no date"},
-		{"no such date", "## [1.2.0] - 2026-02-30\n\n### Added\n\n- A.\n", "has no date"},
-		{"another form of date", "## [1.2.0] - 01.02.2026\n", "has no date"},
-		{"unreleased with a date", "## [Unreleased] - 2026-01-01\n", "is not of the form v1.2.3"},
-		{"no changes", "## [1.2.0] - 2026-01-01\n", "v1.2.0 has no changes"},
-		{"no group", "## [1.2.0] - 2026-01-01\n\n- A.\n", "text before the first group"},
-		{"unknown group", "## [1.2.0] - 2026-01-01\n\n### Misc\n\n- A.\n", `unknown group "Misc"`},
-		{"empty group", "## [1.2.0] - 2026-01-01\n\n### Added\n\n### Fixed\n\n- A.\n", "the group Added has no list"},
-		{"the same version twice", one + "\n" + one, "v1.2.0 stands below v1.2.0"},
-		{"oldest first", one + "\n## [1.10.0] - 2026-01-01\n\n### Added\n\n- A.\n", "v1.10.0 stands below v1.2.0"},
-		{"unreleased below", one + "\n## [Unreleased]\n", "Unreleased stands below v1.2.0"},
+		{"one version", version, ""},
+		{"two groups", version + "\n### Fixed\n\n- C.\n" + older, ""},
+		{"unreleased on top, empty", "## [Unreleased]\n\n" + version + older, ""},
+		{"unreleased changes", "## [Unreleased]\n\n### Fixed\n\n- C.\n\n" + version, "unreleased changes"},
+		{"unreleased with a date", "## [Unreleased] - 2026-01-01\n\n" + version, "the newest version is"},
+		{"only unreleased", "## [Unreleased]\n", `the newest version is "", want v1.3.0`},
+		{"nothing", "", `the newest version is "", want v1.3.0`},
+		{"not in the changelog", older, "the newest version is"},
+		{"not the newest", strings.ReplaceAll(older, "1.2.0", "1.4.0") + "\n" + version, "the newest version is"},
+		{"no brackets", "## 1.3.0 - 2026-01-01\n", "the newest version is"},
+		{"a v", "## [v1.3.0] - 2026-01-01\n", "the newest version is"},
+		{"no date", strings.Replace(version, " - 2026-01-02", "", 1), "the newest version is"},
+		{"no such date", strings.Replace(version, "2026-01-02", "2026-02-30", 1), "has no date"},
+		{"another form of date", strings.Replace(version, "2026-01-02", "01.02.2026", 1), "has no date"},
+		{"no changes", "## [1.3.0] - 2026-01-01\n", "v1.3.0: want groups"},
+		{"no changes, above an older version", "## [1.3.0] - 2026-01-01\n" + older, "v1.3.0: want groups"},
+		{"no group", "## [1.3.0] - 2026-01-01\n\n- A.\n", "v1.3.0: want groups"},
+		{"text before the first group", strings.Replace(version, "###", "Text.\n\n###", 1), "v1.3.0: want groups"},
+		{"unknown group", strings.Replace(version, "Added", "Misc", 1), "v1.3.0: want groups"},
+		{"empty group", version + "\n### Fixed\n", "v1.3.0: want groups"},
+		{"empty group above another", strings.Replace(version, "###", "### Fixed\n\n###", 1), "v1.3.0: want groups"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := parseChangelog(test.text)
-			wantError(t, err, test.want)
+			wantError(t, checkChangelog("# Changelog\n\nAll changes.\n\n"+test.text, "v1.3.0"), test.want)
 		})
 	}
 }
 
 func TestRun(t *testing.T) {
 	dir := checkout(t)
+	t.Chdir(dir)
 	var out bytes.Buffer
-	wantError(t, run([]string{"plan", "-dir", dir, "-version", "v1.3.0", "-repository", "Owner/set-org-secret"}, &out), "")
+	wantError(t, run([]string{"plan", "v1.3.0", "Owner/set-org-secret"}, &out), "")
 	if want := "image=" + testImage + "\n"; out.String() != want {
 		t.Errorf("plan printed %q, want %q", out.String(), want)
 	}
 	out.Reset()
-	wantError(t, run([]string{"notes", "-dir", dir, "-version", "v1.3.0", "-repository", "a/b", "-source", testSource, "-digest", testDigest}, &out), "")
-	if !strings.Contains(out.String(), "- New.") {
-		t.Errorf("notes printed %q", out.String())
+	err := run([]string{"plan", "v9.9.9", "Owner/set-org-secret"}, &out)
+	for _, file := range []string{"action.go", "CHANGELOG.md"} { // each reason, not only the first
+		wantError(t, err, file+": the")
 	}
-	wantError(t, run([]string{"pin", "-dir", dir, "-image", testImage, "-digest", testDigest}, &out), "")
+	if out.Len() > 0 {
+		t.Errorf("plan printed %q about a version that cannot be released", out.String())
+	}
+	wantError(t, run([]string{"pin", testImage, testDigest}, &out), "")
 	if got, want := runGit(t, dir, "diff", "--numstat"), "1\t1\taction.yml\n"; got != want {
 		t.Errorf("after pin, got the difference %q, want %q", got, want)
 	}
-	wantError(t, run(nil, &out), "want a command")
-	wantError(t, run([]string{"publish"}, &out), `unknown command "publish"`)
-	wantError(t, run([]string{"plan", "-force"}, &out), "-force")
-	wantError(t, run([]string{"plan", "v1.3.0"}, &out), `unexpected argument "v1.3.0"`)
+	for _, args := range [][]string{nil, {"plan"}, {"publish", "a", "b"}, {"pin", "a"}, {"plan", "v1.3.0", "a/b", "c"}} {
+		wantError(t, run(args, &out), "want plan VERSION REPOSITORY")
+	}
 }
 
-// TestThisRepository checks what a release needs of this repository.
+// TestThisRepository checks that the build of the image does not get this package.
 func TestThisRepository(t *testing.T) {
-	sections, err := readChangelog(root)
-	wantError(t, err, "")
-	if len(sections) == 0 {
-		t.Error("the changelog has no version")
-	}
 	ignored, err := os.ReadFile(filepath.Join(root, ".dockerignore"))
 	if err != nil {
 		t.Fatal(err)

@@ -1,41 +1,23 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"reflect"
 	"regexp"
-	"slices"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
 
-// The line of action.yml that a release replaces.
-const sourceLine = "  image: Dockerfile\n"
-
 var (
+	// The line of action.yml that a release replaces.
+	imageLine = regexp.MustCompile(`(?m)^  image: Dockerfile\n`)
 	// A host and a path, in lower case and without a tag; the port is for a registry in tests.
 	imagePattern = regexp.MustCompile(
 		`^[a-z0-9]+(?:[.-][a-z0-9]+)*(?::[0-9]{1,5})?(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)+$`)
 	digestPattern = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 )
-
-func checkImageName(name string) error {
-	if !imagePattern.MatchString(name) {
-		return fmt.Errorf("image %q is not the name of an image (host and path in lower case, no tag)", name)
-	}
-	return nil
-}
-
-func checkDigest(digest string) error {
-	if !digestPattern.MatchString(digest) {
-		return fmt.Errorf("digest %q is not sha256: and 64 hexadecimal digits in lower case", digest)
-	}
-	return nil
-}
 
 // pinFile replaces the image in a file. On an error the file is unchanged.
 func pinFile(path, image, digest string) error {
@@ -54,25 +36,17 @@ func pinFile(path, image, digest string) error {
 // if more than this would change, or if the result does not run exactly this image. The
 // runner and actionlint would accept a tag, and actionlint any text.
 func pin(action []byte, image, digest string) ([]byte, error) {
-	if err := checkImageName(image); err != nil {
-		return nil, err
+	if !imagePattern.MatchString(image) {
+		return nil, fmt.Errorf("image %q is not the name of an image (host and path in lower case, no tag)", image)
 	}
-	if err := checkDigest(digest); err != nil {
-		return nil, err
+	if !digestPattern.MatchString(digest) {
+		return nil, fmt.Errorf("digest %q is not sha256: and 64 hexadecimal digits in lower case", digest)
 	}
-	lines := slices.Collect(bytes.Lines(action))
-	var found []int
-	for i, line := range lines {
-		if string(line) == sourceLine {
-			found = append(found, i)
-		}
-	}
-	if len(found) != 1 {
-		return nil, fmt.Errorf("action.yml has %d lines %q, want 1", len(found), strings.TrimSuffix(sourceLine, "\n"))
+	if n := len(imageLine.FindAll(action, -1)); n != 1 {
+		return nil, fmt.Errorf("action.yml has %d lines \"  image: Dockerfile\", want 1", n)
 	}
 	ref := "docker://" + image + "@" + digest
-	lines[found[0]] = []byte("  image: " + ref + "\n")
-	pinned := bytes.Join(lines, nil)
+	pinned := imageLine.ReplaceAllLiteral(action, []byte("  image: "+ref+"\n"))
 	before, image1, err := splitImage(action)
 	if err != nil {
 		return nil, err

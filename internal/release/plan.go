@@ -7,60 +7,52 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
-
-	"golang.org/x/mod/semver"
+	"time"
 )
 
 var (
-	versionPattern = regexp.MustCompile(`(?m)^const Version = "([^"]*)"$`)
-	// A document uses the action by version, or by commit with the version behind it.
-	usePattern = regexp.MustCompile(`/set-org-secret@(?:COMMIT # )?(\S+)`)
+	repositoryPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9][A-Za-z0-9._-]*$`)
+	// No pre-release: the Marketplace would offer it as the newest version.
+	versionPattern  = regexp.MustCompile(`^v(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})$`)
+	constantPattern = regexp.MustCompile(`(?m)^const Version = "([^"]*)"$`)
+	// Groups of https://keepachangelog.com/en/1.1.0/, each with a list.
+	changesPattern = regexp.MustCompile(
+		`^(?:\n*### (?:Added|Changed|Deprecated|Removed|Fixed|Security)\n\n- .*\n(?:[ -].*\n|\n)*)+$`)
 )
 
-// plan returns the name of the image, or an error if version cannot be released from
-// the checkout dir. It runs before anything is built or pushed.
+// plan returns the name of the image, or an error with each reason why version cannot
+// be released from the checkout dir. It runs before anything is built or pushed. That
+// the documents have the version is left to TestVersions and TestExamples, which run next.
 func plan(dir, version, repository string) (image string, err error) {
-	if image, err = imageName(repository); err != nil {
-		return "", err
-	}
-	if err := checkVersion(version); err != nil {
-		return "", err
-	}
-	if err := checkTags(dir, version); err != nil {
-		return "", err
-	}
-	if err := checkSource(dir, version); err != nil {
-		return "", err
-	}
-	if err := checkDocuments(dir, version); err != nil {
-		return "", err
-	}
-	if err := checkChangelog(dir, version); err != nil {
-		return "", err
-	}
-	// A file that cannot be pinned must be found now, and not after the image is pushed.
-	action, err := os.ReadFile(filepath.Join(dir, "action.yml"))
-	if err != nil {
-		return "", err
-	}
-	if _, err := pin(action, image, "sha256:"+strings.Repeat("0", 64)); err != nil {
-		return "", err
-	}
-	return image, nil
+	image = "ghcr.io/" + strings.ToLower(repository) // the registry refuses upper case
+	return image, errors.Join(
+		checkRepository(repository),
+		checkTags(dir, version),
+		checkFile(dir, "internal/action/action.go", func(text string) error { return checkSource(text, version) }),
+		checkFile(dir, "CHANGELOG.md", func(text string) error { return checkChangelog(text, version) }),
+		checkFile(dir, "action.yml", func(text string) error {
+			_, err := pin([]byte(text), image, "sha256:"+strings.Repeat("0", 64))
+			return err
+		}),
+	)
 }
 
-// checkVersion refuses all but vMAJOR.MINOR.PATCH. A pre-release would be the one that
-// the Marketplace offers.
-func checkVersion(version string) error {
-	if !semver.IsValid(version) || semver.Canonical(version) != version || semver.Prerelease(version) != "" {
-		return fmt.Errorf("version %q is not of the form v1.2.3", version)
+func checkRepository(repository string) error {
+	if !repositoryPattern.MatchString(repository) {
+		return fmt.Errorf("repository %q is not OWNER/NAME", repository)
 	}
 	return nil
 }
 
-// checkTags refuses a version that is not newer than each tag that is a version.
+// checkTags rejects a version that is not newer than each tag that is a version.
 func checkTags(dir, version string) error {
+	numbers := parseVersion(version)
+	if numbers == nil {
+		return fmt.Errorf("version %q is not of the form v1.2.3", version)
+	}
 	shallow, err := git(dir, "rev-parse", "--is-shallow-repository")
 	if err != nil {
 		return err
@@ -73,11 +65,24 @@ func checkTags(dir, version string) error {
 		return err
 	}
 	for tag := range strings.FieldsSeq(tags) {
-		if semver.IsValid(tag) && semver.Compare(version, tag) <= 0 {
+		if other := parseVersion(tag); other != nil && slices.Compare(numbers, other) <= 0 {
 			return fmt.Errorf("version %s is not newer than the tag %s", version, tag)
 		}
 	}
 	return nil
+}
+
+// parseVersion returns the three numbers of a version, or nil.
+func parseVersion(version string) []int {
+	m := versionPattern.FindStringSubmatch(version)
+	if m == nil {
+		return nil
+	}
+	numbers := make([]int, 3)
+	for i, digits := range m[1:] {
+		numbers[i], _ = strconv.Atoi(digits) // at most nine digits
+	}
+	return numbers
 }
 
 func git(dir string, args ...string) (string, error) {
@@ -88,68 +93,50 @@ func git(dir string, args ...string) (string, error) {
 	return string(out), nil
 }
 
+func checkFile(dir, name string, check func(text string) error) error {
+	text, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil {
+		return err
+	}
+	if err := check(string(text)); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
 // checkSource compares the version with the one that the program sends to GitHub.
-func checkSource(dir, version string) error {
-	const file = "internal/action/action.go"
-	text, err := os.ReadFile(filepath.Join(dir, file))
-	if err != nil {
-		return err
-	}
-	found := versionPattern.FindAllSubmatch(text, -1)
+func checkSource(text, version string) error {
+	found := constantPattern.FindAllStringSubmatch(text, -1)
 	if len(found) != 1 {
-		return fmt.Errorf("%s has %d constants Version, want 1", file, len(found))
+		return fmt.Errorf("there are %d constants Version, want 1", len(found))
 	}
-	if got := string(found[0][1]); got != version {
-		return fmt.Errorf("%s has version %q, want %q", file, got, version)
-	}
-	return nil
-}
-
-// checkDocuments compares the version with the one in each example of the documents,
-// and in the workflows to copy.
-func checkDocuments(dir, version string) error {
-	readme := filepath.Join(dir, "README.md")
-	files := []string{readme}
-	for _, pattern := range []string{".github/docs/*.md", ".github/workflows/examples/*.yml"} {
-		found, err := filepath.Glob(filepath.Join(dir, pattern))
-		if err != nil {
-			return err
-		}
-		files = append(files, found...)
-	}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return err
-		}
-		uses := usePattern.FindAllSubmatch(text, -1)
-		if file == readme && len(uses) == 0 {
-			return errors.New("README.md does not use the action")
-		}
-		for _, use := range uses {
-			if got := string(use[1]); got != version {
-				return fmt.Errorf("%s uses version %q, want %q", filepath.Base(file), got, version)
-			}
-		}
+	if got := found[0][1]; got != version {
+		return fmt.Errorf("the version is %q, want %s", got, version)
 	}
 	return nil
 }
 
-// checkChangelog refuses a version that is not the newest of the changelog, or that
+// checkChangelog rejects a version that is not the newest of the changelog, or that
 // would leave changes out.
-func checkChangelog(dir, version string) error {
-	sections, err := readChangelog(dir)
-	if err != nil {
-		return err
-	}
-	if sections[0].version == unreleased {
-		if sections[0].text != "" {
-			return fmt.Errorf("%s has unreleased changes, which belong to a version", changelogFile)
+func checkChangelog(text, version string) error {
+	_, newest, _ := strings.Cut(text, "\n## ")
+	if below, ok := strings.CutPrefix(newest, "[Unreleased]\n"); ok {
+		changes, rest, _ := strings.Cut(below, "\n## ")
+		if strings.TrimSpace(changes) != "" {
+			return errors.New("unreleased changes, which belong to a version")
 		}
-		sections = sections[1:]
+		newest = rest
 	}
-	if len(sections) == 0 || sections[0].version != version {
-		return fmt.Errorf("the newest version of %s is not %s", changelogFile, version)
+	heading, below, _ := strings.Cut(newest, "\n")
+	date, ok := strings.CutPrefix(heading, "["+strings.TrimPrefix(version, "v")+"] - ")
+	if !ok {
+		return fmt.Errorf("the newest version is %q, want %s", heading, version)
+	}
+	if _, err := time.Parse(time.DateOnly, date); err != nil {
+		return fmt.Errorf("the heading %q has no date of the form 2006-01-02", heading)
+	}
+	if changes, _, _ := strings.Cut(below, "\n## "); !changesPattern.MatchString(changes) {
+		return fmt.Errorf("%s: want groups such as \"### Added\", each with a list", version)
 	}
 	return nil
 }
