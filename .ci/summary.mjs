@@ -1,5 +1,5 @@
 // Renders each SUMMARIES/*.md as GitHub does and writes pictures of it to PICTURES:
-// node summary.mjs SUMMARIES PICTURES [PNG]. It prints the problems of a summary, and then
+// node summary.mjs BROWSER SUMMARIES PICTURES [PNG]. It prints the problems of a summary, and then
 // exits with 1: text that is cut off or needs scrolling sideways, Markdown that is shown
 // as text, a list in a list, a table that lacks cells, or HTML that GitHub removes.
 // PNG is the file for a picture of the nightly summary, for the README.
@@ -16,7 +16,7 @@ import remarkParse from 'remark-parse'
 import remarkRehype from 'remark-rehype'
 import { unified } from 'unified'
 
-const [summaryDir, pictureDir, readmePNG] = process.argv.slice(2)
+const [browser, summaryDir, pictureDir, readmePNG] = process.argv.slice(2)
 
 // The default schema is modelled on GitHub's, but lacks wbr, which is in the list of
 // allowed elements of GitHub's html-pipeline.
@@ -147,7 +147,7 @@ async function readmePicture (page, summary) {
 
 const profile = mkdtempSync(join(tmpdir(), 'summary-'))
 const context = await chromium.launchPersistentContext(profile, {
-  executablePath: '/usr/bin/chromium',
+  executablePath: browser,
   headless: true,
   deviceScaleFactor: 2,
   args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',

@@ -43,13 +43,13 @@ type validator struct {
 	violations  []string
 }
 
-// modules returns the directory into which .ci/judge installs Prism and the
+// modules returns the directory into which `.ci/run description` installs Prism and the
 // description.
 func modules(t *testing.T) string {
 	t.Helper()
 	dir := os.Getenv("NODE_PATH")
 	if dir == "" {
-		t.Fatal("NODE_PATH is not set; run .ci/judge")
+		t.Fatal("NODE_PATH is not set; run .ci/run description")
 	}
 	return dir
 }
@@ -269,7 +269,7 @@ func describedWorld() fakegithub.World {
 
 // TestDescription runs the program in every mode on every store, and validates all
 // its requests, and all responses of the fake GitHub that every other test relies
-// on, against GitHub's own description of its API. .ci/judge runs it.
+// on, against GitHub's own description of its API. `.ci/run description` runs it.
 //
 // Prism follows a redirect itself, so of a renamed repository the description is
 // compared with the response to the second request. Errors are compared only where
