@@ -1,0 +1,405 @@
+//go:build act
+
+package action
+
+import (
+	"bufio"
+	"fmt"
+	"maps"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"set-org-secret/internal/fakegithub"
+)
+
+// TestWorkflows runs workflows with act and the fake GitHub, the action as this
+// checkout has it: rotation.yml, the job seal of ci.yml, each workflow of the documents
+// marked "runs in CI", and the examples, unless they say that they are not run. .ci/run
+// runs it. It needs a Docker engine and the programs of PostgreSQL.
+//
+// It does not test what only the hosted runner has: environments and their reviewers,
+// and the real permissions of a token. The step that logs in as an App is replaced.
+func TestWorkflows(t *testing.T) {
+	tests := map[string]func(*workflow){
+		"rotation":       testRotation,
+		"seal":           testSealJob,
+		"README-1":       testFirstRun,
+		"across-jobs-1":  testRotationIfDue,
+		"across-jobs-2":  testThreeJobs,
+		"access-1":       testAddRepository,
+		"access-2":       testAddMatching,
+		"access-3":       testReview,
+		"access-4":       testLock,
+		"github-app-key": testAppKey,
+		"postgresql":     testPostgreSQL,
+	}
+	repo, files := checkout(t)
+	if got, want := slices.Sorted(maps.Keys(files)), slices.Sorted(maps.Keys(tests)); !slices.Equal(got, want) {
+		t.Errorf("got the workflows %q, want %q", got, want)
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		t.Run(name, func(t *testing.T) {
+			if run := tests[name]; run != nil {
+				run(newWorkflow(t, repo, files[name]))
+			}
+		})
+	}
+}
+
+// notRun marks an example that is only linted.
+const notRun = "# CI lints this workflow, and does not run it"
+
+// checkout returns a copy of the repository with one commit, as act needs it, and the
+// path of each workflow to run.
+func checkout(t *testing.T) (repo string, files map[string]string) {
+	t.Helper()
+	repo = tempDir(t)
+	const script = `git ls-files -z --cached --others --exclude-standard | xargs -0 cp --parents -t "$0"
+		cd "$0"
+		[ -z "${DOCKERFILE:-}" ] || cp "$DOCKERFILE" Dockerfile # for the substitute for the base image
+		git init -q
+		git add -A
+		git -c user.name=ci -c user.email=ci@localhost commit -qm checkout`
+	bash := exec.Command("bash", "-euo", "pipefail", "-c", script, repo)
+	bash.Dir = root
+	if out, err := bash.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	files = map[string]string{"rotation": "internal/action/testdata/rotation.yml", "seal": ".github/workflows/ci.yml"}
+	texts := map[string]string{}
+	for file, text := range documents(t) {
+		n := 0
+		for _, m := range codeBlock.FindAllStringSubmatch(text, -1) {
+			if m[1] == "yaml" && strings.HasPrefix(m[2], "# runs in CI\n") {
+				n++
+				texts[fmt.Sprintf("%s-%d", strings.TrimSuffix(filepath.Base(file), ".md"), n)] = m[2]
+			}
+		}
+	}
+	examples, err := filepath.Glob(root + "/.github/workflows/examples/*.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range examples {
+		if text := string(readFile(t, file)); !strings.Contains(text, notRun) {
+			texts[strings.TrimSuffix(filepath.Base(file), ".yml")] = text
+		}
+	}
+	for name, text := range texts {
+		files[name] = ".workflows/" + name + ".yml"
+		writeFile(t, filepath.Join(repo, files[name]), withThisAction(t, text))
+	}
+	writeFile(t, filepath.Join(repo, ".login/action.yml"), loginAction)
+	return repo, files
+}
+
+// tempDir returns a directory that is removed as far as possible: files of a container
+// may be root's.
+func tempDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "workflows-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+func writeFile(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The action that replaces the one that logs in: it outputs a token of the fake, with all
+// permissions of the App, or narrowed to the one that the step names.
+const loginAction = `name: Log in
+description: In place of an action that needs GitHub
+inputs:
+  client-id: {description: unused}
+  private-key: {description: unused}
+  owner: {description: unused}
+  permission-organization-secrets: {description: unused}
+outputs:
+  token:
+    description: The token of the fake
+    value: ${{ steps.token.outputs.token }}
+runs:
+  using: composite
+  steps:
+    - id: token
+      shell: bash
+      run: echo "token=${{ inputs.permission-organization-secrets == 'write' && 'ghs_write' || 'ghs_all' }}" >> "$GITHUB_OUTPUT"
+`
+
+var (
+	stepsLine    = regexp.MustCompile(`(?m)^( *)steps:\n`)
+	thisAction   = regexp.MustCompile(`uses: OWNER/set-org-secret@.*\n( *)with:\n`)
+	login        = regexp.MustCompile(`uses: actions/create-github-app-token@.*`)
+	artifactStep = regexp.MustCompile(`(?s) *- uses: actions/upload-artifact@.*`) // needs GitHub; the last step
+)
+
+// withThisAction returns a workflow that uses the action of the checkout, on the fake.
+func withThisAction(t *testing.T, text string) string {
+	t.Helper()
+	text = artifactStep.ReplaceAllString(text, "")
+	text = stepsLine.ReplaceAllString(text, "${0}${1}  - uses: actions/checkout@v6\n")
+	text = thisAction.ReplaceAllString(text, "uses: ./\n${1}with:\n${1}  org: acme\n${1}  api_url: $${{ vars.API }}\n")
+	text = login.ReplaceAllString(text, "uses: ./.login")
+	wantLacks(t, "a workflow to run", text, "uses: OWNER/")
+	return text
+}
+
+// workflow is a workflow of the checkout, and the fake GitHub for its runs.
+type workflow struct {
+	*testing.T
+	repo, file string
+	github     *fakegithub.Server
+	url        string
+	cache      string // of act, mounted in containers
+	log        string // of the last run
+}
+
+func newWorkflow(t *testing.T, repo, file string) *workflow {
+	t.Helper()
+	permissions := func(actions, dependabot string) map[string]string {
+		return map[string]string{"organization_secrets": actions, "organization_dependabot_secrets": dependabot}
+	}
+	github := newGitHub(t, fakegithub.World{
+		Orgs: []fakegithub.Org{{
+			Login: "acme",
+			Repositories: []fakegithub.Repository{
+				{ID: 1, Name: "web"}, {ID: 2, Name: "api", Private: true}, {ID: 3, Name: "other"}, {ID: 4, Name: "svc-mail"},
+			},
+			Secrets: []fakegithub.Secret{{
+				Store: "actions", Name: "SIGNING_KEY", Value: "old", Visibility: "selected",
+				Repositories: []string{"web", "api"}, UpdatedAt: time.Now().AddDate(0, 0, -40),
+			}},
+		}},
+		Tokens: []fakegithub.Token{
+			{Value: "ghs_write", Kind: "app", Permissions: permissions("write", "")},
+			{Value: "ghs_all", Kind: "app", Permissions: permissions("write", "write")},
+			{Value: "ghs_read", Kind: "app", Permissions: permissions("read", "")},
+		},
+		MaxWritesPerMinute: 80,
+	})
+	server := httptest.NewServer(github)
+	t.Cleanup(server.Close)
+	return &workflow{T: t, repo: repo, file: file, github: github, url: server.URL, cache: tempDir(t)}
+}
+
+// act runs the workflow, its steps on this machine and the action in a container.
+func (w *workflow) act(args ...string) error {
+	w.Helper()
+	act := exec.CommandContext(w.Context(), "act", append([]string{
+		"workflow_dispatch", "--workflows", w.file,
+		"--platform", "ubuntu-latest=-self-hosted", "--platform", "ubuntu-24.04=-self-hosted",
+		"--pull=false", "--action-offline-mode", "--no-cache-server", "--container-daemon-socket", "-",
+		"--container-options", "--network=host -v " + w.cache + ":" + w.cache, "--action-cache-path", w.cache,
+		"--var", "API=" + w.url, "--secret", "ORG_SECRETS_TOKEN=ghs_write", "--secret", "ORG_SECRETS_READ_TOKEN=ghs_read",
+		"--var", "ROTATOR_CLIENT_ID=Iv1.test", "--secret", "ROTATOR_PRIVATE_KEY=private-key-of-the-app",
+	}, args...)...)
+	act.Dir = w.repo
+	act.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GITHUB_") })
+	out, err := act.CombinedOutput()
+	w.log = string(out)
+	return err
+}
+
+// run runs the workflow, which must succeed. If action.yml names an image, that must run.
+func (w *workflow) run(args ...string) {
+	w.Helper()
+	// act skips a job without an error if no platform is given for its runner.
+	if err := w.act(args...); err != nil || !strings.Contains(w.log, "Job succeeded") {
+		w.Fatalf("%s: %v\n%s\n%s", w.file, err, w.log, w.github.RequestLog())
+	}
+	action := string(readFile(w, filepath.Join(w.repo, "action.yml")))
+	if m := regexp.MustCompile(`image: docker://(\S+)`).FindStringSubmatch(action); m != nil {
+		wantContains(w, "the log", w.log, m[1])
+		wantLacks(w, "the log", strings.ToLower(w.log), "docker build")
+	}
+}
+
+// runRefused runs the workflow, which must fail because GitHub refuses the write of a secret.
+func (w *workflow) runRefused(name string, args ...string) {
+	w.Helper()
+	w.github.AddFault(fakegithub.Fault{Method: "PUT", Path: "/actions/secrets/" + name, Status: 403})
+	if w.act(args...) == nil {
+		w.Fatalf("%s succeeded, though GitHub refused to write %s\n%s", w.file, name, w.log)
+	}
+	wantContains(w, "requests", w.github.RequestLog(), "/actions/secrets/"+name)
+}
+
+func (w *workflow) secret(store, name string) fakegithub.Secret {
+	w.Helper()
+	s, ok := w.github.Secret("acme", store, name)
+	if !ok {
+		w.Errorf("there is no secret %s in the store %s\n%s", name, store, w.log)
+	}
+	return s
+}
+
+// wantKey checks the secret SIGNING_KEY, and how often anything was written.
+func (w *workflow) wantKey(value, repositories string, writes int) {
+	w.Helper()
+	key := w.secret("actions", "SIGNING_KEY")
+	wantEqual(w, "value of SIGNING_KEY", key.Value, value)
+	wantEqual(w, "visibility of SIGNING_KEY", key.Visibility, "selected")
+	wantEqual(w, "repositories of SIGNING_KEY", strings.Join(key.Repositories, " "), repositories)
+	got := 0
+	for _, r := range w.github.Requests() {
+		if r.Method != "GET" {
+			got++
+		}
+	}
+	wantEqual(w, "writes", got, writes)
+}
+
+// wantNotShown checks that a plaintext is neither in the log nor in a request.
+func (w *workflow) wantNotShown(plain string) {
+	w.Helper()
+	wantLacks(w, "the log", w.log, plain)
+	for _, r := range w.github.Requests() {
+		wantLacks(w, r.Method+" "+r.Path, r.Path+r.Body, plain)
+	}
+}
+
+// The next step and the next job have the outputs: rotation.yml checks them.
+func testRotation(w *workflow) {
+	w.run()
+	w.wantKey("line one\n%25 ::error::line two\n", "api web", 1)
+}
+
+func testSealJob(w *workflow) { w.run("--job", "seal") }
+
+func testFirstRun(w *workflow) {
+	w.run()
+	w.wantKey("old", "api web", 1)
+	created := w.secret("actions", "ROTATION_TEST")
+	wantEqual(w, "visibility of ROTATION_TEST", created.Visibility, "selected")
+	wantEqual(w, "repositories of ROTATION_TEST", len(created.Repositories), 0)
+}
+
+func testRotationIfDue(w *workflow) {
+	w.run()
+	key := w.secret("actions", "SIGNING_KEY").Value
+	wantEqual(w, "bytes of the new key", len(key), 44)
+	w.wantKey(key, "api web", 1)
+	w.run() // it is not due now
+	w.wantKey(key, "api web", 1)
+}
+
+func testThreeJobs(w *workflow) {
+	w.run()
+	key := w.secret("actions", "SIGNING_KEY").Value
+	wantEqual(w, "bytes of the new key", len(key), 44)
+	w.wantKey(key, "api web", 1)
+	w.wantNotShown(key)
+}
+
+func testAddRepository(w *workflow) {
+	w.run("--input", "repository=other")
+	w.wantKey("old", "api other web", 1)
+}
+
+func testAddMatching(w *workflow) {
+	w.run()
+	w.wantKey("old", "api svc-mail web", 1)
+	w.run() // the list is as it should be
+	w.wantKey("old", "api svc-mail web", 1)
+}
+
+func testReview(w *workflow) {
+	w.run()
+	wantContains(w, "the log", w.log, "SIGNING_KEY")
+	w.wantKey("old", "api web", 0)
+}
+
+func testLock(w *workflow) {
+	w.run("--input", "secret=SIGNING_KEY")
+	w.wantKey("old", "", 1)
+}
+
+func testAppKey(w *workflow) {
+	const pem = "-----BEGIN TEST KEY-----\nQ29ycmVjdC1Ib3JzZQ==\n-----END TEST KEY-----\n"
+	w.run("--var", "DEPLOYER_CLIENT_ID=Iv1.test", "--secret", "NEW_APP_KEY="+pem)
+	for _, store := range []string{"actions", "dependabot"} {
+		wantEqual(w, "the key in "+store, w.secret(store, "DEPLOYER_PRIVATE_KEY").Value, pem)
+	}
+}
+
+// testPostgreSQL rotates the passwords of two roles in turn: the stored one logs in, the
+// last one still does, and the one before it does not. PGHOST and PGPORT name a server on
+// which postgresql.sql has prepared the database, and the rotator has the password rotator.
+func testPostgreSQL(w *workflow) {
+	args := []string{
+		"--var", "PGHOST=" + os.Getenv("PGHOST"), "--var", "PGPORT=" + os.Getenv("PGPORT"), "--var", "PGSSLMODE=disable",
+		"--secret", "ROTATOR_PASSWORD=rotator", "--env", "PSQL_PAGER=cat", // act gives a step a terminal
+	}
+	stored := func(role string) string {
+		w.Helper()
+		url := w.secret("actions", "DATABASE_URL").Value
+		if !strings.HasPrefix(url, "postgresql://"+role+":") {
+			w.Errorf("got the URL %q, want one of the role %s", url, role)
+		}
+		return url
+	}
+	wantLogIn := func(what, url string, want bool) {
+		w.Helper()
+		wantEqual(w, what+" logs in", exec.Command("psql", "-qAt", "-d", url, "-c", "SELECT 1").Run() == nil, want)
+	}
+	var urls []string
+	for i, role := range []string{"app_a", "app_b", "app_a"} {
+		w.run(args...)
+		urls = append(urls, stored(role))
+		password, _, _ := strings.Cut(strings.TrimPrefix(urls[i], "postgresql://"+role+":"), "@")
+		w.wantNotShown(password)
+		for j, url := range urls {
+			wantLogIn(fmt.Sprintf("after rotation %d, password %d", i+1, j+1), url, i-j < 2)
+		}
+	}
+	// A token that may not write is noticed before anything has changed.
+	w.runRefused("ROTATION_TEST", args...)
+	wantLogIn("the last password", urls[1], true)
+	wantLogIn("the stored password", urls[2], true)
+	// A write that fails leaves the stored password as it is, and the next run starts again
+	// with the other role, whose sessions end.
+	wait := startSession(w, urls[1])
+	w.runRefused("DATABASE_URL", args...)
+	if wait() == nil {
+		w.Error("a session of the locked role did not end")
+	}
+	wantLogIn("after a failed write, the stored password", stored("app_a"), true)
+	w.run(args...)
+	wantLogIn("after a failed run, the new password", stored("app_b"), true)
+	wantLogIn("after a failed run, the last password", urls[2], true)
+}
+
+// startSession connects to a database. The session lasts until somebody ends it, and wait
+// returns an error then.
+func startSession(w *workflow, url string) (wait func() error) {
+	w.Helper()
+	cmd := exec.CommandContext(w.Context(), "psql", "-qAt", "-d", url, "-c", "SELECT 1", "-c", "SELECT pg_sleep(600)")
+	stdout, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		w.Fatal(err)
+	}
+	if line, err := bufio.NewReader(stdout).ReadString('\n'); err != nil || line != "1\n" {
+		w.Fatalf("a session: got %q, error %v", line, err)
+	}
+	return cmd.Wait
+}
