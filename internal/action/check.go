@@ -3,6 +3,7 @@ package action
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -17,22 +18,16 @@ import (
 func (s *session) check(ctx context.Context) []secret.Result {
 	stores := s.config.Stores
 	var (
-		group errgroup.Group
+		group sync.WaitGroup
 		keys  []seal.PublicKey
 		errs  []error
 		found = make([][]secret.Result, len(stores)) // by store
 	)
-	group.Go(func() error {
-		keys, errs = s.publicKeys(ctx)
-		return nil
-	})
+	group.Go(func() { keys, errs = s.publicKeys(ctx) })
 	for i, store := range stores {
-		group.Go(func() error {
-			found[i] = s.readStore(ctx, store)
-			return nil
-		})
+		group.Go(func() { found[i] = s.readStore(ctx, store) })
 	}
-	_ = group.Wait()
+	group.Wait()
 	now := s.github.Now()
 	for i := range found {
 		if len(found[i]) == 0 && errs[i] != nil {

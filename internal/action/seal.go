@@ -2,8 +2,7 @@ package action
 
 import (
 	"context"
-
-	"golang.org/x/sync/errgroup"
+	"sync"
 
 	"set-org-secret/internal/seal"
 	"set-org-secret/internal/secret"
@@ -35,17 +34,14 @@ func (s *session) seal(ctx context.Context) []secret.Result {
 // its error is nil.
 func (s *session) publicKeys(ctx context.Context) ([]seal.PublicKey, []error) {
 	keys, errs := make([]seal.PublicKey, len(s.config.Stores)), make([]error, len(s.config.Stores))
-	var group errgroup.Group
+	var group sync.WaitGroup
 	for i, store := range s.config.Stores {
 		if s.github == nil {
 			keys[i] = s.config.PublicKey
 			continue
 		}
-		group.Go(func() error {
-			keys[i], errs[i] = s.github.PublicKey(ctx, nil, store)
-			return nil
-		})
+		group.Go(func() { keys[i], errs[i] = s.github.PublicKey(ctx, nil, store) })
 	}
-	_ = group.Wait()
+	group.Wait()
 	return keys, errs
 }

@@ -1,5 +1,11 @@
 // Package github is a client for GitHub's organization secrets API, all four stores. It retries transient errors
-// (retry.go), limits the write rate (limiter.go) and attaches hints to errors (hints.go).
+// (retry.go), limits the write rate (limiter.go), decides how existing secrets are read (existing.go) and turns GitHub's
+// refusals into advice (hints.go).
+//
+// A request fails when its retry budget ends, the timeout after its first error. A write and the reads that it needs
+// share one budget. Two circuit breakers keep a server that is down from costing the timeout once for each secret: one
+// stops all requests, the other writes alone, since reads may succeed while writes fail. A breaker trips when a budget
+// ends and nothing has succeeded since that budget started; then all others fail at once.
 //
 // It is the only importer of go-github, whose types stay inside. Every request goes through go-github's client, but
 // not its typed services: those put names into paths unescaped, drop an empty list of repositories, and lack the

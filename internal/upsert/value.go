@@ -6,8 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-
-	"golang.org/x/sync/errgroup"
+	"sync"
 
 	"set-org-secret/internal/github"
 	"set-org-secret/internal/seal"
@@ -48,34 +47,28 @@ func (e *executor) values(ctx context.Context) (tasks []*task) {
 // the first existing secrets. It returns why the repositories could not be resolved; other errors are returned for
 // each item.
 func (e *executor) prefetch(ctx context.Context, tasks []*task) (resolveErr error) {
-	var group errgroup.Group
+	var group sync.WaitGroup
 	if e.Selection != nil {
-		group.Go(func() error {
+		group.Go(func() {
 			r := resolver{github: e.GitHub, budget: github.NewBudget(), selection: *e.Selection, log: e.Log, warn: e.Warn}
 			list, err := r.resolve(ctx)
 			if resolveErr = err; err == nil {
 				e.desired.replace, e.desired.repositories = true, list
 			}
-			return nil
 		})
 	}
 	for store, snapshots := range e.snapshots {
 		if e.needsKey(store) {
-			group.Go(func() error {
-				e.keys[store].fetch(ctx)
-				return nil
-			})
+			group.Go(func() { e.keys[store].fetch(ctx) })
 		}
 		first := slices.IndexFunc(tasks, func(t *task) bool { return e.Items[t.i].Store == store })
 		if e.readsExisting() && first >= 0 {
-			group.Go(func() error {
-				// This fills the cache. If it fails, the write reads again.
+			group.Go(func() { // fills the cache; if it fails, the write reads again
 				_, _ = snapshots.get(ctx, tasks[first].writes[0].budget, e.Items[tasks[first].i].Name)
-				return nil
 			})
 		}
 	}
-	_ = group.Wait()
+	group.Wait()
 	return resolveErr
 }
 

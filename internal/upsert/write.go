@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -173,9 +174,9 @@ func isAny(err error, targets ...error) bool {
 // settle reads once, without retries, what GitHub has after writes that only a read can settle, and completes their
 // results. After a signal, which cancels ctx, nothing is read.
 func (e *executor) settle(ctx context.Context) {
-	var group errgroup.Group
+	var group sync.WaitGroup
 	for store, tasks := range e.unsettled {
-		group.Go(func() error {
+		group.Go(func() {
 			found := e.readAfter(ctx, store, tasks)
 			for _, t := range tasks {
 				for _, w := range t.writes {
@@ -185,10 +186,9 @@ func (e *executor) settle(ctx context.Context) {
 				}
 				t.finish()
 			}
-			return nil
 		})
 	}
-	_ = group.Wait()
+	group.Wait()
 }
 
 // readAfter returns the secrets of a store after their writes, as far as they can be read: all of them if values were
