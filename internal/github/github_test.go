@@ -315,206 +315,8 @@ func TestTransientErrors(t *testing.T) {
 	}
 }
 
-// TestRetryTimeout checks when retries end.
-func TestRetryTimeout(t *testing.T) {
-	t.Run("the last backoff is cut to what is left of the timeout", func(t *testing.T) {
-		withClient(t, 10*time.Second, "ghp_x", respond(502, ""), func(t *testing.T, c *testClient) {
-			_, err := c.put(t.Context(), "A")
-			wantError(t, err, "writing the secret: 502 Bad Gateway, 5 attempts in 10 s")
-			c.wantRequests(t, 5) // after 0, 1, 3 and 7 s, and the last one after 10 s
-			c.wantElapsed(t, 10*time.Second)
-		})
-	})
-	t.Run("a rate limit longer than the timeout fails immediately", func(t *testing.T) {
-		h := respond(429, "slow down", "Retry-After: 3600", requestIDHeader+": 8C1E:2F9B")
-		withClient(t, time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
-			_, err := c.put(t.Context(), "A")
-			const cause = "GitHub requires a wait that is longer than timeout."
-			e := asError(t, err)
-			if e.Cause != cause {
-				t.Errorf("got the cause %q, want %q", e.Cause, cause)
-			}
-			if want := "Wait until 2000-01-01 01:00:00 UTC."; e.Hint != want {
-				t.Errorf("got the hint %q, want %q", e.Hint, want)
-			}
-			if e.Attempts != 1 {
-				t.Errorf("got %d attempts in the error, want 1", e.Attempts)
-			}
-			if want := "8C1E:2F9B"; e.RequestID != want {
-				t.Errorf("got the request id %q, want %q", e.RequestID, want)
-			}
-
-			// The next request is not sent, so it has no request id of its own.
-			_, err = c.put(t.Context(), "B")
-			wantError(t, err, "writing the secret: not sent: an earlier request got 429 slow down")
-			e = asError(t, err)
-			if e.Cause != cause {
-				t.Errorf("got the cause %q of the request that was not sent, want %q", e.Cause, cause)
-			}
-			if e.Attempts != 0 {
-				t.Errorf("got %d attempts in the error of the request that was not sent, want 0", e.Attempts)
-			}
-			if e.RequestID != "" {
-				t.Errorf("got the request id %q of the request that was not sent, want none", e.RequestID)
-			}
-			c.wantRequests(t, 1)
-			c.wantElapsed(t, 0)
-		})
-	})
-	t.Run("the circuit breaker fails all further requests", func(t *testing.T) {
-		withClient(t, 10*time.Second, "ghp_x", dropConnection, func(t *testing.T, c *testClient) {
-			_, err := c.put(t.Context(), "A")
-			if err == nil {
-				t.Error("got no error, want one")
-			}
-			c.wantUnconfirmed(t, "A", true, false)
-			elapsed, requests := c.elapsed(), len(c.requests())
-			const want = "writing the secret: not sent: no request has succeeded for 10 s; " +
-				"last error: no response (connection closed)"
-			for i := range 50 {
-				name := secret.Name(fmt.Sprint("B", i))
-				_, err := c.put(t.Context(), name)
-				if got := errorText(err); !strings.HasPrefix(got, want) {
-					t.Fatalf("request %d: got the error %q, want it to start with %q", i, got, want)
-				}
-				c.wantUnconfirmed(t, name, false, false) // nothing was sent
-			}
-			c.wantElapsed(t, elapsed)
-			c.wantRequests(t, requests)
-		})
-	})
-	t.Run("a later write ends with the circuit breaker", func(t *testing.T) {
-		slow := func(rw http.ResponseWriter, req *http.Request) { // so that nothing happens at the same time
-			time.Sleep(10 * time.Millisecond)
-			respond(502, "")(rw, req)
-		}
-		withClient(t, 10*time.Second, "ghp_x", slow, func(t *testing.T, c *testClient) {
-			var wg sync.WaitGroup
-			wg.Go(func() { _, _ = c.put(t.Context(), "A") })
-			time.Sleep(8 * time.Second)
-			_, err := c.put(t.Context(), "B") // its first error at 8.01 s, the one before the timeout at 9.02 s
-			wantError(t, err, "writing the secret: 502 Bad Gateway, 3 attempts in 2 s")
-			c.wantElapsed(t, 10*time.Second+20*time.Millisecond)
-			wg.Wait()
-		})
-	})
-	t.Run("reads that succeed do not keep writes alive", func(t *testing.T) {
-		h := func(rw http.ResponseWriter, req *http.Request) {
-			if req.Method == http.MethodGet {
-				respondBody(keyJSON)(rw, req)
-				return
-			}
-			respond(503, "")(rw, req)
-		}
-		withClient(t, 10*time.Second, "ghp_x", h, func(t *testing.T, c *testClient) {
-			read := func() {
-				if err := c.getKey(t.Context()); err != nil {
-					t.Errorf("got the error %v of a read, want none", err)
-				}
-			}
-			var wg sync.WaitGroup
-			wg.Go(func() {
-				time.Sleep(5 * time.Second)
-				read()
-			})
-			for i := range 5 {
-				if i > 0 {
-					read()
-				}
-				if _, err := c.put(t.Context(), secret.Name(fmt.Sprint("S", i))); err == nil {
-					t.Errorf("S%d: got no error, want one", i)
-				}
-				c.wantElapsed(t, 10*time.Second)
-			}
-			wg.Wait()
-			_, err := c.put(t.Context(), "LAST")
-			wantError(t, err, "writing the secret: not sent: no write has succeeded for 10 s; last error: 503 Service Unavailable")
-		})
-	})
-	t.Run("one failing secret does not trip the circuit breaker", func(t *testing.T) {
-		h := func(rw http.ResponseWriter, req *http.Request) {
-			if strings.HasSuffix(req.URL.Path, "/A") {
-				respond(502, "")(rw, req)
-				return
-			}
-			respond(204, "")(rw, req)
-		}
-		withClient(t, 10*time.Second, "ghp_x", h, func(t *testing.T, c *testClient) {
-			var wg sync.WaitGroup
-			wg.Go(func() {
-				if _, err := c.put(t.Context(), "A"); err == nil {
-					t.Error("A: got no error, want one")
-				}
-			})
-			for i := range 20 {
-				time.Sleep(time.Second)
-				if _, err := c.put(t.Context(), "B"); err != nil {
-					t.Errorf("B after %d s: got the error %v, want none", i+1, err)
-				}
-			}
-			wg.Wait()
-		})
-	})
-	t.Run("a rate limit pauses every request", func(t *testing.T) {
-		h := respondInTurn(respond(403, "secondary rate limit", "Retry-After: 40"), respond(204, ""))
-		withClient(t, 5*time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
-			var wg sync.WaitGroup
-			for i := range 4 {
-				wg.Go(func() {
-					time.Sleep(time.Duration(i) * time.Second)
-					_, err := c.put(t.Context(), "A")
-					wantError(t, err, "")
-					c.wantElapsed(t, 40*time.Second)
-				})
-			}
-			wg.Wait()
-			c.wantRequests(t, 5)
-		})
-	})
-	t.Run("a rate limit that several requests meet is logged once, and again if it ends later", func(t *testing.T) {
-		// Six writes are in flight when the limit begins, and get its response a second apart.
-		var n atomic.Int32
-		h := func(rw http.ResponseWriter, req *http.Request) {
-			i := int(n.Add(1))
-			if i > 6 {
-				respond(204, "")(rw, req)
-				return
-			}
-			time.Sleep(time.Duration(i) * time.Second)
-			respond(403, "secondary rate limit", "Retry-After: 40")(rw, req)
-		}
-		withClient(t, 5*time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
-			var wg sync.WaitGroup
-			for range 6 {
-				wg.Go(func() {
-					_, err := c.put(t.Context(), "A")
-					wantError(t, err, "")
-				})
-			}
-			wg.Wait()
-			c.wantElapsed(t, 46*time.Second)
-			const line = "403 from GitHub (secondary rate limit); retrying in 40 s (%s left)"
-			want := []string{fmt.Sprintf(line, "5 min"), fmt.Sprintf(line, "4 min 55 s")}
-			if got := c.log(); !slices.Equal(got, want) {
-				t.Errorf("got the log %q, want %q", got, want)
-			}
-		})
-	})
-	t.Run("requests that fail together, with different jitter, are logged once for each round", func(t *testing.T) {
-		withClient(t, 2*time.Minute, "ghp_x", respond(503, ""), func(t *testing.T, c *testClient) {
-			var n atomic.Int32
-			c.retry.jitter = func() float64 { return float64(n.Add(1)%4) / 4 }
-			var wg sync.WaitGroup
-			for range 4 {
-				wg.Go(func() { _, _ = c.put(t.Context(), "A") })
-			}
-			wg.Wait()
-			// Each of the four retries after about 1, 2, 4, 8, 16, 30 and 30 s, and once at the end.
-			if got, most := c.log(), 9; len(got) < 7 || len(got) > most {
-				t.Errorf("got the log %q, want 7 to %d lines", got, most)
-			}
-		})
-	})
+// TestBackoffGrows checks that the backoff grows if GitHub asks for no wait.
+func TestBackoffGrows(t *testing.T) {
 	for name, h := range map[string]http.HandlerFunc{
 		"the backoff grows if GitHub asks for no wait": respond(429, "slow", "Retry-After: 0"),
 		"the backoff grows if the limit was reset already": respond(
@@ -531,140 +333,182 @@ func TestRetryTimeout(t *testing.T) {
 			})
 		})
 	}
-	t.Run("an attempt is cut off after the timeout if that is shorter", func(t *testing.T) {
-		withClient(t, 6*time.Second, "ghp_x", neverRespond, func(t *testing.T, c *testClient) {
-			_, err := c.put(t.Context(), "A")
-			wantError(t, err, "writing the secret: no response within 6 s, 2 attempts in 7 s")
-			c.wantElapsed(t, 13*time.Second)
-		})
-	})
-	t.Run("what follows a slow response ends with it", func(t *testing.T) {
-		// The first request fails at 0 s. Each further one takes 25 s, and the last would end after the timeout and
-		// one attempt.
-		slow := func(rw http.ResponseWriter, req *http.Request) {
-			select {
-			case <-time.After(25 * time.Second):
-				respondBody(keyJSON)(rw, req)
-			case <-req.Context().Done():
-			}
+}
+
+// TestRateLimitTooLong checks that a rate limit longer than the timeout fails at once.
+func TestRateLimitTooLong(t *testing.T) {
+	h := respond(429, "slow down", "Retry-After: 3600", requestIDHeader+": 8C1E:2F9B")
+	withClient(t, time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
+		_, err := c.put(t.Context(), "A")
+		const cause = "GitHub requires a wait that is longer than timeout."
+		e := asError(t, err)
+		if e.Cause != cause {
+			t.Errorf("got the cause %q, want %q", e.Cause, cause)
 		}
-		withClient(t, 30*time.Second, "ghp_x", respondInTurn(respond(503, ""), slow), func(t *testing.T, c *testClient) {
-			b := NewBudget()
-			for range 2 {
-				wantError(t, c.getKeyWithin(t.Context(), b), "") // ends after 26 and 51 s
-			}
-			wantError(t, c.getKeyWithin(t.Context(), b), "reading the public key: no response within 9 s")
-			c.wantElapsed(t, 60*time.Second)
-			wantError(t, c.getKeyWithin(t.Context(), b), "reading the public key: not sent: no write has succeeded for 1 min; "+
-				"last error: no response within 9 s")
-		})
-	})
-	t.Run("an attempt without a response times out and is retried", func(t *testing.T) {
-		h := respondInTurn(neverRespond, respond(204, ""))
-		withClient(t, time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
-			_, err := c.put(t.Context(), "A")
-			wantError(t, err, "")
-			c.wantElapsed(t, 31*time.Second)
-		})
-	})
-	t.Run("an endless response is cut off and not retried", func(t *testing.T) {
-		endless := func(rw http.ResponseWriter, _ *http.Request) {
-			for {
-				if _, err := rw.Write(make([]byte, 1<<16)); err != nil {
-					return
-				}
-			}
+		if want := "Wait until 2000-01-01 01:00:00 UTC."; e.Hint != want {
+			t.Errorf("got the hint %q, want %q", e.Hint, want)
 		}
-		withClient(t, time.Minute, "ghp_x", endless, func(t *testing.T, c *testClient) {
-			err := c.getKey(t.Context())
-			if got, want := errorText(err), "larger than 16 MiB"; !strings.Contains(got, want) {
-				t.Errorf("got the error %q, want it to contain %q", got, want)
-			}
-			c.wantRequests(t, 1)
-		})
-	})
-	t.Run("a truncated response is retried", func(t *testing.T) {
-		truncated := func(rw http.ResponseWriter, _ *http.Request) {
-			rw.Header().Set("Content-Length", "100")
-			_, _ = rw.Write([]byte(`{"key_id":"1",`))
+		if e.Attempts != 1 {
+			t.Errorf("got %d attempts in the error, want 1", e.Attempts)
 		}
-		h := respondInTurn(truncated, respond(404, ""))
-		withClient(t, time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
-			wantIs(t, c.getKey(t.Context()), secret.ErrNotFound, true)
-			c.wantRequests(t, 2)
-		})
-	})
-	t.Run("an HTML page is not retried", func(t *testing.T) {
-		withClient(t, time.Minute, "ghp_x", respondBody("<html>Sign in</html>"), func(t *testing.T, c *testClient) {
-			e := asError(t, c.getKey(t.Context()))
-			if want := "Check api_url"; !strings.Contains(e.Hint, want) {
-				t.Errorf("got the hint %q, want it to contain %q", e.Hint, want)
-			}
-			c.wantRequests(t, 1)
-		})
+		if want := "8C1E:2F9B"; e.RequestID != want {
+			t.Errorf("got the request id %q, want %q", e.RequestID, want)
+		}
+
+		// The next request is not sent, so it has no request id of its own.
+		_, err = c.put(t.Context(), "B")
+		wantError(t, err, "writing the secret: not sent: an earlier request got 429 slow down")
+		e = asError(t, err)
+		if e.Cause != cause {
+			t.Errorf("got the cause %q of the request that was not sent, want %q", e.Cause, cause)
+		}
+		if e.Attempts != 0 {
+			t.Errorf("got %d attempts in the error of the request that was not sent, want 0", e.Attempts)
+		}
+		if e.RequestID != "" {
+			t.Errorf("got the request id %q of the request that was not sent, want none", e.RequestID)
+		}
+		c.wantRequests(t, 1)
+		c.wantElapsed(t, 0)
 	})
 }
 
-// TestRetryBudget checks that the requests of one budget share one timeout: a
-// write, and a read between its attempts.
-func TestRetryBudget(t *testing.T) {
-	for _, test := range []struct {
-		name    string
-		shared  bool
-		elapsed time.Duration
-		want    string
-	}{
-		// The write gets 503 at 0 s; the read before its second attempt gets the first 503 at 1m30s.
-		{"shared", true, 2 * time.Minute, "6 attempts in 30 s"},
-		{"one for each request", false, 3*time.Minute + 30*time.Second, "9 attempts in 2 min"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			inTurn := respondInTurn(
-				respondBody(secretJSON("A", "all")),
-				respond(503, "", "Retry-After: 90"),
-				respond(503, ""),
-			)
-			h := func(rw http.ResponseWriter, req *http.Request) {
-				if strings.HasSuffix(req.URL.Path, "/public-key") {
-					respondBody(keyJSON)(rw, req)
-					return
-				}
-				inTurn(rw, req)
-			}
-			withClient(t, 2*time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
-				ctx := t.Context()
-				write := NewBudget()
-				var read *Budget
-				if test.shared {
-					read = write
-				}
-				var err error
-				for attempt, final := range c.Attempts(ctx, write, "writing the secret") {
-					if err = final; err != nil {
-						break
-					}
-					if err := c.getKey(ctx); err != nil { // a success, so that no breaker counts
-						t.Fatal(err)
-					}
-					if _, err = c.Lookup(ctx, read, secret.Actions, "A"); err != nil {
-						break
-					}
-					_, err = c.send(ctx, attempt, "A")
-				}
-				wantError(t, err, "reading the secret: 503 Service Unavailable, "+test.want)
-				c.wantElapsed(t, test.elapsed)
-				writes := 0
-				for _, request := range c.requests() {
-					if strings.HasPrefix(request, http.MethodPut) {
-						writes++
-					}
-				}
-				if writes != 1 {
-					t.Errorf("the server received %d writes, want 1", writes)
-				}
-			})
-		})
+// TestOutage checks that all budgets of an outage end with it, and what started later fails at once.
+func TestOutage(t *testing.T) {
+	slow := func(rw http.ResponseWriter, req *http.Request) { // so that nothing happens at the same time
+		time.Sleep(10 * time.Millisecond)
+		respond(502, "")(rw, req)
 	}
+	withClient(t, 10*time.Second, "ghp_x", slow, func(t *testing.T, c *testClient) {
+		var wg sync.WaitGroup
+		wg.Go(func() { _, _ = c.put(t.Context(), "A") })
+		time.Sleep(8 * time.Second)
+		_, err := c.put(t.Context(), "B") // its first error at 8.01 s, the one before the timeout at 9.02 s
+		wantError(t, err, "writing the secret: 502 Bad Gateway, 3 attempts in 2 s")
+		c.wantElapsed(t, 10*time.Second+20*time.Millisecond)
+		wg.Wait()
+	})
+}
+
+// TestOneFailingSecret checks that one failing secret does not trip the circuit breaker.
+func TestOneFailingSecret(t *testing.T) {
+	h := func(rw http.ResponseWriter, req *http.Request) {
+		if strings.HasSuffix(req.URL.Path, "/A") {
+			respond(502, "")(rw, req)
+			return
+		}
+		respond(204, "")(rw, req)
+	}
+	withClient(t, 10*time.Second, "ghp_x", h, func(t *testing.T, c *testClient) {
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			if _, err := c.put(t.Context(), "A"); err == nil {
+				t.Error("A: got no error, want one")
+			}
+		})
+		for i := range 20 {
+			time.Sleep(time.Second)
+			if _, err := c.put(t.Context(), "B"); err != nil {
+				t.Errorf("B after %d s: got the error %v, want none", i+1, err)
+			}
+		}
+		wg.Wait()
+	})
+}
+
+// TestRateLimitLogged checks that a rate limit is logged once if several requests meet it, and again if it ends later.
+func TestRateLimitLogged(t *testing.T) {
+	// Six writes are in flight when the limit begins, and get its response a second apart.
+	var n atomic.Int32
+	h := func(rw http.ResponseWriter, req *http.Request) {
+		i := int(n.Add(1))
+		if i > 6 {
+			respond(204, "")(rw, req)
+			return
+		}
+		time.Sleep(time.Duration(i) * time.Second)
+		respond(403, "secondary rate limit", "Retry-After: 40")(rw, req)
+	}
+	withClient(t, 5*time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
+		var wg sync.WaitGroup
+		for range 6 {
+			wg.Go(func() {
+				_, err := c.put(t.Context(), "A")
+				wantError(t, err, "")
+			})
+		}
+		wg.Wait()
+		c.wantElapsed(t, 46*time.Second)
+		const line = "403 from GitHub (secondary rate limit); retrying in 40 s (%s left)"
+		want := []string{fmt.Sprintf(line, "5 min"), fmt.Sprintf(line, "4 min 55 s")}
+		if got := c.log(); !slices.Equal(got, want) {
+			t.Errorf("got the log %q, want %q", got, want)
+		}
+	})
+}
+
+// TestRetryLogged checks that requests that fail together, with different jitter, are logged once for each round.
+func TestRetryLogged(t *testing.T) {
+	withClient(t, 2*time.Minute, "ghp_x", respond(503, ""), func(t *testing.T, c *testClient) {
+		var n atomic.Int32
+		c.retry.jitter = func() float64 { return float64(n.Add(1)%4) / 4 }
+		var wg sync.WaitGroup
+		for range 4 {
+			wg.Go(func() { _, _ = c.put(t.Context(), "A") })
+		}
+		wg.Wait()
+		// Each of the four retries after about 1, 2, 4, 8, 16, 30 and 30 s, and once at the end.
+		if got, most := c.log(), 9; len(got) < 7 || len(got) > most {
+			t.Errorf("got the log %q, want 7 to %d lines", got, most)
+		}
+	})
+}
+
+// TestShortTimeout checks that an attempt is cut off after the timeout if that is shorter.
+func TestShortTimeout(t *testing.T) {
+	withClient(t, 6*time.Second, "ghp_x", neverRespond, func(t *testing.T, c *testClient) {
+		_, err := c.put(t.Context(), "A")
+		wantError(t, err, "writing the secret: no response within 6 s, 2 attempts in 7 s")
+		c.wantElapsed(t, 13*time.Second)
+	})
+}
+
+// TestSlowResponses checks that what follows a slow response ends with it.
+func TestSlowResponses(t *testing.T) {
+	// The first request fails at 0 s. Each further one takes 25 s, and the last would end after the timeout and
+	// one attempt.
+	slow := func(rw http.ResponseWriter, req *http.Request) {
+		select {
+		case <-time.After(25 * time.Second):
+			respondBody(keyJSON)(rw, req)
+		case <-req.Context().Done():
+		}
+	}
+	withClient(t, 30*time.Second, "ghp_x", respondInTurn(respond(503, ""), slow), func(t *testing.T, c *testClient) {
+		b := NewBudget()
+		for range 2 {
+			wantError(t, c.getKeyWithin(t.Context(), b), "") // ends after 26 and 51 s
+		}
+		wantError(t, c.getKeyWithin(t.Context(), b), "reading the public key: no response within 9 s")
+		c.wantElapsed(t, 60*time.Second)
+		wantError(t, c.getKeyWithin(t.Context(), b), "reading the public key: not sent: no write has succeeded for 1 min; "+
+			"last error: no response within 9 s")
+	})
+}
+
+// TestTrippedBreaker checks that a request that sleeps fails at once when its circuit breaker trips, and that one
+// that is sent once does not.
+func TestTrippedBreaker(t *testing.T) {
+	withClient(t, time.Minute, "ghp_x", respond(204, ""), func(t *testing.T, c *testClient) {
+		time.AfterFunc(time.Second, func() { c.retry.writes.trip(&secret.Error{Problem: "not sent: down"}) })
+		write := &retryState{op: "writing", isWrite: true, budget: NewBudget()}
+		wantError(t, c.retry.sleep(t.Context(), write, time.Hour), "writing: not sent: down")
+		c.wantElapsed(t, time.Second)
+		once := &retryState{op: "reading", budget: c.SendOnce()}
+		if err := c.retry.sleep(t.Context(), once, 0); err != nil {
+			t.Errorf("got the error %v of a request that is sent once, want none", err)
+		}
+	})
 }
 
 // TestAttemptsWithoutSending checks that a loop over attempts whose body sends
@@ -736,20 +580,6 @@ func TestNewInstallationToken(t *testing.T) {
 				t.Errorf("got the log %q, want %q", got, want)
 			}
 		})
-	})
-}
-
-// TestTokenExpiresDuringRun checks that the cause of a 401 says so if the token
-// was accepted earlier.
-func TestTokenExpiresDuringRun(t *testing.T) {
-	h := respondInTurn(respond(204, ""), respond(401, "Bad credentials"))
-	withClient(t, time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
-		_, err := c.put(t.Context(), "A")
-		wantError(t, err, "")
-		_, err = c.put(t.Context(), "B")
-		if got, want := asError(t, err).Cause, "worked earlier in this run"; !strings.Contains(got, want) {
-			t.Errorf("got the cause %q, want it to contain %q", got, want)
-		}
 	})
 }
 

@@ -328,108 +328,111 @@ func TestNoRandomness(t *testing.T) {
 	})
 }
 
+func patterns(texts ...string) (list []secret.Pattern) {
+	for _, text := range texts {
+		list = append(list, secret.Pattern{Text: text, Glob: strings.TrimPrefix(text, "!")})
+	}
+	return list
+}
+
+var resolveTests = []struct {
+	name     string
+	s        secret.Selection
+	ids      []int64
+	warning  string
+	rejected string
+}{
+	{"none", secret.Selection{}, nil, "", ""},
+	{"ids, each once", secret.Selection{IDs: []int64{9, 1, 9}}, []int64{9, 1}, "", ""},
+	{"a name and its id", secret.Selection{IDs: []int64{2}, Names: []string{"api"}}, []int64{2}, "", ""},
+	{
+		"a name and a pattern that matches it",
+		secret.Selection{Names: []string{"svc-two"}, Patterns: patterns("svc-*")},
+		[]int64{4, 3},
+		"", "",
+	},
+	{
+		"all but some",
+		secret.Selection{Patterns: patterns("*"), Excluded: patterns("!svc-*")},
+		[]int64{1, 2, 5},
+		"", "",
+	},
+	{
+		"an id that is excluded by name",
+		secret.Selection{IDs: []int64{1, 2}, Excluded: patterns("!api")},
+		[]int64{1},
+		"", "",
+	},
+	{
+		"an id that is excluded by pattern",
+		secret.Selection{IDs: []int64{1, 3}, Excluded: patterns("!svc-*")},
+		[]int64{1},
+		"", "",
+	},
+	{
+		"an exclusion without a match",
+		secret.Selection{Names: []string{"web"}, Excluded: patterns("!nosuch")},
+		[]int64{1},
+		"!nosuch matches no repository", "",
+	},
+	{
+		"a repository that is excluded by its former name",
+		secret.Selection{Patterns: patterns("*"), Excluded: patterns("!homepage")},
+		[]int64{1, 2, 3, 4},
+		"", "",
+	},
+	{
+		"a renamed repository that is selected and excluded",
+		secret.Selection{Names: []string{"homepage", "web"}, Excluded: patterns("!site")},
+		[]int64{1},
+		"selected_repositories: homepage was renamed to acme/site", "",
+	},
+	{
+		"an id without a visible name and a pattern",
+		secret.Selection{IDs: []int64{1, 77}, Excluded: patterns("!*-internal")},
+		nil, "", "exclusion !*-internal cannot be checked against repository 77",
+	},
+	{
+		"an id without a visible name and an exclusion that is missing",
+		secret.Selection{IDs: []int64{1, 77}, Excluded: patterns("!nosuch")},
+		nil, "", "exclusion !nosuch cannot be checked against repository 77",
+	},
+	{
+		"an id without a visible name and an exclusion that is another repository",
+		secret.Selection{IDs: []int64{1, 77}, Excluded: patterns("!web")},
+		[]int64{77},
+		"", "",
+	},
+	{
+		"ids with visible names and an exclusion that is missing",
+		secret.Selection{IDs: []int64{1, 2}, Excluded: patterns("!nosuch")},
+		[]int64{1, 2},
+		"!nosuch matches no repository", "",
+	},
+	{
+		"an exclusion that cannot be looked up",
+		secret.Selection{Patterns: patterns("*"), Excluded: patterns("!broken")},
+		nil, "", "selected_repositories: exclusion !broken: looking up repository acme/broken: 403 Forbidden",
+	},
+	{"a name that is missing", secret.Selection{Names: []string{"web", "typo", "other"}}, nil, "", "typo"},
+	{
+		"a pattern without a match",
+		secret.Selection{Patterns: patterns("svc-*", "no-*")},
+		nil, "", "no-* matches none of the 5 repositories",
+	},
+	{
+		"everything is excluded",
+		secret.Selection{Names: []string{"web"}, Excluded: patterns("!web")},
+		nil, "", "the exclusions remove every selected repository",
+	},
+}
+
 func TestResolve(t *testing.T) {
 	org := fakegithub.Org{Repositories: []fakegithub.Repository{
 		{ID: 1, Name: "web"}, {ID: 2, Name: "Api"}, {ID: 3, Name: "svc-one"}, {ID: 4, Name: "svc-two"},
 		{ID: 5, Name: "site", RenamedFrom: "homepage"},
 	}}
-	patterns := func(texts ...string) (list []secret.Pattern) {
-		for _, text := range texts {
-			list = append(list, secret.Pattern{Text: text, Glob: strings.TrimPrefix(text, "!")})
-		}
-		return list
-	}
-	for _, test := range []struct {
-		name     string
-		s        secret.Selection
-		ids      []int64
-		warning  string
-		rejected string
-	}{
-		{"none", secret.Selection{}, nil, "", ""},
-		{"ids, each once", secret.Selection{IDs: []int64{9, 1, 9}}, []int64{9, 1}, "", ""},
-		{"a name and its id", secret.Selection{IDs: []int64{2}, Names: []string{"api"}}, []int64{2}, "", ""},
-		{
-			"a name and a pattern that matches it",
-			secret.Selection{Names: []string{"svc-two"}, Patterns: patterns("svc-*")},
-			[]int64{4, 3},
-			"", "",
-		},
-		{
-			"all but some",
-			secret.Selection{Patterns: patterns("*"), Excluded: patterns("!svc-*")},
-			[]int64{1, 2, 5},
-			"", "",
-		},
-		{
-			"an id that is excluded by name",
-			secret.Selection{IDs: []int64{1, 2}, Excluded: patterns("!api")},
-			[]int64{1},
-			"", "",
-		},
-		{
-			"an id that is excluded by pattern",
-			secret.Selection{IDs: []int64{1, 3}, Excluded: patterns("!svc-*")},
-			[]int64{1},
-			"", "",
-		},
-		{
-			"an exclusion without a match",
-			secret.Selection{Names: []string{"web"}, Excluded: patterns("!nosuch")},
-			[]int64{1},
-			"!nosuch matches no repository", "",
-		},
-		{
-			"a repository that is excluded by its former name",
-			secret.Selection{Patterns: patterns("*"), Excluded: patterns("!homepage")},
-			[]int64{1, 2, 3, 4},
-			"", "",
-		},
-		{
-			"a renamed repository that is selected and excluded",
-			secret.Selection{Names: []string{"homepage", "web"}, Excluded: patterns("!site")},
-			[]int64{1},
-			"selected_repositories: homepage was renamed to acme/site", "",
-		},
-		{
-			"an id without a visible name and a pattern",
-			secret.Selection{IDs: []int64{1, 77}, Excluded: patterns("!*-internal")},
-			nil, "", "exclusion !*-internal cannot be checked against repository 77",
-		},
-		{
-			"an id without a visible name and an exclusion that is missing",
-			secret.Selection{IDs: []int64{1, 77}, Excluded: patterns("!nosuch")},
-			nil, "", "exclusion !nosuch cannot be checked against repository 77",
-		},
-		{
-			"an id without a visible name and an exclusion that is another repository",
-			secret.Selection{IDs: []int64{1, 77}, Excluded: patterns("!web")},
-			[]int64{77},
-			"", "",
-		},
-		{
-			"ids with visible names and an exclusion that is missing",
-			secret.Selection{IDs: []int64{1, 2}, Excluded: patterns("!nosuch")},
-			[]int64{1, 2},
-			"!nosuch matches no repository", "",
-		},
-		{
-			"an exclusion that cannot be looked up",
-			secret.Selection{Patterns: patterns("*"), Excluded: patterns("!broken")},
-			nil, "", "selected_repositories: exclusion !broken: looking up repository acme/broken: 403 Forbidden",
-		},
-		{"a name that is missing", secret.Selection{Names: []string{"web", "typo", "other"}}, nil, "", "typo"},
-		{
-			"a pattern without a match",
-			secret.Selection{Patterns: patterns("svc-*", "no-*")},
-			nil, "", "no-* matches none of the 5 repositories",
-		},
-		{
-			"everything is excluded",
-			secret.Selection{Names: []string{"web"}, Excluded: patterns("!web")},
-			nil, "", "the exclusions remove every selected repository",
-		},
-	} {
+	for _, test := range resolveTests {
 		t.Run(test.name, func(t *testing.T) {
 			withGitHub(t, org, func(t *testing.T, g *testGitHub) {
 				g.AddFault(fakegithub.Fault{Path: "/broken", Status: 403})
