@@ -157,7 +157,7 @@ func (s *show) print(indent string, lines ...string) {
 // lines returns the lines of a text.
 func lines(text string) []string { return strings.Split(strings.TrimSuffix(text, "\n"), "\n") }
 
-// wrap splits a line so that no part is wider than maxColumns, at spaces if it has them. What continues a line is
+// wrap splits a line so that no part is wider than maxColumns, at spaces if it has them. Continuations are
 // indented more.
 func wrap(indent, line string) (lines []string) {
 	line = indent + line

@@ -20,7 +20,9 @@ func rotationWorld() fakegithub.World {
 		Orgs: []fakegithub.Org{{
 			Login: "acme",
 			Repositories: []fakegithub.Repository{
-				{ID: 101, Name: "web"}, {ID: 102, Name: "api", Private: true}, {ID: 103, Name: "worker", Private: true},
+				{ID: 101, Name: "web"},
+				{ID: 102, Name: "api", Private: true},
+				{ID: 103, Name: "worker", Private: true},
 				{ID: 104, Name: "docs"},
 			},
 			Secrets: []fakegithub.Secret{

@@ -67,7 +67,9 @@ func call(s *Server, method, path, body string, headers ...string) (r reply) {
 		}
 	}
 	defer func() {
-		if err := recover(); err != nil && err != http.ErrAbortHandler { //nolint:errorlint // it is no error
+		switch err := recover(); err {
+		case nil, http.ErrAbortHandler:
+		default:
 			panic(err)
 		}
 	}()
@@ -242,7 +244,7 @@ func TestEndpoints(t *testing.T) {
 	}
 }
 
-// TestPutStores checks what a PUT stores, in its own store only.
+// TestPutStores checks the secret that a PUT stores, in its own store only.
 func TestPutStores(t *testing.T) {
 	s := newServer(t, acme())
 	for _, test := range []struct {

@@ -29,8 +29,10 @@ func TestFaults(t *testing.T) {
 		{"status, once", []Fault{failed}, "PUT 500 old, PUT 204 2", []int{0, 204}},
 		{"status, unlimited", []Fault{{Status: 500, Times: -1}}, "GET 500 old, GET 500 old, GET 500 old", []int{0, 0, 0}},
 		{
-			"status, for two writes after the first", []Fault{{Method: "PUT", Path: "/secrets/*", After: 1, Times: 2, Status: 500}},
-			"PUT 204 1, GET 200 1, PUT 500 1, PUT 500 1, PUT 204 5", []int{204, 200, 0, 0, 204},
+			"status, for two writes after the first",
+			[]Fault{{Method: "PUT", Path: "/secrets/*", After: 1, Times: 2, Status: 500}},
+			"PUT 204 1, GET 200 1, PUT 500 1, PUT 500 1, PUT 204 5",
+			[]int{204, 200, 0, 0, 204},
 		},
 		{"path that differs", []Fault{{Path: "/SHUT", Status: 500}}, "PUT 204 1", []int{204}},
 		{"applied, then not", []Fault{{Status: 502, Applied: true}, failed}, "PUT 502 1, PUT 500 1", []int{204, 0}},
@@ -249,7 +251,8 @@ func TestTimes(t *testing.T) {
 		old, older := now.AddDate(0, -1, 0), now.AddDate(-1, 0, 0)
 		time.Sleep(time.Millisecond) // the times of a World are whole seconds
 		s := newServer(t, World{Orgs: []Org{{Login: "acme", SecretCount: 1, Secrets: []Secret{
-			{Store: "actions", Name: "NO_TIMES"}, {Store: "actions", Name: "CREATED", CreatedAt: old},
+			{Store: "actions", Name: "NO_TIMES"},
+			{Store: "actions", Name: "CREATED", CreatedAt: old},
 			{Store: "actions", Name: "UPDATED", UpdatedAt: old},
 			{Store: "actions", Name: "BOTH", CreatedAt: older, UpdatedAt: old},
 		}}}})

@@ -25,7 +25,7 @@ var permission = map[string]string{
 	"":           "metadata",
 }
 
-// endpoints are all endpoints of the API. For secrets a classic token needs the scope admin:org instead of a permission.
+// endpoints are all endpoints of the API. For secrets a classic token needs the scope admin:org, no permission.
 //
 // https://docs.github.com/en/rest/actions/secrets
 // https://docs.github.com/en/rest/dependabot/secrets

@@ -194,20 +194,25 @@ func TestDiff(t *testing.T) {
 		{"unchanged", existing(1, 2), selected(2, 1), Change{From: Selected, To: Selected, Kept: 2}, false},
 		{
 			"one added, one removed", existing(3, 1), selected(2, 3),
-			Change{From: Selected, To: Selected, Added: repos(2), Removed: repos(1), Kept: 1}, true,
+			Change{From: Selected, To: Selected, Added: repos(2), Removed: repos(1), Kept: 1},
+			true,
 		},
 		{
 			"sorted, without duplicates", existing(), selected(3, 1, 3),
-			Change{From: Selected, To: Selected, Added: repos(1, 3)}, true,
+			Change{From: Selected, To: Selected, Added: repos(1, 3)},
+			true,
 		},
 		{"all removed", existing(1), selected(), Change{From: Selected, To: Selected, Removed: repos(1)}, true},
 		{
-			"selected to all", existing(1), Access{Visibility: All},
-			Change{From: Selected, To: All, Removed: repos(1)}, true,
+			"selected to all", existing(1),
+			Access{Visibility: All},
+			Change{From: Selected, To: All, Removed: repos(1)},
+			true,
 		},
 		{
 			"hidden repositories are removed", hidden, selected(1),
-			Change{From: Selected, To: Selected, Kept: 1, Hidden: 2}, true,
+			Change{From: Selected, To: Selected, Kept: 1, Hidden: 2},
+			true,
 		},
 	} {
 		got := Diff(test.existing, test.access)
