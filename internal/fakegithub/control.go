@@ -40,11 +40,8 @@ func (s *Server) Control() http.Handler {
 		}
 	})
 	mux.HandleFunc("POST /world", func(w http.ResponseWriter, req *http.Request) {
-		text, err := io.ReadAll(req.Body)
-		var world World
-		if err == nil {
-			world, err = ParseWorld(text)
-		}
+		text, _ := io.ReadAll(req.Body) // a part of it is not JSON
+		world, err := ParseWorld(text)
 		if err == nil {
 			err = s.Reset(world)
 		}

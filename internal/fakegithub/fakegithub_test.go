@@ -357,8 +357,12 @@ func TestPagination(t *testing.T) {
 	}
 }
 
+// TestHeaders checks the headers and the size of requests.
 func TestHeaders(t *testing.T) {
 	s := newServer(t, acme())
+	if got := call(s, "PUT", "/orgs/acme/actions/secrets/OPEN", strings.Repeat(" ", maxBodyBytes+1)).status; got != 413 {
+		t.Errorf("body over 1 MiB: got status %d, want 413", got)
+	}
 	for _, test := range []struct {
 		name, header, value string
 		want                int // status

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -179,15 +178,6 @@ func (s *Server) Key(org, storeName string) (id, base64Key string) {
 	defer s.mu.Unlock()
 	st := s.orgs[strings.ToLower(org)].stores[storeName]
 	return st.keyID, base64.StdEncoding.EncodeToString(st.public[:])
-}
-
-// readBody returns the body of a request, or an error if it is over 1 MiB.
-func readBody(req *http.Request) ([]byte, error) {
-	body, err := io.ReadAll(io.LimitReader(req.Body, maxBodyBytes+1))
-	if err == nil && len(body) > maxBodyBytes {
-		err = errors.New("request body too large")
-	}
-	return body, err
 }
 
 func (s *Server) publicKey(r request) response {

@@ -12,6 +12,7 @@ import (
 	"cmp"
 	"crypto/rand"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -156,7 +157,8 @@ type request struct {
 func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	r := request{Request: req, at: time.Now(), write: req.Method != http.MethodGet && req.Method != http.MethodHead}
 	var err error
-	if r.body, err = readBody(req); err != nil {
+	if r.body, err = io.ReadAll(http.MaxBytesReader(w, req.Body, maxBodyBytes)); err != nil {
+		http.Error(w, err.Error(), http.StatusRequestEntityTooLarge)
 		return
 	}
 	entry := s.begin(r)
