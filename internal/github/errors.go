@@ -2,12 +2,15 @@ package github
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -26,24 +29,22 @@ const (
 	waitForGitHub = "Wait until GitHub responds again, see https://www.githubstatus.com."
 )
 
+// sentinels are the errors to match for a status.
+var sentinels = map[int][]error{
+	http.StatusNotFound:            {secret.ErrNotFound},
+	http.StatusConflict:            {secret.ErrConflict},
+	http.StatusUnprocessableEntity: {secret.ErrUnprocessable},
+}
+
 // errorForStatus returns the error for a status that is not a success. If there is no message, HTTP's text for the
 // status is used. Only a 404 without a redirect says that a resource does not exist.
-func errorForStatus(call *call, status int, msg string, redirected bool) *secret.Error {
-	if msg == "" {
-		msg = http.StatusText(status)
+func errorForStatus(call *call, resp *http.Response, msg string) *secret.Error {
+	status := resp.StatusCode
+	problem := strings.TrimSpace(fmt.Sprintf("%d %s", status, cmp.Or(msg, http.StatusText(status))))
+	if status == http.StatusNotFound && followedRedirect(resp) {
+		return &secret.Error{Op: call.op, Problem: problem + " after a redirect"}
 	}
-	e := &secret.Error{Op: call.op, Problem: strings.TrimSpace(fmt.Sprintf("%d %s", status, msg))}
-	switch {
-	case status == http.StatusNotFound && redirected:
-		e.Problem += " after a redirect"
-	case status == http.StatusNotFound:
-		e.Is = []error{secret.ErrNotFound}
-	case status == http.StatusConflict:
-		e.Is = []error{secret.ErrConflict}
-	case status == http.StatusUnprocessableEntity:
-		e.Is = []error{secret.ErrUnprocessable}
-	}
-	return e
+	return &secret.Error{Op: call.op, Problem: problem, Is: slices.Clone(sentinels[status])}
 }
 
 // unreadable is the error for a success whose body GitHub's API never sends.
@@ -91,70 +92,61 @@ func unmarshal(body []byte, v any) error {
 	return nil
 }
 
-func explainCertificate(e *secret.Error, err *tls.CertificateVerificationError) {
+func explainCertificate(err *tls.CertificateVerificationError) (problem, hint string) {
 	issuer := "an unknown authority"
 	if len(err.UnverifiedCertificates) > 0 {
-		issuer = fmt.Sprintf("%q", err.UnverifiedCertificates[0].Issuer.String())
+		issuer = strconv.Quote(err.UnverifiedCertificates[0].Issuer.String())
 	}
-	e.Problem = "the server's certificate is issued by " + issuer
-	if _, ok := errors.AsType[x509.UnknownAuthorityError](err.Err); ok {
-		e.Problem += ", which is not trusted here"
-		e.Hint = "Add that authority's certificate in ca_certificate, as PEM text or as the path of a PEM file."
-		return
+	problem = "the server's certificate is issued by " + issuer
+	if isType[x509.UnknownAuthorityError](err.Err) {
+		return problem + ", which is not trusted here",
+			"Add that authority's certificate in ca_certificate, as PEM text or as the path of a PEM file."
 	}
-	e.Problem += " and is not valid: " + err.Err.Error()
-	e.Hint = "Check api_url, the runner's clock and the server's certificate; ca_certificate does not help here."
+	return problem + " and is not valid: " + err.Err.Error(),
+		"Check api_url, the runner's clock and the server's certificate; ca_certificate does not help here."
 }
 
 // message returns GitHub's message from the body of an error, with the texts of its field errors, on one line of at
 // most 300 characters. echoed and the token are replaced: some messages repeat the request. It is cut between words
 // only, since the runner does not hide a part of a text that it masks.
-func message(text []byte, echoed, token string) string {
+func message(response []byte, echoed, token string) string {
 	var body struct {
-		Message string          `json:"message"`
-		Errors  json.RawMessage `json:"errors"`
+		Message string `json:"message"`
+		Errors  any    `json:"errors"`
 	}
-	if json.Unmarshal(text, &body) != nil {
+	if json.Unmarshal(response, &body) != nil {
 		return "" // an HTML page, for example
 	}
-	parts := append([]string{body.Message}, errorTexts(body.Errors)...)
-	lines := strings.FieldsFunc(strings.Join(parts, ": "), func(r rune) bool { return r == '\n' || r == '\r' })
-	joined := strings.Trim(strings.Join(lines, " "), ": ")
+	text := strings.Join(append([]string{body.Message}, errorTexts(body.Errors)...), ": ")
+	lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' })
+	text = strings.Trim(strings.Join(lines, " "), ": ")
 	if echoed != "" {
-		joined = strings.ReplaceAll(joined, echoed, "<encrypted_value>")
+		text = strings.ReplaceAll(text, echoed, "<encrypted_value>")
 	}
 	if token != "" {
-		joined = strings.ReplaceAll(joined, token, "***")
+		text = strings.ReplaceAll(text, token, "***")
 	}
-	if runes := []rune(joined); len(runes) > 300 {
-		head := string(runes[:300])
-		if !unicode.IsSpace(runes[300]) {
-			head = head[:strings.LastIndexFunc(head, unicode.IsSpace)+1]
-		}
-		joined = strings.TrimSpace(head) + "…"
+	if runes := []rune(text); len(runes) > 300 {
+		head := string(runes[:301])
+		text = strings.TrimSpace(head[:strings.LastIndexFunc(head, unicode.IsSpace)+1]) + "…"
 	}
-	return joined
+	return text
 }
 
 // errorTexts reads the field errors, which are a list of objects, a list of strings, or one string.
-func errorTexts(raw json.RawMessage) (texts []string) {
-	var one string
-	if json.Unmarshal(raw, &one) == nil {
-		return []string{one}
-	}
-	var list []json.RawMessage
-	if json.Unmarshal(raw, &list) != nil {
-		return nil
-	}
-	for _, entry := range list {
-		var object struct{ Message, Field, Code string }
-		if json.Unmarshal(entry, &one) == nil {
-			texts = append(texts, one)
-		} else if json.Unmarshal(entry, &object) == nil && object.Message != "" {
-			texts = append(texts, object.Message)
-		} else if object.Code != "" {
-			texts = append(texts, strings.TrimSpace(object.Field+" "+object.Code))
+func errorTexts(errs any) (texts []string) {
+	switch errs := errs.(type) {
+	case string:
+		return []string{errs}
+	case []any:
+		for _, entry := range errs {
+			texts = append(texts, errorTexts(entry)...)
 		}
+	case map[string]any:
+		message, _ := errs["message"].(string)
+		field, _ := errs["field"].(string)
+		code, _ := errs["code"].(string)
+		return []string{cmp.Or(message, strings.TrimSpace(field+" "+code))}
 	}
 	return texts
 }

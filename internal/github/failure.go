@@ -1,7 +1,6 @@
 package github
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -9,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -20,26 +20,26 @@ import (
 // errorFromResponse classifies a response with an unwanted status. It ignores go-github's error types, which cover
 // one kind of 429, use the reset time of another limit, and lose the message of unusual bodies.
 func (c *Client) errorFromResponse(call *call, load payload, resp *http.Response, text []byte) *failure {
-	msg := message(text, load.sealed, c.opt.Token)
-	failed := &failure{err: errorForStatus(call, resp.StatusCode, msg, followedRedirect(resp)), unconfirmed: !refused(resp)}
-	failed.reason = strconv.Itoa(resp.StatusCode) + " from GitHub"
-	foreign := foreignBody(resp.Header, text)
-	switch {
-	case rateLimited(resp, text):
+	status, msg := resp.StatusCode, message(text, load.sealed, c.opt.Token)
+	failed := &failure{
+		err: errorForStatus(call, resp, msg), unconfirmed: !refused(resp), reason: strconv.Itoa(status) + " from GitHub",
+	}
+	switch foreign := foreignBody(resp.Header, text); {
+	case rateLimited(resp, msg, text):
 		wait, limit := rateLimitWait(resp, msg)
 		failed.retryable, failed.global, failed.retryAfter = true, true, max(wait, time.Nanosecond)
 		failed.reason += " (" + limit + ")"
-	case resp.StatusCode >= 500:
+	case status >= 500:
 		failed.retryable = true
 		failed.retryAfter, _ = retryAfter(resp)
 		if resp.Header.Get(requestIDHeader) == "" {
 			failed.err.Cause = "The response has no request id of GitHub: it may be that of a proxy or a gateway."
 		}
-	case foreign != "" && resp.StatusCode >= 400 && resp.StatusCode != http.StatusProxyAuthRequired:
+	case foreign != "" && status >= 400 && status != http.StatusProxyAuthRequired:
 		notFromAPI(failed.err, foreign)
 	default:
 		c.explain(failed.err, call, load, resp, msg)
-		if failed.retryableFor = c.replicating(resp.StatusCode); failed.retryableFor > 0 {
+		if failed.retryableFor = c.replicating(status); failed.retryableFor > 0 {
 			failed.retryable = true
 			failed.reason += " (a new App token may take a few seconds to work everywhere)"
 		}
@@ -79,78 +79,71 @@ func (c *Client) errorFromTransport(
 	if urlErr, ok := errors.AsType[*url.Error](err); ok {
 		err = urlErr.Err // without the address
 	}
-	if ctx.Err() != nil {
-		problem := interruptedUnsent
-		if sent {
-			problem = "interrupted while waiting for the response"
-		}
-		e := &secret.Error{Op: call.op, Problem: problem, Is: []error{secret.ErrInterrupted}}
-		return &failure{err: e, unconfirmed: sent, cutOff: sent}
-	}
-	var (
-		verification *tls.CertificateVerificationError
-		proxy        *proxyError
-		tooLarge     *http.MaxBytesError
-	)
 	e := &secret.Error{Op: call.op, Problem: err.Error()}
+	failed := &failure{err: e, unconfirmed: sent, cutOff: sent}
+	proxy, _ := errors.AsType[*proxyError](err)
+	certificate, _ := errors.AsType[*tls.CertificateVerificationError](err)
 	switch {
-	case errors.Is(err, errCrossOriginRedirect), errors.Is(err, errTooManyRedirects):
+	case ctx.Err() != nil:
+		e.Problem, e.Is = interruptedUnsent, []error{secret.ErrInterrupted}
+		if sent {
+			e.Problem = "interrupted while waiting for the response"
+		}
+	case isOneOf(err, errCrossOriginRedirect, errTooManyRedirects):
 		e.Hint = finalURL
-	case errors.As(err, &tooLarge):
+	case isType[*http.MaxBytesError](err):
 		e.Problem, e.Hint = "the response is larger than 16 MiB", wrongURL
-	case errors.As(err, &verification):
-		explainCertificate(e, verification)
+	case certificate != nil:
+		e.Problem, e.Hint = explainCertificate(certificate)
 	case strings.Contains(err.Error(), "protocol version"):
 		e.Hint = "The server, or a proxy that opens the connection, does not support TLS 1.2, which is the minimum."
-	case errors.As(err, &proxy) && proxy.status < 500 && proxy.status != http.StatusTooManyRequests:
+	case proxy != nil && proxy.status == http.StatusProxyAuthRequired:
+		e.Hint = proxyCredentials
+	case proxy != nil && proxy.status < 500 && proxy.status != http.StatusTooManyRequests:
 		e.Hint = "The proxy must allow " + c.opt.BaseURL.Host + ". " + checkProxy
-		if proxy.status == http.StatusProxyAuthRequired {
-			e.Hint = proxyCredentials
-		}
 	default:
-		failed := &failure{err: e, retryable: true, unconfirmed: sent, cutOff: sent && !closedByServer(err)}
+		failed.retryable, failed.cutOff = true, sent && !closedByServer(err)
 		failed.reason = c.noResponse(e, err, limit)
-		return failed
 	}
-	return &failure{err: e, unconfirmed: sent, cutOff: sent}
+	return failed
 }
 
 // closedByServer reports whether the server, or something in between, ended the connection or the stream.
 func closedByServer(err error) bool {
-	for _, target := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE} {
-		if errors.Is(err, target) {
-			return true
-		}
-	}
-	// net/http does not export its HTTP/2 errors.
-	return strings.Contains(err.Error(), "received from peer") || strings.Contains(err.Error(), "server sent GOAWAY")
+	return isOneOf(err, io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE) ||
+		containsAny(err.Error(), "received from peer", "server sent GOAWAY") // net/http does not export these errors
 }
 
 // noResponse completes the error of an attempt without a response that may have one if it is retried. It returns the
 // reason for the log.
 func (c *Client) noResponse(e *secret.Error, err error, limit time.Duration) (reason string) {
 	host, why := c.opt.BaseURL.Host, "("+err.Error()+")"
-	var (
-		proxy *proxyError
-		op    *net.OpError
-	)
-	switch {
-	case errors.As(err, &proxy):
-		e.Problem, e.Hint = err.Error(), checkProxy
+	switch op, _ := errors.AsType[*net.OpError](err); {
+	case isType[*proxyError](err):
+		e.Hint = checkProxy
 		return e.Problem
-	case errors.As(err, &op) && op.Op == "proxyconnect":
+	case op != nil && op.Op == "proxyconnect":
 		e.Problem, e.Hint = "cannot connect to the proxy ("+op.Err.Error()+")", checkProxy
 		return e.Problem
-	case errors.As(err, &op) && op.Op == "dial":
+	case op != nil && op.Op == "dial":
 		e.Problem = "cannot connect to " + host + " " + why
 		return e.Problem
 	case errors.Is(err, context.DeadlineExceeded):
 		why = "within " + secret.FormatDuration(limit)
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case isOneOf(err, io.EOF, io.ErrUnexpectedEOF):
 		why = "(connection closed)"
 	}
 	e.Problem = "no response " + why
 	return "no response from " + host + " " + why
+}
+
+func isType[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
+}
+
+func isOneOf(err error, targets ...error) bool {
+	return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
 }
 
 // rateLimitWait returns how long a rate limit requires to wait, and its name in the log.
@@ -159,41 +152,37 @@ func rateLimitWait(resp *http.Response, msg string) (wait time.Duration, limit s
 	if strings.Contains(strings.ToLower(msg), "secondary") {
 		limit = "secondary rate limit"
 	}
-	wait, requested := retryAfter(resp)
-	if !requested && resp.Header.Get("X-RateLimit-Remaining") == "0" {
-		if wait, requested = untilReset(resp); requested {
-			limit += " until " + time.Now().Add(wait).UTC().Format(time.TimeOnly) + " UTC"
-		}
+	if wait, ok := retryAfter(resp); ok {
+		return wait, limit
 	}
-	if !requested {
-		wait = time.Minute
+	if wait, ok := untilReset(resp); ok {
+		return wait, limit + " until " + time.Now().Add(wait).UTC().Format(time.TimeOnly) + " UTC"
 	}
-	return wait, limit
+	return time.Minute, limit
 }
 
 // retryAfter reads the header Retry-After, in seconds or as a date.
 func retryAfter(resp *http.Response) (time.Duration, bool) {
 	v := strings.TrimSpace(resp.Header.Get("Retry-After"))
-	if v == "" {
-		return 0, false
-	}
 	if seconds, err := strconv.ParseUint(v, 10, 31); err == nil {
 		return time.Duration(seconds) * time.Second, true
 	}
-	if date, err := http.ParseTime(v); err == nil {
-		return max(date.Sub(responseTime(resp)), 0), true
-	}
-	return 0, false
+	date, err := http.ParseTime(v)
+	return max(date.Sub(responseTime(resp)), 0), err == nil
 }
 
-// untilReset reads the header X-RateLimit-Reset, by GitHub's own clock, plus the second to which it is rounded.
+// untilReset reads the header X-RateLimit-Reset if no requests are left: by GitHub's own clock, plus the second to
+// which it is rounded.
 func untilReset(resp *http.Response) (time.Duration, bool) {
-	reset, err := strconv.ParseInt(resp.Header.Get("X-RateLimit-Reset"), 10, 64)
-	if err != nil || reset <= 0 || reset > 1<<33 {
+	reset, err := strconv.ParseUint(resp.Header.Get("X-RateLimit-Reset"), 10, 33)
+	if err != nil || reset == 0 || !noneLeft(resp) {
 		return 0, false
 	}
-	return max(time.Unix(reset, 0).Sub(responseTime(resp)), 0) + time.Second, true
+	return max(time.Unix(int64(reset), 0).Sub(responseTime(resp)), 0) + time.Second, true
 }
+
+// noneLeft reports whether no requests are left until the primary rate limit is reset.
+func noneLeft(resp *http.Response) bool { return resp.Header.Get("X-RateLimit-Remaining") == "0" }
 
 func responseTime(resp *http.Response) time.Time {
 	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
@@ -204,18 +193,14 @@ func responseTime(resp *http.Response) time.Time {
 
 // rateLimited distinguishes a 403 for a rate limit from one for a missing permission. The headers alone do not: every
 // response has the count of requests left, which may reach 0 with a missing permission too. A 429 is always one.
-func rateLimited(resp *http.Response, text []byte) bool {
+func rateLimited(resp *http.Response, msg string, text []byte) bool {
 	if resp.StatusCode != http.StatusForbidden {
 		return resp.StatusCode == http.StatusTooManyRequests
 	}
-	if resp.Header.Get("Retry-After") != "" {
-		return true
-	}
-	lower := bytes.ToLower(text)
-	for _, phrase := range []string{"rate limit", "rate-limit", "abuse detection"} {
-		if bytes.Contains(lower, []byte(phrase)) {
-			return true
-		}
-	}
-	return message(text, "", "") == "" && resp.Header.Get("X-RateLimit-Remaining") == "0"
+	return resp.Header.Get("Retry-After") != "" || msg == "" && noneLeft(resp) ||
+		containsAny(strings.ToLower(string(text)), "rate limit", "rate-limit", "abuse detection")
+}
+
+func containsAny(text string, parts ...string) bool {
+	return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(text, part) })
 }

@@ -231,90 +231,6 @@ func dropConnection(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHan
 // neverRespond holds the connection until the client closes it.
 func neverRespond(_ http.ResponseWriter, req *http.Request) { <-req.Context().Done() }
 
-// TestTransientErrors checks which responses to a write are retried, and after
-// which wait.
-func TestTransientErrors(t *testing.T) {
-	const (
-		secondary = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
-		primary   = "API rate limit exceeded"
-		forbidden = "Resource not accessible by integration"
-
-		noneLeft  = "X-RateLimit-Remaining: 0"
-		resetIn45 = "X-RateLimit-Reset: 946684845" // 45 s after the bubble's start
-	)
-	tests := []struct {
-		name     string
-		response http.HandlerFunc
-		wait     time.Duration // before the second attempt
-		reason   string        // in the log; empty if the error is final
-	}{
-		{"500", respond(500, ""), time.Second, "500 from GitHub"},
-		{"502", respond(502, ""), time.Second, "502 from GitHub"},
-		{"503 with Retry-After", respond(503, "", "Retry-After: 7"), 7 * time.Second, "503 from GitHub"},
-		{"504", respond(504, ""), time.Second, "504 from GitHub"},
-		{"connection dropped", dropConnection, time.Second, "no response from 127.0.0.1 (connection closed)"},
-		{"429", respond(429, "slow down"), time.Minute, "429 from GitHub (rate limit)"},
-		{"429 with Retry-After", respond(429, "", "Retry-After: 3"), 3 * time.Second, "429 from GitHub (rate limit)"},
-		{"Retry-After of 0 waits for the first backoff", respond(429, "", "Retry-After: 0"), time.Second, "429 from GitHub (rate limit)"},
-		{"Retry-After as a date", respond(503, "", "Retry-After: Sat, 01 Jan 2000 00:00:09 GMT"), 9 * time.Second, "503 from GitHub"},
-		{"secondary rate limit", respond(403, secondary), time.Minute, "403 from GitHub (secondary rate limit)"},
-		{"secondary rate limit with Retry-After", respond(403, secondary, "Retry-After: 11"), 11 * time.Second, "403 from GitHub (secondary rate limit)"},
-		{
-			"secondary rate limit, with the reset time of the primary one",
-			respond(403, secondary, "X-RateLimit-Remaining: 4000", "X-RateLimit-Reset: 946688400"),
-			time.Minute, "403 from GitHub (secondary rate limit)",
-		},
-		{"403 with Retry-After alone", respond(403, forbidden, "Retry-After: 11"), 11 * time.Second, "403 from GitHub (rate limit)"},
-		{"primary rate limit", respond(403, primary+" for user", noneLeft, resetIn45), 46 * time.Second, "403 from GitHub (rate limit until 00:00:46 UTC)"},
-		{
-			"primary rate limit, GitHub's clock differs",
-			respond(403, primary, noneLeft, "X-RateLimit-Reset: 1700000030", "Date: Tue, 14 Nov 2023 22:13:20 GMT"),
-			31 * time.Second, "403 from GitHub (rate limit until 00:00:31 UTC)",
-		},
-		{"403 for a missing permission", respond(403, forbidden), 0, ""},
-		{"403 for a missing permission, no requests left", respond(403, forbidden, noneLeft, resetIn45), 0, ""},
-		{"401", respond(401, "Bad credentials"), 0, ""},
-		{"404", respond(404, "Not Found"), 0, ""},
-		{"409", respond(409, "Conflict"), 0, ""},
-		{"422", respond(422, "Invalid request."), 0, ""},
-		{"400", respond(400, "Problems parsing JSON"), 0, ""},
-		{"301", respond(301, "Moved Permanently", "Location: /elsewhere"), 0, ""},
-		{"307", respond(307, "Temporary Redirect", "Location: /elsewhere"), 0, ""},
-		{"200 is no success of a write", respond(200, ""), 0, ""},
-		{"202 is no success of a write", respond(202, ""), 0, ""},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			h := respondInTurn(test.response, respond(204, ""))
-			withClient(t, 5*time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
-				created, err := c.put(t.Context(), "A")
-				c.wantElapsed(t, test.wait)
-				if test.reason == "" {
-					if err == nil {
-						t.Error("got no error, want one")
-					}
-					c.wantRequests(t, 1)
-					if got := c.log(); len(got) != 0 {
-						t.Errorf("got the log %q, want none", got)
-					}
-					return
-				}
-				wantError(t, err, "")
-				if created {
-					t.Error("got created, want updated (204)")
-				}
-				c.wantRequests(t, 2)
-				want := []string{
-					test.reason + "; retrying in " + secret.FormatDuration(test.wait) + " (5 min left)",
-				}
-				if got := c.log(); !slices.Equal(got, want) {
-					t.Errorf("got the log %q, want %q", got, want)
-				}
-			})
-		})
-	}
-}
-
 // TestBackoffGrows checks that the backoff grows if GitHub asks for no wait.
 func TestBackoffGrows(t *testing.T) {
 	for name, h := range map[string]http.HandlerFunc{
@@ -550,37 +466,6 @@ func TestAttemptsWithoutSending(t *testing.T) {
 			})
 		})
 	}
-}
-
-// TestNewInstallationToken checks that 401 is retried for a new App token, and
-// only for a few seconds.
-func TestNewInstallationToken(t *testing.T) {
-	unauthorized := respond(401, "Bad credentials")
-	t.Run("accepted at the third attempt", func(t *testing.T) {
-		h := respondInTurn(unauthorized, unauthorized, respond(204, ""))
-		withClient(t, time.Minute, "ghs_x", h, func(t *testing.T, c *testClient) {
-			_, err := c.put(t.Context(), "A")
-			wantError(t, err, "")
-			c.wantElapsed(t, 3*time.Second)
-		})
-	})
-	t.Run("never accepted", func(t *testing.T) {
-		withClient(t, time.Minute, "ghs_x", unauthorized, func(t *testing.T, c *testClient) {
-			if _, err := c.put(t.Context(), "A"); err == nil {
-				t.Error("got no error, want one")
-			}
-			c.wantElapsed(t, 5*time.Second)
-			c.wantRequests(t, 4)
-			const line = "401 from GitHub (a new App token may take a few seconds to work everywhere); retrying in %s left)"
-			var want []string
-			for _, times := range []string{"1 s (5 s", "2 s (4 s", "2 s (2 s"} {
-				want = append(want, fmt.Sprintf(line, times))
-			}
-			if got := c.log(); !slices.Equal(got, want) {
-				t.Errorf("got the log %q, want %q", got, want)
-			}
-		})
-	})
 }
 
 // TestWriteLimiter checks that at most 80 writes arrive in any 60 seconds, retries
@@ -959,37 +844,6 @@ func TestKeyID(t *testing.T) {
 					t.Errorf("got the key %q, want the zero key", key.ID())
 				}
 			})
-		})
-	}
-}
-
-// TestErrorMessages checks that a response's message is read in each of its shapes,
-// that neither the encrypted value nor the token is repeated, and that it is cut
-// between words.
-func TestErrorMessages(t *testing.T) {
-	const testToken = "ghp_a_token_for_tests_that_is_long"
-	for body, want := range map[string]string{
-		`{"message":"Conflict","errors":"Visibility is not selected"}`:                   "Conflict: Visibility is not selected",
-		`{"message":"Validation Failed","errors":[{"field":"key_id","code":"missing"}]}`: "Validation Failed: key_id missing",
-		`{"message":"Validation Failed","errors":["a","b"]}`:                             "Validation Failed: a: b",
-		`{"message":"Invalid request.\n\nc2VhbGVk does not match /^[A-Z]$/"}`:            "Invalid request. <encrypted_value> does not match /^[A-Z]$/",
-		`{"message":"` + strings.Repeat("x", 290) + ` c2VhbGVk y"}`:                      strings.Repeat("x", 290) + "…",
-		`{"message":"` + strings.Repeat("x", 290) + ` ` + testToken + ` and more"}`:      strings.Repeat("x", 290) + " *** and…",
-		`<html>Unicorn!</html>`:                            "Unprocessable Entity, but not from GitHub's API",
-		`{"message":"` + strings.Repeat("x ", 2500) + `"}`: strings.Repeat("x ", 149) + "x…",
-	} {
-		h := func(rw http.ResponseWriter, _ *http.Request) {
-			rw.Header().Set(requestIDHeader, "8C1E:2F9B")
-			rw.WriteHeader(422)
-			_, _ = rw.Write([]byte(body))
-		}
-		withClient(t, time.Minute, testToken, h, func(t *testing.T, c *testClient) {
-			_, err := c.put(t.Context(), "A")
-			e := asError(t, err)
-			wantError(t, e, "writing the secret: 422 "+want)
-			if want := "8C1E:2F9B"; e.RequestID != want {
-				t.Errorf("got the request id %q, want %q", e.RequestID, want)
-			}
 		})
 	}
 }

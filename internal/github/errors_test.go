@@ -1,0 +1,244 @@
+package github
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"set-org-secret/internal/secret"
+)
+
+const (
+	secondaryLimit = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
+	primaryLimit   = "API rate limit exceeded"
+	noPermission   = "Resource not accessible by integration"
+
+	noRequestsLeft = "X-RateLimit-Remaining: 0"
+	resetIn45      = "X-RateLimit-Reset: 946684845" // 45 s after the bubble's start
+)
+
+// transientTests are responses to a write.
+var transientTests = []struct {
+	name     string
+	response http.HandlerFunc
+	wait     time.Duration // before the second attempt
+	reason   string        // in the log; empty if the error is final
+}{
+	{"500", respond(500, ""), time.Second, "500 from GitHub"},
+	{"502", respond(502, ""), time.Second, "502 from GitHub"},
+	{"503 with Retry-After", respond(503, "", "Retry-After: 7"), 7 * time.Second, "503 from GitHub"},
+	{"504", respond(504, ""), time.Second, "504 from GitHub"},
+	{"connection dropped", dropConnection, time.Second, "no response from 127.0.0.1 (connection closed)"},
+	{"429", respond(429, "slow down"), time.Minute, "429 from GitHub (rate limit)"},
+	{"429 with Retry-After", respond(429, "", "Retry-After: 3"), 3 * time.Second, "429 from GitHub (rate limit)"},
+	{"Retry-After of 0 waits for the first backoff", respond(429, "", "Retry-After: 0"), time.Second, "429 from GitHub (rate limit)"},
+	{"Retry-After as a date", respond(503, "", "Retry-After: Sat, 01 Jan 2000 00:00:09 GMT"), 9 * time.Second, "503 from GitHub"},
+	{"secondary rate limit", respond(403, secondaryLimit), time.Minute, "403 from GitHub (secondary rate limit)"},
+	{"secondary rate limit with Retry-After", respond(403, secondaryLimit, "Retry-After: 11"), 11 * time.Second, "403 from GitHub (secondary rate limit)"},
+	{
+		"secondary rate limit, with the reset time of the primary one",
+		respond(403, secondaryLimit, "X-RateLimit-Remaining: 4000", "X-RateLimit-Reset: 946688400"),
+		time.Minute, "403 from GitHub (secondary rate limit)",
+	},
+	{"403 with Retry-After alone", respond(403, noPermission, "Retry-After: 11"), 11 * time.Second, "403 from GitHub (rate limit)"},
+	{"primary rate limit", respond(403, primaryLimit+" for user", noRequestsLeft, resetIn45), 46 * time.Second, "403 from GitHub (rate limit until 00:00:46 UTC)"},
+	{
+		"primary rate limit, GitHub's clock differs",
+		respond(403, primaryLimit, noRequestsLeft, "X-RateLimit-Reset: 1700000030", "Date: Tue, 14 Nov 2023 22:13:20 GMT"),
+		31 * time.Second, "403 from GitHub (rate limit until 00:00:31 UTC)",
+	},
+	{"primary rate limit without a message", respond(403, "", noRequestsLeft, resetIn45), 46 * time.Second, "403 from GitHub (rate limit until 00:00:46 UTC)"},
+	{"primary rate limit without a reset time", respond(403, primaryLimit, noRequestsLeft, "X-RateLimit-Reset: 0"), time.Minute, "403 from GitHub (rate limit)"},
+	{"abuse detection", respond(403, "You have triggered an abuse detection mechanism."), time.Minute, "403 from GitHub (rate limit)"},
+	{"a documentation link to the rate limit", func(rw http.ResponseWriter, _ *http.Request) {
+		rw.WriteHeader(403)
+		_, _ = io.WriteString(rw, `{"message":"Slow down","documentation_url":"https://docs.github.com/rest#rate-limiting"}`)
+	}, time.Minute, "403 from GitHub (rate limit)"},
+	{"403 without a message", respond(403, ""), 0, ""},
+	{"403 for a missing permission", respond(403, noPermission), 0, ""},
+	{"403 for a missing permission, no requests left", respond(403, noPermission, noRequestsLeft, resetIn45), 0, ""},
+	{"401", respond(401, "Bad credentials"), 0, ""},
+	{"404", respond(404, "Not Found"), 0, ""},
+	{"409", respond(409, "Conflict"), 0, ""},
+	{"422", respond(422, "Invalid request."), 0, ""},
+	{"400", respond(400, "Problems parsing JSON"), 0, ""},
+	{"301", respond(301, "Moved Permanently", "Location: /elsewhere"), 0, ""},
+	{"307", respond(307, "Temporary Redirect", "Location: /elsewhere"), 0, ""},
+	{"200 is no success of a write", respond(200, ""), 0, ""},
+	{"202 is no success of a write", respond(202, ""), 0, ""},
+}
+
+// TestTransientErrors checks which responses to a write are retried, and after
+// which wait.
+func TestTransientErrors(t *testing.T) {
+	for _, test := range transientTests {
+		t.Run(test.name, func(t *testing.T) {
+			h := respondInTurn(test.response, respond(204, ""))
+			withClient(t, 5*time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
+				created, err := c.put(t.Context(), "A")
+				c.wantElapsed(t, test.wait)
+				if test.reason == "" {
+					if err == nil {
+						t.Error("got no error, want one")
+					}
+					c.wantRequests(t, 1)
+					if got := c.log(); len(got) != 0 {
+						t.Errorf("got the log %q, want none", got)
+					}
+					return
+				}
+				wantError(t, err, "")
+				if created {
+					t.Error("got created, want updated (204)")
+				}
+				c.wantRequests(t, 2)
+				want := []string{
+					test.reason + "; retrying in " + secret.FormatDuration(test.wait) + " (5 min left)",
+				}
+				if got := c.log(); !slices.Equal(got, want) {
+					t.Errorf("got the log %q, want %q", got, want)
+				}
+			})
+		})
+	}
+}
+
+// TestNewInstallationToken checks that 401 is retried for a new App token, and
+// only for a few seconds.
+func TestNewInstallationToken(t *testing.T) {
+	unauthorized := respond(401, "Bad credentials")
+	t.Run("accepted at the third attempt", func(t *testing.T) {
+		h := respondInTurn(unauthorized, unauthorized, respond(204, ""))
+		withClient(t, time.Minute, "ghs_x", h, func(t *testing.T, c *testClient) {
+			_, err := c.put(t.Context(), "A")
+			wantError(t, err, "")
+			c.wantElapsed(t, 3*time.Second)
+		})
+	})
+	t.Run("never accepted", func(t *testing.T) {
+		withClient(t, time.Minute, "ghs_x", unauthorized, func(t *testing.T, c *testClient) {
+			if _, err := c.put(t.Context(), "A"); err == nil {
+				t.Error("got no error, want one")
+			}
+			c.wantElapsed(t, 5*time.Second)
+			c.wantRequests(t, 4)
+			const line = "401 from GitHub (a new App token may take a few seconds to work everywhere); retrying in %s left)"
+			var want []string
+			for _, times := range []string{"1 s (5 s", "2 s (4 s", "2 s (2 s"} {
+				want = append(want, fmt.Sprintf(line, times))
+			}
+			if got := c.log(); !slices.Equal(got, want) {
+				t.Errorf("got the log %q, want %q", got, want)
+			}
+		})
+	})
+}
+
+// TestMessage checks that GitHub's message is read in each of its shapes, that
+// neither the encrypted value nor the token is repeated, and that it is cut between
+// words.
+func TestMessage(t *testing.T) {
+	const sealed, token = "c2VhbGVk", "ghp_a_token_for_tests_that_is_long"
+	for body, want := range map[string]string{
+		`{"message":"Conflict","errors":"Visibility is not selected"}`:                   "Conflict: Visibility is not selected",
+		`{"message":"Validation Failed","errors":[{"field":"key_id","code":"missing"}]}`: "Validation Failed: key_id missing",
+		`{"message":"Validation Failed","errors":[{"code":"custom","message":"Full"}]}`:  "Validation Failed: Full",
+		`{"message":"Validation Failed","errors":["a","b"]}`:                             "Validation Failed: a: b",
+		`{"message":"Validation Failed","errors":null}`:                                  "Validation Failed",
+		`{"message":"Invalid request.\n\nc2VhbGVk does not match /^[A-Z]$/"}`:            "Invalid request. <encrypted_value> does not match /^[A-Z]$/",
+		`{"message":"` + strings.Repeat("x", 290) + ` c2VhbGVk y"}`:                      strings.Repeat("x", 290) + "…",
+		`{"message":"` + strings.Repeat("x", 290) + ` ` + token + ` and more"}`:          strings.Repeat("x", 290) + " *** and…",
+		`{"message":"` + strings.Repeat("x ", 2500) + `"}`:                               strings.Repeat("x ", 149) + "x…",
+		`{"message":"` + strings.Repeat("x", 300) + `"}`:                                 strings.Repeat("x", 300),
+		`{"message":"` + strings.Repeat("x", 300) + ` y"}`:                               strings.Repeat("x", 300) + "…",
+		`<html>Unicorn!</html>`: "",
+	} {
+		if got := message([]byte(body), sealed, token); got != want {
+			t.Errorf("%s: got %q, want %q", body, got, want)
+		}
+	}
+}
+
+// TestForeignBody checks which bodies are not those of GitHub's API.
+func TestForeignBody(t *testing.T) {
+	for _, test := range []struct{ contentType, body, want string }{
+		{"", "", ""},
+		{"application/json", ` {"message":"Not Found"}`, ""},
+		{"application/json", `[{"id":`, ""}, // truncated
+		{"application/json", `"Not Found"`, ""},
+		{"", "\n<!DOCTYPE html>", "a web page"},
+		{"text/html; charset=utf-8", "Not Found", "a web page"},
+		{"text/plain", "no such route", "not JSON"},
+	} {
+		if got := foreignBody(http.Header{"Content-Type": {test.contentType}}, []byte(test.body)); got != test.want {
+			t.Errorf("%s %q: got %q, want %q", test.contentType, test.body, got, test.want)
+		}
+	}
+}
+
+// TestErrorFromTransport checks the error of an attempt without a response, the
+// reason for the log if it is retried, and whether GitHub may still apply it.
+func TestErrorFromTransport(t *testing.T) {
+	const (
+		checkServer = "Check api_url, the runner's clock and the server's certificate; ca_certificate does not help here."
+		addCA       = "Add that authority's certificate in ca_certificate, as PEM text or as the path of a PEM file."
+		oldTLS      = "The server, or a proxy that opens the connection, does not support TLS 1.2, which is the minimum."
+		open        = true // GitHub may still apply a write that was sent
+	)
+	corp := []*x509.Certificate{{Issuer: pkix.Name{CommonName: "Corp"}}}
+	refused := &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+	for _, test := range []struct {
+		err                   error
+		problem, hint, reason string // no reason: not retried
+		cutOff                bool
+	}{
+		{errCrossOriginRedirect, errCrossOriginRedirect.Error(), finalURL, "", open},
+		{errTooManyRedirects, "too many redirects", finalURL, "", open},
+		{&http.MaxBytesError{}, "the response is larger than 16 MiB", wrongURL, "", open},
+		{&tls.CertificateVerificationError{UnverifiedCertificates: corp, Err: x509.UnknownAuthorityError{}}, `the server's certificate is issued by "CN=Corp", which is not trusted here`, addCA, "", open},
+		{&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, "the server's certificate is issued by an unknown authority, which is not trusted here", addCA, "", open},
+		{&tls.CertificateVerificationError{UnverifiedCertificates: corp, Err: errors.New("expired")}, `the server's certificate is issued by "CN=Corp" and is not valid: expired`, checkServer, "", open},
+		{errors.New("remote error: tls: protocol version not supported"), "remote error: tls: protocol version not supported", oldTLS, "", open},
+		{&proxyError{407}, "the proxy returned 407 Proxy Authentication Required", proxyCredentials, "", open},
+		{&proxyError{403}, "the proxy returned 403 Forbidden", "The proxy must allow github.test. " + checkProxy, "", open},
+		{&proxyError{429}, "the proxy returned 429 Too Many Requests", checkProxy, "the proxy returned 429 Too Many Requests", open},
+		{&proxyError{502}, "the proxy returned 502 Bad Gateway", checkProxy, "the proxy returned 502 Bad Gateway", open},
+		{&net.OpError{Op: "proxyconnect", Net: "tcp", Err: refused}, "cannot connect to the proxy (dial tcp: connection refused)", checkProxy, "cannot connect to the proxy (dial tcp: connection refused)", open},
+		{refused, "cannot connect to github.test (dial tcp: connection refused)", "", "cannot connect to github.test (dial tcp: connection refused)", open},
+		{context.DeadlineExceeded, "no response within 7 s", "", "no response from github.test within 7 s", open},
+		{io.EOF, "no response (connection closed)", "", "no response from github.test (connection closed)", false},
+		{io.ErrUnexpectedEOF, "no response (connection closed)", "", "no response from github.test (connection closed)", false},
+		{syscall.ECONNRESET, "no response (connection reset by peer)", "", "no response from github.test (connection reset by peer)", false},
+		{syscall.EPIPE, "no response (broken pipe)", "", "no response from github.test (broken pipe)", false},
+		{errors.New("http2: server sent GOAWAY"), "no response (http2: server sent GOAWAY)", "", "no response from github.test (http2: server sent GOAWAY)", false},
+		{errors.New("stream error; received from peer"), "no response (stream error; received from peer)", "", "no response from github.test (stream error; received from peer)", false},
+		{errors.New("other"), "no response (other)", "", "no response from github.test (other)", open},
+	} {
+		c := &Client{opt: Options{BaseURL: &url.URL{Host: "github.test"}}}
+		failed := c.errorFromTransport(t.Context(), &call{}, &url.Error{Op: "Put", URL: "https://github.test", Err: test.err}, true, 7*time.Second)
+		if got := failed.err.Problem; got != test.problem {
+			t.Errorf("%v: got the problem %q, want %q", test.err, got, test.problem)
+		}
+		if got := failed.err.Hint; got != test.hint {
+			t.Errorf("%v: got the hint %q, want %q", test.err, got, test.hint)
+		}
+		if failed.retryable != (test.reason != "") || failed.reason != test.reason {
+			t.Errorf("%v: got retryable %v for the reason %q, want the reason %q", test.err, failed.retryable, failed.reason, test.reason)
+		}
+		if !failed.unconfirmed || failed.cutOff != test.cutOff {
+			t.Errorf("%v: got unconfirmed %v and cut off %v, want true and %v", test.err, failed.unconfirmed, failed.cutOff, test.cutOff)
+		}
+	}
+}
