@@ -234,7 +234,7 @@ func (r *rejection) grant() string {
 func (r *rejection) grants() string {
 	header := r.resp.Header
 	if required := header.Get("X-Accepted-GitHub-Permissions"); required != "" && r.kind != classic {
-		return "This request requires " + strings.ReplaceAll(required, ";", " or ") + "."
+		return "This request requires " + strings.NewReplacer("; ", " or ", ";", " or ").Replace(required) + "."
 	}
 	if r.scopes == nil || r.call.store == "" {
 		return ""

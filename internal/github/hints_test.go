@@ -22,6 +22,7 @@ type explanationTest struct {
 	message string
 	headers []string // "Name: value"
 	earlier string   // "success"; "read", a success for the store; or "redirect", to this response
+	reads   bool     // the mode only reads
 	org     string   // acme if empty
 
 	cause, hint string
@@ -101,9 +102,11 @@ var explanationTests = []explanationTest{
 		hint:  "Give it Secrets: Read and write; an owner must accept the change at the installation.",
 	},
 	{
-		name: "GITHUB_TOKEN", token: "ghs_x", request: getKeyRequest, status: 403, message: "Resource not accessible by integration",
-		cause: "The token is the workflow's GITHUB_TOKEN, or an App token without the required permission.",
-		hint:  "Use an App token with the organization permission Secrets: write, or a personal token with admin:org. GITHUB_TOKEN can never access organization secrets.",
+		name: "GITHUB_TOKEN", token: "ghs_x", request: getKeyRequest, status: 403, earlier: "read",
+		message: "Resource not accessible by integration",
+		headers: []string{"X-Accepted-GitHub-Permissions: organization_secrets=read; organization_secrets=write"},
+		cause:   "The token is the workflow's GITHUB_TOKEN, or an App token without the required permission. This request requires organization_secrets=read or organization_secrets=write.",
+		hint:    "Use an App token with the organization permission Secrets: write, or a personal token with admin:org. GITHUB_TOKEN can never access organization secrets.",
 	},
 	{
 		name: "a token without a known prefix that is fine-grained", token: "0123abcd", request: putRequest, status: 403,
@@ -112,9 +115,10 @@ var explanationTests = []explanationTest{
 		hint:  "Give it the organization permission Secrets: write, with acme as its resource owner, and have it approved.",
 	},
 	{
-		name: "a fine-grained token", token: "github_pat_x", request: putRequest, status: 403, message: "Must have admin rights to Repository.",
+		name: "a fine-grained token in a mode that reads", token: "github_pat_x", request: getKeyRequest, status: 403, reads: true,
+		message: "Must have admin rights to Repository.", headers: []string{adminOrgScope},
 		cause: "The fine-grained token lacks the permission, or no owner of the organization has approved it yet.",
-		hint:  "Give it the organization permission Secrets: write, with acme as its resource owner, and have it approved.",
+		hint:  "Give it the organization permission Secrets: read, with acme as its resource owner, and have it approved.",
 	},
 	{
 		name: "a user who is no owner", token: "ghp_x", request: getKeyRequest, status: 403, headers: []string{adminOrgScope},
@@ -124,7 +128,7 @@ var explanationTests = []explanationTest{
 	},
 	{
 		name: "a missing scope", token: "ghp_x", request: getKeyRequest, status: 403, message: "Must have admin rights to Repository.",
-		headers: []string{"X-OAuth-Scopes: repo, workflow", needsAdminOrg},
+		headers: []string{"X-OAuth-Scopes: repo, workflow", needsAdminOrg, needsWrite},
 		cause:   "The token has the scopes repo, workflow; this request requires admin:org.",
 		hint:    "Give the token the scope admin:org. Its user must be an owner of acme.",
 	},
@@ -282,7 +286,7 @@ func (test explanationTest) explain() *secret.Error {
 	}
 	c := &Client{
 		opt: Options{
-			Org: cmp.Or(test.org, "acme"), Token: test.token, Writes: true,
+			Org: cmp.Or(test.org, "acme"), Token: test.token, Writes: !test.reads,
 			BaseURL: &url.URL{Scheme: "https", Host: "ghes.test", Path: "/api/v3/"},
 		},
 		tokenAccepted: test.earlier == "success",
