@@ -21,9 +21,8 @@ import (
 // one kind of 429, use the reset time of another limit, and lose the message of unusual bodies.
 func (c *Client) errorFromResponse(call *call, load payload, resp *http.Response, text []byte) *failure {
 	status, msg := resp.StatusCode, message(text, load.sealed, c.opt.Token)
-	failed := &failure{
-		err: errorForStatus(call, resp, msg), unconfirmed: !refused(resp), reason: strconv.Itoa(status) + " from GitHub",
-	}
+	failed := &failure{err: errorForStatus(call, resp, msg), unconfirmed: !refused(resp)}
+	failed.reason = strconv.Itoa(status) + " from GitHub"
 	switch foreign := foreignBody(resp.Header, text); {
 	case rateLimited(resp, msg, text):
 		wait, limit := rateLimitWait(resp, msg)

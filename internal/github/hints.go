@@ -121,7 +121,7 @@ const (
 // explanation is a row of explanations.
 type explanation struct {
 	status      int                   // or anyStatus
-	message     string                // parts of GitHub's message in lower case, separated by |: one of them; "" for any
+	message     string                // parts of GitHub's message in lower case, one of which it has; "" for any
 	when        func(*rejection) bool // a condition on the request, the token and the headers; nil for none
 	cause, hint string                // hint is what to mend; fill replaces the names in braces
 	sentinels   []error               // that the error will wrap
@@ -129,6 +129,7 @@ type explanation struct {
 
 const anyStatus = 0
 
+// on returns a row. In message, | separates the parts.
 func on(
 	status int, message string, when func(*rejection) bool, cause, hint string, sentinels ...error,
 ) explanation {
@@ -316,7 +317,8 @@ var (
 )
 
 func kindOf(token string) *tokenKind {
-	return tokenKinds[slices.IndexFunc(tokenKinds, func(k *tokenKind) bool { return strings.HasPrefix(token, k.prefix) })]
+	i := slices.IndexFunc(tokenKinds, func(kind *tokenKind) bool { return strings.HasPrefix(token, kind.prefix) })
+	return tokenKinds[i]
 }
 
 // scopes returns the scopes of a token. It returns nil if they are unknown: only responses to a token that has scopes
