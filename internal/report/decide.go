@@ -284,14 +284,14 @@ func (d *document) nextStep(e entry) string {
 		again = "Run this again for this secret alone."
 	}
 	isAccess := d.Mode == secret.ModeAccess && !d.DryRun && len(d.Refused) == 0
-	saved, unknown := places[e.place].step, e.Operation == secret.Unknown
+	store, unknown := places[e.place].step, e.Operation == secret.Unknown
 	type advice struct {
 		applies    bool
 		keep, step string
 	}
 	rules := []advice{
-		{saved != "" && unknown, "", saved + "; storing it again is safe. Do not rotate again."},
-		{saved != "", "", saved + ". Do not rotate again."},
+		{store != "" && unknown, "", store + "; storing it again is safe. Do not rotate again."},
+		{store != "", "", store + ". Do not rotate again."},
 		{isAccess, "", "Run this again; completed changes are skipped."},
 		{e.place == 0, "", "Run this again."}, // the run has no value to lose
 		{unknown, keepBoth + "GitHub may have either.", again},

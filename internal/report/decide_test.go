@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"html"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -17,8 +16,7 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// TestNextStep checks the one next step of a failure, and where its value is said to
-// be, for each place and operation.
+// TestNextStep checks the one next step of a failure, and where its value is said to be, for each place and operation.
 func TestNextStep(t *testing.T) {
 	const (
 		both    = "Saved, sealed, in this step's outputs and the job summary."
@@ -26,26 +24,32 @@ func TestNextStep(t *testing.T) {
 		summary = "Saved, sealed, in the job summary."
 		lost    = "The value is not saved."
 
-		runScript = "Run the script in the job summary (or pass the output `results` to `sealed`)"
-		passRows  = "Pass the rows in the job summary (or the output `results`) to `sealed`"
+		script    = "un the script in the job summary (or pass the output `results` to `sealed`)"
+		rows      = "ass the rows in the job summary (or the output `results`) to `sealed`"
+		noRotate  = ". Do not rotate again."
+		again     = "storing it again is safe. Do not rotate again."
 		keepOld   = "Keep the old credential active: this run did not store the new one. "
 		keepBoth  = "Keep the old and the new credential active: "
+		elsewhere = keepBoth + "another store has the new one, or may get it. Do A. Then run this again for this store alone."
 	)
-	set := Run{Mode: secret.ModeSet}
-	plain := &secret.Error{Problem: "x"}
-	hinted := &secret.Error{Problem: "x", Hint: "Do A."}
+	set, seal, dry := Run{Mode: secret.ModeSet}, Run{Mode: secret.ModeSeal}, Run{Mode: secret.ModeSet, DryRun: true}
+	check, access := Run{Mode: secret.ModeCheck}, Run{Mode: secret.ModeAccess}
+	plain, hinted := &secret.Error{Problem: "x"}, &secret.Error{Problem: "x", Hint: "Do A."}
 	cannotOpen := &secret.Error{Problem: "x", Hint: "Do A.", Is: []error{secret.ErrCannotOpen}}
 	badInputs := &secret.Error{Problem: "x", Hint: "Do A.", Is: []error{secret.ErrInputs}}
-	overwritten := failing("A", secret.Updated, hinted)
-	unsealed := failing("A", secret.Failed, hinted)
-	partly := failing("A", secret.Failed, hinted)
-	partly.Added = []int64{1}
 	noSummary, noOutputs := limits{outputs: maxOutputUnits}, limits{summary: maxSummaryBytes}
-	stored := secret.Result{Store: secret.Dependabot, Name: "A", Operation: secret.Created}
-	other := unstored("B", secret.Failed, private, plain)
-	elsewhere, unknownElsewhere := unstored("A", secret.Failed, private, plain), unstored("A", secret.Unknown, private, plain)
-	elsewhere.Store, unknownElsewhere.Store = secret.Dependabot, secret.Dependabot
-	storedOther := secret.Result{Store: secret.Actions, Name: "B", Operation: secret.Created}
+	value := func(op secret.Operation, access secret.Access, err error) []secret.Result {
+		return []secret.Result{unstored("A", op, access, err)}
+	}
+	unsealed := failing("A", secret.Failed, hinted)
+	with := func(name secret.Name, store secret.Store, other secret.Result) []secret.Result {
+		other.Name, other.Store = name, store
+		return []secret.Result{unsealed, other}
+	}
+	saved, mayBe := value(secret.Failed, private, plain)[0], value(secret.Unknown, private, plain)[0]
+	stored := secret.Result{Operation: secret.Created}
+	partly := unsealed
+	partly.Added = []int64{1}
 	for _, test := range []struct {
 		name       string
 		run        Run
@@ -53,112 +57,39 @@ func TestNextStep(t *testing.T) {
 		results    []secret.Result // the first is the one that the step is for
 		step, text string
 	}{
-		{"saved", set, roomy, list(unstored("A", secret.Failed, private, plain)), runScript + ". Do not rotate again.", both},
-		{
-			"saved, something to mend first", set, roomy, list(unstored("A", secret.Failed, private, hinted)),
-			"Do A. Then run" + runScript[3:] + ". Do not rotate again.", both,
-		},
-		{
-			"saved, unknown", set, roomy, list(unstored("A", secret.Unknown, private, plain)),
-			runScript + "; storing it again is safe. Do not rotate again.", both,
-		},
-		{
-			"no access is known", set, roomy, list(unstored("A", secret.Failed, secret.Access{}, plain)),
-			passRows + ". Do not rotate again.", both,
-		},
-		{
-			"the request has to change", set, roomy, list(unstored("A", secret.Failed, private, badInputs)),
-			"Do A. Then pass" + passRows[4:] + ". Do not rotate again.", both,
-		},
-		{
-			"no summary", set, noSummary, list(unstored("A", secret.Failed, private, hinted)),
-			"Do A. Then pass the output `results` to `sealed` in a later job of this run. Do not rotate again.", outputs,
-		},
-		{
-			"no outputs", set, noOutputs, list(unstored("A", secret.Unknown, private, plain)),
-			"Run the script in the job summary; storing it again is safe. Do not rotate again.", summary,
-		},
-		{
-			"no outputs, no access is known", set, noOutputs, list(unstored("A", secret.Failed, secret.Access{}, plain)),
-			"Pass the rows in the job summary to `sealed`. Do not rotate again.", summary,
-		},
-		{"neither", set, limits{}, list(unstored("A", secret.Failed, private, plain)), keepOld + "Run this again.", lost},
-		{
-			"neither, unknown", set,
-			limits{},
-			list(unstored("A", secret.Unknown, private, hinted)),
-			keepBoth + "GitHub may have either. Do A. Then run this again.", lost,
-		},
-		{"not sealed", set, roomy, list(unsealed), keepOld + "Do A. Then run this again.", lost},
-		{
-			"not sealed, another is saved", set, roomy, list(unsealed, other),
-			keepOld + "Do A. Then run this again for this secret alone.", lost,
-		},
-		{
-			"not sealed, stored in another store", set, roomy, list(unsealed, stored),
-			keepBoth + "another store has the new one, or may get it. Do A. Then run this again for this store alone.", lost,
-		},
-		{
-			"not sealed, saved for another store", set, roomy, list(unsealed, elsewhere),
-			keepBoth + "another store has the new one, or may get it. Do A. Then run this again for this store alone.", lost,
-		},
-		{
-			"not sealed, unknown in another store", set,
-			limits{},
-			list(unsealed, unknownElsewhere),
-			keepBoth + "another store has the new one, or may get it. Do A. Then run this again for this store alone.", lost,
-		},
-		{"not sealed, another secret is stored", set, roomy, list(unsealed, storedOther), keepOld + "Do A. Then run this again.", lost},
-		{"not sealed in mode seal", Run{Mode: secret.ModeSeal}, roomy, list(unsealed), keepOld + "Do A. Then run this again.", lost},
-		{
-			"sealed to another key", set, roomy, list(unstored("A", secret.Failed, private, cannotOpen)),
-			keepOld + "Do A. Then run this again.", lost,
-		},
-		{
-			"sealed to another key, unknown", set, roomy, list(unstored("A", secret.Unknown, private, cannotOpen)),
-			keepBoth + "GitHub may have either. Do A. Then run this again.", lost,
-		},
-		{"stored, with an error", set, roomy, list(overwritten), "Do A.", ""},
-		{"stored, without a hint", set, roomy, list(failing("A", secret.Updated, plain)), "Nothing is left to do.", ""},
-		{
-			"a dry run",
-			Run{Mode: secret.ModeSet, DryRun: true},
-			roomy, list(unstored("A", secret.Failed, private, hinted)),
-			"Do A. Then run this again.", "",
-		},
-		{"a check", Run{Mode: secret.ModeCheck}, roomy, list(failing("A", secret.Failed, plain)), "Run this again.", ""},
-		{
-			"access",
-			Run{Mode: secret.ModeAccess},
-			roomy, list(partly),
-			"Do A. Then run this again; completed changes are skipped.", "",
-		},
+		{"saved", set, roomy, value(secret.Failed, private, plain), "R" + script + noRotate, both},
+		{"saved, something to mend first", set, roomy, value(secret.Failed, private, hinted), "Do A. Then r" + script + noRotate, both},
+		{"saved, unknown", set, roomy, value(secret.Unknown, private, plain), "R" + script + "; " + again, both},
+		{"no access is known", set, roomy, value(secret.Failed, secret.Access{}, plain), "P" + rows + noRotate, both},
+		{"the request has to change", set, roomy, value(secret.Failed, private, badInputs), "Do A. Then p" + rows + noRotate, both},
+		{"no summary", set, noSummary, value(secret.Failed, private, hinted), "Do A. Then pass the output `results` to `sealed` in a later job of this run" + noRotate, outputs},
+		{"no outputs", set, noOutputs, value(secret.Unknown, private, plain), "Run the script in the job summary; " + again, summary},
+		{"no outputs, no access is known", set, noOutputs, value(secret.Failed, secret.Access{}, plain), "Pass the rows in the job summary to `sealed`" + noRotate, summary},
+		{"neither", set, limits{}, value(secret.Failed, private, plain), keepOld + "Run this again.", lost},
+		{"neither, unknown", set, limits{}, value(secret.Unknown, private, hinted), keepBoth + "GitHub may have either. Do A. Then run this again.", lost},
+		{"not sealed", set, roomy, []secret.Result{unsealed}, keepOld + "Do A. Then run this again.", lost},
+		{"not sealed, another is saved", set, roomy, with("B", secret.Actions, saved), keepOld + "Do A. Then run this again for this secret alone.", lost},
+		{"not sealed, stored in another store", set, roomy, with("A", secret.Dependabot, stored), elsewhere, lost},
+		{"not sealed, saved for another store", set, roomy, with("A", secret.Dependabot, saved), elsewhere, lost},
+		{"not sealed, unknown in another store", set, limits{}, with("A", secret.Dependabot, mayBe), elsewhere, lost},
+		{"not sealed, another secret is stored", set, roomy, with("B", secret.Actions, stored), keepOld + "Do A. Then run this again.", lost},
+		{"not sealed in mode seal", seal, roomy, []secret.Result{unsealed}, keepOld + "Do A. Then run this again.", lost},
+		{"not sealed in mode seal, another is", seal, roomy, with("B", secret.Actions, secret.Result{Operation: secret.SealedOnly, EncryptedValue: "eA=="}), keepOld + "Do A. Then run this again.", lost},
+		{"sealed to another key", set, roomy, value(secret.Failed, private, cannotOpen), keepOld + "Do A. Then run this again.", lost},
+		{"sealed to another key, unknown", set, roomy, value(secret.Unknown, private, cannotOpen), keepBoth + "GitHub may have either. Do A. Then run this again.", lost},
+		{"stored, with an error", set, roomy, []secret.Result{failing("A", secret.Updated, hinted)}, "Do A.", ""},
+		{"stored, without a hint", set, roomy, []secret.Result{failing("A", secret.Updated, plain)}, "Nothing is left to do.", ""},
+		{"a dry run", dry, roomy, value(secret.Failed, private, hinted), "Do A. Then run this again.", ""},
+		{"a check", check, roomy, []secret.Result{failing("A", secret.Failed, plain)}, "Run this again.", ""},
+		{"access", access, roomy, []secret.Result{partly}, "Do A. Then run this again; completed changes are skipped.", ""},
 	} {
 		test.run.Org, test.run.Results = "acme", test.results
 		d := decide(test.run, test.room)
 		if len(d.failures) == 0 {
 			t.Fatalf("%s: got no failures", test.name)
 		}
-		if got := d.failures[0].step; got != test.step {
-			t.Errorf("%s: got the step %q, want %q", test.name, got, test.step)
-		}
-		if got := d.failures[0].saved; got != test.text {
-			t.Errorf("%s: got %q, want %q", test.name, got, test.text)
-		}
-	}
-}
-
-func list(results ...secret.Result) []secret.Result { return results }
-
-// TestRefusedStep checks the next step of a run that was refused before any request.
-func TestRefusedStep(t *testing.T) {
-	const keep = "Keep the old credential active: this run did not store the new one. "
-	for mode, want := range map[secret.Mode]string{
-		secret.ModeSet: keep, secret.ModeSeal: keep, "": keep, secret.ModeCheck: "", secret.ModeAccess: "",
-	} {
-		d := decide(Run{Mode: mode, Refused: []string{"x"}, RefusedFor: "in the inputs"}, roomy)
-		if got, want := d.refusedStep, want+"Correct these problems. Then run this again."; got != want {
-			t.Errorf("mode %q: got %q, want %q", mode, got, want)
+		if got := d.failures[0]; got.step != test.step || got.saved != test.text {
+			t.Errorf("%s:\ngot  %q, %q\nwant %q, %q", test.name, got.step, got.saved, test.step, test.text)
 		}
 	}
 }
@@ -333,30 +264,8 @@ func TestSealWithoutRoom(t *testing.T) {
 	}
 }
 
-// TestLeftOutNotes checks the one warning about rows and values that have no room.
-func TestLeftOutNotes(t *testing.T) {
-	result := unstored("A", secret.Failed, private, &secret.Error{Problem: "x"})
-	run := Run{Mode: secret.ModeSet, Org: "acme", Results: []secret.Result{result, {Name: "B", Operation: secret.Created}}}
-	for _, test := range []struct {
-		room int
-		want string
-	}{
-		{maxOutputUnits, ""},
-		{220, "the outputs are limited to 1 MB and leave out 1 sealed value; the log has every name. "},
-		{60, "the outputs are limited to 1 MB and leave out 2 rows with 1 sealed value; the log has every name. "},
-	} {
-		notes := leftOutNotes(decide(run, limits{outputs: test.room, summary: maxSummaryBytes}))
-		if test.want == "" && len(notes) == 0 {
-			continue
-		}
-		if len(notes) != 1 || !strings.HasPrefix(notes[0][0], test.want) {
-			t.Errorf("room for %d: got %v, want %q", test.room, notes, test.want)
-		}
-	}
-}
-
-// TestGroupedFailures checks which failures are reported together, and what is
-// said of them, in the annotations and in the summary.
+// TestGroupedFailures checks which failures are reported together, and the same texts in the annotations and in the
+// summary.
 func TestGroupedFailures(t *testing.T) {
 	refused := func(id string, attempts int) error {
 		return &secret.Error{
@@ -365,147 +274,69 @@ func TestGroupedFailures(t *testing.T) {
 		}
 	}
 	const (
-		step = "|What to do: Hint. Then pass the rows in the job summary (or the output `results`) to `sealed`. " +
-			"Do not rotate again.|Saved, sealed, in this step's outputs and the job summary."
-		noHint = "|What to do: Pass the rows in the job summary (or the output `results`) to `sealed`. " +
-			"Do not rotate again.|Saved, sealed, in this step's outputs and the job summary."
-		lost  = "|What to do: Keep the old credential active: this run did not store the new one. Run this again.|The value is not saved."
-		alone = "|What to do: Keep the old credential active: this run did not store the new one. " +
-			"Run this again for this secret alone.|The value is not saved."
+		todo  = "|What to do: "
+		rows  = "ass the rows in the job summary (or the output `results`) to `sealed`"
+		saved = " Do not rotate again.|Saved, sealed, in this step's outputs and the job summary."
+		step  = todo + "Hint. Then p" + rows + "." + saved
+		keep  = todo + "Keep the old credential active: this run did not store the new one. Run this again"
+		lost  = ".|The value is not saved."
+		done  = todo + "Run this again; completed changes are skipped."
 	)
+	const set, access, check, failed, unknown = secret.ModeSet, secret.ModeAccess, secret.ModeCheck, secret.Failed, secret.Unknown
+	x := errors.New("x")
+	a := func(err error) secret.Result { return failing("A", failed, err) }
+	b := func(op secret.Operation, err error) secret.Result { return failing("B", op, err) }
 	for _, test := range []struct {
 		name    string
 		mode    secret.Mode
 		results []secret.Result
 		want    []string // annotations
 	}{
+		{"one failure has its attempts and its request id", set, []secret.Result{sealed(a(refused("1", 5)))}, []string{"A: writing the secret: 403 no, 5 attempts in 10 s|Cause." + step + " Request id: 1"}},
 		{
-			"one failure has its attempts and its request id", secret.ModeSet,
-			[]secret.Result{sealed(failing("A", secret.Failed, refused("1", 5)))},
-			[]string{"A: writing the secret: 403 no, 5 attempts in 10 s|Cause." + step + " Request id: 1"},
-		},
-		{
-			"request ids and attempts that differ are left out", secret.ModeSet,
-			[]secret.Result{
-				sealed(failing("A", secret.Failed, refused("1", 5))), sealed(failing("B", secret.Failed, refused("2", 4))),
-			},
+			"request ids and attempts that differ are left out", set, []secret.Result{sealed(a(refused("1", 5))), sealed(b(failed, refused("2", 4)))},
 			[]string{"A, B: writing the secret: 403 no|Cause." + step + " Request id: see the output results"},
 		},
 		{
-			"another operation is another group", secret.ModeSet,
-			[]secret.Result{
-				sealed(failing("A", secret.Failed, refused("1", 1))), sealed(failing("B", secret.Unknown, refused("1", 1))),
-			},
+			"another operation is another group", set, []secret.Result{sealed(a(refused("1", 1))), sealed(b(unknown, refused("1", 1)))},
 			[]string{
 				"A: writing the secret: 403 no|Cause." + step + " Request id: 1",
-				"B: writing the secret: 403 no|Cause." +
-					strings.Replace(step, "`sealed`. ", "`sealed`; storing it again is safe. ", 1) + " Request id: 1",
+				"B: writing the secret: 403 no|Cause." + todo + "Hint. Then p" + rows + "; storing it again is safe." + saved + " Request id: 1",
 			},
 		},
+		{"nothing sealed is another group", set, []secret.Result{a(x), sealed(b(failed, x))}, []string{"A: x" + keep + " for this secret alone" + lost, "B: x" + todo + "P" + rows + "." + saved}},
+		{"another operation is another group in mode access, too", access, []secret.Result{a(x), b(unknown, x)}, []string{"A: x" + done, "B: x" + done}},
 		{
-			"nothing sealed is another group", secret.ModeSet,
-			[]secret.Result{failing("A", secret.Failed, errors.New("x")), sealed(failing("B", secret.Failed, errors.New("x")))},
-			[]string{"A: x" + alone, "B: x" + noHint},
+			"another cause is another group", check, []secret.Result{a(&secret.Error{Problem: "x", Cause: "C."}), b(failed, &secret.Error{Problem: "x", Cause: "D."})},
+			[]string{"A: x|C." + todo + "Run this again.", "B: x|D." + todo + "Run this again."},
 		},
 		{
-			"another operation is another group in mode access, too", secret.ModeAccess,
-			[]secret.Result{failing("A", secret.Failed, errors.New("x")), failing("B", secret.Unknown, errors.New("x"))},
-			[]string{
-				"A: x|What to do: Run this again; completed changes are skipped.",
-				"B: x|What to do: Run this again; completed changes are skipped.",
-			},
+			"another hint is another group", check, []secret.Result{a(&secret.Error{Problem: "x", Hint: "Do A."}), b(failed, &secret.Error{Problem: "x", Hint: "Do B."})},
+			[]string{"A: x" + todo + "Do A. Then run this again.", "B: x" + todo + "Do B. Then run this again."},
 		},
 		{
-			"another cause is another group", secret.ModeCheck,
-			[]secret.Result{
-				failing("A", secret.Failed, &secret.Error{Problem: "x", Cause: "C."}),
-				failing("B", secret.Failed, &secret.Error{Problem: "x", Cause: "D."}),
-			},
-			[]string{"A: x|C.|What to do: Run this again.", "B: x|D.|What to do: Run this again."},
+			"joined errors keep their text and explain the first", check, []secret.Result{a(errors.Join(x, refused("1", 1), refused("2", 1)))},
+			[]string{"A: x; writing the secret: 403 no; writing the secret: 403 no|Cause." + todo + "Hint. Then run this again.|Request id: 1"},
 		},
-		{
-			"another hint is another group", secret.ModeCheck,
-			[]secret.Result{
-				failing("A", secret.Failed, &secret.Error{Problem: "x", Hint: "Do A."}),
-				failing("B", secret.Failed, &secret.Error{Problem: "x", Hint: "Do B."}),
-			},
-			[]string{"A: x|What to do: Do A. Then run this again.", "B: x|What to do: Do B. Then run this again."},
-		},
-		{
-			"joined errors keep their text and explain the first", secret.ModeCheck,
-			[]secret.Result{failing("A", secret.Failed, errors.Join(errors.New("x"), refused("1", 1), refused("2", 1)))},
-			[]string{"A: x; writing the secret: 403 no; writing the secret: 403 no|Cause.|" +
-				"What to do: Hint. Then run this again.|Request id: 1"},
-		},
-		{
-			"a sealed value that GitHub cannot open is not saved", secret.ModeSet,
-			[]secret.Result{sealed(failing("A", secret.Failed, fmt.Errorf("wrapped: %w", secret.ErrCannotOpen)))},
-			[]string{"A: wrapped: GitHub cannot open the value" + lost},
-		},
+		{"a sealed value that GitHub cannot open is not saved", set, []secret.Result{sealed(a(fmt.Errorf("wrapped: %w", secret.ErrCannotOpen)))}, []string{"A: wrapped: GitHub cannot open the value" + keep + lost}},
 	} {
 		r, stdout, env := newReporter(t)
 		if err := r.Finish(Run{Mode: test.mode, Org: "acme", Results: test.results}); err != nil && !strings.Contains(err.Error(), "not saved") {
 			t.Errorf("%s: got error %v, want none", test.name, err)
 		}
-		summary, err := os.ReadFile(env["GITHUB_STEP_SUMMARY"])
-		if err != nil {
-			t.Fatal(err)
-		}
+		summary := plainText(readFile(t, env["GITHUB_STEP_SUMMARY"]))
 		var got []string
 		for _, annotation := range fakerunner.New().Process(stdout.String()).Annotations {
 			got = append(got, strings.ReplaceAll(annotation.Message, "\n  ", "|"))
 			_, details, _ := strings.Cut(annotation.Message, ": ")
 			for line := range strings.SplitSeq(details, "\n  ") {
-				if text := plainText(string(summary)); !strings.Contains(text, strings.ReplaceAll(line, "`", "")) {
-					t.Errorf("%s: no %q in the summary:\n%s", test.name, line, text)
+				if !strings.Contains(summary, strings.ReplaceAll(line, "`", "")) {
+					t.Errorf("%s: no %q in the summary:\n%s", test.name, line, summary)
 				}
 			}
 		}
 		if !slices.Equal(got, test.want) {
 			t.Errorf("%s:\ngot  %q\nwant %q", test.name, got, test.want)
-		}
-	}
-}
-
-// TestFailuresAfterErrors checks that failures use only the annotations that other
-// errors leave.
-func TestFailuresAfterErrors(t *testing.T) {
-	r, stdout, _ := newReporter(t)
-	r.annotate("error", note{"first"})
-	run := Run{Mode: secret.ModeCheck}
-	for i := range 10 {
-		run.Results = append(run.Results, failing("A", secret.Failed, &secret.Error{Problem: fmt.Sprintf("x%d", i)}))
-	}
-	r.annotateAll("error", errorNotes(decide(run, roomy)), "failure")
-	annotations := fakerunner.New().Process(stdout.String()).Annotations
-	if len(annotations) != 10 {
-		t.Fatalf("got %d annotations, want 10", len(annotations))
-	}
-	if got, want := annotations[9].Message, "2 more failures; see the log and the job summary"; got != want {
-		t.Errorf("the last annotation is %q, want %q", got, want)
-	}
-}
-
-// TestEachFailureIsLogged checks that the log has the step of each failure, also of those
-// beyond the annotations that GitHub keeps.
-func TestEachFailureIsLogged(t *testing.T) {
-	r, stdout, _ := newReporter(t)
-	run := Run{Mode: secret.ModeSet, Org: "acme"}
-	for i := range 25 {
-		err := &secret.Error{Problem: "x", Hint: fmt.Sprintf("Do %02d.", i)}
-		run.Results = append(run.Results, failing(secret.Name(fmt.Sprintf("S%02d", i)), secret.Failed, err))
-	}
-	if err := r.Finish(run); err == nil {
-		t.Error("got no error, want one for the values that are lost")
-	}
-	log := fakerunner.New().Process(stdout.String())
-	if len(log.Annotations) != maxAnnotations {
-		t.Errorf("got %d annotations, want %d", len(log.Annotations), maxAnnotations)
-	}
-	text := strings.Join(log.Lines, "\n")
-	for i := range 25 {
-		if want := fmt.Sprintf("Do %02d. Then run this again.", i); strings.Count(text, want) != 1 {
-			t.Errorf("the log has %q %d times, want once", want, strings.Count(text, want))
 		}
 	}
 }
@@ -522,8 +353,8 @@ func TestOutputsNotWritten(t *testing.T) {
 	}
 }
 
-// TestRenderersOnlyRead renders a document with something of each kind in all orders:
-// each renderer gives the same bytes, whichever ran before it.
+// TestRenderersOnlyRead renders a document with something of each kind twice, in opposite orders: each renderer gives
+// the same bytes, whichever ran before it.
 func TestRenderersOnlyRead(t *testing.T) {
 	r, _, _ := newReporter(t)
 	x := &secret.Error{Problem: "x", Hint: "Hint."}
@@ -549,14 +380,11 @@ func TestRenderersOnlyRead(t *testing.T) {
 	for _, render := range renderers {
 		want = append(want, render())
 	}
-	order := []int{0, 1, 2, 3, 4}
-	permute(order, 0, func() {
-		for _, i := range order {
-			if got := renderers[i](); got != want[i] {
-				t.Fatalf("in the order %v, renderer %d gives\n%s\nwant\n%s", order, i, got, want[i])
-			}
+	for i, render := range slices.Backward(renderers) {
+		if got := render(); got != want[i] {
+			t.Errorf("after the others, renderer %d gives\n%s\nwant\n%s", i, got, want[i])
 		}
-	})
+	}
 	for _, text := range want[:4] {
 		if !strings.Contains(text, "A") {
 			t.Errorf("got %q, want something of A in it", text)
@@ -564,21 +392,7 @@ func TestRenderersOnlyRead(t *testing.T) {
 	}
 }
 
-// permute calls f with each order of what a list has from an index on.
-func permute(list []int, from int, f func()) {
-	if from == len(list) {
-		f()
-		return
-	}
-	for i := from; i < len(list); i++ {
-		list[from], list[i] = list[i], list[from]
-		permute(list, from+1, f)
-		list[from], list[i] = list[i], list[from]
-	}
-}
-
-// TestSharedOutputs checks that a single value is an output only if all rows
-// agree on it.
+// TestSharedOutputs checks that a single value is an output only if all rows agree on it.
 func TestSharedOutputs(t *testing.T) {
 	result := func(name secret.Name, op secret.Operation) secret.Result {
 		return secret.Result{
@@ -586,66 +400,39 @@ func TestSharedOutputs(t *testing.T) {
 			Access: secret.Access{Visibility: secret.All},
 		}
 	}
-	otherKey := result("B", secret.Created)
+	created, otherKey := result("A", secret.Created), result("B", secret.Created)
 	otherKey.KeyID, otherKey.PublicKey = "2", "l"
+	with := func(other secret.Result) Run {
+		return Run{Mode: secret.ModeSet, Results: []secret.Result{created, other}}
+	}
+	failedAndUnknown := with(result("B", secret.Failed))
+	failedAndUnknown.Results[0].Operation = secret.Unknown
 	for _, test := range []struct {
 		name string
 		run  Run
 		want string // but for results, unless it is empty
 	}{
-		{
-			"one result",
-			Run{Mode: secret.ModeSet, Results: []secret.Result{result("A", secret.Created)}},
-			"operation=created secret_name=A visibility=all key_id=1 public_key=k",
-		},
-		{
-			"another name",
-			Run{Mode: secret.ModeSet, Results: []secret.Result{result("A", secret.Created), result("B", secret.Created)}},
-			"operation=created visibility=all key_id=1 public_key=k",
-		},
-		{
-			"another operation",
-			Run{Mode: secret.ModeSet, Results: []secret.Result{result("A", secret.Created), result("B", secret.Updated)}},
-			"visibility=all key_id=1 public_key=k",
-		},
-		{
-			"one unknown",
-			Run{Mode: secret.ModeSet, Results: []secret.Result{result("A", secret.Created), result("B", secret.Unknown)}},
-			"operation=unknown key_id=1 public_key=k",
-		},
-		{
-			"unknown and failed",
-			Run{Mode: secret.ModeSet, Results: []secret.Result{result("A", secret.Unknown), result("B", secret.Failed)}},
-			"operation=failed key_id=1 public_key=k",
-		},
-		{
-			"another key",
-			Run{Mode: secret.ModeSet, Results: []secret.Result{result("A", secret.Created), otherKey}},
-			"operation=created visibility=all",
-		},
-		{
-			"one failed",
-			Run{Mode: secret.ModeSet, Results: []secret.Result{result("A", secret.Created), result("B", secret.Failed)}},
-			"operation=failed key_id=1 public_key=k",
-		},
+		{"one result", Run{Mode: secret.ModeSet, Results: []secret.Result{created}}, "operation=created secret_name=A visibility=all key_id=1 public_key=k"},
+		{"another name", with(result("B", secret.Created)), "operation=created visibility=all key_id=1 public_key=k"},
+		{"another operation", with(result("B", secret.Updated)), "visibility=all key_id=1 public_key=k"},
+		{"one unknown", with(result("B", secret.Unknown)), "operation=unknown key_id=1 public_key=k"},
+		{"unknown and failed", failedAndUnknown, "operation=failed key_id=1 public_key=k"},
+		{"another key", with(otherKey), "operation=created visibility=all"},
+		{"one failed", with(result("B", secret.Failed)), "operation=failed key_id=1 public_key=k"},
 		{"refused", Run{Mode: secret.ModeSet, Refused: []string{"org: missing"}}, "operation=failed results=[]"},
 		{"refused check", Run{Mode: secret.ModeCheck, Refused: []string{"org: missing"}}, "operation=failed results=[]"},
 		{"nothing to check", Run{Mode: secret.ModeCheck}, "due=false results=[]"},
 	} {
-		d := decide(test.run, roomy)
 		var got []string
 		hasResults := false
-		for _, o := range outputs(d) {
+		for _, o := range outputs(decide(test.run, roomy)) {
 			hasResults = hasResults || o.Name == "results"
 			if o.Name != "results" || o.Value == "[]" {
 				got = append(got, o.Name+"="+o.Value)
 			}
 		}
-		if text := strings.Join(got, " "); text != test.want {
-			t.Errorf("%s: got %q, want %q", test.name, text, test.want)
-		}
-		if !hasResults {
-			t.Errorf("%s: there is no output results", test.name)
+		if text := strings.Join(got, " "); text != test.want || !hasResults {
+			t.Errorf("%s: got %q, want %q, and results: %v, want true", test.name, text, test.want, hasResults)
 		}
 	}
 }

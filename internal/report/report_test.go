@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/iotest"
 	"time"
 
 	"set-org-secret/internal/fakerunner"
@@ -91,30 +90,6 @@ func FuzzSanitizeLine(f *testing.F) {
 	})
 }
 
-// TestAnnotationLimits checks that annotations stay within GitHub's limits of
-// count and length, and that the others are logged as plain lines.
-func TestAnnotationLimits(t *testing.T) {
-	r, stdout, _ := newReporter(t)
-	for i := range 12 {
-		r.Warn(fmt.Sprintf("warning %d", i+1))
-	}
-	r.annotate("error", note{strings.Repeat("für ", 1000), "second"})
-	log := fakerunner.New().Process(stdout.String())
-	if len(log.Annotations) != 11 {
-		t.Fatalf("%d annotations, want 10 warnings and an error", len(log.Annotations))
-	}
-	if want := "Warning: warning 12"; !slices.Contains(log.Lines, want) {
-		t.Errorf("lines %q, want %q among them", log.Lines, want)
-	}
-	last := log.Annotations[10].Message
-	if len(last) > 4096 {
-		t.Errorf("the long annotation has %d bytes, want at most 4,096", len(last))
-	}
-	if !strings.HasSuffix(last, " für …") {
-		t.Errorf("the long annotation ends in %q, want it cut between two words", last[max(0, len(last)-8):])
-	}
-}
-
 // FuzzOutputs checks that the runner reads back exactly what was written.
 func FuzzOutputs(f *testing.F) {
 	f.Add("created", "[{}]", "568")
@@ -136,11 +111,7 @@ func FuzzOutputs(f *testing.F) {
 		if err := r.writeOutputs(want); err != nil {
 			t.Fatal(err)
 		}
-		text, err := os.ReadFile(env["GITHUB_OUTPUT"])
-		if err != nil {
-			t.Fatal(err)
-		}
-		got, order, err := fakerunner.ParseOutputs(string(text))
+		got, order, err := fakerunner.ParseOutputs(readFile(t, env["GITHUB_OUTPUT"]))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -155,34 +126,59 @@ func FuzzOutputs(f *testing.F) {
 	})
 }
 
-// TestManyFailures checks that there are never more annotations than GitHub
-// keeps, and that the last one counts the remaining failures.
-func TestManyFailures(t *testing.T) {
+// TestAnnotations checks that there are never more annotations than GitHub keeps, that the last one counts the remaining
+// failures, and that the log has each failure once.
+func TestAnnotations(t *testing.T) {
 	for _, test := range []struct {
-		reasons int
-		last    string
+		before, failures int
+		last             string // of the annotations of failures
 	}{
-		{10, "S09, S19: reason 9\n  What to do: Run this again."},
-		{11, "2 more failures; see the log and the job summary"},
+		{0, 10, "S9, T9: reason 9.\n  What to do: Run this again."},
+		{0, 11, "2 more failures; see the log and the job summary"},
+		{1, 10, "2 more failures; see the log and the job summary"},
+		{9, 3, "3 more failures; see the log and the job summary"},
+		{10, 3, "another error"}, // the log has the count
+		{0, 25, "16 more failures; see the log and the job summary"},
 	} {
 		r, stdout, _ := newReporter(t)
-		var results []secret.Result
-		for i := range 2 * test.reasons {
-			results = append(results, secret.Result{
-				Store: secret.Actions, Name: secret.Name(fmt.Sprintf("S%02d", i)), Operation: secret.Failed,
-				Err: fmt.Errorf("reason %d", i%test.reasons),
-			})
+		for range test.before {
+			r.annotate("error", note{"another error"})
 		}
-		if err := r.Finish(Run{Mode: secret.ModeCheck, Results: results}); err != nil {
-			t.Errorf("%d reasons: got error %v, want none: all could be written", test.reasons, err)
+		run := Run{Mode: secret.ModeCheck, Org: "acme"}
+		for i := range 2 * test.failures {
+			name := fmt.Sprintf("%c%d", 'S'+i/test.failures, i%test.failures)
+			run.Results = append(run.Results, failing(secret.Name(name), secret.Failed, fmt.Errorf("reason %d.", i%test.failures)))
 		}
-		annotations := fakerunner.New().Process(stdout.String()).Annotations
-		if len(annotations) != maxAnnotations {
-			t.Fatalf("%d reasons: %d annotations, want %d", test.reasons, len(annotations), maxAnnotations)
+		if err := r.Finish(run); err != nil {
+			t.Errorf("%d failures: got error %v, want none: all could be written", test.failures, err)
 		}
-		if got := annotations[maxAnnotations-1].Message; got != test.last {
-			t.Errorf("%d reasons: the last annotation is %q, want %q", test.reasons, got, test.last)
+		log := fakerunner.New().Process(stdout.String())
+		if len(log.Annotations) != maxAnnotations {
+			t.Fatalf("%d failures: got %d annotations, want %d", test.failures, len(log.Annotations), maxAnnotations)
 		}
+		if got := log.Annotations[maxAnnotations-1].Message; got != test.last {
+			t.Errorf("%d failures: the last annotation is %q, want %q", test.failures, got, test.last)
+		}
+		text := strings.Join(log.Lines, "\n")
+		for i := range test.failures {
+			if want := fmt.Sprintf(": reason %d.\n", i); strings.Count(text+"\n", want) != 1 {
+				t.Errorf("%d failures: the log has %q %d times, want once", test.failures, want, strings.Count(text+"\n", want))
+			}
+		}
+		want := fmt.Sprintf("%d more failures; see the log", max(test.failures-max(9-test.before, 0), 0))
+		if got := strings.Contains(text, want); got != (test.before+test.failures > maxAnnotations) {
+			t.Errorf("%d failures after %d errors: the log has %q: %v", test.failures, test.before, want, got)
+		}
+	}
+}
+
+// TestLongAnnotation checks that an annotation within GitHub's limit is cut between words.
+func TestLongAnnotation(t *testing.T) {
+	r, stdout, _ := newReporter(t)
+	r.annotate("error", note{strings.Repeat("für ", 1000), "second"})
+	got := fakerunner.New().Process(stdout.String()).Annotations[0].Message
+	if len(got) > 4096 || len(got) < 3990 || !strings.HasSuffix(got, " für …") {
+		t.Errorf("the annotation has %d bytes and ends in %q, want 3,990 to 4,096 and a whole word", len(got), got[max(0, len(got)-8):])
 	}
 }
 
@@ -216,57 +212,44 @@ func TestRowReason(t *testing.T) {
 	}
 }
 
-// TestRowColumns checks that a name of up to 40 characters keeps the columns of all
-// rows, and that a longer one, of at most 255, moves only those of its own.
-func TestRowColumns(t *testing.T) {
-	names := []secret.Name{"A", secret.Name(strings.Repeat("B", 40))}
-	for _, n := range []int{41, 255} {
-		names = append(names, secret.Name(strings.Repeat("C", n)))
+// TestNameColumn checks that a name of up to 40 characters keeps the columns of all lines, and that a longer one, of at
+// most 255, moves only those of its own.
+func TestNameColumn(t *testing.T) {
+	result := func(length int) secret.Result {
+		return secret.Result{Store: secret.Actions, Name: secret.Name(strings.Repeat("A", length)), Operation: secret.Updated, Access: private}
 	}
-	access := secret.Access{Visibility: secret.Selected}
-	change := secret.Change{From: secret.Selected, To: secret.Selected}
-	var results []secret.Result
-	for _, name := range names {
-		results = append(results, secret.Result{
-			Store: secret.Actions, Name: name, Operation: secret.Updated, Access: access, Change: change,
-		})
-	}
-	row := func(name secret.Name, width int) string {
-		return fmt.Sprintf("%-*s   actions      updated   selected, 0 repositories (unchanged)\n", width, name)
+	line := func(length, width int) string {
+		return fmt.Sprintf("%-*s   actions      updated   private\n", width, strings.Repeat("A", length))
 	}
 	for _, test := range []struct {
-		name    string
 		results []secret.Result
 		want    string
 	}{
-		{"long and short", results, row(names[0], 40) + row(names[1], 40) + row(names[2], 41) + row(names[3], 255)},
-		{"one character and 255", []secret.Result{results[0], results[3]}, row(names[0], 1) + row(names[3], 255)},
+		{[]secret.Result{result(1), result(40), result(41), result(255)}, line(1, 40) + line(40, 40) + line(41, 41) + line(255, 255)},
+		{[]secret.Result{result(1), result(255)}, line(1, 1) + line(255, 255)},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			r, stdout, _ := newReporter(t)
-			r.Results(test.results...)
-			if got := stdout.String(); got != test.want {
-				t.Errorf("all at once: got:\n%s\nwant:\n%s", got, test.want)
-			}
-			r, stdout, _ = newReporter(t)
-			for _, result := range test.results {
-				r.FitColumn(result.Name)
-			}
-			for _, result := range test.results {
-				r.Results(result)
-			}
-			if got := stdout.String(); got != test.want {
-				t.Errorf("one by one: got:\n%s\nwant:\n%s", got, test.want)
-			}
-		})
+		r, stdout, _ := newReporter(t)
+		r.Results(test.results...)
+		if got := stdout.String(); got != test.want {
+			t.Errorf("all at once: got:\n%s\nwant:\n%s", got, test.want)
+		}
+		r, stdout, _ = newReporter(t)
+		for _, result := range test.results {
+			r.FitColumn(result.Name)
+		}
+		for _, result := range test.results {
+			r.Results(result)
+		}
+		if got := stdout.String(); got != test.want {
+			t.Errorf("one by one: got:\n%s\nwant:\n%s", got, test.want)
+		}
 	}
 }
 
-// TestAccessText checks how a row says who may read a secret, and who could before.
+// TestAccessText checks how a line says who may read a secret, and who could before.
 func TestAccessText(t *testing.T) {
-	repositories := []secret.Repository{{ID: 1}, {ID: 2}}
-	selected := secret.Access{Visibility: secret.Selected, Repositories: repositories}
-	private := secret.Access{Visibility: secret.Private}
+	two := []secret.Repository{{ID: 1}, {ID: 2}}
+	selected := secret.Access{Visibility: secret.Selected, Repositories: two}
 	for _, test := range []struct {
 		access secret.Access
 		change secret.Change
@@ -275,19 +258,9 @@ func TestAccessText(t *testing.T) {
 	}{
 		{private, secret.Change{To: secret.Private}, 0, "private"},
 		{private, secret.Change{From: secret.Private, To: secret.Private}, 0, "private (unchanged)"},
-		{
-			private,
-			secret.Change{From: secret.Selected, To: secret.Private, Removed: repositories, Hidden: 3},
-			0,
-			"private (was selected, 5 repositories)",
-		},
-		{
-			selected,
-			secret.Change{From: secret.All, To: secret.Selected, Added: repositories},
-			0,
-			"selected, 2 repositories (was all)",
-		},
-		{selected, secret.Change{From: secret.Selected, To: secret.Selected, Removed: repositories[:1], Kept: 2}, 0, "selected, 2 repositories"},
+		{private, secret.Change{From: secret.Selected, To: secret.Private, Removed: two, Hidden: 3}, 0, "private (was selected, 5 repositories)"},
+		{selected, secret.Change{From: secret.All, To: secret.Selected, Added: two}, 0, "selected, 2 repositories (was all)"},
+		{selected, secret.Change{From: secret.Selected, To: secret.Selected, Removed: two[:1], Kept: 2}, 0, "selected, 2 repositories"},
 		{selected, secret.Change{}, 1, "selected, 2 repositories and 1 that this token cannot see"},
 	} {
 		result := secret.Result{Operation: secret.Updated, Access: test.access, Change: test.change, Hidden: test.hidden}
@@ -340,14 +313,6 @@ func TestUnwritableFiles(t *testing.T) {
 	wantError(t, "Finish", r.Finish(Run{Mode: secret.ModeCheck}), "the output file is not writable")
 }
 
-// TestNoRandomBytes checks that a run does not begin without a delimiter that
-// cannot be known.
-func TestNoRandomBytes(t *testing.T) {
-	noEntropy := iotest.ErrReader(errors.New("no entropy"))
-	r := New(&bytes.Buffer{}, func(string) string { return "" }, &mask.Set{}, noEntropy)
-	wantError(t, "CheckFiles", r.CheckFiles(), "cannot read random bytes: no entropy")
-}
-
 func wantError(t *testing.T, what string, err error, want string) {
 	t.Helper()
 	if err == nil {
@@ -367,6 +332,15 @@ func unstored(name secret.Name, op secret.Operation, access secret.Access, err e
 	result := sealed(failing(name, op, err))
 	result.Access = access
 	return result
+}
+
+func readFile(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 var tagPattern = regexp.MustCompile(`<[^>]*>`)

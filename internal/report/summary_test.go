@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"html"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -224,49 +223,35 @@ func TestSummaryLimits(t *testing.T) {
 	}
 }
 
-// TestSavedInOutputsOnly checks that a failure does not claim to be in a job summary
-// that does not exist, could not be written, or has no room for it.
-func TestSavedInOutputsOnly(t *testing.T) {
-	for name, prepare := range map[string]func(env map[string]string, result *secret.Result){
-		"no summary":   func(env map[string]string, _ *secret.Result) { env["GITHUB_STEP_SUMMARY"] = "" },
-		"not writable": func(env map[string]string, _ *secret.Result) { env["GITHUB_STEP_SUMMARY"] = t.TempDir() },
-		"no room": func(_ map[string]string, result *secret.Result) {
+// TestSavedInOnePlace checks that a failure does not claim to be in a file that does not exist, could not be written, or
+// has no room for it. TestNextStep has the texts.
+func TestSavedInOnePlace(t *testing.T) {
+	const outputs, summary = "Saved, sealed, in this step's outputs.", "Saved, sealed, in the job summary."
+	for _, test := range []struct{ name, file, path, want string }{
+		{"no summary", "GITHUB_STEP_SUMMARY", "", outputs},
+		{"summary not writable", "GITHUB_STEP_SUMMARY", t.TempDir(), outputs},
+		{"no room in the summary", "", "", outputs},
+		{"outputs not writable", "GITHUB_OUTPUT", t.TempDir(), summary},
+	} {
+		r, stdout, env := newReporter(t)
+		result := unstored("A", secret.Failed, private, errors.New("x"))
+		env[test.file] = test.path
+		if test.file == "" {
 			result.Access = secret.Access{Visibility: secret.Selected, Repositories: make([]secret.Repository, 160_000)}
 			for i := range result.Access.Repositories {
 				result.Access.Repositories[i].ID = int64(i + 1)
 			}
-		},
-	} {
-		r, stdout, env := newReporter(t)
-		result := unstored("A", secret.Failed, private, errors.New("x"))
-		prepare(env, &result)
-		_ = r.Finish(Run{Mode: secret.ModeSet, Org: "acme", Results: []secret.Result{result}})
-		annotations := fakerunner.New().Process(stdout.String()).Annotations
-		last := annotations[len(annotations)-1].Message
-		const want = "\n  What to do: Pass the output `results` to `sealed` in a later job of this run. Do not rotate again." +
-			"\n  Saved, sealed, in this step's outputs."
-		if !strings.HasSuffix(last, want) {
-			t.Errorf("%s: got %q, want %q in it", name, last, want)
 		}
-	}
-}
-
-// TestSavedInSummaryOnly checks the same for outputs that could not be written.
-func TestSavedInSummaryOnly(t *testing.T) {
-	r, stdout, env := newReporter(t)
-	env["GITHUB_OUTPUT"] = t.TempDir()
-	result := unstored("A", secret.Failed, private, errors.New("x"))
-	err := r.Finish(Run{Mode: secret.ModeSet, Org: "acme", Results: []secret.Result{result}})
-	wantError(t, "Finish", err, "the output file is not writable")
-	summary, err := os.ReadFile(env["GITHUB_STEP_SUMMARY"])
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, text := range []string{stdout.String(), plainText(string(summary))} {
-		for _, want := range []string{"Run the script in the job summary. Do not rotate again.", "Saved, sealed, in the job summary."} {
-			if !strings.Contains(text, want) {
-				t.Errorf("no %q in:\n%s", want, text)
-			}
+		err := r.Finish(Run{Mode: secret.ModeSet, Org: "acme", Results: []secret.Result{result}})
+		if (err != nil) != (test.path != "") {
+			t.Errorf("%s: got error %v, want one for a directory", test.name, err)
+		}
+		annotations := fakerunner.New().Process(stdout.String()).Annotations
+		if got := annotations[len(annotations)-1].Message; !strings.HasSuffix(got, ". Do not rotate again.\n  "+test.want) {
+			t.Errorf("%s: got %q, want %q at its end", test.name, got, test.want)
+		}
+		if test.want == summary && !strings.Contains(plainText(readFile(t, env["GITHUB_STEP_SUMMARY"])), summary) {
+			t.Errorf("%s: the summary lacks %q", test.name, summary)
 		}
 	}
 }
@@ -308,21 +293,18 @@ func TestManyProblems(t *testing.T) {
 		if got := strings.Count(message, "\n  ") - 1; got < test.annotated {
 			t.Errorf("%s: the annotation has %d problems, want %d or more", test.name, got, test.annotated)
 		}
-		summary, err := os.ReadFile(env["GITHUB_STEP_SUMMARY"])
-		if err != nil {
-			t.Fatal(err)
-		}
+		summary := readFile(t, env["GITHUB_STEP_SUMMARY"])
 		if len(summary) > maxSummaryBytes {
 			t.Errorf("%s: the summary has %d bytes, want at most %d", test.name, len(summary), maxSummaryBytes)
 		}
-		items := strings.Count(string(summary), "<li>") - strings.Count(string(summary), "<li>and ")
+		items := strings.Count(summary, "<li>") - strings.Count(summary, "<li>and ")
 		if items < test.inSummary || items > 100 {
 			t.Errorf("%s: the summary lists %d problems, want %d or more", test.name, items, test.inSummary)
 		}
-		if items == 100 && !strings.Contains(string(summary), "<li>"+test.more) {
+		if items == 100 && !strings.Contains(summary, "<li>"+test.more) {
 			t.Errorf("%s: the summary lacks %q", test.name, test.more)
 		}
-		if text := stdout.String() + string(summary); strings.Contains(text, "masked-text") {
+		if text := stdout.String() + summary; strings.Contains(text, "masked-text") {
 			t.Errorf("%s: a masked text is shown: %.300q", test.name, text)
 		}
 	}
@@ -415,54 +397,25 @@ func TestChangesAreADiff(t *testing.T) {
 	}
 }
 
-// TestReview checks that repositories are listed by name, and hidden ones counted.
-func TestReview(t *testing.T) {
+// TestReaders checks the repositories of a review, of which the token may not see any; review-access.txtar has the others.
+func TestReaders(t *testing.T) {
 	r, _, _ := newReporter(t)
-	run := Run{Mode: secret.ModeCheck, ListRepositories: true, Results: []secret.Result{{
-		Store: secret.Actions, Name: "A", Operation: secret.Checked, Check: &secret.Check{Exists: true, Listed: true}, Hidden: 2,
-		Access: secret.Access{Visibility: secret.Selected, Repositories: []secret.Repository{
-			{ID: 1, FullName: "acme/web"}, {ID: 2, FullName: "acme/api"},
-		}},
-	}}}
-	hidden := run.Results[0]
-	hidden.Name, hidden.Access.Repositories = "B", nil
-	run.Results = append(run.Results, hidden)
-	text := r.summary(decide(run, roomy))
-	for _, want := range []string{
-		"<td>2 that this token cannot see</td>",
-		"<td><code>acme/api</code>, <code>acme/web</code> and 2 that this token cannot see</td>",
-		"<details><summary>By repository: 2 repositories</summary>",
-		"<tr><td><code>acme/api</code></td><td>1</td><td><code>A</code></td></tr>",
-	} {
-		if !strings.Contains(text, want) {
-			t.Errorf("got %q, want %q in it", text, want)
-		}
+	e := entry{Result: secret.Result{Check: &secret.Check{Exists: true, Listed: true}, Hidden: 2}}
+	if got, want := r.readers(e), "2 that this token cannot see"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
-// TestLinks checks the links to the organization's pages of secrets.
+// TestLinks checks the links to the organization's pages of secrets; TestScript has the hosts of other APIs.
 func TestLinks(t *testing.T) {
 	r, _, _ := newReporter(t)
-	run := Run{Mode: secret.ModeCheck, Org: "acme", Results: []secret.Result{
+	run := Run{Mode: secret.ModeSet, Org: "acme", APIURL: "https://api.github.com/", Results: []secret.Result{
 		{Store: secret.Dependabot, Name: "A"}, {Store: secret.Actions, Name: "A"}, {Store: secret.Agents, Name: "A"},
 	}}
-	for i := range run.Results {
-		run.Results[i].Operation, run.Results[i].Check = secret.Checked, &secret.Check{}
-	}
-	for _, test := range []struct{ api, want string }{
-		{"https://api.github.com/", "https://github.com"},
-		{"https://api.acme.ghe.com/", "https://acme.ghe.com"},
-		{"https://github.corp.test/api/v3/", "https://github.corp.test"},
-	} {
-		run.APIURL = test.api
-		want := ""
-		for _, store := range []string{"actions", "dependabot"} {
-			want += fmt.Sprintf(` · <a href="%s/organizations/acme/settings/secrets/%s">Open the %s secrets of acme</a>`, test.want, store, store)
-		}
-		want = "<p>" + strings.TrimPrefix(want, " · ") + "</p>"
-		if got := r.summary(decide(run, roomy)); !strings.HasSuffix(got, want) {
-			t.Errorf("%s: got %q, want %q at the end", test.api, got, want)
-		}
+	const want = `<p><a href="https://github.com/organizations/acme/settings/secrets/actions">Open the actions secrets of acme</a> · ` +
+		`<a href="https://github.com/organizations/acme/settings/secrets/dependabot">Open the dependabot secrets of acme</a></p>`
+	if got := r.summary(decide(run, roomy)); !strings.HasSuffix(got, want) {
+		t.Errorf("got %q, want %q at the end", got, want)
 	}
 	run.APIURL = ""
 	if got := r.summary(decide(run, roomy)); strings.Contains(got, "<a ") {
