@@ -81,6 +81,7 @@ func TestNextStep(t *testing.T) {
 		{"stored, without a hint", set, roomy, []secret.Result{failing("A", secret.Updated, plain)}, "Nothing is left to do.", ""},
 		{"a dry run", dry, roomy, value(secret.Failed, private, hinted), "Do A. Then run this again.", ""},
 		{"a check", check, roomy, []secret.Result{failing("A", secret.Failed, plain)}, "Run this again.", ""},
+		{"access, a dry run", Run{Mode: secret.ModeAccess, DryRun: true}, roomy, []secret.Result{unsealed}, "Do A. Then run this again.", ""},
 		{"access", access, roomy, []secret.Result{partly}, "Do A. Then run this again; completed changes are skipped.", ""},
 	} {
 		test.run.Org, test.run.Results = "acme", test.results
@@ -90,6 +91,19 @@ func TestNextStep(t *testing.T) {
 		}
 		if got := d.failures[0]; got.step != test.step || got.saved != test.text {
 			t.Errorf("%s:\ngot  %q, %q\nwant %q, %q", test.name, got.step, got.saved, test.step, test.text)
+		}
+	}
+}
+
+// TestRefusedStep checks the next step of a run that was refused before any request.
+func TestRefusedStep(t *testing.T) {
+	const keep = "Keep the old credential active: this run did not store the new one. "
+	for mode, want := range map[secret.Mode]string{
+		secret.ModeSet: keep, secret.ModeSeal: keep, "": keep, secret.ModeCheck: "", secret.ModeAccess: "",
+	} {
+		d := decide(Run{Mode: mode, Refused: []string{"x"}, RefusedFor: "in the inputs"}, roomy)
+		if got, want := d.refusedStep, want+"Correct these problems. Then run this again."; got != want {
+			t.Errorf("mode %q: got %q, want %q", mode, got, want)
 		}
 	}
 }
@@ -343,13 +357,19 @@ func TestGroupedFailures(t *testing.T) {
 
 // TestOutputsNotWritten checks that a run whose outputs are lost does not look fine.
 func TestOutputsNotWritten(t *testing.T) {
-	run := Run{Mode: secret.ModeSet, Org: "acme", Results: []secret.Result{{Name: "A", Operation: secret.Created}}}
-	d := decide(run, limits{summary: maxSummaryBytes})
-	if got, want := d.sign+" "+d.title, "⚠️ A created in acme, but the outputs could not be written"; got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-	if notes := leftOutNotes(d); len(notes) > 0 {
-		t.Errorf("got %v, want nothing about the limit of the outputs", notes)
+	stored, x := secret.Result{Store: secret.Actions, Name: "A", Operation: secret.Created}, &secret.Error{Problem: "x"}
+	for want, result := range map[string]secret.Result{
+		"⚠️ A created in acme, but the outputs could not be written": stored,
+		"❌ A not stored in acme":                                     unstored("A", secret.Failed, private, x),
+	} {
+		run := Run{Mode: secret.ModeSet, Org: "acme", Results: []secret.Result{result}}
+		d := decide(run, limits{summary: maxSummaryBytes})
+		if got := d.sign + " " + d.title; got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		if notes := leftOutNotes(d); len(notes) > 0 {
+			t.Errorf("got %v, want nothing about the limit of the outputs", notes)
+		}
 	}
 }
 
@@ -405,6 +425,9 @@ func TestSharedOutputs(t *testing.T) {
 	with := func(other secret.Result) Run {
 		return Run{Mode: secret.ModeSet, Results: []secret.Result{created, other}}
 	}
+	overdue, upToDate := result("A", secret.Checked), result("A", secret.Checked)
+	overdue.Check, upToDate.Check = &secret.Check{Due: true}, &secret.Check{Exists: true}
+	checks := func(results ...secret.Result) Run { return Run{Mode: secret.ModeCheck, Results: results} }
 	failedAndUnknown := with(result("B", secret.Failed))
 	failedAndUnknown.Results[0].Operation = secret.Unknown
 	for _, test := range []struct {
@@ -421,6 +444,8 @@ func TestSharedOutputs(t *testing.T) {
 		{"one failed", with(result("B", secret.Failed)), "operation=failed key_id=1 public_key=k"},
 		{"refused", Run{Mode: secret.ModeSet, Refused: []string{"org: missing"}}, "operation=failed results=[]"},
 		{"refused check", Run{Mode: secret.ModeCheck, Refused: []string{"org: missing"}}, "operation=failed results=[]"},
+		{"a check, one due and one failed", checks(overdue, result("B", secret.Failed)), "operation=failed key_id=1 public_key=k due=true"},
+		{"a check, one failed", checks(upToDate, result("B", secret.Failed)), "operation=failed key_id=1 public_key=k"},
 		{"nothing to check", Run{Mode: secret.ModeCheck}, "due=false results=[]"},
 	} {
 		var got []string

@@ -33,6 +33,8 @@ func TestOutcome(t *testing.T) {
 	}
 	open := check("A", day)
 	open.Access.Visibility = secret.All
+	openOld := check("A", 91*day)
+	openOld.Access.Visibility = secret.All
 	dependabot := check("A", 100*day)
 	dependabot.Store = secret.Dependabot
 	noList := secret.Result{Store: secret.Dependabot, Operation: secret.Failed, Err: errors.New("x")}
@@ -45,6 +47,8 @@ func TestOutcome(t *testing.T) {
 	review := Run{Mode: secret.ModeCheck, ListRepositories: true}
 	partly := results(failed)
 	partly[0].Added, partly[0].Err = []int64{1}, errors.New("x")
+	added := results(updated)
+	added[0].Added = []int64{1}
 	noName := []secret.Result{{Operation: secret.SealedOnly}}
 	for _, test := range []struct {
 		run     Run
@@ -71,6 +75,8 @@ func TestOutcome(t *testing.T) {
 		{access, results(updated), "✅ access to A changed in acme"},
 		{access, results(unchanged), "✅ access to A unchanged in acme"},
 		{access, results(failed), "❌ access to A not changed in acme"},
+		{access, added, "✅ access to A changed in acme"},
+		{dryAccess, partly, "❌ access to A not changed in acme (dry run, nothing was written)"},
 		{access, partly, "❌ access to A changed in part in acme"},
 		{access, results(updated, updated), "✅ acme: access to 2 secrets changed"},
 		{access, results(unchanged, unchanged), "✅ acme: access to 2 secrets unchanged"},
@@ -89,6 +95,7 @@ func TestOutcome(t *testing.T) {
 		{review, []secret.Result{open, check("B", day)}, "⚠️ acme: 1 of 2 secrets open to every repository"},
 		{review, []secret.Result{open}, "⚠️ A is open to every repository in acme"},
 		{Run{Mode: secret.ModeCheck, MaxAge: 90 * day, ListRepositories: true}, []secret.Result{open, check("B", 91*day)}, "🔴 acme: 1 of 2 secrets older than 90 days, 1 open to every repository"},
+		{Run{Mode: secret.ModeCheck, MaxAge: 90 * day, ListRepositories: true}, []secret.Result{openOld}, "🔴 A is older than 90 days in acme"},
 		{Run{Mode: secret.ModeCheck}, []secret.Result{check("A", day), noList}, "❌ acme: 1 secret checked, 1 list of secrets not read"},
 		{Run{Mode: secret.ModeCheck}, nil, "✅ acme: 0 secrets checked"},
 		{Run{Mode: secret.ModeSet, Refused: []string{"org: missing"}, RefusedFor: "in the inputs"}, nil, "❌ 1 problem in the inputs; nothing was sent to GitHub"},

@@ -48,6 +48,7 @@ func TestProse(t *testing.T) {
 		"See https://www.githubstatus.com.":  `See <a href="https://www.githubstatus.com">https://www.githubstatus.com</a>.`,
 		"Pass `results` to `sealed`":         "Pass <code>results</code> to <code>sealed</code>",
 		"Run `curl https://x.example/a now`": "Run <code>curl https://x.example/a now</code>",
+		"xhttps://x.example":                 "xhttps://x.example",
 		"http://x.example and javascript:x":  "http://x.example and javascript:x",
 		`https://x.example/"onclick="x`:      `<a href="https://x.example/&quot;onclick=&quot;x">https://x.example/&quot;onclick=&quot;x</a>`,
 	} {
