@@ -108,8 +108,8 @@ func TestRefusedStep(t *testing.T) {
 	}
 }
 
-// TestSealedRows checks that the values that the script cannot store are in the summary
-// as rows that the input sealed takes, and that each value that is said to be there is.
+// TestSealedRows checks that the values that the script cannot store are in the summary as rows that the input sealed
+// takes, and that each value that is said to be there is.
 func TestSealedRows(t *testing.T) {
 	r, _, _ := newReporter(t)
 	run := Run{Mode: secret.ModeSet, Org: "acme"}
@@ -146,8 +146,8 @@ func TestSealedRows(t *testing.T) {
 	}
 }
 
-// TestNotInScript checks which sealed values are in no script: those of a dry run, which
-// may be anything, those of a success, and those of names that could add a command.
+// TestNotInScript checks which sealed values are in no script: those of a dry run, which may be anything, those of a
+// success, and those of names that could add a command.
 func TestNotInScript(t *testing.T) {
 	result := unstored("A", secret.Failed, private, &secret.Error{Problem: "x"})
 	other := result
@@ -173,8 +173,8 @@ func TestNotInScript(t *testing.T) {
 	}
 }
 
-// TestPlaceInOutputs checks that sealed values are included in input order as long as
-// they fit, counted as GitHub counts.
+// TestPlaceInOutputs checks that sealed values are included in input order as long as they fit, counted as GitHub
+// counts.
 func TestPlaceInOutputs(t *testing.T) {
 	run := Run{Mode: secret.ModeSet, Org: "acme"}
 	for i := range 10 {
@@ -215,8 +215,8 @@ func TestPlaceInOutputs(t *testing.T) {
 	}
 }
 
-// TestLeaveOutRows checks which rows are left out first if not even the rows without
-// their sealed values fit, and that the others keep their values.
+// TestLeaveOutRows checks which rows are left out first if not even the rows without their sealed values fit, and that
+// the others keep their values.
 func TestLeaveOutRows(t *testing.T) {
 	checked := func(name secret.Name, due bool) secret.Result {
 		return secret.Result{Name: name, Operation: secret.Checked, Check: &secret.Check{Exists: true, Due: due}}
@@ -259,10 +259,11 @@ func TestLeaveOutRows(t *testing.T) {
 	}
 }
 
-// TestSealWithoutRoom checks that a value that was sealed, and that the outputs have no
-// room for, is a failure in all that is reported.
+// TestSealWithoutRoom checks that a value that was sealed, and that the outputs have no room for, is a failure in all
+// that is reported.
 func TestSealWithoutRoom(t *testing.T) {
-	run := Run{Mode: secret.ModeSeal, Org: "acme", Results: []secret.Result{{Name: "A", Operation: secret.SealedOnly, EncryptedValue: "c2VhbGVk"}}}
+	sealedA := secret.Result{Name: "A", Operation: secret.SealedOnly, EncryptedValue: "c2VhbGVk"}
+	run := Run{Mode: secret.ModeSeal, Org: "acme", Results: []secret.Result{sealedA}}
 	d := decide(run, limits{outputs: 100})
 	if got, want := d.sign+" "+d.title, "❌ A not sealed in acme"; got != want {
 		t.Errorf("got the title %q, want %q", got, want)
@@ -273,8 +274,8 @@ func TestSealWithoutRoom(t *testing.T) {
 	if got := d.entries[0].row; got.Operation != "failed" || got.Error == "" {
 		t.Errorf("the row has the operation %q and the error %q, want failed and a reason", got.Operation, got.Error)
 	}
-	if run.Results[0].Operation != secret.SealedOnly || run.Results[0].Err != nil {
-		t.Errorf("the results that were passed have changed: %v", run.Results[0])
+	if got := run.Results[0]; got.Operation != secret.SealedOnly || got.Err != nil {
+		t.Errorf("the results that were passed have changed: %v", got)
 	}
 }
 

@@ -19,8 +19,7 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// newReporter returns a Reporter with what it printed and the environment that it
-// reads, which a test may change.
+// newReporter returns a Reporter with what it printed and the environment that it reads, which a test may change.
 func newReporter(t *testing.T) (r *Reporter, stdout *bytes.Buffer, env map[string]string) {
 	t.Helper()
 	stdout = &bytes.Buffer{}
@@ -100,8 +99,7 @@ func FuzzOutputs(f *testing.F) {
 		r.delimiter = "delimiter_x"
 		var want []Output
 		for i, value := range []string{a, b, c} {
-			// The delimiter is random, so no value contains it. The runner reads
-			// UTF-8 and normalizes line ends.
+			// The delimiter is random, so no value contains it. The runner reads UTF-8 and normalizes line ends.
 			if strings.Contains(value, r.delimiter) || strings.ContainsAny(value, "\r\x00\ufeff") ||
 				strings.ToValidUTF8(value, "") != value {
 				return
@@ -126,8 +124,8 @@ func FuzzOutputs(f *testing.F) {
 	})
 }
 
-// TestAnnotations checks that there are never more annotations than GitHub keeps, that the last one counts the remaining
-// failures, and that the log has each failure once.
+// TestAnnotations checks that there are never more annotations than GitHub keeps, that the last one counts the
+// remaining failures, and that the log has each failure once.
 func TestAnnotations(t *testing.T) {
 	for _, test := range []struct {
 		before, failures int
@@ -192,8 +190,7 @@ func sealed(result secret.Result) secret.Result {
 	return result
 }
 
-// TestRowReason checks that a row has the problem alone, and the output results
-// all of the error in one line.
+// TestRowReason checks that a row has the problem alone, and the output results all of the error in one line.
 func TestRowReason(t *testing.T) {
 	err := &secret.Error{
 		Op: "writing the secret", Problem: "403 no", Cause: "Cause.", Hint: "Hint.",
@@ -290,8 +287,7 @@ func TestChangeLines(t *testing.T) {
 	}
 }
 
-// TestOperationColumn checks that the column is as wide as the longest operation
-// that the rows of a mode can have.
+// TestOperationColumn checks that the column is as wide as the longest operation that the rows of a mode can have.
 func TestOperationColumn(t *testing.T) {
 	for _, test := range []struct {
 		mode  secret.Mode

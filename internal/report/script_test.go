@@ -19,8 +19,7 @@ cat >>"$GH_LOG"
 case "$*" in *FAIL*) echo 'gh: HTTP 403' >&2; exit 1 ;; esac
 `
 
-// runScript runs a script with stubGH in the place of gh. It returns what gh was
-// given, and what the script printed.
+// runScript runs a script with stubGH in the place of gh. It returns what gh was given, and what the script printed.
 func runScript(t *testing.T, script string) (requests, printed string, code int) {
 	t.Helper()
 	dir := t.TempDir()
@@ -44,9 +43,8 @@ func runScript(t *testing.T, script string) (requests, printed string, code int)
 	return string(log), out.String(), bash.ProcessState.ExitCode()
 }
 
-// TestScript runs the script of a summary: it stores each sealed value that can be
-// stored, with the access that the run would have written, goes on after a failure,
-// and stores no value whose access is unknown.
+// TestScript runs the script of a summary: it stores each sealed value that can be stored, with the access that the run
+// would have written, goes on after a failure, and stores no value whose access is unknown.
 func TestScript(t *testing.T) {
 	selected := secret.Access{Visibility: secret.Selected, Repositories: []secret.Repository{{ID: 7}, {ID: 3}}}
 	none := secret.Access{Visibility: secret.Selected}

@@ -14,8 +14,8 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// FuzzHTML checks that no text becomes an element or an entity in the summary, and that
-// a browser shows it as the log does, so that the runner can hide it.
+// FuzzHTML checks that no text becomes an element or an entity in the summary, and that a browser shows it as the log
+// does, so that the runner can hide it.
 func FuzzHTML(f *testing.F) {
 	for _, seed := range []string{
 		"a | b", "<script>&amp;</script>", "[x](javascript:y)", "a\n# heading", "`a` \"b\" 'c'", "&lt;b&gt;", "https://x.example/<b>?a=\"&b",
@@ -97,8 +97,7 @@ func TestListNames(t *testing.T) {
 	}
 }
 
-// TestTextFromOutside checks that text from outside cannot add an element, wherever it
-// is shown.
+// TestTextFromOutside checks that text from outside cannot add an element, wherever it is shown.
 func TestTextFromOutside(t *testing.T) {
 	r, _, _ := newReporter(t)
 	const text = "a<b>\n\n## c</code></pre>"
@@ -135,8 +134,7 @@ func TestTextFromOutside(t *testing.T) {
 	}
 }
 
-// TestSummaryGroups checks the order of the failures, and that only those that agree
-// share one.
+// TestSummaryGroups checks the order of the failures, and that only those that agree share one.
 func TestSummaryGroups(t *testing.T) {
 	r, _, _ := newReporter(t)
 	run := Run{Mode: secret.ModeSet}
@@ -156,8 +154,8 @@ func TestSummaryGroups(t *testing.T) {
 	}
 }
 
-// TestSummaryLimits checks what a summary has if not all of it fits: each value with a
-// place in the script is in it, and what is missing is counted.
+// TestSummaryLimits checks what a summary has if not all of it fits: each value with a place in the script is in it,
+// and what is missing is counted.
 func TestSummaryLimits(t *testing.T) {
 	long := strings.Repeat("N", 250)
 	stored := func(i int) secret.Result {
@@ -205,27 +203,19 @@ func TestSummaryLimits(t *testing.T) {
 		if got := strings.Count(text, "<tr><td>"); got < test.rows {
 			t.Errorf("%s: got %d rows, want %d or more", test.name, got, test.rows)
 		}
-		placed := 0
-		for _, e := range d.entries {
-			if e.place&inScript != 0 {
-				placed++
-			}
-		}
+		placed := len(filter(d.entries, func(e entry) bool { return e.place.has(inScript) }))
 		if got := strings.Count(text, "gh api --silent"); got != placed || got < test.scripts {
 			t.Errorf("%s: got %d commands for %d values with a place in the script, want all, and %d or more",
 				test.name, got, placed, test.scripts)
 		}
-		if !strings.Contains(text, test.note) {
-			t.Errorf("%s: there is no note %q", test.name, test.note)
-		}
-		if got := strings.Contains(text, "size limit"); got != (test.note != "") {
-			t.Errorf("%s: a note about the size limit: %v, want %v:\n%s", test.name, got, test.note != "", regexp.MustCompile(".*size limit.*").FindString(text))
+		if got := strings.Contains(text, "size limit"); got != (test.note != "") || !strings.Contains(text, test.note) {
+			t.Errorf("%s: a note about the size limit: %v, want %q", test.name, got, test.note)
 		}
 	}
 }
 
-// TestSavedInOnePlace checks that a failure does not claim to be in a file that does not exist, could not be written, or
-// has no room for it. TestNextStep has the texts.
+// TestSavedInOnePlace checks that a failure does not claim to be in a file that does not exist, could not be written,
+// or has no room for it. TestNextStep has the texts.
 func TestSavedInOnePlace(t *testing.T) {
 	const outputs, summary = "Saved, sealed, in this step's outputs.", "Saved, sealed, in the job summary."
 	for _, test := range []struct{ name, file, path, want string }{
@@ -257,8 +247,8 @@ func TestSavedInOnePlace(t *testing.T) {
 	}
 }
 
-// TestManyProblems checks that the annotation and the summary of a refused run list the
-// first problems, and show no part of a masked text.
+// TestManyProblems checks that the annotation and the summary of a refused run list the first problems, and show no
+// part of a masked text. TestHugeRefusal has 20,000 problems.
 func TestManyProblems(t *testing.T) {
 	masked := strings.Repeat("masked-text-", 300)
 	for _, test := range []struct {
@@ -268,10 +258,8 @@ func TestManyProblems(t *testing.T) {
 		annotated, inSummary int
 		more                 string
 	}{
-		{"one", 1, "short", 1, 1, ""},
 		{"as many as are listed", 100, "short", 100, 100, ""},
 		{"one more", 101, "short", 100, 100, "and 1 more problem"},
-		{"20,000 of 200 bytes", 20_000, strings.Repeat("x", 200), 19, 100, "and 19,900 more problems"},
 		{"that grow most", 200, strings.Repeat("\" ", 2500), 1, 50, "and 100 more problems"},
 		{"masked", 2, "echoed: " + masked, 2, 2, ""},
 	} {
@@ -284,12 +272,9 @@ func TestManyProblems(t *testing.T) {
 			t.Fatalf("%s: got %d annotations, want 1", test.name, len(log.Annotations))
 		}
 		message := log.Annotations[0].Message
-		if len(message) > 4096 {
-			t.Errorf("%s: the annotation has %d bytes, want at most 4,096", test.name, len(message))
-		}
 		title := secret.Count(test.n, "problem") + " in the inputs; nothing was sent to GitHub\n  What to do: "
-		if !strings.HasPrefix(message, title) {
-			t.Errorf("%s: the annotation is %.100q, want %q first", test.name, message, title)
+		if len(message) > 4096 || !strings.HasPrefix(message, title) {
+			t.Errorf("%s: the annotation has %d bytes and is %.100q, want at most 4,096 and %q first", test.name, len(message), message, title)
 		}
 		if got := strings.Count(message, "\n  ") - 1; got < test.annotated {
 			t.Errorf("%s: the annotation has %d problems, want %d or more", test.name, got, test.annotated)
@@ -311,8 +296,8 @@ func TestManyProblems(t *testing.T) {
 	}
 }
 
-// TestCheckRows checks the order of the rows of a check, oldest first, over the whole
-// range of ages, and that those that are due are never folded.
+// TestCheckRows checks the order of the rows of a check, oldest first, over the whole range of ages, and that those
+// that are due are never folded.
 func TestCheckRows(t *testing.T) {
 	const day = 24 * time.Hour
 	checked := func(name secret.Name, check secret.Check) secret.Result {
@@ -374,8 +359,8 @@ func TestCheckRows(t *testing.T) {
 	}
 }
 
-// TestChangesAreADiff checks that changes of access are shown as a diff, one for all
-// that are alike, that a repository's name cannot end.
+// TestChangesAreADiff checks that changes of access are shown as a diff, one for all that are alike, that a
+// repository's name cannot end.
 func TestChangesAreADiff(t *testing.T) {
 	r, _, _ := newReporter(t)
 	result := secret.Result{
@@ -398,7 +383,8 @@ func TestChangesAreADiff(t *testing.T) {
 	}
 }
 
-// TestReaders checks the repositories of a review, of which the token may not see any; review-access.txtar has the others.
+// TestReaders checks the repositories of a review, of which the token may not see any; review-access.txtar has the
+// others.
 func TestReaders(t *testing.T) {
 	r, _, _ := newReporter(t)
 	e := entry{Result: secret.Result{Check: &secret.Check{Exists: true, Listed: true}, Hidden: 2}}
