@@ -104,7 +104,7 @@ func daysText(age time.Duration) string {
 func accessText(result secret.Result) string {
 	text := result.Access.Visibility.Text(len(result.Access.IDs()))
 	if result.Access.Visibility == secret.Selected && result.Hidden > 0 {
-		text += fmt.Sprintf(" and %s that this token cannot see", secret.FormatCount(result.Hidden))
+		text += " and " + hiddenText(result.Hidden)
 	}
 	switch c := result.Change; {
 	case c.From == "":
@@ -114,6 +114,14 @@ func accessText(result secret.Result) string {
 		text += " (unchanged)"
 	}
 	return text
+}
+
+// hiddenText counts the repositories that the token cannot see.
+func hiddenText(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return secret.FormatCount(n) + " that this token cannot see"
 }
 
 // maxChangeLines is how many repositories are listed for each sign.

@@ -137,17 +137,15 @@ func (r *Reporter) list(entries []entry, most int) string {
 
 // failureBlock returns the HTML of a failure: the secrets, the fact, the reason, the next step, where the values are.
 func (r *Reporter) failureBlock(f failure) string {
-	lines := []string{
-		fmt.Sprintf("%s <b>%s</b>: %s", signs[f.entries[0].severity], r.list(f.entries, maxNames), r.html(f.fact)),
-	}
-	if f.reason != "" {
-		lines = append(lines, r.html(f.reason))
-	}
-	lines = append(lines, "<b>"+todo+"</b>"+r.prose(f.step))
+	names, saved := r.list(f.entries, maxNames), ""
 	if f.saved != "" {
-		lines = append(lines, "<sub>"+r.html(f.saved)+"</sub>")
+		saved = "<sub>" + r.html(f.saved) + "</sub>"
 	}
-	return "<p>" + strings.Join(lines, "<br>\n") + "</p>"
+	lines := []string{
+		fmt.Sprintf("%s <b>%s</b>: %s", signs[f.entries[0].severity], names, r.html(f.fact)),
+		r.html(f.reason), "<b>" + todo + "</b>" + r.prose(f.step), saved,
+	}
+	return "<p>" + strings.Join(filter(lines, isNotEmpty), "<br>\n") + "</p>"
 }
 
 // scriptNotes returns the conditions for running the script.
@@ -259,15 +257,8 @@ func (r *Reporter) readers(e entry) string {
 	if !e.Check.Listed {
 		return r.html(string(e.Access.Visibility))
 	}
-	text := listNames(repositoryNames(e.Result), maxCellNames, r.code)
-	switch {
-	case e.Hidden > 0:
-		text += fmt.Sprintf(" and %s that this token cannot see", secret.FormatCount(e.Hidden))
-		text = strings.TrimPrefix(text, " and ")
-	case text == "":
-		text = "<b>none</b>"
-	}
-	return text
+	parts := []string{listNames(repositoryNames(e.Result), maxCellNames, r.code), hiddenText(e.Hidden)}
+	return cmp.Or(strings.Join(filter(parts, isNotEmpty), " and "), "<b>none</b>")
 }
 
 // addReaders adds a table of the repositories of a review, those that the most secrets select first.
