@@ -9,9 +9,30 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// TestOutcome checks the title: whose secrets, what happened, and each number.
-func TestOutcome(t *testing.T) {
-	const day = 24 * time.Hour
+// titleTest is a run of acme and its title.
+type titleTest struct {
+	run     Run
+	results []secret.Result
+	want    string
+}
+
+func testTitles(t *testing.T, tests []titleTest) {
+	t.Helper()
+	for _, test := range tests {
+		test.run.Org, test.run.Results = "acme", test.results
+		d := decide(test.run, roomy)
+		if got := d.sign + " " + d.title; got != test.want {
+			t.Errorf("got  %s\nwant %s", got, test.want)
+		}
+		if line := lastLine(d); !strings.HasPrefix(line, d.title) {
+			t.Errorf("the log ends with %q, want the title %q", line, d.title)
+		}
+	}
+}
+
+// TestWriteTitles checks the titles of runs that store, seal or change access: whose secrets, what happened, and each
+// number.
+func TestWriteTitles(t *testing.T) {
 	// results makes a result of each operation, of secret A, B, … in actions.
 	results := func(ops ...secret.Operation) (list []secret.Result) {
 		for i, op := range ops {
@@ -19,7 +40,7 @@ func TestOutcome(t *testing.T) {
 		}
 		return list
 	}
-	// stored is one secret in several stores.
+	// inStores is one secret in several stores.
 	inStores := func(ops ...secret.Operation) []secret.Result {
 		list := results(ops...)
 		for i := range list {
@@ -27,34 +48,15 @@ func TestOutcome(t *testing.T) {
 		}
 		return list
 	}
-	check := func(name secret.Name, age time.Duration) secret.Result {
-		c := &secret.Check{Exists: age > 0, Age: age, Due: age == 0 || age > 90*day}
-		return secret.Result{Store: secret.Actions, Name: name, Operation: secret.Checked, Check: c}
-	}
-	open := check("A", day)
-	open.Access.Visibility = secret.All
-	openOld := check("A", 91*day)
-	openOld.Access.Visibility = secret.All
-	dependabot := check("A", 100*day)
-	dependabot.Store = secret.Dependabot
-	noList := secret.Result{Store: secret.Dependabot, Operation: secret.Failed, Err: errors.New("x")}
-	overwritten := results(secret.Updated)
-	overwritten[0].Err = errors.New("x")
 	const created, updated, failed, unknown, unchanged = secret.Created, secret.Updated, secret.Failed, secret.Unknown, secret.Unchanged
-	set, seal, access, check90 := Run{Mode: secret.ModeSet}, Run{Mode: secret.ModeSeal}, Run{Mode: secret.ModeAccess},
-		Run{Mode: secret.ModeCheck, MaxAge: 90 * day}
+	set, seal, access := Run{Mode: secret.ModeSet}, Run{Mode: secret.ModeSeal}, Run{Mode: secret.ModeAccess}
 	dry, dryAccess := Run{Mode: secret.ModeSet, DryRun: true}, Run{Mode: secret.ModeAccess, DryRun: true}
-	review := Run{Mode: secret.ModeCheck, ListRepositories: true}
-	partly := results(failed)
+	overwritten, partly, added := results(updated), results(failed), results(updated)
+	overwritten[0].Err = errors.New("x")
 	partly[0].Added, partly[0].Err = []int64{1}, errors.New("x")
-	added := results(updated)
 	added[0].Added = []int64{1}
 	noName := []secret.Result{{Operation: secret.SealedOnly}}
-	for _, test := range []struct {
-		run     Run
-		results []secret.Result
-		want    string
-	}{
+	testTitles(t, []titleTest{
 		{set, results(created), "✅ A created in acme"},
 		{set, results(updated), "✅ A updated in acme"},
 		{set, results(failed), "❌ A not stored in acme"},
@@ -82,6 +84,22 @@ func TestOutcome(t *testing.T) {
 		{access, results(unchanged, unchanged), "✅ acme: access to 2 secrets unchanged"},
 		{access, results(updated, unchanged, failed), "❌ acme: access to 1 of 3 secrets changed, 1 unchanged, 1 failed"},
 		{dryAccess, results(secret.WouldUpdate, unchanged), "✅ acme: access to 1 of 2 secrets would be changed, 1 unchanged (dry run, nothing was written)"},
+		{Run{Mode: secret.ModeSet, Refused: []string{"org: missing"}, RefusedFor: "in the inputs"}, nil, "❌ 1 problem in the inputs; nothing was sent to GitHub"},
+	})
+}
+
+// TestCheckTitles checks the titles of checks and reviews.
+func TestCheckTitles(t *testing.T) {
+	const day, failed = 24 * time.Hour, secret.Failed
+	check := func(name secret.Name, age time.Duration) secret.Result {
+		c := &secret.Check{Exists: age > 0, Age: age, Due: age == 0 || age > 90*day}
+		return secret.Result{Store: secret.Actions, Name: name, Operation: secret.Checked, Check: c}
+	}
+	open, openOld, dependabot := check("A", day), check("A", 91*day), check("A", 100*day)
+	open.Access.Visibility, openOld.Access.Visibility, dependabot.Store = secret.All, secret.All, secret.Dependabot
+	noList := secret.Result{Store: secret.Dependabot, Operation: failed, Err: errors.New("x")}
+	check90, review := Run{Mode: secret.ModeCheck, MaxAge: 90 * day}, Run{Mode: secret.ModeCheck, ListRepositories: true}
+	testTitles(t, []titleTest{
 		{check90, []secret.Result{check("A", 100*day), check("B", 0), check("C", day), check("D", 91*day)}, "🔴 acme: 2 of 4 secrets older than 90 days, 1 missing"},
 		{check90, []secret.Result{check("A", 100*day), dependabot}, "🔴 acme: 2 secrets older than 90 days"},
 		{check90, []secret.Result{check("A", 0), check("B", day), failing("C", failed, errors.New("x"))}, "❌ acme: 1 of 3 secrets missing, 1 failed"},
@@ -98,15 +116,5 @@ func TestOutcome(t *testing.T) {
 		{Run{Mode: secret.ModeCheck, MaxAge: 90 * day, ListRepositories: true}, []secret.Result{openOld}, "🔴 A is older than 90 days in acme"},
 		{Run{Mode: secret.ModeCheck}, []secret.Result{check("A", day), noList}, "❌ acme: 1 secret checked, 1 list of secrets not read"},
 		{Run{Mode: secret.ModeCheck}, nil, "✅ acme: 0 secrets checked"},
-		{Run{Mode: secret.ModeSet, Refused: []string{"org: missing"}, RefusedFor: "in the inputs"}, nil, "❌ 1 problem in the inputs; nothing was sent to GitHub"},
-	} {
-		test.run.Org, test.run.Results = "acme", test.results
-		d := decide(test.run, roomy)
-		if got := d.sign + " " + d.title; got != test.want {
-			t.Errorf("got  %s\nwant %s", got, test.want)
-		}
-		if line := lastLine(d); !strings.HasPrefix(line, d.title) {
-			t.Errorf("the log ends with %q, want the title %q", line, d.title)
-		}
-	}
+	})
 }
