@@ -155,9 +155,12 @@ func TestLimits(t *testing.T) {
 		log          []string
 	}{
 		{
-			"values that are refused", fakegithub.World{Faults: []fakegithub.Fault{refuse("")}},
+			"values that are refused",
+			fakegithub.World{Faults: []fakegithub.Fault{refuse("")}},
 			map[string]string{"secrets": large, "visibility": "private"},
-			1000, 1000, [2]int{1000, 200}, [2]int{1000, 999},
+			1000, 1000,
+			[2]int{1000, 200},
+			[2]int{1000, 999},
 			[]string{
 				"pass the output `results` to `sealed` in a later job of this run. Do not rotate again.",
 				"run the script in the job summary. Do not rotate again.",
@@ -165,16 +168,23 @@ func TestLimits(t *testing.T) {
 			},
 		},
 		{
-			"rows, of which half are done", fakegithub.World{Faults: []fakegithub.Fault{
+			"rows, of which half are done",
+			fakegithub.World{Faults: []fakegithub.Fault{
 				refuse("/dependabot/secrets/*"), refuse("/agents/secrets/*"),
 			}},
 			map[string]string{"secrets": small, "visibility": "private", "stores": allStores},
-			4000, 2000, [2]int{1000, 1000}, [2]int{1999, 1999}, nil,
+			4000, 2000,
+			[2]int{1000, 1000},
+			[2]int{1999, 1999},
+			nil,
 		},
 		{
 			"rows that are checked", checked,
 			map[string]string{"mode": "check", "stores": allStores, "secret_name": names, "max_age": "30d"},
-			4000, 0, [2]int{2000, 0}, [2]int{3999, 0}, []string{"Warning: 392 more due secrets; see the log and the job summary"},
+			4000, 0,
+			[2]int{2000, 0},
+			[2]int{3999, 0},
+			[]string{"Warning: 392 more due secrets; see the log and the job summary"},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -183,40 +193,50 @@ func TestLimits(t *testing.T) {
 			r.wantWithinLimits(t)
 			rows := r.rows(t)
 			values := r.countRows(`"encrypted_value"`)
-			if len(rows) < test.least[0] || len(rows) > test.most[0] || values < test.least[1] || values > test.most[1] {
-				t.Fatalf("%d rows and %d values are in the outputs, want %v to %v", len(rows), values, test.least, test.most)
+			for i, n := range []int{len(rows), values} {
+				if n < test.least[i] || n > test.most[i] {
+					t.Fatalf("%d rows and %d values in the outputs, want %v to %v", len(rows), values, test.least, test.most)
+				}
 			}
 			for i := 1; i < len(rows); i++ {
-				if rows[i]["secret_name"].(string) < rows[i-1]["secret_name"].(string) {
-					t.Fatalf("row %d is of %v, which comes before %v", i+1, rows[i]["secret_name"], rows[i-1]["secret_name"])
+				name, before := rows[i]["secret_name"].(string), rows[i-1]["secret_name"].(string)
+				if name < before {
+					t.Fatalf("row %d is of %s, after %s", i+1, name, before)
 				}
 				if rows[i]["encrypted_value"] != nil && rows[i-1]["encrypted_value"] == nil {
 					t.Fatalf("row %d has its value, and the one before does not", i+1)
 				}
 			}
-			want := "the outputs are limited to 1 MB and leave out "
-			if test.rows > len(rows) {
-				want += secret.Count(test.rows-len(rows), "row") + " with "
-			}
-			want += secret.Count(test.values-values, "sealed value") + "; the log has every name."
-			r.wantAnnotation(t, want)
-			saved := savedValue.FindAllStringSubmatch(r.logText(), -1)
-			for _, m := range saved {
-				path := cmp.Or(m[2], "actions") + "/secrets/" + m[1]
-				if !strings.Contains(r.summary, " orgs/acme/"+path+" --input") {
-					t.Fatalf("the summary's script lacks %s", path)
-				}
-			}
-			lost := strings.Count(r.logText(), ": not in the outputs. The value is not saved.")
-			wantEqual(t, "values that the log names", len(saved)+lost, test.values-values)
-			wantAtMost(t, "values that are saved nowhere", lost, 350)
+			r.wantLeftOut(t, test.rows-len(rows), test.values-values)
 			wantContains(t, "the log", r.logText(), test.log...)
 		})
 	}
 }
 
 // savedValue is a line of the log about a value that only the job summary has.
-var savedValue = regexp.MustCompile(`(?m)^  (\w+)(?: in (\w+))?: not in the outputs\. Saved, sealed, in the job summary\.$`)
+var savedValue = regexp.MustCompile(
+	`(?m)^  (\w+)(?: in (\w+))?: not in the outputs\. Saved, sealed, in the job summary\.$`)
+
+// wantLeftOut checks that one warning counts the rows and the values that the outputs
+// lack, and that the log says of each value whether the summary has it, which is true.
+func (r result) wantLeftOut(t *testing.T, rows, values int) {
+	t.Helper()
+	want := "the outputs are limited to 1 MB and leave out "
+	if rows > 0 {
+		want += secret.Count(rows, "row") + " with "
+	}
+	r.wantAnnotation(t, want+secret.Count(values, "sealed value")+"; the log has every name.")
+	saved := savedValue.FindAllStringSubmatch(r.logText(), -1)
+	for _, m := range saved {
+		path := cmp.Or(m[2], "actions") + "/secrets/" + m[1]
+		if !strings.Contains(r.summary, " orgs/acme/"+path+" --input") {
+			t.Fatalf("the summary's script lacks %s", path)
+		}
+	}
+	lost := strings.Count(r.logText(), ": not in the outputs. The value is not saved.")
+	wantEqual(t, "values that the log names", len(saved)+lost, values)
+	wantAtMost(t, "values that are saved nowhere", lost, 350)
+}
 
 // checkedWorld has 1,000 secrets in each of four stores, a tenth of them due after 30
 // days. It returns their names, too.
@@ -250,7 +270,8 @@ func TestSealTooMany(t *testing.T) {
 	wantEqual(t, "operation", r.outputs["operation"], "failed")
 	lost := strings.Count(r.logText(), ": not in the outputs. The value is not saved.")
 	wantEqual(t, "values named in the log", lost, 400-inOutputs)
-	wantContains(t, "the log", r.logText(), "Seal fewer secrets in one run, ", "leave out "+secret.Count(lost, "sealed value"))
+	wantContains(t, "the log", r.logText(),
+		"Seal fewer secrets in one run, ", "leave out "+secret.Count(lost, "sealed value"))
 }
 
 const allStores = "actions, dependabot, codespaces, agents"

@@ -215,7 +215,8 @@ func testNetwork(t *testing.T, printed *transcript) {
 		},
 		{name: "a proxy that is out of order", broken: true, with: soon, retries: true, want: []string{
 			"the proxy returned 503 Service Unavailable; retrying in 0.1 s",
-			"reading the public key: the proxy returned 503 Service Unavailable", "Check HTTPS_PROXY and NO_PROXY of the runner",
+			"reading the public key: the proxy returned 503 Service Unavailable",
+			"Check HTTPS_PROXY and NO_PROXY of the runner",
 		}},
 		{
 			name: "a proxy that cannot be reached", proxy: "http://proxy.corp.test:3128", with: soon, retries: true,

@@ -11,8 +11,8 @@ import (
 	"set-org-secret/internal/fakegithub"
 )
 
-// judged is a row of the output results beside what GitHub did.
-type judged struct {
+// rowFacts is a row of the output results beside what GitHub did with its writes.
+type rowFacts struct {
 	*ran
 	row       trialRow
 	path      string               // of the row's write
@@ -26,7 +26,7 @@ type judged struct {
 // rowRule is one thing that must be true of a row. It returns what is untrue, or "".
 type rowRule struct {
 	name   string
-	untrue func(judged) string
+	untrue func(rowFacts) string
 }
 
 // rowRules are in the order in which a row is checked.
@@ -52,31 +52,31 @@ const accessRule = "each write has the access that was asked for, or else the re
 
 // checkRow checks that a row is true of what GitHub has.
 func (r *ran) checkRow(row trialRow) {
-	j := r.judge(row)
+	f := r.factsOf(row)
 	for _, rule := range rowRules {
-		if untrue := rule.untrue(j); untrue != "" {
+		if untrue := rule.untrue(f); untrue != "" {
 			r.broken("%s in %s is %s: %s: %s", row.SecretName, row.Store, row.Operation, rule.name, untrue)
 		}
 	}
 }
 
-// judge collects what GitHub did with the writes of a row.
-func (r *ran) judge(row trialRow) judged {
+// factsOf collects what GitHub did with the writes of a row.
+func (r *ran) factsOf(row trialRow) rowFacts {
 	method, path := r.writeOf(row)
-	j := judged{ran: r, row: row, path: path}
+	f := rowFacts{ran: r, row: row, path: path}
 	for _, q := range r.requests {
 		if q.Method != method || q.Path != path {
 			continue
 		}
-		j.writes = append(j.writes, q)
-		if q.Served == 201 || q.Served == 204 {
-			j.applied = append(j.applied, q)
+		f.writes = append(f.writes, q)
+		if isApplied(q) {
+			f.applied = append(f.applied, q)
 		}
-		j.confirmed = j.confirmed || q.Status == 201 || q.Status == 204
-		j.unproven = j.unproven || !isRefusal(q)
-		j.cutOff = j.cutOff || q.Status == 0 && (q.Fault.Hang != "" || q.Fault.Delay != 0)
+		f.confirmed = f.confirmed || q.Status == 201 || q.Status == 204
+		f.unproven = f.unproven || !isRefusal(q)
+		f.cutOff = f.cutOff || q.Status == 0 && (q.Fault.Hang != "" || q.Fault.Delay != 0)
 	}
-	return j
+	return f
 }
 
 // writeOf returns the request that writes a row.
@@ -97,50 +97,52 @@ func (r *ran) writeOf(row trialRow) (method, path string) {
 }
 
 // isStored reports whether a row says that this run has stored its value.
-func (j judged) isStored() bool { return j.row.Operation == "created" || j.row.Operation == "updated" }
+func (f rowFacts) isStored() bool {
+	return f.row.Operation == "created" || f.row.Operation == "updated"
+}
 
 // storesValue reports whether a row says so of a value, which GitHub has got: there is
 // a last write to compare it with.
-func (j judged) storesValue() bool {
-	return j.isStored() && len(j.applied) > 0 && j.with["mode"] != "access"
+func (f rowFacts) storesValue() bool {
+	return f.isStored() && len(f.applied) > 0 && f.with["mode"] != "access"
 }
 
 // isTouched reports whether somebody else changed the secret during the run.
-func (j judged) isTouched() bool {
-	return slices.ContainsFunc(j.others, func(c change) bool { return secretPath(c.Store, c.Name) == j.path })
+func (f rowFacts) isTouched() bool {
+	return slices.ContainsFunc(f.others, func(c change) bool { return secretPath(c.Store, c.Name) == f.path })
 }
 
-func operationExists(j judged) string {
-	if !j.row.isDone() && j.row.Operation != "failed" && j.row.Operation != "unknown" {
+func operationExists(f rowFacts) string {
+	if !f.row.isDone() && f.row.Operation != "failed" && f.row.Operation != "unknown" {
 		return "there is no such operation"
 	}
 	return ""
 }
 
-func doneIsConfirmed(j judged) string {
-	gone := j.with["change"] == "remove" && j.readAfter(j.path) // a 404, and a list that lacks it
-	if j.isStored() && (len(j.applied) == 0 || !j.confirmed && !gone) {
+func doneIsConfirmed(f rowFacts) string {
+	gone := f.with["change"] == "remove" && f.readAfter(f.path) // a 404, and a list that lacks it
+	if f.isStored() && (len(f.applied) == 0 || !f.confirmed && !gone) {
 		return "GitHub did not confirm a write"
 	}
 	return ""
 }
 
-func keyOfLastWrite(j judged) string {
-	if !j.storesValue() {
+func keyOfLastWrite(f rowFacts) string {
+	if !f.storesValue() {
 		return ""
 	}
-	return differs(j.row.KeyID, j.last().KeyID)
+	return differs(f.row.KeyID, f.last().KeyID)
 }
 
-func visibilityOfLastWrite(j judged) string {
-	if !j.storesValue() {
+func visibilityOfLastWrite(f rowFacts) string {
+	if !f.storesValue() {
 		return ""
 	}
-	return differs(j.row.Visibility, j.last().Visibility)
+	return differs(f.row.Visibility, f.last().Visibility)
 }
 
 // last is the body of the last write that took effect.
-func (j judged) last() body { return bodyOf(j.applied[len(j.applied)-1]) }
+func (f rowFacts) last() body { return bodyOf(f.applied[len(f.applied)-1]) }
 
 func differs(got, want string) string {
 	if got != want {
@@ -149,81 +151,81 @@ func differs(got, want string) string {
 	return ""
 }
 
-func createdAtFirst(j judged) string {
+func createdAtFirst(f rowFacts) string {
 	// Without a read before the first write and after the last, the status is all there is.
-	looked := j.with["visibility"] != "all" && j.with["visibility"] != "private" || j.readAfter(j.path)
-	if !j.storesValue() || j.isTouched() || !looked {
+	looked := f.with["visibility"] != "all" && f.with["visibility"] != "private" || f.readAfter(f.path)
+	if !f.storesValue() || f.isTouched() || !looked {
 		return ""
 	}
-	if created := j.applied[0].Served == 201; created != (j.row.Operation == "created") {
-		return fmt.Sprintf("GitHub served the first write with %d", j.applied[0].Served)
+	if created := f.applied[0].Served == 201; created != (f.row.Operation == "created") {
+		return fmt.Sprintf("GitHub served the first write with %d", f.applied[0].Served)
 	}
 	return ""
 }
 
-func valueIsStored(j judged) string {
-	if !j.storesValue() || j.isTouched() {
+func valueIsStored(f rowFacts) string {
+	if !f.storesValue() || f.isTouched() {
 		return ""
 	}
-	for _, s := range j.after {
-		if secretPath(s.Store, s.Name) == j.path {
-			return differs(s.Value, j.values[s.Name])
+	for _, s := range f.after {
+		if secretPath(s.Store, s.Name) == f.path {
+			return differs(s.Value, f.values[s.Name])
 		}
 	}
 	return "it has no such secret"
 }
 
-func unchangedSendsNothing(j judged) string {
-	if j.row.Operation == "unchanged" && len(j.writes) > 0 {
-		return fmt.Sprintf("%d writes were sent", len(j.writes))
+func unchangedSendsNothing(f rowFacts) string {
+	if f.row.Operation == "unchanged" && len(f.writes) > 0 {
+		return fmt.Sprintf("%d writes were sent", len(f.writes))
 	}
 	return ""
 }
 
-func failedHasNoEffect(j judged) string {
-	if j.row.Operation == "failed" && len(j.applied) > 0 && !j.isGone(j.path) && !j.isDenied(j.path) {
+func failedHasNoEffect(f rowFacts) string {
+	if f.row.Operation == "failed" && len(f.applied) > 0 && !f.isGone(f.path) && !f.isDenied(f.path) {
 		return "GitHub applied a write"
 	}
 	return ""
 }
 
-func failedIsOver(j judged) string {
-	if j.row.Operation == "failed" && j.cutOff {
+func failedIsOver(f rowFacts) string {
+	if f.row.Operation == "failed" && f.cutOff {
 		return "GitHub may still apply an attempt that was cut off"
 	}
 	return ""
 }
 
-func unknownIsPossible(j judged) string {
-	if j.row.Operation == "unknown" && !j.unproven {
-		return fmt.Sprintf("GitHub refused each of the %d attempts", len(j.writes))
+func unknownIsPossible(f rowFacts) string {
+	if f.row.Operation == "unknown" && !f.unproven {
+		return fmt.Sprintf("GitHub refused each of the %d attempts", len(f.writes))
 	}
 	return ""
 }
 
-func unknownIsUnsettled(j judged) string {
-	if j.row.Operation == "unknown" && len(j.applied) == 0 && !j.cutOff && len(j.others) == 0 && j.readAfter(j.path) {
+func unknownIsUnsettled(f rowFacts) string {
+	if f.row.Operation == "unknown" && len(f.applied) == 0 && !f.cutOff && len(f.others) == 0 && f.readAfter(f.path) {
 		return "a read after the last attempt shows that none was applied"
 	}
 	return ""
 }
 
-func doneIsNotSaved(j judged) string {
-	if j.row.isDone() && j.row.EncryptedValue != "" {
+func doneIsNotSaved(f rowFacts) string {
+	if f.row.isDone() && f.row.EncryptedValue != "" {
 		return "it has one"
 	}
 	return ""
 }
 
-func sealedIsSaved(j judged) string {
-	if !j.row.isDone() && j.row.KeyID != "" && j.row.EncryptedValue == "" && j.with["mode"] != "access" {
+func sealedIsSaved(f rowFacts) string {
+	if !f.row.isDone() && f.row.KeyID != "" && f.row.EncryptedValue == "" && f.with["mode"] != "access" {
 		return "it is not"
 	}
 	return ""
 }
 
-func notDoneHasError(j judged) string {
-	if !j.row.isDone() && j.row.Error == "" {
+func notDoneHasError(f rowFacts) string {
+	if !f.row.isDone() && f.row.Error == "" {
 		return "it has none"
 	}
 	return ""
@@ -232,21 +234,21 @@ func notDoneHasError(j judged) string {
 // accessIsRight checks that each write had the access that was asked for, or, where
 // none was, the one that the secret had within the minute before, or that the row says
 // that it did not.
-func accessIsRight(j judged) string {
-	if j.with["change"] != "" {
+func accessIsRight(f rowFacts) string {
+	if f.with["change"] != "" {
 		return ""
 	}
-	for _, q := range j.applied {
-		got := j.accessOfWrite(q)
-		want := []access{{j.with["visibility"], ""}}
-		switch selected := j.with["selected_repositories"]; {
+	for _, q := range f.applied {
+		got := f.accessOfWrite(q)
+		want := []access{{f.with["visibility"], ""}}
+		switch selected := f.with["selected_repositories"]; {
 		case selected == "none":
 			want = []access{{"selected", ""}}
 		case selected != "":
 			want = []access{{"selected", selected}}
-		case j.with["visibility"] != "all" && j.with["visibility"] != "private":
-			want = j.recent(j.row, q)
-			if j.row.Error != "" {
+		case f.with["visibility"] != "all" && f.with["visibility"] != "private":
+			want = f.recent(f.row, q)
+			if f.row.Error != "" {
 				continue
 			}
 		}
@@ -263,7 +265,8 @@ func (r *ran) isGone(path string) bool {
 	deleted := slices.ContainsFunc(r.others, func(c change) bool {
 		return secretPath(c.Store, c.Name) == path && c.Visibility == ""
 	})
-	return deleted && !slices.ContainsFunc(r.after, func(s fakegithub.Secret) bool { return secretPath(s.Store, s.Name) == path })
+	exists := slices.ContainsFunc(r.after, func(s fakegithub.Secret) bool { return secretPath(s.Store, s.Name) == path })
+	return deleted && !exists
 }
 
 // isDenied reports whether the last read of a secret was answered with a false 404.
@@ -275,6 +278,9 @@ func (r *ran) isDenied(path string) (denied bool) {
 	}
 	return denied
 }
+
+// isApplied reports whether a write took effect.
+func isApplied(q fakegithub.Request) bool { return q.Served == 201 || q.Served == 204 }
 
 // isRefusal reports whether a response proves that GitHub did not apply a write.
 func isRefusal(q fakegithub.Request) bool {
@@ -306,7 +312,7 @@ func (r *ran) recent(row trialRow, q fakegithub.Request) (list []access) {
 	path := secretPath(row.Store, row.SecretName)
 	history := append([]state{{}}, r.history[path]...)
 	for _, own := range r.requests {
-		if own.Path == path && own.Method == http.MethodPut && own.At.Before(q.At) && (own.Served == 201 || own.Served == 204) {
+		if own.Path == path && own.Method == http.MethodPut && own.At.Before(q.At) && isApplied(own) {
 			history = append(history, state{own.At, r.accessOfWrite(own)})
 		}
 	}
@@ -384,7 +390,7 @@ func TestRowRules(t *testing.T) {
 			r.requests[len(r.requests)-1].Status = 502
 		}},
 		{"the key is that of the last write", setting(t, kept), func(r *ran) { r.rows[0].KeyID = "1" }},
-		{"the visibility is that of the last write", setting(t, kept), func(r *ran) { r.rows[0].Visibility = "private" }},
+		{"the visibility is that of the last write", setting(t, kept), func(r *ran) { r.rows[0].Visibility = "all" }},
 		{"created says that the first write created the secret", setting(t, kept), says("created")},
 		{"created says that the first write created the secret", setting(t, created), says("updated")},
 		{"GitHub has the value", setting(t, kept), func(r *ran) { r.after[0].Value = "old" }},
@@ -400,7 +406,9 @@ func TestRowRules(t *testing.T) {
 		{"unknown has an attempt that may have taken effect", setting(t, kept, refused), says("unknown")},
 		{"unknown is settled by no read", setting(t, kept, down), says("unknown")},
 		{"a done row has no sealed value", setting(t, kept), func(r *ran) { r.rows[0].EncryptedValue = "AAAA" }},
-		{"a sealed value that is not stored is in the row", setting(t, kept, refused), func(r *ran) { r.rows[0].EncryptedValue = "" }},
+		{"a sealed value that is not stored is in the row", setting(t, kept, refused), func(r *ran) {
+			r.rows[0].EncryptedValue = ""
+		}},
 		{"a row that is not done has an error", setting(t, kept, refused), func(r *ran) { r.rows[0].Error = "" }},
 		{accessRule, setting(t, kept), func(r *ran) { clear(r.history) }},
 		{accessRule, setting(t, kept), asked("visibility", "all")},
