@@ -13,6 +13,8 @@ import (
 // batch.
 type document struct {
 	entries []entry
+	// advice ends the one problem that names all entries with an advised fault.
+	advice string
 	// isJSON says that names can be quoted. In the other formats the text before an = may be a part of a key that was
 	// pasted without a name.
 	isJSON bool
@@ -22,17 +24,21 @@ type document struct {
 type entry struct {
 	name, value string
 	at          position
-	fault       fault // zero if the value could be read
+	fault       *fault // nil if the value could be read
 }
 
-// fault is why an entry has no value. The text has a %s for the position; it names nothing else of the document, which
-// may be a secret. Faults with the same advice are reported as one problem, which ends in it.
+// fault is why an entry has no value. The place stands for the position in its text, which names nothing else of the
+// document that may be a secret.
 type fault struct {
-	text, advice string
+	text      string
+	isAdvised bool
 	// always says that the fault concerns other entries too, so that it counts even if secret_name does not list
 	// this one.
 	always bool
 }
+
+// place is a character that no message has.
+const place = "\x00"
 
 // position is a place in a document. The column is 0 if it is a whole line.
 type position struct{ line, column int }
@@ -52,7 +58,7 @@ func positionOf(text string, offset int64) position {
 
 // rejectAll returns a document that cannot be read at all.
 func rejectAll(text, advice string) document {
-	return document{entries: []entry{{fault: fault{text, advice, true}}}}
+	return document{entries: []entry{{fault: &fault{text, true, true}}}, advice: advice}
 }
 
 // parseBatch reads several secrets: a JSON object of strings, GitHub's environment-file format, or a .env file.
@@ -61,7 +67,7 @@ func parseBatch(text string, isDotenv bool) document {
 	start := trimmed[:min(len(trimmed), 1)]
 	switch {
 	case !utf8.ValidString(text):
-		d := rejectAll("not UTF-8 at %s; pass binary values one at a time in secret_file, or as base64", "")
+		d := rejectAll("not UTF-8 at "+place+"; pass binary values one at a time in secret_file, or as base64", "")
 		d.entries[0].at = positionOf(text, invalidUTF8(text))
 		return d
 	case trimmed == "" || trimmed == "{}":
@@ -126,23 +132,23 @@ func (r *reader) batch(input string, content []byte, listed map[secret.Name]bool
 	seen := map[string]position{}
 	for _, e := range doc.entries {
 		name, _ := secret.ParseName(e.name)
-		if listed != nil && !listed[name] && !e.fault.always {
+		if listed != nil && !listed[name] && (e.fault == nil || !e.fault.always) {
 			r.leftOut++
 			continue
 		}
-		if doc.isJSON {
-			r.checkMemberName(input, e, seen)
-		} else {
-			e.fault = r.checkLine(input, e, seen)
+		isRead := e.fault == nil
+		if isRead {
+			e.fault = nameFault(e, doc.isJSON, seen)
 		}
-		if e.fault != (fault{}) {
+		if e.fault != nil {
 			faulty = append(faulty, e)
-			continue
 		}
-		seen[e.name] = e.at
-		values = append(values, value{input: input, name: e.name, bytes: []byte(e.value)})
+		if e.fault == nil || isRead && doc.isJSON { // all problems of a value that can be named are reported at once
+			seen[e.name] = e.at
+			values = append(values, value{input: input, name: e.name, bytes: []byte(e.value)})
+		}
 	}
-	r.reportFaults(input, faulty)
+	r.reportFaults(input, faulty, doc.advice)
 	rejected := len(r.result.Problems) > problems
 	if rejected {
 		r.maskRejected(text)
@@ -158,70 +164,57 @@ func (r *reader) batch(input string, content []byte, listed map[secret.Name]bool
 	return values
 }
 
-// checkMemberName reports a name that a JSON object cannot have. The value is checked all the same.
-func (r *reader) checkMemberName(input string, e entry, seen map[string]position) {
-	_, err := parseName(e.name)
-	_, isTwice := seen[e.name]
-	switch {
-	case e.fault != (fault{}):
-	case strings.EqualFold(e.name, "github_token"):
-		r.problemf(input, "%q is in toJSON(secrets) and cannot be stored; list the secrets to store in secret_name",
-			e.name)
-	case err != nil:
-		r.problemf(input, "the name %v", err)
-	case isTwice:
-		r.problemf(input, "%s is listed twice", secret.Quote(e.name))
-	}
-}
-
-// checkLine returns the fault of an entry of one of the formats with lines: its own, or that of its name or value.
-func (r *reader) checkLine(input string, e entry, seen map[string]position) fault {
+// nameFault returns the fault of a name that is not legal, is there twice, or has no value.
+func nameFault(e entry, isJSON bool, seen map[string]position) *fault {
 	_, err := parseName(e.name)
 	first, isTwice := seen[e.name]
 	switch {
-	case e.fault != (fault{}):
-		return e.fault
+	case isJSON && strings.EqualFold(e.name, "github_token"):
+		return &fault{text: secret.Quote(e.name) +
+			" is in toJSON(secrets) and cannot be stored; list the secrets to store in secret_name"}
+	case isJSON && err != nil:
+		return &fault{text: "the name " + err.Error()}
+	case isJSON && isTwice:
+		return &fault{text: secret.Quote(e.name) + " is listed twice"}
+	case isJSON:
+		return nil
 	case err != nil:
 		return noName
 	case e.value == "":
-		return fault{text: "%s: the value is " + emptyValue}
+		return &fault{text: place + ": the value is " + emptyValue}
 	case isTwice:
-		return fault{text: e.name + " is listed twice, in " + places([]position{first, e.at})}
+		return &fault{text: e.name + " is listed twice, in " + places([]position{first, e.at})}
 	}
-	return fault{}
+	return nil
 }
 
 // noName is the fault of a line whose name is not legal. It is not quoted: without its heredoc, a line of a key ends in
 // an = too.
-var noName = fault{text: "%s: must have a secret name before = or <<: letters, digits and _; no leading digit; " +
+var noName = &fault{text: place + ": must have a secret name before = or <<: letters, digits and _; no leading digit; " +
 	"no GITHUB_ prefix"}
 
-// reportFaults reports equal faults together, and those with the same advice as one problem.
-func (r *reader) reportFaults(input string, faulty []entry) {
+// reportFaults reports equal faults together, and all that are advised as one problem.
+func (r *reader) reportFaults(input string, faulty []entry, advice string) {
 	var faults []fault // in order of appearance
 	at := map[fault][]position{}
 	for _, e := range faulty {
-		e.fault.always = false // does not matter here
-		if at[e.fault] == nil {
-			faults = append(faults, e.fault)
+		f := fault{text: e.fault.text, isAdvised: e.fault.isAdvised}
+		if at[f] == nil {
+			faults = append(faults, f)
 		}
-		at[e.fault] = append(at[e.fault], e.at)
+		at[f] = append(at[f], e.at)
 	}
-	var advices []string
-	advised := map[string][]string{}
+	var advised []string
 	for _, f := range faults {
-		text := strings.Replace(f.text, "%s", places(at[f]), 1)
-		if f.advice == "" {
+		text := strings.ReplaceAll(f.text, place, places(at[f]))
+		if f.isAdvised {
+			advised = append(advised, text)
+		} else {
 			r.problemf(input, "%s", text)
-			continue
 		}
-		if advised[f.advice] == nil {
-			advices = append(advices, f.advice)
-		}
-		advised[f.advice] = append(advised[f.advice], text)
 	}
-	for _, advice := range advices {
-		r.problemf(input, "%s%s", strings.Join(advised[advice], "; "), advice)
+	if len(advised) > 0 {
+		r.problemf(input, "%s%s", strings.Join(advised, "; "), advice)
 	}
 }
 

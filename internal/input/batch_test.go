@@ -11,8 +11,8 @@ func describe(d document) string {
 	var list []string
 	for _, e := range d.entries {
 		text := fmt.Sprintf("%s=%q", e.name, e.value)
-		if e.fault != (fault{}) {
-			text = strings.Replace(e.fault.text, "%s", places([]position{e.at}), 1)
+		if e.fault != nil {
+			text = strings.Replace(e.fault.text, place, places([]position{e.at}), 1)
 		}
 		list = append(list, text)
 	}
@@ -36,7 +36,7 @@ func testParse(t *testing.T, parse func(string) document, tests []parseTest) {
 func TestParseLines(t *testing.T) {
 	const (
 		noEquals = ": no =; write NAME=value, or a value of several lines as NAME<<DELIMITER"
-		base64   = " looks like the end of a base64 value"
+		base64   = " looks like the end of a base64 value; pass an unnamed value in secret_value or secret_file"
 		noName   = ": must have a secret name before = or <<: letters, digits and _; no leading digit; no GITHUB_ prefix"
 	)
 	testParse(t, parseLines, []parseTest{
@@ -130,7 +130,7 @@ func TestParseDotenv(t *testing.T) {
 		{`A="\ud83d"`, "line 1: an escape that JSON does not have, a control character, or more than 64 KiB"},
 		{`A="\ud83d\u0041"`, "line 1: an invalid Unicode escape (unpaired surrogate)"},
 		{"A=x\nB", `A="x" | line 2: no =; write NAME=value`},
-		{"A==", "line 1 looks like the end of a base64 value"},
+		{"A==", "line 1 looks like the end of a base64 value; pass an unnamed value in secret_value or secret_file"},
 	})
 }
 

@@ -10,7 +10,8 @@ import (
 // that order, line numbers and equal names are known, and without comments, since it cuts the last character before
 // one if that is not ASCII. Ambiguous lines are rejected before: go-envparse joins quoted pieces,
 // and takes any # for a comment.
-func parseDotenv(text string) (d document) {
+func parseDotenv(text string) document {
+	d := document{advice: dotenv.advice}
 	for i, line := range strings.Split(text, "\n") {
 		line = strings.TrimSpace(line)
 		if line == "" || line[0] == '#' {
@@ -23,8 +24,8 @@ func parseDotenv(text string) (d document) {
 		e := entry{name: strings.TrimSpace(name), at: position{line: i + 1}, fault: ambiguous(name, value, dotenv)}
 		switch {
 		case !isPair:
-			e.fault = fault{text: "%s: no =; write NAME=value", always: true}
-		case e.fault == (fault{}):
+			e.fault = &fault{text: place + ": no =; write NAME=value", always: true}
+		case e.fault == nil:
 			e.value, e.fault = unquoteDotenv(takeApart(name, value).text)
 		}
 		d.entries = append(d.entries, e.withNameFault())
@@ -33,16 +34,14 @@ func parseDotenv(text string) (d document) {
 }
 
 // unquoteDotenv returns the value that a text in quotes, or without, stands for.
-func unquoteDotenv(text string) (string, fault) {
+func unquoteDotenv(text string) (string, *fault) {
 	values, err := envparse.Parse(strings.NewReader("V=" + text + "\n"))
 	if err != nil { // it may quote the text
-		return "", fault{
-			text:   "%s: an escape that JSON does not have, a control character, or more than 64 KiB",
-			advice: dotenv.advice,
-		}
+		const reason = ": an escape that JSON does not have, a control character, or more than 64 KiB"
+		return "", &fault{text: place + reason, isAdvised: true}
 	}
 	if unpairedSurrogate(text, values["V"]) {
-		return "", fault{text: "%s: an invalid Unicode escape (unpaired surrogate)", advice: dotenv.advice}
+		return "", &fault{text: place + ": an invalid Unicode escape (unpaired surrogate)", isAdvised: true}
 	}
-	return values["V"], fault{}
+	return values["V"], nil
 }

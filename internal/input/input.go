@@ -30,6 +30,8 @@ type Input struct {
 	Default string // as action.yml has it
 	// modes are those that use the input; empty means all of them.
 	modes []secret.Mode
+	// isSource says that the input holds values, or where they are. Exactly one such input may be set.
+	isSource bool
 	// isValue says that the input is a plaintext: it is read byte for byte.
 	isValue bool
 	// isTarget says that an input that is set to nothing is rejected: with its default the run would write somewhere
@@ -63,14 +65,14 @@ var Inputs = []Input{
 	{Name: "org", Default: "${{ github.repository_owner }}", isTarget: true},
 	{Name: "stores", Default: "actions", isTarget: true},
 	{Name: "secret_name"},
-	{Name: "secret_value", modes: writeValues, isValue: true},
-	{Name: "secret_file", modes: writeValues},
-	{Name: "secrets", modes: writeValues, isValue: true},
-	{Name: "secrets_file", modes: writeValues},
+	{Name: "secret_value", modes: writeValues, isSource: true, isValue: true},
+	{Name: "secret_file", modes: writeValues, isSource: true},
+	{Name: "secrets", modes: writeValues, isSource: true, isValue: true},
+	{Name: "secrets_file", modes: writeValues, isSource: true},
 	{Name: "secrets_format", Default: "auto", modes: writeValues},
-	{Name: "encrypted_value", modes: onlySet},
+	{Name: "encrypted_value", modes: onlySet, isSource: true},
 	{Name: "key_id", modes: writeValues},
-	{Name: "sealed", modes: onlySet},
+	{Name: "sealed", modes: onlySet, isSource: true},
 	{Name: "trim_trailing_newline", Default: "false"},
 	{Name: "visibility", modes: onlySet},
 	{Name: "selected_repository_ids", modes: setOrAccess},
@@ -285,7 +287,7 @@ func (r *reader) rejectUnused(mode secret.Mode) {
 
 // set reads the inputs of mode set: values from exactly one source, and access.
 func (r *reader) set(c *Config, values []value, trim bool) {
-	r.requireOneSource("secret_value", "secret_file", "secrets", "secrets_file", "encrypted_value", "sealed")
+	r.requireOneSource(c.Mode)
 	switch {
 	case r.isSet("sealed"):
 		r.names(c)
@@ -305,7 +307,7 @@ func (r *reader) set(c *Config, values []value, trim bool) {
 }
 
 func (r *reader) seal(c *Config, values []value, trim bool) {
-	r.requireOneSource("secret_value", "secret_file", "secrets", "secrets_file")
+	r.requireOneSource(c.Mode)
 	c.Entries = r.entries(values, trim)
 	switch key, id := r.get("public_key"), r.get("key_id"); {
 	case key == "" && id == "":
@@ -359,19 +361,20 @@ func (r *reader) names(c *Config) {
 	if len(c.Names) > 0 || r.hasProblem("secret_name") {
 		return
 	}
-	text := "required: the names of the secrets"
-	switch c.Mode {
-	case secret.ModeCheck:
-		text += ", or * for every secret of the chosen stores"
-	case secret.ModeSet:
-		text += " that may be stored; the job that sealed must not choose them"
-	}
-	r.problemf("secret_name", "%s", text)
+	r.problemf("secret_name", "required: the names of the secrets%s", map[secret.Mode]string{
+		secret.ModeCheck: ", or * for every secret of the chosen stores",
+		secret.ModeSet:   " that may be stored; the job that sealed must not choose them",
+	}[c.Mode])
 }
 
 // requireOneSource rejects all but one source of values, and a format that is unknown or of nothing.
-func (r *reader) requireOneSource(names ...string) {
-	set := slices.DeleteFunc(names, func(name string) bool { return !r.isSet(name) })
+func (r *reader) requireOneSource(mode secret.Mode) {
+	var set []string
+	for _, in := range Inputs {
+		if in.isSource && slices.Contains(in.modes, mode) && r.isSet(in.Name) {
+			set = append(set, in.Name)
+		}
+	}
 	switch {
 	case len(set) > 1:
 		r.problemf(set[0], "cannot be combined with %s; set exactly one of them", strings.Join(set[1:], ", "))

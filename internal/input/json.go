@@ -6,7 +6,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"sync"
 
 	"set-org-secret/internal/secret"
 )
@@ -15,27 +14,31 @@ import (
 // turn an unpaired surrogate into U+FFFD.
 func parseJSON(text string) document {
 	d := document{isJSON: true}
-	hint := sync.OnceValue(func() string { return flattenHint(text) })
 	at, read := position{1, 1}, int64(0)
 	offset, err := walkObject(text, func(name string, raw json.RawMessage, start int64) {
 		at, read = at.after(text[read:start]), start
 		e := entry{name: name, at: at}
 		var isString bool
 		if e.value, isString = unquoteJSON(raw); !isString {
-			e.fault = fault{
-				text:   "the value at %s is not a string, and only an object of strings can be stored",
-				advice: hint(),
-			}
+			e.fault = notString
 		} else if unpairedSurrogate(string(raw), e.value) {
-			e.fault.text = "the value at %s contains an invalid Unicode escape (unpaired surrogate)"
+			e.fault = &fault{text: "the value at " + place + " contains an invalid Unicode escape (unpaired surrogate)"}
 		}
 		d.entries = append(d.entries, e)
 	})
 	if err != nil {
-		broken := fault{text: err.Error() + " at %s", always: true}
+		broken := &fault{text: err.Error() + " at " + place, always: true}
 		d.entries = append(d.entries, entry{at: positionOf(text, offset), fault: broken})
 	}
+	if slices.ContainsFunc(d.entries, func(e entry) bool { return e.fault == notString }) {
+		d.advice = flattenHint(text)
+	}
 	return d
+}
+
+var notString = &fault{
+	text:      "the value at " + place + " is not a string, and only an object of strings can be stored",
+	isAdvised: true,
 }
 
 var (
@@ -90,8 +93,8 @@ func unpairedSurrogate(text, decoded string) bool {
 	return strings.Count(decoded, replacement) > written
 }
 
-// shapes are documents of other tools that are nested. The first that has all its paths is taken.
-var shapes = []struct {
+// toolDocuments are nested documents of other tools. The first that has all its paths is taken.
+var toolDocuments = []struct {
 	tool  string
 	paths []string // "a.b" is a member of a member, * every member
 }{
@@ -105,10 +108,10 @@ var shapes = []struct {
 	{"doppler secrets --json", []string{"*.computed"}},
 }
 
-// flattenHint names the tool that writes a document of this shape, and the page with the command that makes an object
+// flattenHint names the tool that writes a document like this one, and the page with the command that makes an object
 // of strings of it. It quotes nothing of the document. An object of strings needs none.
 func flattenHint(text string) string {
-	var list []map[string]any
+	var list []any
 	if json.Unmarshal([]byte(text), &list) == nil && len(list) > 0 && has(list[0], "value") &&
 		(has(list[0], "key") || has(list[0], "name")) {
 		return pageFor("a list of names and values")
@@ -116,6 +119,11 @@ func flattenHint(text string) string {
 	var doc map[string]any
 	if json.Unmarshal([]byte(text), &doc) != nil {
 		return ""
+	}
+	for _, known := range toolDocuments {
+		if !slices.ContainsFunc(known.paths, func(path string) bool { return !has(doc, path) }) {
+			return pageFor("nested, as " + known.tool + " writes it")
+		}
 	}
 	var isNested, isOther bool
 	for _, member := range doc {
@@ -127,11 +135,6 @@ func flattenHint(text string) string {
 			isOther = true
 		}
 	}
-	for _, shape := range shapes {
-		if !slices.ContainsFunc(shape.paths, func(path string) bool { return !has(doc, path) }) {
-			return pageFor("nested, as " + shape.tool + " writes it")
-		}
-	}
 	switch {
 	case isNested:
 		return pageFor("nested")
@@ -141,30 +144,24 @@ func flattenHint(text string) string {
 	return ". It has " + secret.Count(len(doc), "entry") + "; if the whole file is the value, pass it in secret_file"
 }
 
-// pageFor names the shape of a document, and the page with the command that makes an object of strings of it.
-func pageFor(shape string) string {
-	return ". It is " + shape + ": the page nested-json.md in this action's documents has the command that flattens it"
+// pageFor says what kind of document it is, and names the page with the command that makes an object of strings of it.
+func pageFor(kind string) string {
+	return ". It is " + kind + ": the page nested-json.md in this action's documents has the command that flattens it"
 }
 
 // has reports whether a document has a member at a path, or with = the text that follows it.
-func has(doc map[string]any, path string) bool {
-	first, rest, isDeep := strings.Cut(path, ".")
-	if first == "*" {
-		for _, member := range doc {
-			inner, _ := member.(map[string]any)
-			if !has(inner, rest) {
+func has(doc any, path string) bool {
+	members, _ := doc.(map[string]any)
+	name, rest, isDeep := strings.Cut(path, ".")
+	if name == "*" {
+		for _, member := range members {
+			if !has(member, rest) {
 				return false
 			}
 		}
-		return len(doc) > 0
+		return len(members) > 0
 	}
-	if name, want, ok := strings.Cut(first, "="); ok {
-		return doc[name] == want
-	}
-	member, ok := doc[first]
-	if !ok || !isDeep {
-		return ok
-	}
-	inner, _ := member.(map[string]any)
-	return has(inner, rest)
+	name, want, isEqual := strings.Cut(name, "=")
+	member, ok := members[name]
+	return ok && (!isEqual || member == want) && (!isDeep || has(member, rest))
 }

@@ -1,6 +1,7 @@
 package input
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"unicode"
@@ -10,7 +11,8 @@ import (
 // parseLines reads the format of GitHub's environment files by the runner's rules: no quoting, no expansion.
 //
 // https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#multiline-strings
-func parseLines(text string) (d document) {
+func parseLines(text string) document {
+	d := document{advice: environmentFile.advice}
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	for i := 0; i < len(lines); i++ {
 		line, e := lines[i], entry{at: position{line: i + 1}}
@@ -28,20 +30,19 @@ func parseLines(text string) (d document) {
 			var length int
 			e, length = parseHeredoc(e, lines[i+1:])
 			i += length
-			if start.fault != (fault{}) {
+			if start.fault != nil {
 				d.entries = append(d.entries, start)
-				if e.fault == (fault{}) {
-					continue
-				}
+			}
+			if start.fault != nil && e.fault == nil {
+				continue
 			}
 		case isPair:
 			e.fault = ambiguous(e.name, e.value, environmentFile)
 		default:
-			if e.fault = ambiguous(line, "", environmentFile); e.fault == (fault{}) {
-				e.fault = fault{
-					text: "%s: no =; write NAME=value, or a value of several lines as NAME<<DELIMITER", always: true,
-				}
-			}
+			e.fault = cmp.Or(ambiguous(line, "", environmentFile), &fault{
+				text:   place + ": no =; write NAME=value, or a value of several lines as NAME<<DELIMITER",
+				always: true,
+			})
 		}
 		d.entries = append(d.entries, e.withNameFault())
 	}
@@ -55,17 +56,17 @@ func parseHeredoc(e entry, lines []string) (entry, int) {
 	length := slices.IndexFunc(lines, func(line string) bool { return strings.TrimSuffix(line, "\r") == delimiter })
 	switch {
 	case delimiter == "":
-		e.fault = fault{text: "%s: no delimiter after <<", always: true}
+		e.fault = &fault{text: place + ": no delimiter after <<", always: true}
 		return e, len(lines)
 	case length < 0:
-		e.fault = fault{text: "%s: the closing delimiter is missing", always: true}
+		e.fault = &fault{text: place + ": the closing delimiter is missing", always: true}
 		return e, len(lines)
 	}
 	switch {
 	case e.value != delimiter:
-		e.fault = fault{trailingCR, environmentFile.advice, true}
+		e.fault = &fault{place + ": " + endsInCR, true, true}
 	case lines[length] != delimiter:
-		e.fault = fault{trailingCR, environmentFile.advice, true}
+		e.fault = &fault{place + ": " + endsInCR, true, true}
 		e.at.line += length + 1
 	}
 	e.value = strings.Join(lines[:length], "\n")
@@ -75,10 +76,9 @@ func parseHeredoc(e entry, lines []string) (entry, int) {
 // withNameFault adds the fault of an entry without a name, which secret_name cannot leave out.
 func (e entry) withNameFault() entry {
 	if strings.TrimSpace(e.name) == "" {
-		if e.fault == (fault{}) {
-			e.fault = noName
-		}
-		e.fault.always = true
+		f := *cmp.Or(e.fault, noName)
+		f.always = true
+		e.fault = &f
 	}
 	return e
 }
@@ -100,17 +100,17 @@ type rule struct {
 
 var environmentFile = format{
 	[]rule{
-		{"%s: a comment", true, func(p parts) bool { return strings.HasPrefix(p.name, "#") }},
-		{trailingCR, true, func(p parts) bool { return p.name == "\r" }},
-		{"%s: a blank at the start", true, func(p parts) bool { return startsWithSpace(p.name) }},
-		{"%s: export before the name", true, func(p parts) bool { return strings.HasPrefix(p.name, "export ") }},
+		{"a comment", true, func(p parts) bool { return strings.HasPrefix(p.name, "#") }},
+		{endsInCR, true, func(p parts) bool { return p.name == "\r" }},
+		{"a blank at the start", true, func(p parts) bool { return startsWithSpace(p.name) }},
+		{"export before the name", true, func(p parts) bool { return strings.HasPrefix(p.name, "export ") }},
 		openQuote,
-		{"%s: a quote before the value", false, func(p parts) bool { return p.quote != "" }},
-		{"%s: a blank before the =", false, func(p parts) bool { return p.value != "" && endsWithSpace(p.name) }},
-		{trailingCR, false, func(p parts) bool { return strings.HasSuffix(p.value, "\r") }},
-		{"%s: a blank after the =", false, func(p parts) bool { return startsWithSpace(p.value) }},
-		{"%s: a blank at the end of the line", false, func(p parts) bool { return endsWithSpace(p.value) }},
-		{"%s: a # that starts a comment elsewhere", false, func(p parts) bool { return strings.HasPrefix(p.rest, "#") }},
+		{"a quote before the value", false, func(p parts) bool { return p.quote != "" }},
+		{"a blank before the =", false, func(p parts) bool { return p.value != "" && endsWithSpace(p.name) }},
+		{endsInCR, false, func(p parts) bool { return strings.HasSuffix(p.value, "\r") }},
+		{"a blank after the =", false, func(p parts) bool { return startsWithSpace(p.value) }},
+		{"a blank at the end of the line", false, func(p parts) bool { return endsWithSpace(p.value) }},
+		{"a # that starts a comment elsewhere", false, func(p parts) bool { return strings.HasPrefix(p.rest, "#") }},
 	},
 	". Other readers read these lines differently. Write NAME<<DELIMITER, the value and DELIMITER on " +
 		"lines of their own, which takes any value; for a .env file set secrets_format: dotenv",
@@ -119,15 +119,15 @@ var environmentFile = format{
 var dotenv = format{
 	[]rule{
 		openQuote,
-		{"%s: text after the closing quote", false, func(p parts) bool { return p.quote != "" && !isComment(p.rest) }},
-		{"%s: a backquote around the value", false, func(p parts) bool { return p.quote == "`" }},
-		{"%s: a # without a blank before it", false, func(p parts) bool {
+		{"text after the closing quote", false, func(p parts) bool { return p.quote != "" && !isComment(p.rest) }},
+		{"a backquote around the value", false, func(p parts) bool { return p.quote == "`" }},
+		{"a # without a blank before it", false, func(p parts) bool {
 			return p.quote == "" && strings.Contains(p.text, "#")
 		}},
-		{"%s: a quote within the value", false, func(p parts) bool {
+		{"a quote within the value", false, func(p parts) bool {
 			return p.quote == "" && strings.ContainsAny(p.text, quotes)
 		}},
-		{"%s: a ${, which some readers expand", false, func(p parts) bool {
+		{"a ${, which some readers expand", false, func(p parts) bool {
 			return p.quote != "'" && strings.Contains(p.text, "${")
 		}},
 	},
@@ -135,26 +135,24 @@ var dotenv = format{
 		`\", \\ and \n, or as JSON`,
 }
 
-var openQuote = rule{"%s: a quote that does not close on the line", true, func(p parts) bool { return p.isOpen }}
+var openQuote = rule{"a quote that does not close on the line", true, func(p parts) bool { return p.isOpen }}
 
-const trailingCR = "%s: a CR at the end of the line"
+const endsInCR = "a CR at the end of the line"
 
 // ambiguous returns the fault of a line that readers of .env files read differently than the format does, and of one
 // that is the end of a base64 value.
-func ambiguous(name, value string, f format) fault {
+func ambiguous(name, value string, f format) *fault {
 	p := takeApart(name, value)
 	for _, rule := range f.rules {
 		if rule.applies(p) {
-			return fault{rule.text, f.advice, rule.always}
+			return &fault{place + ": " + rule.text, true, rule.always}
 		}
 	}
 	if p.quote == "" && p.text != "" && strings.Trim(p.text, "=") == "" {
-		return fault{
-			text:   "%s looks like the end of a base64 value",
-			advice: "; pass an unnamed value in secret_value or secret_file",
-		}
+		return &fault{text: place + " looks like the end of a base64 value; pass an unnamed value in secret_value or " +
+			"secret_file"}
 	}
-	return fault{}
+	return nil
 }
 
 // parts are those of a line NAME=value as readers of .env files see them.

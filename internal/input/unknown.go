@@ -18,16 +18,11 @@ func (r *reader) checkEnvironment() {
 	if r.Environ == nil || r.Getenv("GITHUB_ACTIONS") == "" {
 		return
 	}
-	var assignments, unknown []string
-	for _, assignment := range r.Environ() {
-		if rest, ok := strings.CutPrefix(assignment, "INPUT_"); ok {
-			assignments = append(assignments, rest)
-		}
-	}
-	slices.Sort(assignments)
-	for _, assignment := range assignments {
-		name, value, _ := strings.Cut(assignment, "=")
-		if name == "ARGS" || name == "ENTRYPOINT" { // the runner's own
+	var unknown []string
+	for _, assignment := range slices.Sorted(slices.Values(r.Environ())) {
+		variable, value, _ := strings.Cut(assignment, "=")
+		name, isInput := strings.CutPrefix(variable, "INPUT_")
+		if !isInput || name == "ARGS" || name == "ENTRYPOINT" { // the last two are the runner's own
 			continue
 		}
 		if i := inputIndex(strings.ToLower(name)); i >= 0 && name == strings.ToUpper(name) {
