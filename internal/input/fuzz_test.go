@@ -156,10 +156,10 @@ func readDocumented(text string, dotenv, listed bool) (map[string]string, error)
 	return values, nil
 }
 
-const blank = `[\t\n\v\f\r \x{85}\p{Z}]`
+const space = `[\t\n\v\f\r \x{85}\p{Z}]`
 
-var dotenvLine = regexp.MustCompile(`^` + blank + `*(?:export` + blank + `+)?([^=]*?)` + blank + `*=` + blank + `*` +
-	`(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([^"'` + "`" + `#]*?))(?:` + blank + `+#.*)?` + blank + `*$`)
+var dotenvLine = regexp.MustCompile(`^` + space + `*(?:export` + space + `+)?([^=]*?)` + space + `*=` + space + `*` +
+	`(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([^"'` + "`" + `#]*?))(?:` + space + `+#.*)?` + space + `*$`)
 
 // isLeftOut reports whether a line is the entry of another name than A.
 func isLeftOut(line string, listed bool) bool {

@@ -102,14 +102,14 @@ var environmentFile = format{
 	[]rule{
 		{"a comment", true, func(p parts) bool { return strings.HasPrefix(p.name, "#") }},
 		{endsInCR, true, func(p parts) bool { return p.name == "\r" }},
-		{"a blank at the start", true, func(p parts) bool { return startsWithSpace(p.name) }},
+		{"a space at the start", true, func(p parts) bool { return startsWithSpace(p.name) }},
 		{"export before the name", true, func(p parts) bool { return strings.HasPrefix(p.name, "export ") }},
 		openQuote,
 		{"a quote before the value", false, func(p parts) bool { return p.quote != "" }},
-		{"a blank before the =", false, func(p parts) bool { return p.value != "" && endsWithSpace(p.name) }},
+		{"a space before the =", false, func(p parts) bool { return p.value != "" && endsWithSpace(p.name) }},
 		{endsInCR, false, func(p parts) bool { return strings.HasSuffix(p.value, "\r") }},
-		{"a blank after the =", false, func(p parts) bool { return startsWithSpace(p.value) }},
-		{"a blank at the end of the line", false, func(p parts) bool { return endsWithSpace(p.value) }},
+		{"a space after the =", false, func(p parts) bool { return startsWithSpace(p.value) }},
+		{"a space at the end of the line", false, func(p parts) bool { return endsWithSpace(p.value) }},
 		{"a # that starts a comment elsewhere", false, func(p parts) bool { return strings.HasPrefix(p.rest, "#") }},
 	},
 	". Other readers read these lines differently. Write NAME<<DELIMITER, the value and DELIMITER on " +
@@ -121,7 +121,7 @@ var dotenv = format{
 		openQuote,
 		{"text after the closing quote", false, func(p parts) bool { return p.quote != "" && !isComment(p.rest) }},
 		{"a backquote around the value", false, func(p parts) bool { return p.quote == "`" }},
-		{"a # without a blank before it", false, func(p parts) bool {
+		{"a # without a space before it", false, func(p parts) bool {
 			return p.quote == "" && strings.Contains(p.text, "#")
 		}},
 		{"a quote within the value", false, func(p parts) bool {

@@ -97,7 +97,7 @@ func TestShapes(t *testing.T) {
 		of   func(value string) string
 	}{
 		{"empty", func(string) string { return "" }},
-		{"blank", func(string) string { return " " }},
+		{"space", func(string) string { return " " }},
 		{"JSON array", func(value string) string { return `["` + value + `"]` }},
 		{"URL", func(string) string { return "https://ghe.example/acme/web" }},
 		{"in quotes", func(value string) string { return `"` + value + `"` }},
