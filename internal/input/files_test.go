@@ -71,7 +71,7 @@ func TestListed(t *testing.T) {
 	}
 }
 
-// TestStructureIsNotMasked checks what is masked of a document that is refused.
+// TestStructureIsNotMasked checks what is masked of a document that is rejected.
 func TestStructureIsNotMasked(t *testing.T) {
 	for _, test := range []struct {
 		text string
@@ -129,7 +129,7 @@ func TestNestedShapes(t *testing.T) {
 	}
 }
 
-// TestEncodedPlaintext checks that a plaintext is refused as a sealed value, and
+// TestEncodedPlaintext checks that a plaintext is rejected as a sealed value, and
 // masked.
 func TestEncodedPlaintext(t *testing.T) {
 	long := strings.Repeat("Correct-Horse ", 5)

@@ -318,7 +318,7 @@ func TestEachProblemOnce(t *testing.T) {
 	}
 }
 
-// TestLargeBatch checks that a file beyond the limit is refused and not cut.
+// TestLargeBatch checks that a file beyond the limit is rejected and not cut.
 func TestLargeBatch(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "large.env")
 	if err := os.WriteFile(path, []byte("A=b\n"), 0o600); err != nil {
@@ -363,7 +363,7 @@ func TestDurations(t *testing.T) {
 	}
 }
 
-// TestMasksInvalidInputs checks that a value is masked even if the inputs are refused.
+// TestMasksInvalidInputs checks that a value is masked even if the inputs are rejected.
 func TestMasksInvalidInputs(t *testing.T) {
 	for name, with := range map[string]map[string]string{
 		"mode without a value":   {"mode": "check", "secret_value": plain},

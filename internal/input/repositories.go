@@ -69,7 +69,7 @@ func parseRepository(entry, org string) (p secret.Pattern, exclude bool, err err
 	if owner, bare, ok := strings.Cut(name, "/"); ok {
 		switch {
 		case !safeSegment(owner):
-			bare = name // refused below
+			bare = name // rejected below
 		case !strings.EqualFold(owner, org):
 			return p, exclude, fmt.Errorf("%s is not a repository of %s; an organization secret can only be read in "+
 				"its own organization", secret.Quote(entry), secret.Quote(org))

@@ -37,7 +37,7 @@ func (r *reader) encryptedValue(stores []secret.Store) []Sealed {
 	return []Sealed{{Store: stores[0], Name: name, Sealed: sealed}}
 }
 
-// parseSealed parses a value that is already sealed. It masks and refuses a plaintext that was encoded and not sealed:
+// parseSealed parses a value that is already sealed. It masks and rejects a plaintext that was encoded and not sealed:
 // as a sealed value it would be sent, and shown in outputs and summary.
 func (r *reader) parseSealed(encryptedValue, keyID string) (seal.Sealed, error) {
 	if r.isPlaintext(encryptedValue) {

@@ -82,7 +82,7 @@ func stored(c Config) any {
 }
 
 // TestShapes gives every input in every shape that a slip gives it. The golden text
-// says what each is read as, or why it is refused.
+// says what each is read as, or why it is rejected.
 func TestShapes(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
@@ -155,7 +155,7 @@ func readShape(dir, name, value string) string {
 	}
 	r := Read(src)
 	if len(r.Problems) > 0 {
-		return "refused: " + strings.TrimSuffix(strings.ReplaceAll(texts(r), "\n", " / "), " / ")
+		return "rejected: " + strings.TrimSuffix(strings.ReplaceAll(texts(r), "\n", " / "), " / ")
 	}
 	result := fmt.Sprint(shown[name](r.Config))
 	if len(r.Warnings) > 0 {

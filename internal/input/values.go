@@ -261,7 +261,7 @@ func (r *reader) oneName() secret.Name {
 	return name
 }
 
-// parseName validates the name of a secret. It also refuses a legal one that looks generated: a token of GitHub's, or a
+// parseName validates the name of a secret. It also rejects a legal one that looks generated: a token of GitHub's, or a
 // long run of letters and digits that are not all upper case. It would be shown in upper case, in which the runner does
 // not hide it.
 func parseName(s string) (secret.Name, error) {
