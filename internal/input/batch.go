@@ -126,7 +126,6 @@ func (r *reader) batch(input string, content []byte, listed map[secret.Name]bool
 		return nil
 	}
 	text := strings.TrimPrefix(string(content), byteOrderMark)
-	problems := len(r.result.Problems)
 	doc := parseBatch(text, r.isDotenv())
 	var faulty []entry
 	seen := map[string]position{}
@@ -149,17 +148,18 @@ func (r *reader) batch(input string, content []byte, listed map[secret.Name]bool
 		}
 	}
 	r.reportFaults(input, faulty, doc.advice)
-	rejected := len(r.result.Problems) > problems
-	if rejected {
+	switch {
+	case len(faulty) > 0:
 		r.maskRejected(text)
-	} else if len(values) == 0 && listed == nil {
+	case len(values) == 0 && listed == nil:
 		r.problemf(input, noSecrets)
+	default:
+		for _, v := range values {
+			r.mask(v)
+		}
 	}
 	if doc.isJSON && len(values) == 0 {
 		r.flattenHint = flattenHint(text) // for names in secret_name that are missing
-	}
-	for i := range values {
-		values[i].isMasked = rejected
 	}
 	return values
 }

@@ -348,7 +348,7 @@ func (r *reader) access(c *Config) {
 	}
 }
 
-// sealProblem reports an error of package seal, whose fields are named like the inputs.
+// sealProblem reports an error of package seal, if there is one. Its fields are named like the inputs.
 func (r *reader) sealProblem(err error) {
 	if e, ok := errors.AsType[*seal.Error](err); ok {
 		r.problemf(e.Field, "%s", e.Text)

@@ -20,7 +20,7 @@ func (r *reader) selection(org string) *secret.Selection {
 	s := &secret.Selection{IDs: parseList(r, "selected_repository_ids", parseID)}
 	entries, err := splitList(r.get(input))
 	if err != nil {
-		r.problemf(input, "%v", err)
+		r.reject(input, err)
 		return s
 	}
 	if len(entries) == 1 && strings.EqualFold(entries[0], "none") {
@@ -33,7 +33,7 @@ func (r *reader) selection(org string) *secret.Selection {
 		p, exclude, err := parseRepository(entry, org)
 		switch {
 		case err != nil:
-			r.problemf(input, "%v", err)
+			r.reject(input, err)
 		case exclude:
 			s.Excluded = append(s.Excluded, p)
 		case !p.Plain():

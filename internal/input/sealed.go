@@ -27,10 +27,8 @@ func (r *reader) encryptedValue(stores []secret.Store) []Sealed {
 		r.problemf("key_id", "required with encrypted_value; both are outputs of the step that sealed the value")
 		return nil
 	}
-	sealed, problem := r.parseSealed(r.get("encrypted_value"), r.get("key_id"))
-	if problem != nil {
-		r.sealProblem(problem)
-	}
+	sealed, err := r.parseSealed(r.get("encrypted_value"), r.get("key_id"))
+	r.sealProblem(err)
 	if len(stores) != 1 {
 		return nil
 	}

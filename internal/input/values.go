@@ -31,8 +31,6 @@ type value struct {
 	input string
 	name  string // the secret's name, in a batch
 	bytes []byte
-	// isMasked says that the batch is rejected, and the parts of it that may be secret are masked.
-	isMasked bool
 }
 
 // label is how messages name a value: the input, and the secret in a batch.
@@ -65,22 +63,25 @@ func (r *reader) values() (values []value) {
 		if source.limit > 0 {
 			var err error
 			if b, err = r.readFile(r.get(source.input), source.limit); err != nil {
-				r.problemf(source.input, "%v", err)
+				r.reject(source.input, err)
 				continue
 			}
 		}
 		if strings.HasPrefix(source.input, "secrets") {
 			values = append(values, r.batch(source.input, b, listed)...)
 		} else {
-			values = append(values, value{input: source.input, bytes: b})
-		}
-	}
-	for _, v := range values {
-		if !v.isMasked && !r.result.Masks.Add(v.bytes) && len(v.bytes) > 0 {
-			r.warnf("%s: too short, or not UTF-8, for the runner to mask: it can appear in logs", v.label())
+			v := value{input: source.input, bytes: b}
+			r.mask(v)
+			values = append(values, v)
 		}
 	}
 	return values
+}
+
+func (r *reader) mask(v value) {
+	if !r.result.Masks.Add(v.bytes) && len(v.bytes) > 0 {
+		r.warnf("%s: too short, or not UTF-8, for the runner to mask: it can appear in logs", v.label())
+	}
 }
 
 // listedNames returns the secrets of a batch that secret_name lists, or nil if all are taken. Its problems are
@@ -255,9 +256,7 @@ func (r *reader) oneName() secret.Name {
 	if err != nil && strings.ContainsAny(s, ",\r\n[") {
 		err = errors.New("must be one name, because there is one value; use secrets or secrets_file for several")
 	}
-	if err != nil {
-		r.problemf("secret_name", "%v", err)
-	}
+	r.reject("secret_name", err)
 	return name
 }
 
