@@ -198,12 +198,18 @@ func TestFaults(t *testing.T) {
 			"A=x\n" + strings.Repeat("# x\n", 8) + "B=y", "auto",
 			"lines 2, 3, 4, 5, 6 and 3 more: a comment" + lines + readme,
 		},
-		{"A=x#y\nB='z", "dotenv", "line 1: a # without a space before it; line 2: a quote that does not close on the line" + quotes},
+		{
+			"A=x#y\nB='z", "dotenv",
+			"line 1: a # without a space before it; line 2: a quote that does not close on the line" + quotes,
+		},
 		{"A<<E\nx\nE", "dotenv", "lines 1, 2 and 3: no =; write NAME=value\n"},
 		{"a.b=x\nA=y\nc.d=z", "dotenv", "lines 1 and 3: must have a secret name before = or <<: " +
 			"letters, digits and _; no leading digit; no GITHUB_ prefix\n"},
 		{"A=x\nA=y", "dotenv", "A is listed twice, in lines 1 and 2\n"},
-		{"A=x\nB==", "auto", "line 2 looks like the end of a base64 value; pass an unnamed value in secret_value or secret_file\n"},
+		{
+			"A=x\nB==", "auto",
+			"line 2 looks like the end of a base64 value; pass an unnamed value in secret_value or secret_file\n",
+		},
 		{`{"A": 1, "B": true}`, "auto", "the value at line 1, column 5 (and 1 more) is not a string, and only an object of " +
 			"strings can be stored. It is flat, with numbers or booleans: the page nested-json.md in this action's documents " +
 			"has the command that flattens it\n"},

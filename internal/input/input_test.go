@@ -177,6 +177,7 @@ func TestProblems(t *testing.T) {
 		{"set with public_key", with{"public_key": box(32)}, []string{"public_key: not used in mode set, only in mode seal"}},
 		{"seal with visibility", with{"mode": "seal", "visibility": "all"}, []string{"visibility: not used in mode seal, only in mode set"}},
 		{"check with a value", with{"mode": "check", "secret_value": plain}, []string{"secret_value: not used in mode check, only in mode set or seal"}},
+		{"check with a format", with{"mode": "check", "secrets_format": "dotenv"}, []string{"secrets_format: not used in mode check, only in mode set or seal"}},
 		{"access with visibility", with{"mode": "access", "selected_repositories": "web", "visibility": "selected"}, []string{"visibility: not used"}},
 
 		{"sealed without its key", with{"encrypted_value": box(60)}, []string{"key_id: required with encrypted_value; both are outputs"}},
@@ -304,7 +305,6 @@ func TestEachProblemOnce(t *testing.T) {
 		want string
 	}{
 		{"equal names in JSON", map[string]string{"secrets": `{"A": "1", "A": "2"}`}, "secrets: \"A\" is listed twice\n"},
-		{"equal names in lines", map[string]string{"secrets": "A=1\nA=2"}, "secrets: A is listed twice, in lines 1 and 2\n"},
 		{
 			"missing rows",
 			map[string]string{"sealed": "[" + row + "]", "secret_name": "A,B,C"},
@@ -401,10 +401,7 @@ func TestBatch(t *testing.T) {
 		{"lines", "A=1 = 2#x\nB=x\"y'z`\n\nC=q\n", map[string]string{"A": "1 = 2#x", "B": "x\"y'z`", "C": "q"}, ""},
 		{"byte order mark", "\uFEFFA=x", map[string]string{"A": "x"}, ""},
 		{"byte order mark before JSON", "\uFEFF{\"A\": \"\uFEFFx\"}", map[string]string{"A": "\uFEFFx"}, ""},
-		{"heredoc", "K<<EOF\nline 1\n\nline=2\nEOF\nB=2", map[string]string{"K": "line 1\n\nline=2", "B": "2"}, ""},
 
-		{"empty", " \n", nil, "contains no secrets"},
-		{"same name", `{"A": "x", "A": "y"}`, nil, `"A" is listed twice`},
 		{"same but for case", `{"A": "x", "a": "y"}`, nil, "A and a are the same secret"},
 		{"invalid name", `{"aws-key.id": "x"}`, nil, `must have only letters, digits and _, not "aws-key.id"`},
 		{"empty value in JSON", `{"A": ""}`, nil, "A is empty. A job output that GitHub masked"},
@@ -414,8 +411,6 @@ func TestBatch(t *testing.T) {
 		{"UTF-16 without a mark", "A\x00=\x00x\x00", nil, "UTF-16; write it as UTF-8"},
 		{"a batch of all secrets", `{"github_token": "x", "A": "y"}`, nil, `"github_token" is in toJSON(secrets) and cannot be stored; list the secrets to store in secret_name`},
 		{"empty value in a heredoc", "A<<E\nE", nil, "line 1: the value is empty"},
-		{"same name in lines", "A=1\nA=2", nil, "A is listed twice, in lines 1 and 2"},
-		{"invalid name in lines", "A B=1", nil, "line 1: must have a secret name before ="},
 		{"too long", "A=" + strings.Repeat("x", secret.MaxValueBytes+1), nil, "A 49,153 bytes"},
 		{"masked", "A=***", nil, `A is "***"`},
 	}
