@@ -190,8 +190,8 @@ func nameFault(e entry, isJSON bool, seen map[string]position) *fault {
 
 // noName is the fault of a line whose name is not legal. It is not quoted: without its heredoc, a line of a key ends in
 // an = too.
-var noName = &fault{text: place + ": must have a secret name before = or <<: letters, digits and _; no leading digit; " +
-	"no GITHUB_ prefix"}
+var noName = &fault{text: place + ": must have a secret name before = or <<: letters, digits and _; " +
+	"no leading digit; no GITHUB_ prefix"}
 
 // reportFaults reports equal faults together, and all that are advised as one problem.
 func (r *reader) reportFaults(input string, faulty []entry, advice string) {

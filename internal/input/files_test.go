@@ -89,6 +89,7 @@ func TestStructureIsNotMasked(t *testing.T) {
 		{"A_long_name=Correct-Horse # a comment\nB=string", []string{"Correct-Horse # a comment", "Correct-Horse"}},
 		{"Correct-Horse\nshort", []string{"Correct-Horse"}},
 		{"A_long_name=pass, word # a comment", []string{"pass, word # a comment", "pass, word"}},
+		{"A_long_name=Correct-Horse\xff\xfeBattery-Staple", []string{"Correct-Horse", "Battery-Staple"}},
 		{"c2VjcmV0IHRleHQ==", []string{"c2VjcmV0IHRleHQ=="}},
 		{"A_long_name=\"Correct-Horse\\\n# a comment", []string{`"Correct-Horse\`, `Correct-Horse\`, "# a comment"}},
 		{"A<<E\nCorrect-Horse\nshort", []string{"Correct-Horse"}},
@@ -101,6 +102,14 @@ func TestStructureIsNotMasked(t *testing.T) {
 		if !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(test.want))) {
 			t.Errorf("%s: got the masks %q, want %q", test.text, got, test.want)
 		}
+	}
+}
+
+// TestContentIsMasked checks that a plaintext in place of a path, and a token in quotes, are masked like a value.
+func TestContentIsMasked(t *testing.T) {
+	r := read(t, map[string]string{"secret_file": "pin\n1234", "token": "'ghp_x'"})
+	if got, want := r.Masks.Lines(), []string{"1234", "'ghp_x'", "ghp_x"}; !slices.Equal(got, want) {
+		t.Errorf("got the masks %q, want %q", got, want)
 	}
 }
 
@@ -170,6 +179,7 @@ func TestWarnings(t *testing.T) {
 		pem:                                   "",
 		strings.ReplaceAll(pem, "\n", "\r\n"): "lines end in CR LF",
 		"Correct\r\nHorse":                    "lines end in CR LF",
+		"Correct\r\nHorse\r":                  "lines end in CR LF",
 		"\uFEFFCorrect-Horse":                 "starts with a UTF-8 byte order mark",
 		"\xff\xfea\x00b\x00":                  "is UTF-16",
 		"op://vault/item/field":               "is a reference that nothing has resolved",
@@ -187,6 +197,9 @@ func TestWarnings(t *testing.T) {
 		got := strings.Join(r.Warnings, "\n")
 		if !strings.Contains(got, want) || want == "" && got != "" {
 			t.Errorf("%q: got the warnings %q, want %q", value, got, want)
+		}
+		if strings.Contains(value, "Correct") && len(r.Warnings) > 1 {
+			t.Errorf("%q: got the warnings %q, want at most one", value, r.Warnings)
 		}
 		if got := string(r.Config.Entries[0].Value.Reveal()); got != value {
 			t.Errorf("got the value %q, want %q", got, value)

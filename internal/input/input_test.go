@@ -306,6 +306,11 @@ func TestEachProblemOnce(t *testing.T) {
 	}{
 		{"equal names in JSON", map[string]string{"secrets": `{"A": "1", "A": "2"}`}, "secrets: \"A\" is listed twice\n"},
 		{
+			"a name and a value in JSON", map[string]string{"secrets": `{"a-b": "***"}`},
+			"secrets: the name must have only letters, digits and _, not \"a-b\"\n" +
+				"secrets: \"a-b\" is \"***\": the value was masked before it reached this action\n",
+		},
+		{
 			"missing rows",
 			map[string]string{"sealed": "[" + row + "]", "secret_name": "A,B,C"},
 			"sealed: B in actions is requested by secret_name and stores, but has no row\n" +
@@ -341,6 +346,9 @@ func TestDefaults(t *testing.T) {
 	want := `set acme [actions] timeout 5m0s dry_run false visibility "" selection <nil> https://api.github.com/`
 	if got != want {
 		t.Errorf("got the defaults\n%s, want\n%s", got, want)
+	}
+	if got := readOnlyEnv(nil).Config.APIURL.String(); got != "https://api.github.com/" {
+		t.Errorf("without a runner: got %s, want https://api.github.com/", got)
 	}
 }
 

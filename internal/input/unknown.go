@@ -49,8 +49,8 @@ func (r *reader) checkEnvironment() {
 	}
 }
 
-// checkEmpty reports an input that is set to nothing. The runner fills in the default only if the workflow does not have
-// the input at all.
+// checkEmpty reports an input that is set to nothing. The runner fills in the default only if the workflow does not
+// have the input at all.
 func (r *reader) checkEmpty(in Input, value string) {
 	if in.isTarget && strings.TrimSpace(value) == "" {
 		r.overrides[in.Name] = "empty: an expression without a value. Leave the line out for the default, or write " +
@@ -118,8 +118,8 @@ func distance(a, b string) int {
 // unevaluated explains an expression that was left as text.
 const unevaluated = "is an unevaluated expression: ${{ }} is evaluated only in workflow files"
 
-// checkNotation reports unevaluated expressions, and quotes around a whole input, which YAML removes and the runner does
-// not.
+// checkNotation reports unevaluated expressions, and quotes around a whole input, which YAML removes and the runner
+// does not.
 func (r *reader) checkNotation() {
 	for _, in := range Inputs {
 		if in.isValue || r.overrides[in.Name] != "" {
