@@ -146,7 +146,7 @@ func startPrism(t *testing.T, description, upstream string) *url.URL {
 		_ = cmd.Process.Kill()
 		<-exited
 	})
-	const limit = 60 * time.Second
+	const limit = 3 * time.Minute // other parts of .ci/run may take the processors
 	timeout := time.After(limit)
 	for {
 		text := readFile(t, logFile)
