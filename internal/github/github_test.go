@@ -898,3 +898,27 @@ func TestClock(t *testing.T) {
 		})
 	}
 }
+
+// TestBudget checks which waits for the write limiter a budget leaves out: those after its start, which is that of
+// the outage if there is one.
+func TestBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		now := time.Now()
+		for _, test := range []struct {
+			outage time.Duration // before the first error
+			want   time.Duration
+		}{
+			{0, 5 * time.Second},
+			{time.Minute, 35 * time.Second},
+		} {
+			b := NewBudget()
+			b.extend(30 * time.Second)
+			b.begin(now, now.Add(-test.outage))
+			b.begin(now.Add(time.Hour), now.Add(time.Hour)) // only the first error starts it
+			time.Sleep(time.Until(now.Add(5 * time.Second)))
+			if used, _ := b.used(); used != test.want {
+				t.Errorf("outage %v ago: got %v used, want %v", test.outage, used, test.want)
+			}
+		}
+	})
+}
