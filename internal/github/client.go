@@ -16,6 +16,7 @@
 package github
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"math"
@@ -162,13 +163,11 @@ func (c *Client) Repository(ctx context.Context, b *Budget, name string) (secret
 func (c *Client) Repositories(ctx context.Context, b *Budget) ([]secret.Repository, error) {
 	call := newCall(http.MethodGet, "listing the repositories of "+c.opt.Org, "", "orgs", c.opt.Org, "repos")
 	call.query = "sort=created&direction=asc&"
-	all, err := fetchPages(ctx, c, b, call, math.MaxInt, func(body []byte) ([]secret.Repository, int, error) {
-		var page []secret.Repository
-		if err := unmarshal(body, &page); err != nil {
-			return nil, 0, err
-		}
-		return page, 0, checkRepositories(page...)
-	})
+	parse := func(body []byte) (page []secret.Repository, total int, err error) {
+		err = unmarshal(body, &page)
+		return page, 0, cmp.Or(err, checkRepositories(page...))
+	}
+	all, err := list[secret.Repository]{c, b, call, parse}.read(ctx, math.MaxInt)
 	return unique(all.entries, repositoryID), err
 }
 

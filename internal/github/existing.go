@@ -1,7 +1,9 @@
 package github
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -97,9 +99,9 @@ func (c *Client) SelectedRepositories(
 // [secret.ErrNotFound] if it does not exist. For such a secret GitHub may return an empty list instead.
 func (c *Client) selectedRepositories(
 	ctx context.Context, b *Budget, store secret.Store, name secret.Name, reads int,
-) (list []secret.Repository, hidden int, err error) {
+) (selected []secret.Repository, hidden int, err error) {
 	call := c.secretsCall(http.MethodGet, "listing the selected repositories", store, string(name), "repositories")
-	all, err := fetchWhole(ctx, c, b, call, reads, math.MaxInt, parseRepositories, repositoryID)
+	all, err := readWhole(ctx, list[secret.Repository]{c, b, call, parseRepositories}, reads, math.MaxInt, repositoryID)
 	return all.entries, all.total - len(all.entries), err
 }
 
@@ -107,12 +109,11 @@ func (c *Client) selectedRepositories(
 func (c *Client) listSecrets(
 	ctx context.Context, b *Budget, store secret.Store, limit int,
 ) (pages[secret.Existing], error) {
-	readAt := time.Now()
-	all, err := fetchWhole(ctx, c, b, c.secretsCall(http.MethodGet, "listing the secrets", store), maxListReads, limit,
-		parseSecrets, func(s secret.Existing) secret.Name { return s.Name })
-	all.readAt = readAt
+	secrets := list[secret.Existing]{c, b, c.secretsCall(http.MethodGet, "listing the secrets", store), parseSecrets}
+	name := func(s secret.Existing) secret.Name { return s.Name }
+	all, err := readWhole(ctx, secrets, maxListReads, limit, name)
 	for i := range all.entries {
-		all.entries[i].ReadAt = readAt
+		all.entries[i].ReadAt = all.readAt
 	}
 	return all, err
 }
@@ -162,41 +163,38 @@ func (w wireSecret) parse() (secret.Existing, error) {
 	}, nil
 }
 
-// parseSecrets parses a page of secrets, and the total that it reports.
-func parseSecrets(body []byte) (entries []secret.Existing, total int, err error) {
-	var page struct {
-		TotalCount *int          `json:"total_count"`
-		Secrets    *[]wireSecret `json:"secrets"`
-	}
-	switch err := unmarshal(body, &page); {
-	case err != nil:
+// parsePage parses a page of a list that reports its total.
+func parsePage[T any](body []byte, field string) (entries []T, total int, err error) {
+	var page map[string]json.RawMessage
+	if err := unmarshal(body, &page); err != nil {
 		return nil, 0, err
-	case page.TotalCount == nil, page.Secrets == nil:
-		return nil, 0, errors.New("a list without total_count or secrets")
 	}
-	for _, w := range *page.Secrets {
-		existing, err := w.parse()
-		if err != nil {
-			return nil, 0, err
+	var count *int
+	for name, v := range map[string]any{"total_count": &count, field: &entries} {
+		if raw, ok := page[name]; ok {
+			if err := unmarshal(raw, v); err != nil {
+				return nil, 0, err
+			}
 		}
-		entries = append(entries, existing)
 	}
-	return entries, *page.TotalCount, nil
+	if count == nil || entries == nil {
+		return nil, 0, errors.New("a list without total_count or " + field)
+	}
+	return entries, *count, nil
 }
 
-// parseRepositories parses a page of selected repositories, and the total that it reports.
+func parseSecrets(body []byte) (entries []secret.Existing, total int, err error) {
+	list, total, err := parsePage[wireSecret](body, "secrets")
+	for _, w := range list {
+		existing, parseErr := w.parse()
+		entries, err = append(entries, existing), cmp.Or(err, parseErr)
+	}
+	return entries, total, err
+}
+
 func parseRepositories(body []byte) (entries []secret.Repository, total int, err error) {
-	var page struct {
-		TotalCount   *int                 `json:"total_count"`
-		Repositories *[]secret.Repository `json:"repositories"`
-	}
-	switch err := unmarshal(body, &page); {
-	case err != nil:
-		return nil, 0, err
-	case page.TotalCount == nil, page.Repositories == nil:
-		return nil, 0, errors.New("a list without total_count or repositories")
-	}
-	return *page.Repositories, *page.TotalCount, checkRepositories(*page.Repositories...)
+	entries, total, err = parsePage[secret.Repository](body, "repositories")
+	return entries, total, cmp.Or(err, checkRepositories(entries...))
 }
 
 // checkRepositories returns an error if a repository lacks a field that GitHub's description of the API requires.

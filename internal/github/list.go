@@ -3,6 +3,7 @@ package github
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -16,7 +17,16 @@ const (
 	maxPages = 10_000
 )
 
-// pages is a list that is read page by page.
+// list is a list that is read page by page.
+type list[T any] struct {
+	client *Client
+	budget *Budget
+	call   *call
+	// parse returns the entries of a page and the total that it reports; 0 if it reports none.
+	parse func(body []byte) (entries []T, total int, err error)
+}
+
+// pages is a list that was read.
 type pages[T any] struct {
 	entries   []T
 	total     int  // the largest that a page reports; 0 if none does
@@ -31,25 +41,22 @@ func (p pages[T]) matchesTotal() bool { return !p.shifted && len(p.entries) == p
 
 // unique drops duplicate entries, which a list has if its pages shift while they are read.
 func unique[T any, K comparable](entries []T, key func(T) K) []T {
-	list := make([]T, 0, len(entries))
 	seen := make(map[K]bool, len(entries))
-	for _, v := range entries {
-		if k := key(v); !seen[k] {
-			seen[k] = true
-			list = append(list, v)
-		}
-	}
-	return list
+	return slices.DeleteFunc(entries, func(v T) bool {
+		k := key(v)
+		isDuplicate := seen[k]
+		seen[k] = true
+		return isDuplicate
+	})
 }
 
-// fetchWhole reads a list that reports its total. It reads up to so many times if the total does not match, since pages
+// readWhole reads a list that reports its total. It reads up to so many times if the total does not match, since pages
 // shift if the list changes while it is read.
-func fetchWhole[T any, K comparable](
-	ctx context.Context, c *Client, b *Budget, list *call, reads, limit int, parse func([]byte) ([]T, int, error),
-	key func(T) K,
+func readWhole[T any, K comparable](
+	ctx context.Context, l list[T], reads, limit int, key func(T) K,
 ) (all pages[T], err error) {
 	for range reads {
-		if all, err = fetchPages(ctx, c, b, list, limit, parse); err != nil {
+		if all, err = l.read(ctx, limit); err != nil {
 			return pages[T]{}, err
 		}
 		if all.entries = unique(all.entries, key); all.truncated || all.matchesTotal() {
@@ -72,21 +79,16 @@ func (p page[T]) isLast() bool {
 	return p.nextPage == 0 && (p.hasLinks || p.total > 0 || len(p.entries) < perPage)
 }
 
-// fetchPages fetches page 1, the pages that it announces concurrently, and then one by one any that follow. It stops if
-// there are more than limit. parse returns the entries of a page and the total that it reports, or 0.
-func fetchPages[T any](
-	ctx context.Context, c *Client, b *Budget, list *call, limit int,
-	parse func(body []byte) (entries []T, total int, err error),
-) (pages[T], error) {
-	fetch := func(ctx context.Context, number int) (page[T], error) {
-		return fetchPage(ctx, c, b, list, number, parse)
-	}
-	first, err := fetch(ctx, 1)
+// read reads page 1, the pages that it announces concurrently, and then one by one any that follow. It stops if there
+// are more than limit.
+func (l list[T]) read(ctx context.Context, limit int) (pages[T], error) {
+	readAt := time.Now()
+	first, err := l.readPage(ctx, 1)
 	if err != nil {
 		return pages[T]{}, err
 	}
-	truncated := pages[T]{entries: first.entries, total: first.total, truncated: true}
-	tooLong := unreadable(list, first.response, fmt.Errorf("a list of more than %d pages", maxPages))
+	truncated := pages[T]{entries: first.entries, total: first.total, truncated: true, readAt: readAt}
+	tooLong := unreadable(l.call, first.response, fmt.Errorf("a list of more than %d pages", maxPages))
 	limit = min(limit, maxPages+1) // maxPages+1 is no limit
 	last := max(first.lastPage, (first.total+perPage-1)/perPage, 1)
 	switch {
@@ -101,7 +103,7 @@ func fetchPages[T any](
 	group.SetLimit(MaxConcurrentReads)
 	for i := 1; i < last; i++ {
 		group.Go(func() (err error) {
-			all[i], err = fetch(groupCtx, i+1)
+			all[i], err = l.readPage(groupCtx, i+1)
 			return err
 		})
 	}
@@ -115,13 +117,13 @@ func fetchPages[T any](
 		case len(all) == limit:
 			return truncated, nil
 		}
-		next, err := fetch(ctx, len(all)+1)
+		next, err := l.readPage(ctx, len(all)+1)
 		if err != nil {
 			return pages[T]{}, err
 		}
 		all = append(all, next)
 	}
-	whole := pages[T]{count: len(all)}
+	whole := pages[T]{count: len(all), readAt: readAt}
 	for _, p := range all {
 		whole.entries = append(whole.entries, p.entries...)
 		whole.total, whole.shifted = max(whole.total, p.total), whole.shifted || p.total != first.total
@@ -129,17 +131,14 @@ func fetchPages[T any](
 	return whole, nil
 }
 
-func fetchPage[T any](
-	ctx context.Context, c *Client, b *Budget, list *call, number int,
-	parse func(body []byte) (entries []T, total int, err error),
-) (p page[T], err error) {
-	call := *list
+func (l list[T]) readPage(ctx context.Context, number int) (p page[T], err error) {
+	call := *l.call
 	call.query += fmt.Sprintf("per_page=%d", perPage)
 	if number > 1 {
 		call.query += fmt.Sprintf("&page=%d", number)
 	}
-	p.response, err = c.do(ctx, b, &call, func(body []byte) (err error) {
-		p.entries, p.total, err = parse(body)
+	p.response, err = l.client.do(ctx, l.budget, &call, func(body []byte) (err error) {
+		p.entries, p.total, err = l.parse(body)
 		return err
 	})
 	return p, err
