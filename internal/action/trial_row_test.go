@@ -23,14 +23,11 @@ type rowFacts struct {
 	cutOff    bool                 // GitHub may still apply a write that was given up
 }
 
-// rowRule is one thing that must be true of a row. It returns what is untrue, or "".
-type rowRule struct {
+// rowRules are what must be true of a row.
+var rowRules = []struct {
 	name   string
-	untrue func(rowFacts) string
-}
-
-// rowRules are in the order in which a row is checked.
-var rowRules = []rowRule{
+	isTrue func(rowFacts) bool
+}{
 	{"the operation is one that a trial can have", operationExists},
 	{"created and updated are confirmed", doneIsConfirmed},
 	{"the key is that of the last write", keyOfLastWrite},
@@ -54,8 +51,8 @@ const accessRule = "each write has the access that was asked for, or else the re
 func (r *ran) checkRow(row trialRow) {
 	f := r.factsOf(row)
 	for _, rule := range rowRules {
-		if untrue := rule.untrue(f); untrue != "" {
-			r.broken("%s in %s is %s: %s: %s", row.SecretName, row.Store, row.Operation, rule.name, untrue)
+		if !rule.isTrue(f) {
+			r.broken("%s in %s is %s, against the rule: %s", row.SecretName, row.Store, row.Operation, rule.name)
 		}
 	}
 }
@@ -112,151 +109,88 @@ func (f rowFacts) isTouched() bool {
 	return slices.ContainsFunc(f.others, func(c change) bool { return secretPath(c.Store, c.Name) == f.path })
 }
 
-func operationExists(f rowFacts) string {
-	if !f.row.isDone() && f.row.Operation != "failed" && f.row.Operation != "unknown" {
-		return "there is no such operation"
-	}
-	return ""
+func operationExists(f rowFacts) bool {
+	return f.row.isDone() || f.row.Operation == "failed" || f.row.Operation == "unknown"
 }
 
-func doneIsConfirmed(f rowFacts) string {
+func doneIsConfirmed(f rowFacts) bool {
 	gone := f.with["change"] == "remove" && f.readAfter(f.path) // a 404, and a list that lacks it
-	if f.isStored() && (len(f.applied) == 0 || !f.confirmed && !gone) {
-		return "GitHub did not confirm a write"
-	}
-	return ""
-}
-
-func keyOfLastWrite(f rowFacts) string {
-	if !f.storesValue() {
-		return ""
-	}
-	return differs(f.row.KeyID, f.last().KeyID)
-}
-
-func visibilityOfLastWrite(f rowFacts) string {
-	if !f.storesValue() {
-		return ""
-	}
-	return differs(f.row.Visibility, f.last().Visibility)
+	return !f.isStored() || len(f.applied) > 0 && (f.confirmed || gone)
 }
 
 // last is the body of the last write that took effect.
 func (f rowFacts) last() body { return bodyOf(f.applied[len(f.applied)-1]) }
 
-func differs(got, want string) string {
-	if got != want {
-		return fmt.Sprintf("got %q, want %q", got, want)
-	}
-	return ""
+func keyOfLastWrite(f rowFacts) bool { return !f.storesValue() || f.row.KeyID == f.last().KeyID }
+
+func visibilityOfLastWrite(f rowFacts) bool {
+	return !f.storesValue() || f.row.Visibility == f.last().Visibility
 }
 
-func createdAtFirst(f rowFacts) string {
+func createdAtFirst(f rowFacts) bool {
 	// Without a read before the first write and after the last, the status is all there is.
 	looked := f.with["visibility"] != "all" && f.with["visibility"] != "private" || f.readAfter(f.path)
 	if !f.storesValue() || f.isTouched() || !looked {
-		return ""
+		return true
 	}
-	if created := f.applied[0].Served == 201; created != (f.row.Operation == "created") {
-		return fmt.Sprintf("GitHub served the first write with %d", f.applied[0].Served)
-	}
-	return ""
+	return (f.applied[0].Served == 201) == (f.row.Operation == "created")
 }
 
-func valueIsStored(f rowFacts) string {
-	if !f.storesValue() || f.isTouched() {
-		return ""
-	}
-	for _, s := range f.after {
-		if secretPath(s.Store, s.Name) == f.path {
-			return differs(s.Value, f.values[s.Name])
-		}
-	}
-	return "it has no such secret"
+func valueIsStored(f rowFacts) bool {
+	return !f.storesValue() || f.isTouched() || slices.ContainsFunc(f.after, func(s fakegithub.Secret) bool {
+		return secretPath(s.Store, s.Name) == f.path && s.Value == f.values[s.Name]
+	})
 }
 
-func unchangedSendsNothing(f rowFacts) string {
-	if f.row.Operation == "unchanged" && len(f.writes) > 0 {
-		return fmt.Sprintf("%d writes were sent", len(f.writes))
-	}
-	return ""
+func unchangedSendsNothing(f rowFacts) bool {
+	return f.row.Operation != "unchanged" || len(f.writes) == 0
 }
 
-func failedHasNoEffect(f rowFacts) string {
-	if f.row.Operation == "failed" && len(f.applied) > 0 && !f.isGone(f.path) && !f.isDenied(f.path) {
-		return "GitHub applied a write"
-	}
-	return ""
+func failedHasNoEffect(f rowFacts) bool {
+	return f.row.Operation != "failed" || len(f.applied) == 0 || f.isGone(f.path) || f.isDenied(f.path)
 }
 
-func failedIsOver(f rowFacts) string {
-	if f.row.Operation == "failed" && f.cutOff {
-		return "GitHub may still apply an attempt that was cut off"
-	}
-	return ""
+func failedIsOver(f rowFacts) bool { return f.row.Operation != "failed" || !f.cutOff }
+
+func unknownIsPossible(f rowFacts) bool { return f.row.Operation != "unknown" || f.unproven }
+
+func unknownIsUnsettled(f rowFacts) bool {
+	mayBeStored := len(f.applied) > 0 || f.cutOff || len(f.others) > 0
+	return f.row.Operation != "unknown" || mayBeStored || !f.readAfter(f.path)
 }
 
-func unknownIsPossible(f rowFacts) string {
-	if f.row.Operation == "unknown" && !f.unproven {
-		return fmt.Sprintf("GitHub refused each of the %d attempts", len(f.writes))
-	}
-	return ""
+func doneIsNotSaved(f rowFacts) bool { return !f.row.isDone() || f.row.EncryptedValue == "" }
+
+func sealedIsSaved(f rowFacts) bool {
+	isSealed := f.row.KeyID != "" && f.with["mode"] != "access"
+	return f.row.isDone() || !isSealed || f.row.EncryptedValue != ""
 }
 
-func unknownIsUnsettled(f rowFacts) string {
-	if f.row.Operation == "unknown" && len(f.applied) == 0 && !f.cutOff && len(f.others) == 0 && f.readAfter(f.path) {
-		return "a read after the last attempt shows that none was applied"
-	}
-	return ""
-}
-
-func doneIsNotSaved(f rowFacts) string {
-	if f.row.isDone() && f.row.EncryptedValue != "" {
-		return "it has one"
-	}
-	return ""
-}
-
-func sealedIsSaved(f rowFacts) string {
-	if !f.row.isDone() && f.row.KeyID != "" && f.row.EncryptedValue == "" && f.with["mode"] != "access" {
-		return "it is not"
-	}
-	return ""
-}
-
-func notDoneHasError(f rowFacts) string {
-	if !f.row.isDone() && f.row.Error == "" {
-		return "it has none"
-	}
-	return ""
-}
+func notDoneHasError(f rowFacts) bool { return f.row.isDone() || f.row.Error != "" }
 
 // accessIsRight checks that each write had the access that was asked for, or, where
 // none was, the one that the secret had within the minute before, or that the row says
 // that it did not.
-func accessIsRight(f rowFacts) string {
+func accessIsRight(f rowFacts) bool {
 	if f.with["change"] != "" {
-		return ""
+		return true
 	}
-	for _, q := range f.applied {
-		got := f.accessOfWrite(q)
-		want := []access{{f.with["visibility"], ""}}
-		switch selected := f.with["selected_repositories"]; {
+	selected, visibility := f.with["selected_repositories"], f.with["visibility"]
+	return !slices.ContainsFunc(f.applied, func(q fakegithub.Request) bool {
+		want := []access{{visibility, ""}}
+		switch {
 		case selected == "none":
 			want = []access{{"selected", ""}}
 		case selected != "":
 			want = []access{{"selected", selected}}
-		case f.with["visibility"] != "all" && f.with["visibility"] != "private":
+		case visibility != "all" && visibility != "private":
 			want = f.recent(f.row, q)
 			if f.row.Error != "" {
-				continue
+				return false
 			}
 		}
-		if !slices.Contains(want, got) {
-			return fmt.Sprintf("got %v, want one of %v", got, want)
-		}
-	}
-	return ""
+		return !slices.Contains(want, f.accessOfWrite(q))
+	})
 }
 
 // isGone reports whether somebody deleted a secret during the run, which no read can
@@ -423,7 +357,7 @@ func TestRowRules(t *testing.T) {
 		}
 		test.spoil(r)
 		r.checkRow(r.rows[0])
-		wantContains(t, test.trial.about+": the problems", strings.Join(r.problems, "\n"), ": "+test.rule+": ")
+		wantContains(t, test.trial.about+": the problems", strings.Join(r.problems, "\n")+"\n", ": "+test.rule+"\n")
 		tested[test.rule] = true
 	}
 	for _, rule := range rowRules {

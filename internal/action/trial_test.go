@@ -177,7 +177,8 @@ func (r *ran) report(t *testing.T) {
 	}
 	var log strings.Builder
 	for _, q := range r.requests {
-		fmt.Fprintf(&log, "  %s %s %s: served %d, returned %d\n", q.At.Format("04:05"), q.Method, q.Path, q.Served, q.Status)
+		fmt.Fprintf(&log, "  %s %s %s%v: served %d, returned %d\n",
+			q.At.Format("04:05"), q.Method, q.Path, r.accessOfWrite(q), q.Served, q.Status)
 	}
 	t.Errorf("%s:\n- %s\nrequests:\n%slog:\n%s\nresults: %s", r.about, strings.Join(r.problems, "\n- "), log.String(),
 		withoutMasks(r.first.stdout), r.first.outputs["results"])
