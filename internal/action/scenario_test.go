@@ -50,10 +50,12 @@ var update = flag.Bool("update", false, "rewrite the want/ sections of testdata/
 //	summary        summary.md
 //	results        out/results, a row a line
 //
-// The state that GitHub has before a run is a named world, kept in testdata/worlds,
-// with changes:
+// The state that GitHub has before a run is a named world, kept in testdata/worlds:
+// empty (an organization with repositories, without secrets), which is the default,
+// team (the same with secrets), or hidden (private repositories, and tokens that cannot
+// see all of them). A script chooses and changes it:
 //
-//	world team                                              default: empty
+//	world team                                              begin with this world
 //	world review.json                                       a file of the script
 //	patch secret actions/TOKEN visibility=all               change or add a secret
 //	patch token ghp_x kind=classic scopes=admin:org,repo    or a token
