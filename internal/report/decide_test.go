@@ -309,11 +309,13 @@ func TestGroupedFailures(t *testing.T) {
 	}{
 		{"one failure has its attempts and its request id", set, []secret.Result{sealed(a(refused("1", 5)))}, []string{"A: writing the secret: 403 no, 5 attempts in 10 s|Cause." + step + " Request id: 1"}},
 		{
-			"request ids and attempts that differ are left out", set, []secret.Result{sealed(a(refused("1", 5))), sealed(b(failed, refused("2", 4)))},
+			"request ids and attempts that differ are left out", set,
+			[]secret.Result{sealed(a(refused("1", 5))), sealed(b(failed, refused("2", 4)))},
 			[]string{"A, B: writing the secret: 403 no|Cause." + step + " Request id: see the output results"},
 		},
 		{
-			"another operation is another group", set, []secret.Result{sealed(a(refused("1", 1))), sealed(b(unknown, refused("1", 1)))},
+			"another operation is another group", set,
+			[]secret.Result{sealed(a(refused("1", 1))), sealed(b(unknown, refused("1", 1)))},
 			[]string{
 				"A: writing the secret: 403 no|Cause." + step + " Request id: 1",
 				"B: writing the secret: 403 no|Cause." + todo + "Hint. Then p" + rows + "; storing it again is safe." + saved + " Request id: 1",
@@ -322,15 +324,18 @@ func TestGroupedFailures(t *testing.T) {
 		{"nothing sealed is another group", set, []secret.Result{a(x), sealed(b(failed, x))}, []string{"A: x" + keep + " for this secret alone" + lost, "B: x" + todo + "P" + rows + "." + saved}},
 		{"another operation is another group in mode access, too", access, []secret.Result{a(x), b(unknown, x)}, []string{"A: x" + done, "B: x" + done}},
 		{
-			"another cause is another group", check, []secret.Result{a(&secret.Error{Problem: "x", Cause: "C."}), b(failed, &secret.Error{Problem: "x", Cause: "D."})},
+			"another cause is another group", check,
+			[]secret.Result{a(&secret.Error{Problem: "x", Cause: "C."}), b(failed, &secret.Error{Problem: "x", Cause: "D."})},
 			[]string{"A: x|C." + todo + "Run this again.", "B: x|D." + todo + "Run this again."},
 		},
 		{
-			"another hint is another group", check, []secret.Result{a(&secret.Error{Problem: "x", Hint: "Do A."}), b(failed, &secret.Error{Problem: "x", Hint: "Do B."})},
+			"another hint is another group", check,
+			[]secret.Result{a(&secret.Error{Problem: "x", Hint: "Do A."}), b(failed, &secret.Error{Problem: "x", Hint: "Do B."})},
 			[]string{"A: x" + todo + "Do A. Then run this again.", "B: x" + todo + "Do B. Then run this again."},
 		},
 		{
-			"joined errors keep their text and explain the first", check, []secret.Result{a(errors.Join(x, refused("1", 1), refused("2", 1)))},
+			"joined errors keep their text and explain the first", check,
+			[]secret.Result{a(errors.Join(x, refused("1", 1), refused("2", 1)))},
 			[]string{"A: x; writing the secret: 403 no; writing the secret: 403 no|Cause." + todo + "Hint. Then run this again.|Request id: 1"},
 		},
 		{"a sealed value that GitHub cannot open is not saved", set, []secret.Result{sealed(a(fmt.Errorf("wrapped: %w", secret.ErrCannotOpen)))}, []string{"A: wrapped: GitHub cannot open the value" + keep + lost}},
