@@ -27,17 +27,15 @@ func (r *reader) encryptedValue(stores []secret.Store) []Sealed {
 		r.problemf("key_id", "required with encrypted_value; both are outputs of the step that sealed the value")
 		return nil
 	}
-	sealed, problem := r.parseSealed(r.get("encrypted_value"), r.get("key_id"))
-	if problem != nil {
-		r.sealProblem(problem)
-	}
+	sealed, err := r.parseSealed(r.get("encrypted_value"), r.get("key_id"))
+	r.sealProblem(err)
 	if len(stores) != 1 {
 		return nil
 	}
 	return []Sealed{{Store: stores[0], Name: name, Sealed: sealed}}
 }
 
-// parseSealed parses a value that is already sealed. It masks and refuses a plaintext that was encoded and not sealed:
+// parseSealed parses a value that is already sealed. It masks and rejects a plaintext that was encoded and not sealed:
 // as a sealed value it would be sent, and shown in outputs and summary.
 func (r *reader) parseSealed(encryptedValue, keyID string) (seal.Sealed, error) {
 	if r.isPlaintext(encryptedValue) {
@@ -50,18 +48,7 @@ func (r *reader) parseSealed(encryptedValue, keyID string) (seal.Sealed, error) 
 // isPlaintext reports whether text is a plaintext in base64. It masks that, and whatever is not base64 at all. A sealed
 // box begins with a random key: that all of it is readable text by chance is out of the question.
 func (r *reader) isPlaintext(text string) bool {
-	compact := strings.Map(func(c rune) rune {
-		switch c {
-		case '\r', '\n', ' ', '=':
-			return -1
-		case '-': // the alphabet for URLs
-			return '+'
-		case '_':
-			return '/'
-		}
-		return c
-	}, text)
-	decoded, err := base64.RawStdEncoding.DecodeString(compact)
+	decoded, err := base64.RawStdEncoding.DecodeString(compactBase64.Replace(text))
 	isPlaintext := err == nil && len(decoded) > 0 && readable(decoded)
 	if isPlaintext {
 		r.result.Masks.Add(decoded)
@@ -71,6 +58,9 @@ func (r *reader) isPlaintext(text string) bool {
 	}
 	return isPlaintext
 }
+
+// compactBase64 turns base64 of either alphabet, with line breaks and padding or without, into one form.
+var compactBase64 = strings.NewReplacer("\r", "", "\n", "", " ", "", "=", "", "-", "+", "_", "/")
 
 // readable reports whether bytes are text that a person can read.
 func readable(b []byte) bool {
@@ -101,52 +91,50 @@ type target struct {
 	store secret.Store
 }
 
+func (row sealedRow) target() (t target) {
+	t.name, _ = secret.ParseName(row.SecretName)
+	t.store, _ = secret.ParseStore(row.Store)
+	return t
+}
+
 // sealedRows reads the results of another run. It returns the rows that names and stores ask for, in their order. Each
 // of these must have a row. Other rows are not looked at.
-func (r *reader) sealedRows(stores []secret.Store, names []secret.Name) []Sealed {
+func (r *reader) sealedRows(stores []secret.Store, names []secret.Name) (list []Sealed) {
 	var rows []sealedRow
 	if err := json.Unmarshal([]byte(r.get("sealed")), &rows); err != nil {
-		r.maskWords(r.get("sealed"))
+		r.maskRejected(r.get("sealed"))
 		r.problemf("sealed", "must be the results of a seal run: "+
 			"a JSON array of rows with store, secret_name, key_id and encrypted_value")
 		return nil
 	}
-	wanted := map[target]bool{}
+	wanted := map[target]int{} // indices of list
 	for _, name := range names {
 		for _, store := range stores {
-			wanted[target{name, store}] = true
+			wanted[target{name, store}] = len(list)
+			list = append(list, Sealed{Name: name, Store: store})
 		}
 	}
-	found := map[target]Sealed{}
+	found := make([]bool, len(list))
 	waiting := 0
 	for i, row := range rows {
-		var key target
-		key.name, _ = secret.ParseName(row.SecretName)
-		key.store, _ = secret.ParseStore(row.Store)
-		if !wanted[key] {
-			if !row.isStored() {
-				waiting++
-			}
-			continue
+		at, isWanted := wanted[row.target()]
+		switch {
+		case !isWanted && !row.isStored():
+			waiting++
+		case !isWanted:
+		case found[at]:
+			r.problemf("sealed", "row %d: %s in %s is listed twice", i+1, list[at].Name, list[at].Store)
+		default:
+			found[at] = true
+			list[at] = r.sealedRow(i+1, list[at], row)
 		}
-		if _, twice := found[key]; twice {
-			r.problemf("sealed", "row %d: %s in %s is listed twice", i+1, key.name, key.store)
-			continue
-		}
-		found[key] = r.sealedRow(i+1, key, row)
 	}
-	if waiting > 0 && len(wanted) > 0 {
-		r.warnf("sealed: %s not stored yet; secret_name and stores do not list them",
-			secret.CountOthers(waiting, "row"))
+	if waiting > 0 && len(list) > 0 {
+		r.warnf("sealed: %s not stored yet; secret_name and stores do not list them", secret.CountOthers(waiting, "row"))
 	}
-	var list []Sealed
-	for _, name := range names {
-		for _, store := range stores {
-			s, ok := found[target{name, store}]
-			if !ok {
-				r.problemf("sealed", "%s in %s is requested by secret_name and stores, but has no row", name, store)
-			}
-			list = append(list, s)
+	for i, s := range list {
+		if !found[i] {
+			r.problemf("sealed", "%s in %s is requested by secret_name and stores, but has no row", s.Name, s.Store)
 		}
 	}
 	return list
@@ -154,8 +142,7 @@ func (r *reader) sealedRows(stores []secret.Store, names []secret.Name) []Sealed
 
 // sealedRow parses a row that is asked for. The job that wrote it is not trusted: its claims about a stored value
 // are checked too, since they go into outputs and summary.
-func (r *reader) sealedRow(number int, key target, row sealedRow) Sealed {
-	s := Sealed{Name: key.name, Store: key.store}
+func (r *reader) sealedRow(number int, s Sealed, row sealedRow) Sealed {
 	var err error
 	switch {
 	case row.isStored():

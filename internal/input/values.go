@@ -149,16 +149,8 @@ func (r *reader) checkListed(listed []secret.Name, seen map[secret.Name]string) 
 	}
 	if r.leftOut > 0 {
 		r.result.Notes = append(r.result.Notes, fmt.Sprintf("%s: %s not stored, because secret_name does not list them",
-			source, countAre(r.leftOut, "other entry")))
+			source, secret.CountOthers(r.leftOut, "entry")))
 	}
-}
-
-// countAre is the beginning of a sentence: "1 other entry is", "2 other entries are".
-func countAre(n int, noun string) string {
-	if n == 1 {
-		return secret.Count(n, noun) + " is"
-	}
-	return secret.Count(n, noun) + " are"
 }
 
 // trimNewline drops one newline, LF or CR LF, from the end.

@@ -50,13 +50,12 @@ const maxKeyID = 128
 
 // CheckKeyID returns an [*Error] unless id is 1 to 128 letters, digits, _ and -.
 func CheckKeyID(id string) error {
-	invalid := func(r rune) bool { return r != '-' && !secret.IsWordRune(r) }
 	switch {
 	case id == "":
 		return fieldErrorf("key_id", "empty")
 	case len(id) > maxKeyID:
 		return fieldErrorf("key_id", "must be at most %d characters", maxKeyID)
-	case strings.ContainsFunc(id, invalid):
+	case !secret.HasOnly(id, "-"):
 		return fieldErrorf("key_id", "must have only letters, digits, _ and -")
 	}
 	return nil

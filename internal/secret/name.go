@@ -37,12 +37,8 @@ func ParseName(s string) (Name, error) {
 // reserved is the prefix of names that GitHub keeps for its own.
 const reserved = "GITHUB_"
 
-// IsWordRune reports whether a character is an ASCII letter, a digit or an underscore.
-func IsWordRune(c rune) bool {
-	return c == '_' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
-}
-
 // HasOnly reports whether s has only ASCII letters, digits, _ and the characters of also.
 func HasOnly(s, also string) bool {
-	return !strings.ContainsFunc(s, func(c rune) bool { return !IsWordRune(c) && !strings.ContainsRune(also, c) })
+	const word = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
+	return !strings.ContainsFunc(s, func(c rune) bool { return !strings.ContainsRune(word+also, c) })
 }

@@ -320,11 +320,14 @@ func TestFormatTime(t *testing.T) {
 	}
 }
 
-func TestIsWordRune(t *testing.T) {
+func TestHasOnly(t *testing.T) {
+	if !HasOnly("", "") || !HasOnly("a-b", "-") || HasOnly("a-b", "") || HasOnly("a.b", "-") {
+		t.Error("the characters in also, and they alone, are allowed besides")
+	}
 	const want = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
 	got := ""
 	for c := range rune(0x200) {
-		if IsWordRune(c) {
+		if HasOnly(string(c), "") {
 			got += string(c)
 		}
 	}
