@@ -27,8 +27,8 @@ type entry struct {
 	fault       *fault // nil if the value could be read
 }
 
-// fault is why an entry has no value. The place stands for the position in its text, which names nothing else of the
-// document that may be a secret.
+// fault is why an entry has no value. The place stands for the positions of all entries with the same text, which names
+// nothing else of the document that may be a secret.
 type fault struct {
 	text      string
 	isAdvised bool
@@ -179,19 +179,21 @@ func nameFault(e entry, isJSON bool, seen map[string]position) *fault {
 	case isJSON:
 		return nil
 	case err != nil:
-		return noName
+		return noName(e.at)
 	case e.value == "":
-		return &fault{text: place + ": the value is " + emptyValue}
+		return &fault{text: places([]position{e.at}) + ": the value is " + emptyValue}
 	case isTwice:
 		return &fault{text: e.name + " is listed twice, in " + places([]position{first, e.at})}
 	}
 	return nil
 }
 
-// noName is the fault of a line whose name is not legal. It is not quoted: without its heredoc, a line of a key ends in
-// an = too.
-var noName = &fault{text: place + ": must have a secret name before = or <<: letters, digits and _; " +
-	"no leading digit; no GITHUB_ prefix"}
+// noName returns the fault of a line whose name is not legal. It is not quoted: without its heredoc, a line of a key
+// ends in an = too.
+func noName(at position) *fault {
+	return &fault{text: places([]position{at}) + ": must have a secret name before = or <<: letters, digits and _; " +
+		"no leading digit; no GITHUB_ prefix"}
+}
 
 // reportFaults reports equal faults together, and all that are advised as one problem.
 func (r *reader) reportFaults(input string, faulty []entry, advice string) {

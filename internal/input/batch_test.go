@@ -203,7 +203,7 @@ func TestFaults(t *testing.T) {
 			"line 1: a # without a space before it; line 2: a quote that does not close on the line" + quotes,
 		},
 		{"A<<E\nx\nE", "dotenv", "lines 1, 2 and 3: no =; write NAME=value\n"},
-		{"a.b=x\nA=y\nc.d=z", "dotenv", "lines 1 and 3: must have a secret name before = or <<: " +
+		{"a.b=x\nA=y", "dotenv", "line 1: must have a secret name before = or <<: " +
 			"letters, digits and _; no leading digit; no GITHUB_ prefix\n"},
 		{"A=x\nA=y", "dotenv", "A is listed twice, in lines 1 and 2\n"},
 		{

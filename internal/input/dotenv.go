@@ -1,6 +1,7 @@
 package input
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/hashicorp/go-envparse"
@@ -21,7 +22,8 @@ func parseDotenv(text string) document {
 		if after, ok := strings.CutPrefix(name, "export"); ok && startsWithSpace(after) {
 			name = after
 		}
-		e := entry{name: strings.TrimSpace(name), at: position{line: i + 1}, fault: ambiguous(name, value, dotenv)}
+		e := entry{name: strings.TrimSpace(name), at: position{line: i + 1}}
+		e.fault = cmp.Or(ambiguous(name, value, dotenv), base64End(value, e.at))
 		switch {
 		case !isPair:
 			e.fault = &fault{text: place + ": no =; write NAME=value", always: true}

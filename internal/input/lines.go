@@ -37,7 +37,7 @@ func parseLines(text string) document {
 				continue
 			}
 		case isPair:
-			e.fault = ambiguous(e.name, e.value, environmentFile)
+			e.fault = cmp.Or(ambiguous(e.name, e.value, environmentFile), base64End(e.value, e.at))
 		default:
 			e.fault = cmp.Or(ambiguous(line, "", environmentFile), &fault{
 				text:   place + ": no =; write NAME=value, or a value of several lines as NAME<<DELIMITER",
@@ -76,7 +76,7 @@ func parseHeredoc(e entry, lines []string) (entry, int) {
 // withNameFault adds the fault of an entry without a name, which secret_name cannot leave out.
 func (e entry) withNameFault() entry {
 	if strings.TrimSpace(e.name) == "" {
-		f := *cmp.Or(e.fault, noName)
+		f := *cmp.Or(e.fault, noName(e.at))
 		f.always = true
 		e.fault = &f
 	}
@@ -139,8 +139,7 @@ var openQuote = rule{"a quote that does not close on the line", true, func(p par
 
 const endsInCR = "a CR at the end of the line"
 
-// ambiguous returns the fault of a line that readers of .env files read differently than the format does, and of one
-// that is the end of a base64 value.
+// ambiguous returns the fault of a line that readers of .env files read differently than the format does.
 func ambiguous(name, value string, f format) *fault {
 	p := takeApart(name, value)
 	for _, rule := range f.rules {
@@ -148,11 +147,16 @@ func ambiguous(name, value string, f format) *fault {
 			return &fault{place + ": " + rule.text, true, rule.always}
 		}
 	}
-	if p.quote == "" && p.text != "" && strings.Trim(p.text, "=") == "" {
-		return &fault{text: place + " looks like the end of a base64 value; pass an unnamed value in secret_value or " +
-			"secret_file"}
-	}
 	return nil
+}
+
+// base64End returns the fault of a line that is the end of a base64 value.
+func base64End(value string, at position) *fault {
+	if text := takeApart("", value).text; text == "" || strings.Trim(text, "=") != "" {
+		return nil
+	}
+	return &fault{text: places([]position{at}) + " looks like the end of a base64 value; pass an unnamed value in " +
+		"secret_value or secret_file"}
 }
 
 // parts are those of a line NAME=value as readers of .env files see them.
