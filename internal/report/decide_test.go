@@ -274,6 +274,10 @@ func TestSealWithoutRoom(t *testing.T) {
 	if got := d.entries[0].row; got.Operation != "failed" || got.Error == "" {
 		t.Errorf("the row has the operation %q and the error %q, want failed and a reason", got.Operation, got.Error)
 	}
+	r, _, _ := newReporter(t)
+	if got := r.summary(d); strings.Contains(got, "Sealed to key") {
+		t.Errorf("got %q, want no key: nothing is sealed", got)
+	}
 	if got := run.Results[0]; got.Operation != secret.SealedOnly || got.Err != nil {
 		t.Errorf("the results that were passed have changed: %v", got)
 	}

@@ -8,6 +8,7 @@ import (
 	"html"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -311,8 +312,34 @@ func TestOperationColumn(t *testing.T) {
 	}
 }
 
+// TestClean checks that no text of an error has a masked text or a line break.
+func TestClean(t *testing.T) {
+	r, _, _ := newReporter(t)
+	r.masks.Add([]byte("masked-text"))
+	err := secret.Error{Is: []error{secret.ErrNotFound}}
+	for _, field := range reflect.ValueOf(&err).Elem().Fields() {
+		if field.Kind() == reflect.String {
+			field.SetString("a\nmasked-text")
+		}
+	}
+	got := r.clean([]secret.Result{failing("A", secret.Failed, &err)})[0].Err
+	if text := fmt.Sprintf("%+v", *got.(*secret.Error)); strings.Contains(text, "masked-text") || strings.Contains(text, "\n") {
+		t.Errorf("got %s, want masked and on one line", text)
+	}
+	if !errors.Is(got, secret.ErrNotFound) || !strings.Contains(err.Problem, "masked-text") {
+		t.Errorf("got %v and changed the error to %v, want a copy that matches the same errors", got, err)
+	}
+}
+
+// TestLostValue checks that a value that is saved nowhere is an error.
+func TestLostValue(t *testing.T) {
+	r, _, _ := newReporter(t)
+	run := Run{Mode: secret.ModeSet, Org: "acme", Results: []secret.Result{failing("A", secret.Failed, errors.New("x"))}}
+	wantError(t, "Finish", r.Finish(run), "the value of A is not saved")
+}
+
 func TestUnwritableFiles(t *testing.T) {
-	r, _, env := newReporter(t)
+	r, stdout, env := newReporter(t)
 	env["GITHUB_OUTPUT"] = t.TempDir() // a directory
 	err := r.writeOutputs([]Output{{"results", "[]"}})
 	wantError(t, "write", err, "the output file is not writable")
@@ -327,6 +354,11 @@ func TestUnwritableFiles(t *testing.T) {
 	}
 	env["GITHUB_STEP_SUMMARY"] = summary
 	wantError(t, "Finish", r.Finish(Run{Mode: secret.ModeCheck}), "the output file is not writable")
+	stdout.Reset()
+	wantError(t, "Finish of a refused run", r.Finish(Run{Refused: []string{"x"}}), "the output file is not writable")
+	if got := fakerunner.New().Process(stdout.String()).Annotations; len(got) != 1 {
+		t.Errorf("a refused run: got the annotations %v, want only the problems", got)
+	}
 }
 
 func wantError(t *testing.T, what string, err error, want string) {

@@ -265,9 +265,6 @@ func (r *Reporter) readers(e entry) string {
 func (r *Reporter) addReaders(b *htmlBuffer, d document) {
 	readers := map[string][]entry{} // by repository
 	for _, e := range d.entries {
-		if e.Check == nil || !e.Check.Listed {
-			continue
-		}
 		for _, repo := range e.Access.Repositories {
 			readers[repo.FullName] = append(readers[repo.FullName], e)
 		}
