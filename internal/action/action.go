@@ -52,7 +52,7 @@ func System() Env {
 	}
 }
 
-// open refuses pipes: opening one blocks until it has a writer.
+// open rejects pipes: opening one blocks until it has a writer.
 func open(name string) (fs.File, error) {
 	info, err := os.Stat(name)
 	if err != nil {
@@ -88,16 +88,16 @@ func Main(ctx context.Context, env Env) int {
 		s.report.Warn(text)
 	}
 	if len(in.Problems) > 0 {
-		return refuse(s, "in the inputs", in.Problems...)
+		return reject(s, "in the inputs", in.Problems...)
 	}
 	if err := s.report.CheckFiles(); err != nil {
-		return refuse(s, "with the runner", err)
+		return reject(s, "with the runner", err)
 	}
 	return s.run(ctx)
 }
 
-// refuse reports why nothing is sent to GitHub, and returns the exit code.
-func refuse[E error](s *session, where string, errs ...E) int {
+// reject reports why nothing is sent to GitHub, and returns the exit code.
+func reject[E error](s *session, where string, errs ...E) int {
 	var problems []string
 	for _, err := range errs {
 		problems = append(problems, err.Error())
@@ -119,7 +119,7 @@ func (s *session) run(ctx context.Context) int {
 			Network: github.Network{Proxy: s.Proxy, Getenv: s.Getenv, CACertificates: c.CACertificates, Dial: s.Dial},
 		})
 		if err != nil {
-			return refuse(s, "with the network", err)
+			return reject(s, "with the network", err)
 		}
 		defer s.github.Close()
 	}

@@ -10,7 +10,7 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// Attempt is one attempt at a request, after all waiting: what is read now is current when it is sent.
+// Attempt is one attempt at a request, yielded after all waiting, so that a read before it is current when it is sent.
 type Attempt struct {
 	client  *Client
 	state   *retryState

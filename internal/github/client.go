@@ -171,7 +171,7 @@ func (c *Client) Repositories(ctx context.Context, b *Budget) ([]secret.Reposito
 	return unique(all.entries, repositoryID), err
 }
 
-// secretsCall describes a request for the secrets of a store, or for what path names below them.
+// secretsCall describes a request for the secrets of a store, or for a path below them.
 func (c *Client) secretsCall(method, op string, store secret.Store, path ...string) *call {
 	return newCall(method, op, store, append([]string{"orgs", c.opt.Org, string(store), "secrets"}, path...)...)
 }
@@ -182,7 +182,7 @@ type Write struct {
 	payload
 }
 
-// newWrite describes a write to a secret, or to what path names below it.
+// newWrite describes a write to a secret, or to a path below it.
 func (c *Client) newWrite(method string, store secret.Store, name secret.Name, path ...string) Write {
 	call := c.secretsCall(method, "", store, append([]string{string(name)}, path...)...)
 	call.ok = []int{http.StatusNoContent}

@@ -123,7 +123,7 @@ type explanation struct {
 	status      int                   // or anyStatus
 	message     string                // parts of GitHub's message in lower case, one of which it has; "" for any
 	when        func(*rejection) bool // a condition on the request, the token and the headers; nil for none
-	cause, hint string                // hint is what to mend; fill replaces the names in braces
+	cause, hint string                // fill replaces the names in braces
 	sentinels   []error               // that the error will wrap
 }
 
@@ -136,7 +136,7 @@ func on(
 	return explanation{status, message, when, cause, hint, sentinels}
 }
 
-// rejection is a response that rejects a request, with what is known about the request and its token.
+// rejection is a response that rejects a request, with the request and its token.
 type rejection struct {
 	*Options
 	call         *call
@@ -247,7 +247,7 @@ func (r *rejection) grants() string {
 	return text + "."
 }
 
-// requirement is what a request requires: a permission or, of a classic token, a scope and a user.
+// requirement is a permission or, of a classic token, a scope and a user.
 type requirement struct{ permission, scope, user string }
 
 // requires returns the write permission in modes that write, even for a read, so that the user changes the token once.

@@ -20,7 +20,7 @@ var (
 	ErrConflict = errors.New("conflict")
 	// ErrCannotOpen says that GitHub cannot open a sealed value: it was sealed to another key than the current one.
 	ErrCannotOpen = errors.New("GitHub cannot open the value")
-	// ErrInputs says that GitHub refuses the request as it is: its address or its list of repositories has to change.
+	// ErrInputs says that GitHub refuses a request until its address or its list of repositories changes.
 	ErrInputs = errors.New("inputs have to change")
 	// ErrInterrupted says that a signal ended the run.
 	ErrInterrupted = errors.New("interrupted")

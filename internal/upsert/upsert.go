@@ -6,9 +6,9 @@
 // list (member.go). Access to be preserved is read at most maxSnapshotAge before its write (snapshot.go); pure
 // functions decide the access to write (plan.go). Retries and the write rate limit are in package github.
 //
-// An attempt is unconfirmed if it was sent and no response shows whether it took effect. Such writes are settled: what
-// GitHub has after all writes is read once and compared with what it had before. If the two differ, or if an attempt
-// may still be applied, the result is unknown.
+// An attempt is unconfirmed if it was sent and no response shows whether it took effect. Such writes are settled:
+// the state at GitHub is read once after all writes and compared with the state before. If the two differ, or if an
+// attempt may still be applied, the result is unknown.
 package upsert
 
 import (

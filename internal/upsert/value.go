@@ -184,7 +184,7 @@ func (v *value) finishValue(i int, w *write) {
 	}
 	v.finish(i, op, err, func(r *secret.Result) {
 		r.Change, r.Access = w.change(), w.plan.access
-		if r.Access.Visibility == "" { // what is known, for storing it manually
+		if r.Access.Visibility == "" { // not planned; for storing the value manually
 			r.Access, _ = v.desired.fixed()
 		}
 		r.KeyID, r.PublicKey = v.sealed.KeyID, v.sealed.PublicKey

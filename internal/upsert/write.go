@@ -13,15 +13,15 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// target is what a write changes.
+// target is a value, a list of repositories or one repository on a list.
 type target interface {
 	// op names the write in errors.
 	op() string
-	// next plans the next attempt, based on what GitHub has now.
+	// next plans the next attempt, based on the present state at GitHub.
 	next(context.Context, *github.Budget) (plan, error)
 	// refused handles a 404 or 422. It returns the error if there is no other attempt, and whether another makes sense.
 	refused(ctx context.Context, w *write, err error) (retry bool, _ error)
-	// compare describes what GitHub has after the write, and reports whether an attempt may have taken effect.
+	// compare describes the state at GitHub after the write, and reports whether an attempt may have taken effect.
 	compare(w *write, now secret.Existing) (shown string, applied bool)
 }
 
@@ -33,7 +33,7 @@ type plan struct {
 	request   github.Write
 }
 
-// write is a write to a target, and what is known of its effect.
+// write is a write to a target, and its effect as far as it is known.
 type write struct {
 	target
 	budget *github.Budget
@@ -126,7 +126,7 @@ func (e *executor) run(ctx context.Context, t *task) {
 	t.finish()
 }
 
-// send makes attempts until one succeeds or none is left. Attempts wait; what is read after that is current when it is
+// send makes attempts until one succeeds or none is left. Attempts wait first, so that a plan is current when it is
 // sent.
 func (e *executor) send(ctx context.Context, w *write) {
 	var last error // of an attempt
@@ -171,8 +171,8 @@ func isAny(err error, targets ...error) bool {
 	return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
 }
 
-// settle reads once, without retries, what GitHub has after writes that only a read can settle, and completes their
-// results. After a signal, which cancels ctx, nothing is read.
+// settle reads once, without retries, the state at GitHub after the writes that only a read can settle, and completes
+// their results. After a signal, which cancels ctx, nothing is read.
 func (e *executor) settle(ctx context.Context) {
 	var group sync.WaitGroup
 	for store, tasks := range e.unsettled {
