@@ -641,42 +641,47 @@ func TestOutcomeUnknown(t *testing.T) {
 			})
 		})
 	}
-	t.Run("further connections are refused", func(t *testing.T) {
-		var c *testClient
-		h := func(rw http.ResponseWriter, req *http.Request) {
-			c.refuseDials.Store(true)
-			dropConnection(rw, req)
+}
+
+// TestConnectionsRefused checks that an attempt stays unconfirmed if further ones reach nobody.
+func TestConnectionsRefused(t *testing.T) {
+	var c *testClient
+	h := func(rw http.ResponseWriter, req *http.Request) {
+		c.refuseDials.Store(true)
+		dropConnection(rw, req)
+	}
+	withClient(t, 10*time.Second, "ghp_x", h, func(t *testing.T, client *testClient) {
+		c = client
+		if _, err := c.put(t.Context(), "A"); err == nil {
+			t.Error("got no error, want one")
 		}
-		withClient(t, 10*time.Second, "ghp_x", h, func(t *testing.T, client *testClient) {
-			c = client
-			if _, err := c.put(t.Context(), "A"); err == nil {
-				t.Error("got no error, want one")
-			}
-			c.wantUnconfirmed(t, "A", true, false)
-			c.wantRequests(t, 1)
-		})
+		c.wantUnconfirmed(t, "A", true, false)
+		c.wantRequests(t, 1)
 	})
-	t.Run("a signal while the rate limit of another write pauses it", func(t *testing.T) {
-		h := func(rw http.ResponseWriter, req *http.Request) {
-			if strings.HasSuffix(req.URL.Path, "/B") {
-				respond(429, "slow", "Retry-After: 40")(rw, req)
-				return
-			}
-			dropConnection(rw, req)
+}
+
+// TestUnconfirmedWhilePaused checks that a signal during the pause for another write's rate limit leaves an attempt
+// unconfirmed.
+func TestUnconfirmedWhilePaused(t *testing.T) {
+	h := func(rw http.ResponseWriter, req *http.Request) {
+		if strings.HasSuffix(req.URL.Path, "/B") {
+			respond(429, "slow", "Retry-After: 40")(rw, req)
+			return
 		}
-		withClient(t, time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
-			ctx, cancel := context.WithCancel(t.Context())
-			var wg sync.WaitGroup
-			wg.Go(func() {
-				_, err := c.put(ctx, "A")
-				wantIs(t, err, secret.ErrInterrupted, true)
-				c.wantUnconfirmed(t, "A", true, false)
-			})
-			wg.Go(func() { _, _ = c.put(ctx, "B") })
-			time.Sleep(20 * time.Second)
-			cancel()
-			wg.Wait()
+		dropConnection(rw, req)
+	}
+	withClient(t, time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			_, err := c.put(ctx, "A")
+			wantIs(t, err, secret.ErrInterrupted, true)
+			c.wantUnconfirmed(t, "A", true, false)
 		})
+		wg.Go(func() { _, _ = c.put(ctx, "B") })
+		time.Sleep(20 * time.Second)
+		cancel()
+		wg.Wait()
 	})
 }
 

@@ -61,8 +61,9 @@ func (r *resolver) resolve(ctx context.Context) ([]secret.Repository, error) {
 	return list, nil
 }
 
-// selectFrom applies the selection, but for its exclusions, to a list. A plain name must be on it, or be a repository that GitHub shows. matches
-// has the number of matches of each pattern. Repositories that are selected by id have a name if they are on the list.
+// selectFrom applies the selection, but for its exclusions, to a list. A plain name must be on it, or be a repository
+// that GitHub shows. matches has the number of matches of each pattern. Repositories that are selected by id have a
+// name if they are on the list.
 func (r *resolver) selectFrom(list []secret.Repository) (selected []secret.Repository, matches []int, err error) {
 	var errs []error
 	for i, name := range r.selection.Names {

@@ -150,7 +150,9 @@ func (c *snapshotCache) find(ctx context.Context, b *github.Budget, name secret.
 
 // cached returns a snapshot from the cache. If that has none, it looks up the secrets whose writes follow within a
 // minute, at most once in maxSnapshotAge; concurrent callers wait for that and use it.
-func (c *snapshotCache) cached(ctx context.Context, b *github.Budget, name secret.Name) (_ snapshot, ok bool, err error) {
+func (c *snapshotCache) cached(
+	ctx context.Context, b *github.Budget, name secret.Name,
+) (_ snapshot, ok bool, err error) {
 	if err := c.lock.acquire(ctx); err != nil {
 		return snapshot{}, false, err
 	}
