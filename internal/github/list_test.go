@@ -164,3 +164,39 @@ func TestMissingSecret(t *testing.T) {
 		})
 	}
 }
+
+// TestLookup checks when a list decides that a secret is missing: if it is one page
+// whose total is right.
+func TestLookup(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		total   int
+		listed  []int
+		missing bool // B is known to be missing
+	}{
+		{"one page", 1, numbers(1), true},
+		{"an entry is hidden", 2, numbers(1), false},
+		{"two pages", 101, numbers(101), false},
+		{"more pages than names", 201, numbers(201), false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := func(rw http.ResponseWriter, req *http.Request) {
+				var page []string
+				for _, n := range pageOf(req, test.listed) {
+					page = append(page, secretJSON(fmt.Sprint("S", n), "all"))
+				}
+				_, _ = fmt.Fprintf(rw, `{"total_count": %d, "secrets": [%s]}`, test.total, strings.Join(page, ","))
+			}
+			withClient(t, time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
+				found, err := c.Lookup(t.Context(), nil, secret.Actions, "S1", "B")
+				wantError(t, err, "")
+				if !found["S1"].Exists || found["S1"].ReadAt.IsZero() {
+					t.Errorf("got %+v for a secret on the list, want it to exist", found["S1"])
+				}
+				if b, ok := found["B"]; ok != test.missing || b.Exists || ok && b.ReadAt.IsZero() {
+					t.Errorf("got %+v and decided %v for one that is not, want decided %v", b, ok, test.missing)
+				}
+			})
+		})
+	}
+}
