@@ -1,6 +1,6 @@
 // Package github is a client for GitHub's organization secrets API, all four stores. It retries transient errors
-// (retry.go), limits the write rate (limiter.go), decides how existing secrets are read (existing.go) and turns GitHub's
-// refusals into advice (hints.go).
+// (retry.go), limits the write rate (limiter.go), decides how existing secrets are read (existing.go) and turns
+// GitHub's refusals into advice (hints.go).
 //
 // A request fails when its retry budget ends, the timeout after its first error. A write and the reads that it needs
 // share one budget. Two circuit breakers keep a server that is down from costing the timeout once for each secret: one

@@ -124,7 +124,8 @@ func (c *Client) secret(
 	ctx context.Context, b *Budget, store secret.Store, name secret.Name,
 ) (existing secret.Existing, err error) {
 	readAt := time.Now()
-	_, err = c.do(ctx, b, c.secretsCall(http.MethodGet, "reading the secret", store, string(name)), func(body []byte) (err error) {
+	call := c.secretsCall(http.MethodGet, "reading the secret", store, string(name))
+	_, err = c.do(ctx, b, call, func(body []byte) (err error) {
 		var wire wireSecret
 		if err = unmarshal(body, &wire); err == nil {
 			existing, err = wire.parse()

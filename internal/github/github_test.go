@@ -124,16 +124,16 @@ func (c *testClient) put(ctx context.Context, name secret.Name) (created bool, e
 	return created, err
 }
 
-// wantUnconfirmed checks what the last attempt at a write says of its effect.
-func (c *testClient) wantUnconfirmed(t *testing.T, name secret.Name, unconfirmed, cutOff bool) {
+// wantUnconfirmed checks what the last attempt at writing A says of its effect.
+func (c *testClient) wantUnconfirmed(t *testing.T, unconfirmed, cutOff bool) {
 	t.Helper()
 	var gotUnconfirmed, gotCutOff bool
-	if attempt, ok := c.attempts.Load(name); ok {
+	if attempt, ok := c.attempts.Load(secret.Name("A")); ok {
 		gotUnconfirmed, gotCutOff = attempt.(*Attempt).Unconfirmed()
 	}
 	if gotUnconfirmed != unconfirmed || gotCutOff != cutOff {
-		t.Errorf("%s: got unconfirmed %v and cut off %v, want %v and %v",
-			name, gotUnconfirmed, gotCutOff, unconfirmed, cutOff)
+		t.Errorf("got unconfirmed %v and cut off %v, want %v and %v",
+			gotUnconfirmed, gotCutOff, unconfirmed, cutOff)
 	}
 }
 
@@ -587,7 +587,7 @@ func TestSignal(t *testing.T) {
 					t.Errorf("got the error %v, want success: %v", err, test.ok)
 				}
 				wantIs(t, err, secret.ErrInterrupted, !test.ok)
-				c.wantUnconfirmed(t, "A", test.unknown, test.cutOff)
+				c.wantUnconfirmed(t, test.unknown, test.cutOff)
 			})
 		})
 	}
@@ -637,7 +637,7 @@ func TestOutcomeUnknown(t *testing.T) {
 			withClient(t, time.Minute, "ghp_x", test.h, func(t *testing.T, c *testClient) {
 				_, err := c.put(t.Context(), "A")
 				wantError(t, err, test.want)
-				c.wantUnconfirmed(t, "A", test.unknown, test.cutOff)
+				c.wantUnconfirmed(t, test.unknown, test.cutOff)
 			})
 		})
 	}
@@ -655,7 +655,7 @@ func TestConnectionsRefused(t *testing.T) {
 		if _, err := c.put(t.Context(), "A"); err == nil {
 			t.Error("got no error, want one")
 		}
-		c.wantUnconfirmed(t, "A", true, false)
+		c.wantUnconfirmed(t, true, false)
 		c.wantRequests(t, 1)
 	})
 }
@@ -676,7 +676,7 @@ func TestUnconfirmedWhilePaused(t *testing.T) {
 		wg.Go(func() {
 			_, err := c.put(ctx, "A")
 			wantIs(t, err, secret.ErrInterrupted, true)
-			c.wantUnconfirmed(t, "A", true, false)
+			c.wantUnconfirmed(t, true, false)
 		})
 		wg.Go(func() { _, _ = c.put(ctx, "B") })
 		time.Sleep(20 * time.Second)

@@ -38,10 +38,7 @@ type memberList struct {
 
 // members returns the writes that add repositories to the lists of all items, or remove them.
 func (e *executor) members(ctx context.Context) (tasks []*task) {
-	r := &resolver{
-		github: e.GitHub, budget: github.NewBudget(), selection: *e.Selection, log: e.Log, warn: e.Warn,
-		fromList: e.Change == secret.ListRemove,
-	}
+	r := e.newResolver()
 	repos, resolveErr := r.resolve(ctx)
 	lists := make([]*memberList, len(e.Items))
 	var group errgroup.Group

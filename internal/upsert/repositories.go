@@ -27,6 +27,13 @@ type resolver struct {
 	all      []secret.Repository // of the organization, if a pattern needs them
 }
 
+func (e *executor) newResolver() *resolver {
+	return &resolver{
+		github: e.GitHub, budget: github.NewBudget(), selection: *e.Selection, log: e.Log, warn: e.Warn,
+		fromList: e.Change == secret.ListRemove,
+	}
+}
+
 // resolve returns the repositories of the selection: plain names are looked up one by one, patterns are matched
 // against the organization's list. Every name must exist and every pattern must match; the error lists all that do
 // not. An exclusion that matches nothing is a warning. If fromList, it only looks names up, for selectFrom.
@@ -105,7 +112,8 @@ func (r *resolver) selectFrom(list []secret.Repository) (selected []secret.Repos
 func (r *resolver) checkMatches(matches []int) error {
 	var unmatched []string
 	for i, p := range r.selection.Patterns {
-		r.log(fmt.Sprintf("%s matches %d of the %d repositories that this token can see", p.Text, matches[i], len(r.all)))
+		r.log(fmt.Sprintf("%s matches %d of the %d repositories that this token can see",
+			p.Text, matches[i], len(r.all)))
 		if matches[i] == 0 {
 			unmatched = append(unmatched, p.Text)
 		}

@@ -55,16 +55,20 @@ func TestSnapshotReads(t *testing.T) {
 		{"no secret", secrets(), []secret.Name{"A"}, []string{"GET A 404"}},
 		{"selected", secrets(selected), []secret.Name{"A"}, []string{"GET A 200", "GET repositories 200"}},
 		{
-			"a list of one page decides on every name", secrets(selected), []secret.Name{"A", "B", "C"},
+			"a list of one page decides on every name", secrets(selected),
+			[]secret.Name{"A", "B", "C"},
 			[]string{"GET secrets 200", "GET repositories 200"},
 		},
 		{
-			"a new secret, and a list of two pages, read whole", fakegithub.Org{SecretCount: 101},
+			"a new secret, and a list of two pages, read whole",
+			fakegithub.Org{SecretCount: 101},
 			[]secret.Name{"A", "S0101"},
 			[]string{"GET secrets 200", "GET secrets 200", "GET A 404"},
 		},
 		{
-			"a list of more pages than there are names", fakegithub.Org{SecretCount: 201}, []secret.Name{"A", "S0201"},
+			"a list of more pages than there are names",
+			fakegithub.Org{SecretCount: 201},
+			[]secret.Name{"A", "S0201"},
 			[]string{"GET secrets 200", "GET A 404", "GET S0201 200"},
 		},
 	} {

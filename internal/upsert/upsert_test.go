@@ -241,11 +241,15 @@ func TestUnknownStays(t *testing.T) {
 		error string
 	}{
 		{
-			"no response", fakegithub.Fault{Drop: "after"}, secret.Unknown,
+			"no response",
+			fakegithub.Fault{Drop: "after"},
+			secret.Unknown,
 			"writing the secret: 503 Service Unavailable, 2 attempts in 1 s; not sent again: reading the secret: 403 Forbidden",
 		},
 		{
-			"a rate limit", fakegithub.Fault{Status: 429, Headers: map[string]string{"Retry-After": "90"}}, secret.Failed,
+			"a rate limit",
+			fakegithub.Fault{Status: 429, Headers: map[string]string{"Retry-After": "90"}},
+			secret.Failed,
 			"reading the secret: 403 Forbidden",
 		},
 	} {
@@ -429,7 +433,10 @@ var resolveTests = []struct {
 
 func TestResolve(t *testing.T) {
 	org := fakegithub.Org{Repositories: []fakegithub.Repository{
-		{ID: 1, Name: "web"}, {ID: 2, Name: "Api"}, {ID: 3, Name: "svc-one"}, {ID: 4, Name: "svc-two"},
+		{ID: 1, Name: "web"},
+		{ID: 2, Name: "Api"},
+		{ID: 3, Name: "svc-one"},
+		{ID: 4, Name: "svc-two"},
 		{ID: 5, Name: "site", RenamedFrom: "homepage"},
 	}}
 	for _, test := range resolveTests {

@@ -50,8 +50,7 @@ func (e *executor) prefetch(ctx context.Context, tasks []*task) (resolveErr erro
 	var group sync.WaitGroup
 	if e.Selection != nil {
 		group.Go(func() {
-			r := resolver{github: e.GitHub, budget: github.NewBudget(), selection: *e.Selection, log: e.Log, warn: e.Warn}
-			list, err := r.resolve(ctx)
+			list, err := e.newResolver().resolve(ctx)
 			if resolveErr = err; err == nil {
 				e.desired.replace, e.desired.repositories = true, list
 			}
