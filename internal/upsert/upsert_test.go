@@ -267,6 +267,60 @@ func TestUnknownStays(t *testing.T) {
 	}
 }
 
+// TestSettle checks which writes are read after the last attempt, and their results.
+func TestSettle(t *testing.T) {
+	forbidden := fakegithub.Fault{Status: 403}
+	for _, test := range []struct {
+		name   string
+		faults []fakegithub.Fault // of the attempts at a write
+		want   secret.Operation
+		reads  int // of the secret, the first before the write
+	}{
+		{"confirmed", nil, secret.Created, 1},
+		{"refused", []fakegithub.Fault{forbidden}, secret.Failed, 1},
+		{"lost, then refused", []fakegithub.Fault{{Drop: "before"}, forbidden}, secret.Failed, 2},
+		{"applied, then refused", []fakegithub.Fault{{Drop: "after"}, forbidden}, secret.Unknown, 2},
+		{"cut off, then refused", []fakegithub.Fault{{Hang: "before"}, forbidden}, secret.Unknown, 2},
+		{"lost, then created", []fakegithub.Fault{{Drop: "before"}}, secret.Created, 1},
+		{"applied, then updated", []fakegithub.Fault{{Drop: "after"}}, secret.Created, 2},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			withGitHub(t, fakegithub.Org{}, func(t *testing.T, g *testGitHub) {
+				for _, fault := range test.faults {
+					fault.Method, fault.Path = "PUT", "*"
+					g.AddFault(fault)
+				}
+				r := g.job(1, "").Run(t.Context())[0]
+				wantEqual(t, "operation", r.Operation, test.want)
+				wantEqual(t, "saved", r.EncryptedValue != "", r.Failed())
+				wantEqual(t, "reads", g.count("GET S1"), test.reads)
+			})
+		})
+	}
+}
+
+// TestListAppliedUnconfirmed checks that a list that GitHub has after an unconfirmed attempt is written again, and
+// counts as changed.
+func TestListAppliedUnconfirmed(t *testing.T) {
+	org := fakegithub.Org{
+		Repositories: []fakegithub.Repository{{ID: 1, Name: "web"}, {ID: 2, Name: "api"}},
+		Secrets: []fakegithub.Secret{
+			{Store: "actions", Name: "S1", Visibility: "selected", Repositories: []string{"web"}},
+		},
+	}
+	withGitHub(t, org, func(t *testing.T, g *testGitHub) {
+		g.AddFault(fakegithub.Fault{
+			Method: "PUT", Path: "*", Status: 503, Applied: true, Headers: map[string]string{"Retry-After": "90"},
+		})
+		j := g.job(1, "")
+		j.Selection, j.Change = &secret.Selection{IDs: []int64{2}}, secret.ListReplace
+		r := j.Run(t.Context())[0]
+		wantEqual(t, "operation", r.Operation, secret.Updated)
+		wantEqual(t, "removed", r.Change.Removed, []secret.Repository{{ID: 1, FullName: "acme/web"}})
+		wantEqual(t, "attempts", g.count("PUT"), 2)
+	})
+}
+
 // TestResults checks that results are in input order, whichever completes first,
 // and hold nothing of the plaintext.
 func TestResults(t *testing.T) {
