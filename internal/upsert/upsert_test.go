@@ -2,6 +2,7 @@ package upsert
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -283,11 +284,17 @@ func TestSettle(t *testing.T) {
 		{"cut off, then refused", []fakegithub.Fault{{Hang: "before"}, forbidden}, secret.Unknown, 2},
 		{"lost, then created", []fakegithub.Fault{{Drop: "before"}}, secret.Created, 1},
 		{"applied, then updated", []fakegithub.Fault{{Drop: "after"}}, secret.Created, 2},
+		{
+			"applied, then updated, and what is read lags", []fakegithub.Fault{
+				{Drop: "after"}, {Method: "GET", Path: "/S1", After: 1, Status: 404},
+			},
+			secret.Created, 2,
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			withGitHub(t, fakegithub.Org{}, func(t *testing.T, g *testGitHub) {
 				for _, fault := range test.faults {
-					fault.Method, fault.Path = "PUT", "*"
+					fault.Method, fault.Path = cmp.Or(fault.Method, "PUT"), cmp.Or(fault.Path, "*")
 					g.AddFault(fault)
 				}
 				r := g.job(1, "").Run(t.Context())[0]
