@@ -148,8 +148,8 @@ func (c *snapshotCache) find(ctx context.Context, b *github.Budget, name secret.
 	return snapshot{Existing: found[name]}, err
 }
 
-// cached returns a snapshot from the cache. If that has none, it looks up the secrets whose writes follow within a
-// minute, at most once in maxSnapshotAge; concurrent callers wait for that and use it.
+// cached returns a snapshot from the cache. If that has none, it looks up all secrets whose writes follow, at most once
+// in maxSnapshotAge; concurrent callers wait for that and use it.
 func (c *snapshotCache) cached(
 	ctx context.Context, b *github.Budget, name secret.Name,
 ) (_ snapshot, ok bool, err error) {
@@ -158,7 +158,6 @@ func (c *snapshotCache) cached(
 	}
 	defer c.lock.release()
 	soon := c.names[slices.Index(c.names, name):]
-	soon = soon[:min(len(soon), github.WritesPerMinute)]
 	if !isFresh(c.byName[name].ReadAt) && len(soon) > 1 && !isFresh(c.lookedUp) {
 		at := time.Now()
 		found, err := c.github.Lookup(ctx, b, c.store, soon...)

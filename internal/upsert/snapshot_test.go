@@ -67,9 +67,9 @@ func TestSnapshotReads(t *testing.T) {
 		},
 		{
 			"a list of more pages than there are names",
-			fakegithub.Org{SecretCount: 201},
-			[]secret.Name{"A", "S0201"},
-			[]string{"GET secrets 200", "GET A 404", "GET S0201 200"},
+			fakegithub.Org{SecretCount: 301},
+			[]secret.Name{"A", "S0301", "B"},
+			[]string{"GET secrets 200", "GET A 404", "GET S0301 200", "GET B 404"},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/ecdh"
 	"crypto/rand"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/url"
@@ -19,6 +21,7 @@ import (
 	"set-org-secret/internal/fakegithub"
 	"set-org-secret/internal/github"
 	"set-org-secret/internal/memnet"
+	"set-org-secret/internal/seal"
 	"set-org-secret/internal/secret"
 )
 
@@ -325,6 +328,46 @@ func TestListAppliedUnconfirmed(t *testing.T) {
 		wantEqual(t, "operation", r.Operation, secret.Updated)
 		wantEqual(t, "removed", r.Change.Removed, []secret.Repository{{ID: 1, FullName: "acme/web"}})
 		wantEqual(t, "attempts", g.count("PUT"), 2)
+	})
+}
+
+// TestSealTo checks when a value is sealed again: for a key of another id or of other bytes. One that was given sealed
+// cannot be.
+func TestSealTo(t *testing.T) {
+	newKey := func(id string) seal.PublicKey {
+		private, err := ecdh.X25519().GenerateKey(rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, err := seal.ParsePublicKey(id, base64.StdEncoding.EncodeToString(private.PublicKey().Bytes()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key
+	}
+	first, sameID, other := newKey("1"), newKey("1"), newKey("2")
+	v := &value{executor: &executor{Job: Job{Rand: rand.Reader}}, item: Item{Value: secret.NewValue([]byte("Horse"))}}
+	for _, key := range []seal.PublicKey{first, sameID, other} {
+		wantEqual(t, "error", v.sealTo(key), nil)
+		wantEqual(t, "key", v.sealed.KeyID+v.sealed.PublicKey, key.ID()+key.Base64())
+		sealed := v.sealed
+		wantEqual(t, "error, of the same key", v.sealTo(key), nil)
+		wantEqual(t, "sealed again to the same key", v.sealed != sealed, false)
+	}
+	given := &value{executor: v.executor, item: Item{Sealed: v.sealed}, sealed: v.sealed}
+	wantEqual(t, "error of a value that was given", given.sealTo(newKey("2")), nil)
+	wantError(t, "another id", given.sealTo(first), "the value is sealed with key 2, but the current key")
+}
+
+// TestStoredItems checks that a value that an earlier run stored costs no request.
+func TestStoredItems(t *testing.T) {
+	withGitHub(t, fakegithub.Org{}, func(t *testing.T, g *testGitHub) {
+		j := g.job(2, "")
+		j.Items[0] = Item{Store: secret.Actions, Name: "S1", Stored: &secret.Result{Operation: secret.Created, KeyID: "7"}}
+		results := j.Run(t.Context())
+		wantEqual(t, "operation and key", fmt.Sprint(results[0].Operation, results[0].KeyID), "created7")
+		wantEqual(t, "list of secrets", g.count("GET secrets"), 0)
+		wantEqual(t, "requests", len(g.received()), 3)
 	})
 }
 
