@@ -24,23 +24,27 @@ func TestHiddenMembers(t *testing.T) {
 		{
 			"add that was lost, and may be among the hidden", secret.ListAdd, 2,
 			[]fakegithub.Fault{dropped, forbidden},
-			secret.Unknown, []int64{},
+			secret.Unknown,
+			[]int64{},
 		},
 		{"removal of one on the list", secret.ListRemove, 1, nil, secret.Updated, []int64{1}},
 		{
 			"removal of one that is not on the list", secret.ListRemove, 2,
 			[]fakegithub.Fault{{Status: 404}},
-			secret.Unchanged, []int64{},
+			secret.Unchanged,
+			[]int64{},
 		},
 		{
 			"removal of one that is not on the list after an unconfirmed attempt", secret.ListRemove, 2,
 			[]fakegithub.Fault{dropped, {Status: 404}},
-			secret.Updated, []int64{2},
+			secret.Updated,
+			[]int64{2},
 		},
 		{
 			"removal that was lost, of one on the list", secret.ListRemove, 1,
 			[]fakegithub.Fault{dropped, forbidden},
-			secret.Failed, []int64{},
+			secret.Failed,
+			[]int64{},
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

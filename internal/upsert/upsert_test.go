@@ -288,7 +288,8 @@ func TestSettle(t *testing.T) {
 		{"lost, then created", []fakegithub.Fault{{Drop: "before"}}, secret.Created, 1},
 		{"applied, then updated", []fakegithub.Fault{{Drop: "after"}}, secret.Created, 2},
 		{
-			"applied, then updated, and what is read lags", []fakegithub.Fault{
+			"applied, then updated, and what is read lags",
+			[]fakegithub.Fault{
 				{Drop: "after"}, {Method: "GET", Path: "/S1", After: 1, Status: 404},
 			},
 			secret.Created, 2,
@@ -363,9 +364,9 @@ func TestSealTo(t *testing.T) {
 func TestStoredItems(t *testing.T) {
 	withGitHub(t, fakegithub.Org{}, func(t *testing.T, g *testGitHub) {
 		j := g.job(2, "")
-		j.Items[0] = Item{Store: secret.Actions, Name: "S1", Stored: &secret.Result{Operation: secret.Created, KeyID: "7"}}
+		j.Items[1] = Item{Store: secret.Actions, Name: "S2", Stored: &secret.Result{Operation: secret.Created, KeyID: "7"}}
 		results := j.Run(t.Context())
-		wantEqual(t, "operation and key", fmt.Sprint(results[0].Operation, results[0].KeyID), "created7")
+		wantEqual(t, "operation and key", fmt.Sprint(results[1].Operation, results[1].KeyID), "created7")
 		wantEqual(t, "list of secrets", g.count("GET secrets"), 0)
 		wantEqual(t, "requests", len(g.received()), 3)
 	})
