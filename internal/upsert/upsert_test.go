@@ -288,6 +288,15 @@ func TestSettle(t *testing.T) {
 		{"lost, then created", []fakegithub.Fault{{Drop: "before"}}, secret.Created, 1},
 		{"applied, then updated", []fakegithub.Fault{{Drop: "after"}}, secret.Created, 2},
 		{
+			"applied, then the token loses access, and gets 404 for all", []fakegithub.Fault{
+				{Drop: "after"},
+				{Status: 404},
+				{Method: "GET", Path: "/S1", After: 1, Times: -1, Status: 404},
+				{Method: "GET", Path: "/secrets", Times: -1, Status: 404},
+			},
+			secret.Unknown, 1,
+		},
+		{
 			"applied, then updated, and what is read lags",
 			[]fakegithub.Fault{
 				{Drop: "after"}, {Method: "GET", Path: "/S1", After: 1, Status: 404},
