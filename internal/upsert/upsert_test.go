@@ -288,7 +288,8 @@ func TestSettle(t *testing.T) {
 		{"lost, then created", []fakegithub.Fault{{Drop: "before"}}, secret.Created, 1},
 		{"applied, then updated", []fakegithub.Fault{{Drop: "after"}}, secret.Created, 2},
 		{
-			"applied, then the token loses access, and gets 404 for all", []fakegithub.Fault{
+			"applied, then the token loses access, and gets 404 for all",
+			[]fakegithub.Fault{
 				{Drop: "after"},
 				{Status: 404},
 				{Method: "GET", Path: "/S1", After: 1, Times: -1, Status: 404},
