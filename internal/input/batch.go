@@ -2,6 +2,7 @@ package input
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -159,7 +160,7 @@ func (r *reader) batch(input string, content []byte, listed map[secret.Name]bool
 		}
 	}
 	if doc.isJSON && len(values) == 0 {
-		r.flattenHint = flattenHint(text) // for names in secret_name that are missing
+		r.flattenHint = cmp.Or(doc.advice, flattenHint(text)) // for names in secret_name that are missing
 	}
 	return values
 }

@@ -1,6 +1,7 @@
 package input
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -84,6 +85,9 @@ func TestStructureIsNotMasked(t *testing.T) {
 		{`{"A_long_name": "Correct\u002dHorse", B_long_name: Battery-Staple}`, []string{"Correct-Horse", "Battery-Staple"}},
 		{`{"A_long_name": "Correct-Horse` + "\nBattery-Staple", []string{"Correct-Horse", "Battery-Staple"}},
 		{`[{"another_name": "Correct-Horse"}]`, []string{"Correct-Horse"}},
+		{`{A_long_name:Battery-Staple, B_long_name : "Correct-Horse:`, []string{"A_long_name:Battery-Staple", "Correct-Horse:"}},
+		{`{"A": Battery-Staple"Correct-Horse"}`, []string{"Battery-Staple", "Correct-Horse"}},
+		{`{"A": "Correct\"Horse\\", B_long_name: x}`, []string{`Correct"Horse\`}},
 		{`{"A": "x"} Battery-Staple`, []string{"Battery-Staple"}},
 		{"A_long_name='Correct-Horse'\nB_long_name=value", []string{"'Correct-Horse'", "Correct-Horse"}},
 		{"A_long_name=Correct-Horse # a comment\nB=string", []string{"Correct-Horse # a comment", "Correct-Horse"}},
@@ -102,6 +106,20 @@ func TestStructureIsNotMasked(t *testing.T) {
 		if !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(test.want))) {
 			t.Errorf("%s: got the masks %q, want %q", test.text, got, test.want)
 		}
+	}
+}
+
+// BenchmarkRejectedJSON shows that the time for a rejected document is in proportion to its length: the rate of both
+// sizes is the same.
+func BenchmarkRejectedJSON(b *testing.B) {
+	for _, size := range []int{64 << 10, 512 << 10} {
+		b.Run(fmt.Sprintf("%d KiB", size>>10), func(b *testing.B) {
+			text := `{"A": "` + strings.Repeat("Correct-Horse ", size/14)
+			b.SetBytes(int64(len(text)))
+			for b.Loop() {
+				readOnlyEnv(map[string]string{"INPUT_SECRETS": text})
+			}
+		})
 	}
 }
 

@@ -111,13 +111,13 @@ var toolDocuments = []struct {
 // flattenHint names the tool that writes a document like this one, and the page with the command that makes an object
 // of strings of it. It quotes nothing of the document. An object of strings needs none.
 func flattenHint(text string) string {
-	var list []any
-	if json.Unmarshal([]byte(text), &list) == nil && len(list) > 0 && has(list[0], "value") &&
-		(has(list[0], "key") || has(list[0], "name")) {
+	var parsed any
+	_ = json.Unmarshal([]byte(text), &parsed)
+	if list, _ := parsed.([]any); len(list) > 0 && has(list[0], "value") && (has(list[0], "key") || has(list[0], "name")) {
 		return pageFor("a list of names and values")
 	}
-	var doc map[string]any
-	if json.Unmarshal([]byte(text), &doc) != nil {
+	doc, isObject := parsed.(map[string]any)
+	if !isObject {
 		return ""
 	}
 	for _, known := range toolDocuments {

@@ -1,7 +1,6 @@
 package input
 
 import (
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -38,21 +37,40 @@ func looksLikeJSON(text string) bool {
 	return text != "" && strings.Contains("{[\"", text[:1])
 }
 
-// jsonRun is a run of text that is meant to be JSON and may not be: in quotes, or between punctuation. A colon follows
-// a name.
-var jsonRun = regexp.MustCompile(`(?s)(?:"(?:[^"\\]|\\.)*"?|[^{}\[\],"\s]+)(?:\s*:)?`)
-
 // runs returns the runs of text between the structure of its format and bytes that are not UTF-8, without names.
 func runs(text string) (list []string) {
 	text = strings.ToValidUTF8(text, "\n")
-	if !looksLikeJSON(text) {
-		for line := range strings.FieldsFuncSeq(text, isLineEnd) {
-			list = append(list, lineRuns(line)...)
-		}
-		return list
+	if looksLikeJSON(text) {
+		return jsonRuns(text)
 	}
-	for _, run := range jsonRun.FindAllString(text, -1) {
-		if strings.HasSuffix(run, ":") {
+	for line := range strings.FieldsFuncSeq(text, isLineEnd) {
+		list = append(list, lineRuns(line)...)
+	}
+	return list
+}
+
+// jsonRuns returns the values of text that is meant to be JSON and may not be: each is in quotes, or between
+// punctuation. A colon follows a name.
+func jsonRuns(text string) (list []string) {
+	const spaces = " \t\n\f\r"
+	const punctuation = "{}[]," + spaces
+	for {
+		text = strings.TrimLeft(text, punctuation)
+		if text == "" {
+			return list
+		}
+		isQuoted := text[0] == '"'
+		end := strings.IndexAny(text, punctuation+`"`)
+		if isQuoted {
+			end = closingQuote(text) + 1
+		}
+		if end <= 0 {
+			end = len(text)
+		}
+		run := text[:end]
+		rest, isName := strings.CutPrefix(strings.TrimLeft(text[end:], spaces), ":")
+		text = rest
+		if isName || !isQuoted && strings.HasSuffix(run, ":") {
 			continue
 		}
 		value, isString := unquoteJSON([]byte(run))
@@ -61,7 +79,6 @@ func runs(text string) (list []string) {
 		}
 		list = append(list, value)
 	}
-	return list
 }
 
 // lineRuns returns the value of a line NAME=value as it is, and as readers of .env files take it. Without a legal name

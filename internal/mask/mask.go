@@ -59,7 +59,8 @@ func (s *Set) add(line string) {
 	}
 	s.seen[line] = true
 	s.lines = append(s.lines, line)
-	for _, form := range forms(line) {
+	const startBytes = 16 // more than the longest start of a form needs
+	for _, form := range forms(line[:min(len(line), startBytes)]) {
 		start := strings.Clone(form[:minRunes])
 		s.byStart[start] = append(s.byStart[start], line)
 	}

@@ -80,6 +80,7 @@ var runnersForms = []struct{ value, text string }{
 	{`back\slash"`, `back\\slash\"`},
 	{`say "it"`, `say \"it\"`},
 	{"a b/c~d", "a+b%2Fc~d"},
+	{`fifteen letters` + "é\"", `fifteen lettersé\"`},
 	{"secret", "c2VjcmV0"},
 	{"secrets", "c2VjcmV0cw=="},
 	{"secrets", "c2VjcmV0c3h4"}, // with more after it: the padding is missing
