@@ -280,6 +280,24 @@ func TestLists(t *testing.T) {
 	}
 }
 
+// BenchmarkList shows that the time for a list is in proportion to its length: the rate of both sizes is the same.
+func BenchmarkList(b *testing.B) {
+	for _, size := range []int{16 << 10, 128 << 10} {
+		var list strings.Builder
+		for i := 0; list.Len() < size; i++ {
+			fmt.Fprintf(&list, "%d,", 1_000_000+i)
+		}
+		for _, input := range []string{"SELECTED_REPOSITORY_IDS", "SELECTED_REPOSITORIES"} {
+			b.Run(fmt.Sprintf("%s/%d KiB", input, size>>10), func(b *testing.B) {
+				b.SetBytes(int64(size))
+				for b.Loop() {
+					readOnlyEnv(map[string]string{"GITHUB_REPOSITORY_OWNER": "acme", "INPUT_" + input: list.String()})
+				}
+			})
+		}
+	}
+}
+
 // TestRepositoryForms has each way to name a repository.
 func TestRepositoryForms(t *testing.T) {
 	for text, want := range map[string]string{

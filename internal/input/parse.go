@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -101,14 +100,16 @@ func parseInput[T any](r *reader, name string, parse func(string) (T, error)) (v
 func parseList[T comparable](r *reader, input string, parse func(string) (T, error)) (list []T) {
 	entries, err := splitList(r.get(input))
 	r.reject(input, err)
+	seen := map[T]bool{}
 	for _, s := range entries {
 		v, err := parse(s)
 		switch {
 		case err != nil:
 			r.reject(input, err)
-		case slices.Contains(list, v):
+		case seen[v]:
 			r.problemf(input, "%v is listed twice (names are case-insensitive)", v)
 		default:
+			seen[v] = true
 			list = append(list, v)
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -29,6 +28,7 @@ func (r *reader) selection(org string) *secret.Selection {
 		}
 		return s
 	}
+	seen := map[string]bool{}
 	for _, entry := range entries {
 		p, exclude, err := parseRepository(entry, org)
 		switch {
@@ -38,7 +38,8 @@ func (r *reader) selection(org string) *secret.Selection {
 			s.Excluded = append(s.Excluded, p)
 		case !p.Plain():
 			s.Patterns = append(s.Patterns, p)
-		case !slices.ContainsFunc(s.Names, func(name string) bool { return strings.EqualFold(name, p.Glob) }):
+		case !seen[strings.ToLower(p.Glob)]:
+			seen[strings.ToLower(p.Glob)] = true
 			s.Names = append(s.Names, p.Glob)
 		}
 	}
