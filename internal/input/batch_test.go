@@ -219,6 +219,4 @@ func TestFaults(t *testing.T) {
 			t.Errorf("%q: got the problems\n%s, want\n%s", test.text, got, want)
 		}
 	}
-	wantProblem(t, "without a batch", read(t, map[string]string{"secrets_format": "dotenv"}),
-		"secrets_format: used only with secrets or secrets_file")
 }

@@ -242,7 +242,7 @@ func TestResembled(t *testing.T) {
 	}
 }
 
-// TestLists has each way to write a list, for each input that is one.
+// TestLists has each way to write a list.
 func TestLists(t *testing.T) {
 	for text, want := range map[string]string{
 		"a,b": "a b", "a\nb": "a b", " a , \r\n b ,": "a b", `["a", "b"]`: "a b", "[ \"a\" ,\n\"b\" ]": "a b",
@@ -263,19 +263,6 @@ func TestLists(t *testing.T) {
 	} {
 		if got, err := splitList(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %q and the error %v, want %q", text, got, err, want)
-		}
-	}
-	for input, list := range map[string]string{
-		"stores": "actions dependabot", "secret_name": "A B", "selected_repository_ids": "1 2", "selected_repositories": "web api",
-	} {
-		with := map[string]string{"mode": "access", "selected_repositories": "web"}
-		with[input] = `["` + strings.ReplaceAll(list, " ", `", "`) + `"]`
-		if r := read(t, with); len(r.Problems) > 0 {
-			t.Errorf("%s: got problems, want none:\n%s", with[input], texts(r))
-		}
-		with[input] = "- " + strings.ReplaceAll(list, " ", "\n- ")
-		if r := read(t, with); !strings.Contains(texts(r), input+`: must be separated by commas or newlines; write a YAML list without its "- "`) {
-			t.Errorf("%s: got %q, want an explanation", with[input], texts(r))
 		}
 	}
 }
@@ -304,6 +291,7 @@ func TestRepositoryForms(t *testing.T) {
 		"web": "web", "acme/web": "web", "https://github.com/acme/web": "web", "HTTPS://ghe.example/Acme/Web.git": "Web",
 		"acme/web.git": "web", "web.GIT": "web.GIT", "https://github.com/acme/web/": "web", ".github": ".github",
 		"svc-*": "svc-*", "*.git": "*.git", "https://github.com/acme/*.git": "*.git", "!https://github.com/acme/web": "!web",
+		"{a,b}-*": "{a,b}-*",
 	} {
 		p, exclude, err := parseRepository(text, "acme")
 		if err != nil {
@@ -319,7 +307,9 @@ func TestRepositoryForms(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
+		"other/web":                                `"other/web" is not a repository of "acme"`,
 		"https://github.com/other/web":             "is not a repository of",
+		"svc-[a":                                   `must be a glob of *, ?, [a-z] and {a,b}, not "svc-[a"`,
 		"https://github.com/acme":                  "must have the form https://HOST/org/repo",
 		"https://github.com/acme/web/tree/main":    "must have the form https://HOST/org/repo",
 		"https://user:" + "pw@github.com/acme/web": "a URL must not contain credentials",
@@ -334,5 +324,13 @@ func TestRepositoryForms(t *testing.T) {
 		if err != nil && strings.Contains(err.Error(), "pw") {
 			t.Errorf("%s: got the error %v, want it without the password", text, err)
 		}
+	}
+}
+
+// TestRepositoryTwice checks that a repository that is named twice counts once.
+func TestRepositoryTwice(t *testing.T) {
+	r := read(t, map[string]string{"selected_repositories": "web, acme/WEB, api"})
+	if got, want := r.Config.Selection.Names, []string{"web", "api"}; !slices.Equal(got, want) {
+		t.Errorf("got the names %q, want %q", got, want)
 	}
 }
