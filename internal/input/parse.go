@@ -19,8 +19,12 @@ import (
 // splitList splits at commas and newlines, but not at commas in braces: {a,b}-* is one glob. Empty entries are
 // dropped. A JSON array of strings or numbers is a list too.
 func splitList(s string) ([]string, error) {
-	if list, ok, err := jsonList(s); ok || err != nil {
-		return list, err
+	var array []json.RawMessage
+	switch err := json.Unmarshal([]byte(s), &array); {
+	case err == nil && array != nil: // null is a name
+		return arrayEntries(array)
+	case isBrokenArray(s):
+		return nil, errNotList
 	}
 	depth := 0
 	fields := strings.FieldsFunc(s, func(r rune) bool {
@@ -46,34 +50,31 @@ func splitList(s string) ([]string, error) {
 	return list, nil
 }
 
-// jsonList returns the entries of a JSON array. ok is false if s is none: a glob can start with a bracket as well.
-func jsonList(s string) (list []string, ok bool, err error) {
-	inner, isOpen := strings.CutPrefix(strings.TrimSpace(s), "[")
-	inner, isClosed := strings.CutSuffix(inner, "]")
-	if !isOpen || !isClosed && !strings.HasPrefix(strings.TrimSpace(inner), `"`) {
-		return nil, false, nil
-	}
-	var entries []json.RawMessage
-	if json.Unmarshal([]byte(s), &entries) != nil {
-		if strings.ContainsAny(inner, "[]") || !strings.ContainsAny(inner, "\"', {}") {
-			return nil, false, nil // globs: [abc], or [ab]*, [cd]
+var errNotList = errors.New("must be separated by commas or newlines, or a JSON array of strings or numbers")
+
+// arrayEntries returns the strings of a JSON array, and its numbers digit by digit.
+func arrayEntries(array []json.RawMessage) (list []string, err error) {
+	for _, raw := range array {
+		entry, isString := unquoteJSON(raw)
+		if !isString {
+			entry = string(raw)
 		}
-		return nil, false, errNotList
-	}
-	for _, raw := range entries {
-		var entry string
-		if json.Unmarshal(raw, &entry) != nil || raw[0] != '"' {
-			entry = string(raw) // a number, digit by digit
-			if c := raw[0]; c != '-' && (c < '0' || c > '9') {
-				return nil, false, errNotList
-			}
+		if !isString && !strings.Contains("-0123456789", entry[:1]) {
+			return nil, errNotList
 		}
 		list = append(list, entry)
 	}
-	return withoutEmpty(list), true, nil
+	return withoutEmpty(list), nil
 }
 
-var errNotList = errors.New("must be separated by commas or newlines, or a JSON array of strings or numbers")
+// isBrokenArray reports whether s is meant to be a JSON array. Globs can start with a bracket as well: [abc], or
+// [ab]*, [cd].
+func isBrokenArray(s string) bool {
+	inner, isOpen := strings.CutPrefix(strings.TrimSpace(s), "[")
+	inner, isClosed := strings.CutSuffix(inner, "]")
+	isGlob := strings.ContainsAny(inner, "[]") || !strings.ContainsAny(inner, "\"', {}")
+	return isOpen && !isGlob && (isClosed || strings.HasPrefix(strings.TrimSpace(inner), `"`))
+}
 
 // withoutEmpty trims the entries of a list, and drops those that are empty.
 func withoutEmpty(fields []string) (list []string) {

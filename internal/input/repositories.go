@@ -56,40 +56,43 @@ func (r *reader) selection(org string) *secret.Selection {
 // parseRepository reads a name or glob, with or without the organization or as a URL, and whether it is excluded.
 func parseRepository(entry, org string) (p secret.Pattern, exclude bool, err error) {
 	text, exclude := strings.CutPrefix(entry, "!")
-	name := strings.TrimSpace(text)
-	p.Text = entry
-	if scheme, rest, isURL := strings.Cut(name, "://"); isURL && strings.EqualFold(scheme, "https") {
-		host, path, _ := strings.Cut(rest, "/")
-		if strings.Contains(host, "@") {
-			return p, exclude, errors.New("a URL must not contain credentials; write org/repo")
-		}
-		if name = strings.TrimSuffix(path, "/"); strings.Count(name, "/") != 1 {
-			return p, exclude, fmt.Errorf("must have the form https://HOST/org/repo, not %s", secret.Quote(entry))
-		}
-	}
-	if owner, bare, ok := strings.Cut(name, "/"); ok {
-		switch {
-		case !safeSegment(owner):
-			bare = name // rejected below
-		case !strings.EqualFold(owner, org):
-			return p, exclude, fmt.Errorf("%s is not a repository of %s; an organization secret can only be read in "+
-				"its own organization", secret.Quote(entry), secret.Quote(org))
-		}
-		name = bare
-	}
-	p.Glob = name
+	name, err := bareName(strings.TrimSpace(text), entry, org)
+	p = secret.Pattern{Text: entry, Glob: name}
 	if p.Plain() { // without its suffix the glob *.git would be every repository
 		p.Glob = strings.TrimSuffix(name, ".git")
 	}
 	switch {
+	case err != nil:
 	case strings.EqualFold(p.Glob, "none"):
-		return p, exclude, errors.New("none cannot be combined with repository names")
+		err = errors.New("none cannot be combined with repository names")
 	case !p.Plain() && !p.Valid():
-		return p, exclude, fmt.Errorf("must be a glob of *, ?, [a-z] and {a,b}, not %s", secret.Quote(entry))
+		err = fmt.Errorf("must be a glob of *, ?, [a-z] and {a,b}, not %s", secret.Quote(entry))
 	case p.Plain() && !safeSegment(p.Glob):
-		return p, exclude, fmt.Errorf("must be repo, org/repo or https://HOST/org/repo, not %s", secret.Quote(entry))
+		err = fmt.Errorf("must be repo, org/repo or https://HOST/org/repo, not %s", secret.Quote(entry))
 	}
-	return p, exclude, nil
+	return p, exclude, err
+}
+
+// bareName drops the URL and the organization from a name.
+func bareName(name, entry, org string) (string, error) {
+	if scheme, rest, isURL := strings.Cut(name, "://"); isURL && strings.EqualFold(scheme, "https") {
+		host, path, _ := strings.Cut(rest, "/")
+		if strings.Contains(host, "@") {
+			return "", errors.New("a URL must not contain credentials; write org/repo")
+		}
+		if name = strings.TrimSuffix(path, "/"); strings.Count(name, "/") != 1 {
+			return "", fmt.Errorf("must have the form https://HOST/org/repo, not %s", secret.Quote(entry))
+		}
+	}
+	owner, bare, hasOwner := strings.Cut(name, "/")
+	switch {
+	case !hasOwner, !safeSegment(owner): // with its slash it is no name
+		return name, nil
+	case !strings.EqualFold(owner, org):
+		return "", fmt.Errorf("%s is not a repository of %s; an organization secret can only be read in "+
+			"its own organization", secret.Quote(entry), secret.Quote(org))
+	}
+	return bare, nil
 }
 
 func parseID(s string) (int64, error) {

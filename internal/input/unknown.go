@@ -2,7 +2,6 @@ package input
 
 import (
 	"cmp"
-	"math"
 	"slices"
 	"strings"
 
@@ -26,7 +25,11 @@ func (r *reader) checkEnvironment() {
 			continue
 		}
 		if i := inputIndex(strings.ToLower(name)); i >= 0 && name == strings.ToUpper(name) {
-			r.checkEmpty(Inputs[i], value)
+			// The runner fills in the default only if the workflow does not have the input at all.
+			if in := Inputs[i]; in.isTarget && strings.TrimSpace(value) == "" {
+				r.overrides[in.Name] = "empty: an expression without a value. Leave the line out for the default, or write " +
+					"${{ … || " + cmp.Or(in.context(), "'"+in.Default+"'") + " }}"
+			}
 			continue
 		}
 		shown := strings.ToLower(name)
@@ -49,43 +52,35 @@ func (r *reader) checkEnvironment() {
 	}
 }
 
-// checkEmpty reports an input that is set to nothing. The runner fills in the default only if the workflow does not
-// have the input at all.
-func (r *reader) checkEmpty(in Input, value string) {
-	if in.isTarget && strings.TrimSpace(value) == "" {
-		r.overrides[in.Name] = "empty: an expression without a value. Leave the line out for the default, or write " +
-			"${{ … || " + cmp.Or(in.context(), "'"+in.Default+"'") + " }}"
-	}
-}
-
 // resembled returns the known input that an unknown one may be meant to be, or "" if it resembles none: one that is
 // written much the same, or else the closest of those that have a word in common with it.
 func resembled(unknown string) string {
 	name := strings.ToLower(unknown)
-	closest, least := "", 3
-	consider := func(in Input, distance int) {
-		if distance < least {
-			closest, least = in.Name, distance
-		}
+	byName := func(in Input) int { return distance(name, in.Name) }
+	byStem := func(in Input) int { return min(distance(stemOf(name), stemOf(in.Name)), byName(in)) }
+	if in := closest(Inputs, byStem); byStem(in) <= 2 {
+		return in.Name
 	}
-	for _, in := range Inputs {
-		consider(in, min(distance(stemOf(name), stemOf(in.Name)), distance(name, in.Name)))
-	}
-	if closest != "" {
-		return closest
-	}
-	least = math.MaxInt
 	withSynonym := strings.ReplaceAll(name, "access", "visibility")
+	var related []Input
 	for _, in := range Inputs {
 		isCommon := func(word string) bool {
 			return strings.Contains(withSynonym, word) && strings.Contains(in.Name, word)
 		}
 		isSwitch := in.Default == "false" // whose name such a word alone does not suggest
 		if !isSwitch && slices.ContainsFunc(words, isCommon) {
-			consider(in, distance(name, in.Name))
+			related = append(related, in)
 		}
 	}
-	return closest
+	if len(related) == 0 {
+		return ""
+	}
+	return closest(related, byName).Name
+}
+
+// closest returns the first input with the least distance.
+func closest(inputs []Input, distance func(Input) int) Input {
+	return slices.MinFunc(inputs, func(a, b Input) int { return cmp.Compare(distance(a), distance(b)) })
 }
 
 // stemOf returns a name in lower case, without separators and plural s.

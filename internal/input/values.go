@@ -194,21 +194,28 @@ func (r *reader) checkValue(v value, trim bool) {
 // warnAboutText warns about values that are seldom meant. They are stored unchanged.
 func (r *reader) warnAboutText(label, text string, trim bool) {
 	trimmed := strings.TrimSpace(text)
-	isText := trimmed != "" && !isUTF16([]byte(text))
+	switch {
+	case trimmed == "":
+		r.warnf("%s contains only whitespace, which is stored as it is", label)
+		return
+	case isUTF16([]byte(text)):
+		r.warnf("%s is UTF-16, which is stored as it is; was it written by PowerShell or Notepad?", label)
+		return
+	}
 	hasLines := strings.ContainsAny(trimmed, "\r\n")
 	hasCRLF := strings.Contains(text, "\r\n") && (hasLines || trim)
-	endsInNewline := strings.HasSuffix(text, "\n") && !hasLines && !trim
 	for _, warning := range []struct {
 		applies bool
 		text    string
 	}{
-		{trimmed == "", "%s contains only whitespace, which is stored as it is"},
-		{isUTF16([]byte(text)), "%s is UTF-16, which is stored as it is; was it written by PowerShell or Notepad?"},
-		{isText && strings.HasPrefix(text, byteOrderMark), "%s starts with a UTF-8 byte order mark, which is stored with it"},
-		{isText && hasCRLF, "%s: lines end in CR LF, which is stored with them; was it written on Windows?"},
-		{isText && endsInNewline, "%s ends in a newline, which is stored with it; trim_trailing_newline: true drops it"},
+		{strings.HasPrefix(text, byteOrderMark), "%s starts with a UTF-8 byte order mark, which is stored with it"},
+		{hasCRLF, "%s: lines end in CR LF, which is stored with them; was it written on Windows?"},
 		{
-			isText && strings.HasSuffix(text, "\r") && !hasCRLF,
+			strings.HasSuffix(text, "\n") && !hasLines && !trim,
+			"%s ends in a newline, which is stored with it; trim_trailing_newline: true drops it",
+		},
+		{
+			strings.HasSuffix(text, "\r") && !hasCRLF,
 			"%s ends in a CR, which is stored with it; was it written on Windows?",
 		},
 		{
@@ -216,7 +223,7 @@ func (r *reader) warnAboutText(label, text string, trim bool) {
 			"%s is a reference that nothing has resolved (op://, ENC[ or vault:); it is stored as it is",
 		},
 		{
-			isText && strings.Contains(text, "\uFFFD"),
+			strings.Contains(text, "\uFFFD"),
 			"%s contains U+FFFD, which decoders write in place of bytes that are not text",
 		},
 	} {
@@ -269,21 +276,17 @@ func parseName(s string) (secret.Name, error) {
 // readFile reads a regular file of at most limit bytes, and one more so that the caller sees that there is more.
 // Relative paths start at the workspace.
 func (r *reader) readFile(path string, limit int64) ([]byte, error) {
-	errContent := errors.New("must be a path, not the content of a file; pass that in secret_value or secrets")
-	if strings.ContainsAny(path, "\r\n") {
-		r.maskContent(path)
-		return nil, errContent
-	}
 	full := path
 	if workspace := r.Getenv("GITHUB_WORKSPACE"); workspace != "" && !filepath.IsAbs(full) {
 		full = filepath.Join(workspace, full)
 	}
 	b, err := r.readRegular(full, limit)
-	if errors.Is(err, fs.ErrNotExist) && strings.ContainsAny(path, "={\"") || err != nil && len(path) > 1000 {
+	isMissing := errors.Is(err, fs.ErrNotExist)
+	switch {
+	case strings.ContainsAny(path, "\r\n"), isMissing && strings.ContainsAny(path, "={\""), err != nil && len(path) > 1000:
 		r.maskContent(path)
-		return nil, errContent
-	}
-	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errors.New("must be a path, not the content of a file; pass that in secret_value or secrets")
+	case isMissing:
 		err = fmt.Errorf("%w; this action runs in a container of its own, which has the workspace and runner.temp "+
 			"and no other folder of the runner: use a path relative to the workspace, or ${{ runner.temp }}/NAME", err)
 	}
