@@ -71,12 +71,8 @@ func parseBatch(text string, isDotenv bool) document {
 		d := rejectAll("not UTF-8 at "+place+"; pass binary values one at a time in secret_file, or as base64", "")
 		d.entries[0].at = positionOf(text, invalidUTF8(text))
 		return d
-	case trimmed == "" || trimmed == "{}":
-		return rejectAll(noSecrets, "")
-	case trimmed == "null":
-		return rejectAll("null: toJSON of something that does not exist; check the id of the step", "")
-	case trimmed == "***":
-		return rejectAll(`is "***": the values were masked before they reached this action`, "")
+	case lostBatches[trimmed] != "":
+		return rejectAll(lostBatches[trimmed], "")
 	case isExpression(trimmed):
 		return rejectAll(unevaluated, "")
 	case isDotenv && isJSONObject(trimmed):
@@ -92,6 +88,13 @@ func parseBatch(text string, isDotenv bool) document {
 }
 
 const noSecrets = "contains no secrets"
+
+// lostBatches are whole texts of a batch whose values did not arrive.
+var lostBatches = map[string]string{
+	"": noSecrets, "{}": noSecrets,
+	"null": "null: toJSON of something that does not exist; check the id of the step",
+	"***":  `is "***": the values were masked before they reached this action`,
+}
 
 func invalidUTF8(text string) int64 {
 	for i, c := range text {
@@ -132,7 +135,8 @@ func (r *reader) batch(input string, content []byte, listed map[secret.Name]bool
 	seen := map[string]position{}
 	for _, e := range doc.entries {
 		name, _ := secret.ParseName(e.name)
-		if listed != nil && !listed[name] && (e.fault == nil || !e.fault.always) {
+		always := e.fault != nil && e.fault.always || !doc.isJSON && strings.TrimSpace(e.name) == ""
+		if listed != nil && !listed[name] && !always {
 			r.leftOut++
 			continue
 		}
@@ -231,12 +235,12 @@ func places(list []position) string {
 		}
 		return text
 	}
-	const named = 5
+	named, more := secret.FirstOf(list, 5)
 	var numbers []string
-	for _, p := range list[:min(len(list), named)] {
+	for _, p := range named {
 		numbers = append(numbers, fmt.Sprint(p.line))
 	}
-	if more := len(list) - named; more > 0 {
+	if more > 0 {
 		numbers = append(numbers, secret.FormatCount(more)+" more")
 	}
 	last := len(numbers) - 1

@@ -30,7 +30,7 @@ func parseDotenv(text string) document {
 		case e.fault == nil:
 			e.value, e.fault = unquoteDotenv(takeApart(name, value).text)
 		}
-		d.entries = append(d.entries, e.withNameFault())
+		d.entries = append(d.entries, e)
 	}
 	return d
 }

@@ -165,7 +165,7 @@ type Source struct {
 
 // Read reads and validates every input.
 func Read(src Source) Result {
-	r := &reader{Source: src, overrides: map[string]string{}}
+	r := &reader{Source: src, explained: map[string]bool{}}
 	c := &r.result.Config
 	r.checkEnvironment()
 	r.checkNotation()
@@ -200,7 +200,6 @@ func Read(src Source) Result {
 	c.Timeout = parseInput(r, "timeout", positive("5m"))
 	c.DryRun = parseInput(r, "dry_run", parseBool)
 
-	r.replaceProblems()
 	// In the order of the inputs, those of unknown inputs first.
 	slices.SortStableFunc(r.result.Problems, func(a, b Problem) int {
 		return cmp.Compare(inputIndex(a.Input), inputIndex(b.Input))
@@ -215,8 +214,8 @@ func inputIndex(name string) int {
 type reader struct {
 	Source
 	result Result
-	// overrides replaces all problems of an input by one.
-	overrides map[string]string
+	// explained are the inputs with a problem that explains all others of theirs.
+	explained map[string]bool
 	// leftOut counts the entries of a batch that secret_name does not list.
 	leftOut int
 	// flattenHint is the hint to append if a JSON batch has no string values.
@@ -250,9 +249,17 @@ func (r *reader) isSet(name string) bool {
 	return s != "" && !strings.EqualFold(s, in.Default)
 }
 
-// problemf adds a problem.
+// problemf adds a problem, unless another explains it.
 func (r *reader) problemf(input, format string, args ...any) {
-	r.result.Problems = append(r.result.Problems, Problem{input, fmt.Sprintf(format, args...)})
+	if !r.explained[input] {
+		r.result.Problems = append(r.result.Problems, Problem{input, fmt.Sprintf(format, args...)})
+	}
+}
+
+// explain adds the only problem of an input.
+func (r *reader) explain(input, text string) {
+	r.problemf(input, "%s", text)
+	r.explained[input] = true
 }
 
 // reject adds a problem if err is not nil.
@@ -266,7 +273,6 @@ func (r *reader) hasProblem(input string) bool {
 	return slices.ContainsFunc(r.result.Problems, func(p Problem) bool { return p.Input == input })
 }
 
-// warnf adds a warning.
 func (r *reader) warnf(format string, args ...any) {
 	r.result.Warnings = append(r.result.Warnings, fmt.Sprintf(format, args...))
 }

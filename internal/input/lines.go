@@ -44,7 +44,7 @@ func parseLines(text string) document {
 				always: true,
 			})
 		}
-		d.entries = append(d.entries, e.withNameFault())
+		d.entries = append(d.entries, e)
 	}
 	return d
 }
@@ -71,16 +71,6 @@ func parseHeredoc(e entry, lines []string) (entry, int) {
 	}
 	e.value = strings.Join(lines[:length], "\n")
 	return e, length + 1
-}
-
-// withNameFault adds the fault of an entry without a name, which secret_name cannot leave out.
-func (e entry) withNameFault() entry {
-	if strings.TrimSpace(e.name) == "" {
-		f := *cmp.Or(e.fault, noName(e.at))
-		f.always = true
-		e.fault = &f
-	}
-	return e
 }
 
 // format is one of the formats that have an entry a line, with the lines on which readers of .env files disagree: the

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -125,19 +126,21 @@ func parseBool(s string) (bool, error) {
 	return isTrue, nil
 }
 
+// days is the beginning of a duration with days.
+var days = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?)d`)
+
 // parseDuration parses a Go duration that may begin with days of 24 hours: "1d12h".
 func parseDuration(s string) (time.Duration, error) {
 	var sum time.Duration
-	number, rest, ok := strings.Cut(s, "d")
-	if ok && strings.Trim(number, "0123456789.") == "" && strings.Trim(number, ".") == number {
-		switch n, err := strconv.ParseFloat(number, 64); {
-		case n > 36500:
+	rest := s
+	if match := days.FindStringSubmatch(s); match != nil {
+		n, _ := strconv.ParseFloat(match[1], 64) // infinite if it is too large
+		if n > 36500 {
 			return 0, fmt.Errorf("must be at most 36500d, not %s", secret.Quote(s))
-		case err == nil:
-			sum, s = time.Duration(n*24*float64(time.Hour)), cmp.Or(rest, "0")
 		}
+		sum, rest = time.Duration(n*24*float64(time.Hour)), cmp.Or(s[len(match[0]):], "0")
 	}
-	d, err := time.ParseDuration(s)
+	d, err := time.ParseDuration(rest)
 	if err != nil {
 		return 0, fmt.Errorf("must be a duration such as 90s, 5m, 12h or 30d, not %s", secret.Quote(s))
 	}

@@ -27,8 +27,8 @@ func (r *reader) checkEnvironment() {
 		if i := inputIndex(strings.ToLower(name)); i >= 0 && name == strings.ToUpper(name) {
 			// The runner fills in the default only if the workflow does not have the input at all.
 			if in := Inputs[i]; in.isTarget && strings.TrimSpace(value) == "" {
-				r.overrides[in.Name] = "empty: an expression without a value. Leave the line out for the default, or write " +
-					"${{ … || " + cmp.Or(in.context(), "'"+in.Default+"'") + " }}"
+				r.explain(in.Name, "empty: an expression without a value. Leave the line out for the default, or write "+
+					"${{ … || "+cmp.Or(in.context(), "'"+in.Default+"'")+" }}")
 			}
 			continue
 		}
@@ -117,23 +117,15 @@ const unevaluated = "is an unevaluated expression: ${{ }} is evaluated only in w
 // does not.
 func (r *reader) checkNotation() {
 	for _, in := range Inputs {
-		if in.isValue || r.overrides[in.Name] != "" {
+		if in.isValue || r.explained[in.Name] {
 			continue
 		}
 		s := r.GetInput(in.Name)
 		switch {
 		case strings.HasPrefix(s, "${{"), strings.Contains(s, "${{") && in.Name != "sealed": // errors in rows are text
-			r.overrides[in.Name] = unevaluated
+			r.explain(in.Name, unevaluated)
 		case len(s) > 1 && s[0] == s[len(s)-1] && strings.Contains(quotes, s[:1]):
-			r.overrides[in.Name] = "is in quotes; write it without them"
+			r.explain(in.Name, "is in quotes; write it without them")
 		}
-	}
-}
-
-// replaceProblems replaces the problems of each input that has an override.
-func (r *reader) replaceProblems() {
-	r.result.Problems = slices.DeleteFunc(r.result.Problems, func(p Problem) bool { return r.overrides[p.Input] != "" })
-	for input, text := range r.overrides {
-		r.problemf(input, "%s", text)
 	}
 }
