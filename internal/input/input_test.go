@@ -238,52 +238,36 @@ func TestAPIURL(t *testing.T) {
 		"https://u:" + "pw@ghe.example": "must not contain credentials",
 	} {
 		_, err := parseAPIURL(text)
-		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: got the error %v, want %q", text, err, want)
-		}
-		if err != nil && strings.Contains(err.Error(), "pw") {
-			t.Errorf("%s: got the error %v, want it without the password", text, err)
-		}
+		wantError(t, text, err, want)
 	}
 }
 
 // goodKey is the double of the base point; no test needs its private key.
 const goodKey = "L+V9o0fNYkMVKNqsX7spBzD/9oSvxM/C7ZCZX1jLO3Q="
 
-// TestBytes checks that a value is preserved byte for byte.
+// TestBytes checks that a value is preserved byte for byte, but for the newline that is dropped on request.
 func TestBytes(t *testing.T) {
-	pem := "-----BEGIN X-----\nabc\n-----END X-----\n"
-	tests := []struct {
-		name, in, trim, want string
-		warned               bool
-	}{
-		{"unchanged", "  two  spaces  ", "false", "  two  spaces  ", false},
-		{"last newline of several lines preserved", pem, "", pem, false},
-		{"last newline of one line preserved", "ab c\n", "", "ab c\n", true},
-		{"last newline dropped", pem, "true", strings.TrimSuffix(pem, "\n"), false},
-		{"one newline dropped, not two", "ab c\n\n", "true", "ab c\n", false},
-		{"CRLF dropped", "ab c\r\n", "TRUE", "ab c", false},
-		{"CR preserved", "ab c\r", "true", "ab c\r", false},
-		{"commands are text", "::set-output name=x::y\n##[error]z%0A", "false", "::set-output name=x::y\n##[error]z%0A", false},
-		{"NUL and the like", "a\x00b\x7f", "false", "a\x00b\x7f", false},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			r := read(t, map[string]string{"secret_value": test.in, "trim_trailing_newline": test.trim})
-			if len(r.Problems) > 0 {
-				t.Fatalf("got problems, want none:\n%s", texts(r))
-			}
-			if got := string(r.Config.Entries[0].Value.Reveal()); got != test.want {
-				t.Errorf("got %q, want %q", got, test.want)
-			}
-			if warned := strings.Contains(strings.Join(r.Warnings, "\n"), "ends in a newline"); warned != test.warned {
-				t.Errorf("warned: %v, want %v", warned, test.warned)
-			}
-		})
+	const pem = "-----BEGIN X-----\nabc\n-----END X-----\n"
+	for _, test := range []struct{ name, in, trim, want string }{
+		{"unchanged", "  two  spaces  ", "false", "  two  spaces  "},
+		{"last newline preserved", pem, "", pem},
+		{"last newline dropped", pem, "true", strings.TrimSuffix(pem, "\n")},
+		{"one newline dropped, not two", "ab c\n\n", "true", "ab c\n"},
+		{"CRLF dropped", "ab c\r\n", "TRUE", "ab c"},
+		{"CR preserved", "ab c\r", "true", "ab c\r"},
+		{"commands are text", "::set-output name=x::y\n##[error]z%0A", "false", "::set-output name=x::y\n##[error]z%0A"},
+		{"NUL and the like", "a\x00b\x7f", "false", "a\x00b\x7f"},
+	} {
+		r := read(t, map[string]string{"secret_value": test.in, "trim_trailing_newline": test.trim})
+		wantEntries(t, test.name, r, "DB_PASSWORD="+test.want)
+		if got := strings.Join(r.Warnings, "\n"); strings.Contains(got, "ends in a newline") {
+			t.Errorf("%s: got the warnings %q, want none of a newline", test.name, got)
+		}
 	}
 }
 
-func TestSecretFile(t *testing.T) {
+// TestFiles checks that files are read byte for byte and rejected, not cut, if they are too large.
+func TestFiles(t *testing.T) {
 	dir := t.TempDir()
 	every := make([]byte, 256)
 	for i := range every {
@@ -297,37 +281,20 @@ func TestSecretFile(t *testing.T) {
 		return path
 	}
 	got := read(t, map[string]string{"secret_file": write("every", every)})
-	if len(got.Problems) > 0 {
-		t.Fatalf("got problems, want none:\n%s", texts(got))
-	}
-	if value := got.Config.Entries[0].Value.Reveal(); string(value) != string(every) {
-		t.Errorf("got the value %q, want every byte", value)
-	}
+	wantEntries(t, "every byte", got, "DB_PASSWORD="+string(every))
 	marked := read(t, with{"secrets_file": write("marked", []byte("\uFEFFA=x\nb=\uFEFFy"))})
 	wantEntries(t, "byte order mark", marked, "A=x", "B=\uFEFFy")
-	for _, test := range []struct{ path, want string }{
-		{write("empty", nil), "secret_file: the file is empty\n"},
-		{write("large", make([]byte, 10*secret.MaxValueBytes)), "larger than the 49,152 bytes"},
-		{dir, "not a regular file"},
+	large := write("large", []byte("A=b\n"))
+	if err := os.Truncate(large, maxBatchBytes+1); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct{ input, path, want string }{
+		{"secret_file", write("empty", nil), "secret_file: the file is empty"},
+		{"secret_file", large, "secret_file: the file is larger than the 49,152 bytes"},
+		{"secret_file", dir, "not a regular file"},
+		{"secrets_file", large, "secrets_file: the file is larger than 64 MiB"},
 	} {
-		if got := texts(read(t, map[string]string{"secret_file": test.path})); !strings.Contains(got, test.want) {
-			t.Errorf("%s: got %q, want %q", test.path, got, test.want)
-		}
-	}
-}
-
-// TestLargeBatch checks that a file beyond the limit is rejected and not cut.
-func TestLargeBatch(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "large.env")
-	if err := os.WriteFile(path, []byte("A=b\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Truncate(path, maxBatchBytes+1); err != nil {
-		t.Fatal(err)
-	}
-	got := texts(read(t, map[string]string{"secrets_file": path}))
-	if want := "secrets_file: the file is larger than 64 MiB\n"; got != want {
-		t.Errorf("got %q, want %q", got, want)
+		wantProblem(t, test.path, read(t, map[string]string{test.input: test.path}), test.want)
 	}
 }
 
@@ -367,17 +334,13 @@ func TestDurations(t *testing.T) {
 // TestMasksInvalidInputs checks that a value is masked even if the inputs are rejected.
 func TestMasksInvalidInputs(t *testing.T) {
 	for name, with := range map[string]map[string]string{
-		"mode without a value":   {"mode": "check", "secret_value": plain},
-		"unknown mode":           {"mode": "x", "secret_value": plain},
-		"broken JSON":            {"secrets": `{"A": "` + plain + `", `},
-		"a number":               {"secrets": `{"A": {"B": ["` + plain + `"]}}`},
-		"line without =":         {"secrets": "A=b\n" + plain},
-		"invalid name":           {"secrets": "not legal=" + plain},
-		"heredoc without an end": {"secrets": "A<<EOF\n" + plain + "\nEOG"},
-		"lines as a path":        {"secrets_file": "A=" + plain + "\nB=x"},
-		"a line as a path":       {"secrets_file": "A=" + plain},
-		"JSON as a path":         {"secrets_file": `{"A": "` + plain + `"}`},
-		"a PEM key as a path":    {"secret_file": "-----BEGIN X-----\n" + plain + "\n-----END X-----"},
+		"mode without a value": {"mode": "check", "secret_value": plain},
+		"unknown mode":         {"mode": "x", "secret_value": plain},
+		"invalid name":         {"secrets": "not legal=" + plain},
+		"lines as a path":      {"secrets_file": "A=" + plain + "\nB=x"},
+		"a line as a path":     {"secrets_file": "A=" + plain},
+		"JSON as a path":       {"secrets_file": `{"A": "` + plain + `"}`},
+		"a PEM key as a path":  {"secret_file": "-----BEGIN X-----\n" + plain + "\n-----END X-----"},
 	} {
 		r := read(t, with)
 		if len(r.Problems) == 0 {
