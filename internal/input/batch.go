@@ -149,7 +149,11 @@ func (r *reader) batch(input string, content []byte, listed map[secret.Name]bool
 		}
 		if e.fault == nil || isRead && doc.isJSON { // all problems of a value that can be named are reported at once
 			seen[e.name] = e.at
-			values = append(values, value{input: input, name: e.name, bytes: []byte(e.value)})
+			shown := e.name
+			if name == "" {
+				shown = secret.Quote(e.name)
+			}
+			values = append(values, value{input, name, shown, []byte(e.value)})
 		}
 	}
 	r.reportFaults(input, faulty, doc.advice)

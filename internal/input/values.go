@@ -2,6 +2,7 @@ package input
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -29,24 +30,17 @@ const maxBatchBytes = 64 << 20
 // value is one plaintext as it was given.
 type value struct {
 	input string
-	name  string // the secret's name, in a batch
+	name  secret.Name // the secret's name, in a batch; empty if it is not legal
+	shown string      // the name as it was given; in quotes if it is not legal
 	bytes []byte
 }
 
 // label is how messages name a value: the input, and the secret in a batch.
 func (v value) label() string {
-	if v.name == "" {
+	if v.shown == "" {
 		return v.input
 	}
-	return v.subject() + " in " + v.input
-}
-
-// subject is the name as messages show it: quoted, unless it is legal.
-func (v value) subject() string {
-	if _, err := secret.ParseName(v.name); err != nil {
-		return secret.Quote(v.name)
-	}
-	return v.name
+	return v.shown + " in " + v.input
 }
 
 // values reads every source of plaintext that is set, even if that is one too many, since all of them must be masked.
@@ -118,16 +112,14 @@ func (r *reader) entries(values []value, trim bool) []Entry {
 			v.bytes = trimNewline(v.bytes)
 		}
 		r.checkValue(v, trim)
-		e := Entry{Name: name, Value: secret.NewValue(v.bytes)}
-		if v.name != "" {
-			e.Name, _ = secret.ParseName(v.name) // an invalid one is a problem already, with its position
-			// batch reports equal names.
-			if first, ok := seen[e.Name]; ok && e.Name != "" && first != v.name {
-				r.problemf(v.input, "%s and %s are the same secret (names are case-insensitive)", first, v.name)
-			}
-			seen[e.Name] = v.name
+		entries = append(entries, Entry{Name: cmp.Or(name, v.name), Value: secret.NewValue(v.bytes)})
+		if v.name == "" { // in a batch a problem already
+			continue
 		}
-		entries = append(entries, e)
+		if first, ok := seen[v.name]; ok && first != v.shown { // batch reports equal ones
+			r.problemf(v.input, "%s and %s are the same secret (names are case-insensitive)", first, v.shown)
+		}
+		seen[v.name] = v.shown
 	}
 	r.checkListed(listed, seen)
 	return entries
@@ -169,7 +161,7 @@ func (r *reader) checkValue(v value, trim bool) {
 	switch trimmed := strings.TrimSpace(text); {
 	case text == "" && isFile:
 		problem = "the file is empty"
-	case text == "" && v.name != "":
+	case text == "" && v.shown != "":
 		problem = "is " + emptyValue
 	case text == "":
 		problem = emptyValue
@@ -185,8 +177,8 @@ func (r *reader) checkValue(v value, trim bool) {
 		r.warnAboutText(v.label(), text, trim)
 		return
 	}
-	if v.name != "" {
-		problem = v.subject() + " " + problem
+	if v.shown != "" {
+		problem = v.shown + " " + problem
 	}
 	r.problemf(v.input, "%s", problem)
 }
