@@ -58,8 +58,8 @@ func positionOf(text string, offset int64) position {
 }
 
 // rejectAll returns a document that cannot be read at all.
-func rejectAll(text, advice string) document {
-	return document{entries: []entry{{fault: &fault{text, true, true}}}, advice: advice}
+func rejectAll(text string) document {
+	return document{entries: []entry{{fault: &fault{text, true, true}}}}
 }
 
 // parseBatch reads several secrets: a JSON object of strings, GitHub's environment-file format, or a .env file.
@@ -68,21 +68,23 @@ func parseBatch(text string, isDotenv bool) document {
 	start := trimmed[:min(len(trimmed), 1)]
 	switch {
 	case !utf8.ValidString(text):
-		d := rejectAll("not UTF-8 at "+place+"; pass binary values one at a time in secret_file, or as base64", "")
+		d := rejectAll("not UTF-8 at " + place + "; pass binary values one at a time in secret_file, or as base64")
 		d.entries[0].at = positionOf(text, invalidUTF8(text))
 		return d
 	case lostBatches[trimmed] != "":
-		return rejectAll(lostBatches[trimmed], "")
+		return rejectAll(lostBatches[trimmed])
 	case isExpression(trimmed):
-		return rejectAll(unevaluated, "")
+		return rejectAll(unevaluated)
 	case isDotenv && isJSONObject(trimmed):
-		return rejectAll("a JSON object, not a .env file; remove secrets_format: dotenv", "")
+		return rejectAll("a JSON object, not a .env file; remove secrets_format: dotenv")
 	case isDotenv:
 		return parseDotenv(text)
 	case start == "{":
 		return parseJSON(text)
 	case start == "[" || start == `"`:
-		return rejectAll("must be a JSON object of strings", flattenHint(trimmed))
+		d := rejectAll("must be a JSON object of strings")
+		d.advice = flattenHint(trimmed)
+		return d
 	}
 	return parseLines(text)
 }
