@@ -237,7 +237,7 @@ func TestResembled(t *testing.T) {
 		"SECRETS_FILES": "secrets_file", "VALUE": "secret_value", "VISIBILTY": "visibility", "ACCESS": "visibility",
 		"ORGANIZATION": "org", "STORE": "stores", "GITHUB-TOKEN": "token", "ACCESS_TOKEN": "token", "DRYRUN": "dry_run",
 		"TIMEOUTS": "timeout", "API-URL": "api_url", "KEY": "key_id", "MODES": "mode", "LIST_REPOSITORY": "list_repositories", "CHANGES": "change",
-		"COLOUR": "", "FETCH-DEPTH": "", "VERBOSE": "", "NODE-VERSION": "", "WORKING-DIRECTORY": "",
+		"TMEOT": "timeout", "TMET": "", "COLOUR": "", "FETCH-DEPTH": "", "VERBOSE": "", "NODE-VERSION": "", "WORKING-DIRECTORY": "",
 	} {
 		if got := resembled(unknown); got != want {
 			t.Errorf("%s: got %q, want %q", unknown, got, want)
@@ -250,7 +250,7 @@ func TestLists(t *testing.T) {
 	for text, want := range map[string]string{
 		"a,b": "a b", "a\nb": "a b", " a , \r\n b ,": "a b", `["a", "b"]`: "a b", "[ \"a\" ,\n\"b\" ]": "a b",
 		"[1, 20000000000000000001]": "1 20000000000000000001", "[]": "", `["", " a "]`: "a",
-		"{a,b}-*, c": "{a,b}-* c", "[ab]*, [cd]": "[ab]* [cd]", "[ab]": "[ab]", "[a-c]*": "[a-c]*", `["a,b"]`: "a,b",
+		"{a,b}-*, c": "{a,b}-* c", "[ab]*, [cd]": "[ab]* [cd]", "null": "null", "[ab]": "[ab]", "[a-c]*": "[a-c]*", `["a,b"]`: "a,b",
 	} {
 		got, err := splitList(text)
 		if err != nil {
