@@ -73,6 +73,7 @@ func TestListed(t *testing.T) {
 		{"A=x\n# B", "auto", "A", "secrets: line 2: a comment"},
 		{"A=x\nB= 'y\nC=z'", "auto", "A", "secrets: line 2: a quote that does not close on the line"},
 		{"A=x\n=y", "auto", "A", "secrets: line 2: must have a secret name"},
+		{`{"C": "x"}`, "auto", "A", "secret_name: A is not in secrets. It has 1 entry; if the whole file is the value"},
 		{`{"request_id": "1", "data": {"A": "x"}}`, "auto", "A", "secret_name: A is not in secrets. It is nested, as vault"},
 	} {
 		r := read(t, map[string]string{"secrets": test.text, "secrets_format": test.format, "secret_name": test.listed})
@@ -139,9 +140,9 @@ func TestContentIsMasked(t *testing.T) {
 	}
 }
 
-// TestNestedShapes checks that the error of a nested document names the tool that
-// writes it, and the page. That the command there flattens it is tested with jq.
-func TestNestedShapes(t *testing.T) {
+// TestFlattenHint checks that the hint for a nested document names the tool that writes it, and the page. That the
+// command there flattens it is tested with jq.
+func TestFlattenHint(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"A": {"sensitive": true, "type": "string", "value": "x"}}`:           "It is nested, as terraform output -json writes it: the page nested-json.md",
 		`{"request_id": "1", "data": {"data": {"A": "x"}, "metadata": {}}}`:    "It is nested, as vault kv get -format=json writes it",
@@ -155,11 +156,11 @@ func TestNestedShapes(t *testing.T) {
 		`{"A": {"value": "x"}, "B": {"c": "y"}}`:                               "It is nested: the page nested-json.md",
 		`{"A": "x", "B": 1}`:                                                   "It is flat, with numbers or booleans: the page nested-json.md",
 		`[{"name": "A", "value": "x"}]`:                                        "It is a list of names and values: the page nested-json.md",
-		`["A"]`:                                                                "must be a JSON object of strings",
+		`{"A": "x", "B": "y"}`:                                                 "It has 2 entries; if the whole file is the value, pass it in secret_file",
+		`["A"]`:                                                                "",
 	} {
-		r := read(t, map[string]string{"secrets": text})
-		if len(r.Problems) == 0 || !strings.Contains(texts(r), want) {
-			t.Errorf("%s: got %q, want %q", text, texts(r), want)
+		if got := flattenHint(text); !strings.Contains(got, want) || (got == "") != (want == "") {
+			t.Errorf("%s: got %q, want %q", text, got, want)
 		}
 	}
 }
