@@ -263,6 +263,7 @@ func TestSealTooMany(t *testing.T) {
 	text, _ := batch(t, 400, 1000)
 	r := stepRun{with: map[string]string{"mode": "seal", "secrets": text}}.simulate(t, newGitHub(t, fakegithub.World{}))
 	r.wantCode(t, 1)
+	r.wantWithinLimits(t)
 	inOutputs := r.countRows(`"encrypted_value"`)
 	if inOutputs < 200 || inOutputs == 400 {
 		t.Fatalf("%d values are in the outputs, want 200 to 399", inOutputs)

@@ -18,7 +18,7 @@ type limits struct {
 }
 
 const (
-	// maxOutputUnits is half of the 1 MB of UTF-16 to which GitHub limits the outputs of a job, for its other steps.
+	// maxOutputUnits is 1 MB of UTF-16, to which GitHub limits the outputs of a job.
 	//
 	// https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#jobsjob_idoutputs
 	maxOutputUnits = 500_000
@@ -86,7 +86,6 @@ func decide(run Run, room limits) document {
 	d.entries = convert(run.Results, d.newEntry)
 	d.placeInOutputs()
 	d.placeInSummary()
-	d.failUnsaved()
 	d.groupFailures()
 	refused := placeBefore(run, secret.Result{Operation: secret.Failed})
 	d.refusedStep = d.nextStep(entry{place: refused, err: &secret.Error{Hint: "Correct these problems."}})
@@ -134,45 +133,50 @@ func (e entry) outsideOutputs() bool {
 	return e.place.has(hasValue) && !e.place.has(inOutputs) && e.isUsable()
 }
 
-// fullRow returns the row with the sealed value.
-func (e entry) fullRow() row {
-	e.row.EncryptedValue = e.EncryptedValue
-	return e.row
-}
-
 // placeInOutputs gives sealed values a place in the outputs, in input order as long as they fit. If not even the rows
-// without values fit, rows are left out.
+// without values fit, rows are left out. Each row is complete, with its value and without, before it is counted.
 func (d *document) placeInOutputs() {
-	left := d.room.outputs - len("[]")
-	if left < 0 {
-		return
-	}
-	for _, o := range sharedOutputs(*d) {
+	left := d.room.outputs
+	for _, o := range append(sharedOutputs(*d), Output{"results", "[]"}) {
 		left -= mask.UTF16Len(o.Name) + mask.UTF16Len(o.Value)
 	}
-	rows, fullRows := 0, 0
+	all, rest := 0, 0 // with and without values
 	for _, e := range d.entries {
-		rows += e.row.size()
-		fullRows += e.fullRow().size()
+		all += e.row.size()
+		rest += d.withoutValue(e).row.size()
 	}
-	if rows > left {
-		d.leaveOutRows(fullRows - left)
-		left = fullRows // the remaining rows have room for their values
+	if rest > left {
+		d.leaveOutRows(all - left)
+		left = all // the remaining rows have room for their values
 	}
-	left -= rows
-	for i := range d.entries {
-		e := &d.entries[i]
-		if left -= e.fullRow().size() - e.row.size(); left < 0 {
-			return
-		}
-		if !e.hasRow {
-			continue
-		}
-		e.row = e.fullRow()
-		if e.outsideOutputs() {
-			e.place |= inOutputs
+	left -= rest
+	for i, e := range d.entries {
+		without := d.withoutValue(e)
+		left -= e.row.size() - without.row.size()
+		switch {
+		case left < 0 || !e.hasRow:
+			d.entries[i] = without
+		case e.outsideOutputs():
+			d.entries[i].place |= inOutputs
 		}
 	}
+}
+
+// withoutValue returns the entry for outputs that lack its sealed value. The only place of a new value of mode seal is
+// in the outputs, so that it fails without.
+func (d *document) withoutValue(e entry) entry {
+	if e.place.has(hasValue) && e.Err == nil {
+		hasRow := e.hasRow
+		e.Operation = secret.Failed
+		e.Err = &secret.Error{
+			Problem: "the sealed value is not in the outputs",
+			Hint:    "Seal fewer secrets in one run, and see that the outputs can be written.",
+		}
+		e = d.newEntry(e.Result)
+		e.hasRow = hasRow
+	}
+	e.row.EncryptedValue = ""
+	return e
 }
 
 // leaveOutRows shortens the output results by the excess. It leaves out rows of the least worth first, from the end.
@@ -180,7 +184,7 @@ func (d *document) leaveOutRows(excess int) {
 	for worth := range 4 {
 		for i := len(d.entries) - 1; i >= 0 && excess > 0; i-- {
 			if e := &d.entries[i]; e.hasRow && e.worth() == worth {
-				excess -= e.fullRow().size()
+				excess -= e.row.size()
 				e.hasRow = false
 			}
 		}
@@ -201,13 +205,16 @@ func (e entry) worth() int {
 }
 
 // placeInSummary gives sealed values a place in the script of the summary, those that are not in the outputs first.
-// Values that the script cannot store are in the summary as rows.
+// Values that the script cannot store are in the summary as rows. Values of mode seal are for the outputs alone.
 func (d *document) placeInSummary() {
+	if d.Mode == secret.ModeSeal {
+		return
+	}
 	left := int(float64(d.room.summary) * sealedShare)
 	for _, place := range []place{hasValue, hasValue | inOutputs} {
 		for i := range d.entries {
 			e := &d.entries[i]
-			if e.place != place || e.Err == nil || !e.isUsable() {
+			if e.place != place || !e.isUsable() {
 				continue
 			}
 			part, text := inScript, command(d.Run, e.Result)
@@ -226,21 +233,6 @@ func (d *document) placeInSummary() {
 func (d *document) summaryTexts(part place) []string {
 	placed := filter(d.entries, func(e entry) bool { return e.place.has(part) })
 	return convert(placed, func(e entry) string { return e.manual })
-}
-
-// failUnsaved makes a failure of each value that was sealed but is saved nowhere.
-func (d *document) failUnsaved() {
-	for i := range d.entries {
-		if e := &d.entries[i]; e.place == hasValue && e.Err == nil {
-			err := &secret.Error{
-				Problem: "the sealed value is not in the outputs",
-				Hint:    "Seal fewer secrets in one run, and see that the outputs can be written.",
-			}
-			e.Operation, e.Err, e.err = secret.Failed, err, err
-			e.row.Operation, e.row.Error = string(secret.Failed), err.Problem
-			e.outcome = newOutcome(d.Run, e.Result)
-		}
-	}
 }
 
 // groupFailures decides the next step of each failure, and groups the entries that failed alike.

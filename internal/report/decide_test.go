@@ -176,40 +176,48 @@ func TestNotInScript(t *testing.T) {
 // TestPlaceInOutputs checks that sealed values are included in input order as long as they fit, counted as GitHub
 // counts.
 func TestPlaceInOutputs(t *testing.T) {
-	run := Run{Mode: secret.ModeSet, Org: "acme"}
-	for i := range 10 {
-		result := unstored(secret.Name(fmt.Sprintf("S%d", i)), secret.Failed, secret.Access{}, &secret.Error{Problem: "ü世🔑"})
-		result.EncryptedValue = strings.Repeat("A", 100)
-		run.Results = append(run.Results, result)
-	}
 	units := func(d document) (n int) {
 		for _, o := range outputs(d) {
 			n += mask.UTF16Len(o.Name) + mask.UTF16Len(o.Value)
 		}
-		return n - len("results")
+		return n
 	}
-	const value = 100 + len(`,"encrypted_value":""`)
-	all := units(decide(run, roomy)) + len(",") // a row is counted with a comma
-	bare := all - 10*value
-	for _, test := range []struct{ room, fits int }{
-		{all, 10},
-		{all - 1, 9},
-		{bare + 2*value, 2},
-		{bare + 2*value - 1, 1},
-		{bare, 0},
+	for _, mode := range []struct {
+		mode    secret.Mode
+		result  secret.Result
+		without string // that a row without its value has instead
+	}{
+		{secret.ModeSet, failing("", secret.Failed, &secret.Error{Problem: "ü世🔑"}), ""},
+		{secret.ModeSeal, failing("", secret.SealedOnly, nil), `,"error":"the sealed value is not in the outputs"`},
 	} {
-		d := decide(run, limits{outputs: test.room})
-		if got := units(d); got > test.room {
-			t.Errorf("room for %d: got %d code units", test.room, got)
+		run := Run{Mode: mode.mode, Org: "acme"}
+		for i := range 10 {
+			mode.result.Name, mode.result.EncryptedValue = secret.Name(fmt.Sprintf("S%d", i)), strings.Repeat("A", 100)
+			run.Results = append(run.Results, mode.result)
 		}
-		for i, e := range d.entries {
-			want, value := hasValue|inOutputs, e.EncryptedValue
-			if i >= test.fits {
-				want, value = hasValue, ""
+		value := len(`,"encrypted_value":""`) + 100 - len(mode.without)
+		all := units(decide(run, roomy)) + len(",") // a row is counted with a comma
+		bare := all - 10*value
+		for _, test := range []struct{ room, fits int }{
+			{all, 10},
+			{all - 1, 9},
+			{bare + 2*value, 2},
+			{bare + 2*value - 1, 1},
+			{bare, 0},
+		} {
+			d := decide(run, limits{outputs: test.room})
+			if got := units(d); got > test.room {
+				t.Errorf("%s, room for %d: got %d code units", mode.mode, test.room, got)
 			}
-			if e.place != want || e.row.EncryptedValue != value {
-				t.Errorf("room for %d: S%d has the place %d and the value %q, want %d and %q",
-					test.room, i, e.place, e.row.EncryptedValue, want, value)
+			for i, e := range d.entries {
+				want, value := hasValue|inOutputs, e.EncryptedValue
+				if i >= test.fits {
+					want, value = hasValue, ""
+				}
+				if e.place != want || e.row.EncryptedValue != value {
+					t.Errorf("%s, room for %d: S%d has the place %d and the value %q, want %d and %q",
+						mode.mode, test.room, i, e.place, e.row.EncryptedValue, want, value)
+				}
 			}
 		}
 	}
@@ -235,7 +243,7 @@ func TestLeaveOutRows(t *testing.T) {
 	order := strings.Fields("C N A E D F W I T S")
 	whole := decide(Run{Mode: secret.ModeSet, Results: results}, roomy)
 	for n := 2; n <= len(order); n++ {
-		room := len("[]")
+		room := len("results[]")
 		for _, o := range sharedOutputs(whole) {
 			room += len(o.Name) + len(o.Value)
 		}

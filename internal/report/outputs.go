@@ -43,11 +43,11 @@ type row struct {
 	Hidden        *int      `json:"hidden_repositories,omitempty"`
 }
 
-// newRow returns the row of a result, without its sealed value.
+// newRow returns the row of a result.
 func newRow(result secret.Result) row {
 	out := row{
-		Store: string(result.Store), SecretName: string(result.Name), KeyID: result.KeyID,
-		Operation: string(result.Operation),
+		Store: string(result.Store), SecretName: string(result.Name), Operation: string(result.Operation),
+		KeyID: result.KeyID, EncryptedValue: result.EncryptedValue,
 	}
 	if result.Operation != secret.Failed && result.Operation != secret.Unknown {
 		out.Visibility = string(result.Access.Visibility)

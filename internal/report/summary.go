@@ -164,8 +164,8 @@ func (r *Reporter) scriptNotes(d document) string {
 
 // sealedRow returns the row of a sealed value that the script cannot store.
 func sealedRow(e entry) string {
-	e.row.Error = ""
-	return strings.Trim(encode([]row{e.fullRow()}), "[]")
+	e.row.Error, e.row.EncryptedValue = "", e.EncryptedValue
+	return strings.Trim(encode([]row{e.row}), "[]")
 }
 
 // addChanges adds the repositories that gain and lose access, once for all secrets with the same changes.
