@@ -138,7 +138,7 @@ func TestKeyRotatedMidBatch(t *testing.T) {
 
 // TestLimits makes runs that have more to report than GitHub takes: the outputs and the
 // summary stay within its limits, one warning counts what is left out, and the log
-// names each value among it. What is left out first is tested in package report.
+// names each value among it. Package report tests in which order rows are left out.
 func TestLimits(t *testing.T) {
 	large, _ := batch(t, 1000, 1000)
 	small, _ := batch(t, 1000, 64)
@@ -150,8 +150,9 @@ func TestLimits(t *testing.T) {
 		name         string
 		world        fakegithub.World
 		with         map[string]string
-		rows, values int    // that there are
-		least, most  [2]int // of rows and of values, in the outputs
+		rows, values int            // that there are
+		least, most  [2]int         // of rows and of values, in the outputs
+		counts       map[string]int // of texts in the output results and the summary
 		log          []string
 	}{
 		{
@@ -161,6 +162,7 @@ func TestLimits(t *testing.T) {
 			1000, 1000,
 			[2]int{1000, 200},
 			[2]int{1000, 999},
+			nil,
 			[]string{
 				"pass the output `results` to `sealed` in a later job of this run. Do not rotate again.",
 				"run the script in the job summary. Do not rotate again.",
@@ -176,6 +178,7 @@ func TestLimits(t *testing.T) {
 			4000, 2000,
 			[2]int{1000, 1000},
 			[2]int{1999, 1999},
+			map[string]int{`"operation":"created"`: 0},
 			nil,
 		},
 		{
@@ -184,6 +187,9 @@ func TestLimits(t *testing.T) {
 			4000, 0,
 			[2]int{2000, 0},
 			[2]int{3999, 0},
+			map[string]int{
+				`"due":true`: 400, "\n<tr><td>🔴 <code>CHECKED_": 400, "\n<tr><td><code>CHECKED_": 3600,
+			},
 			[]string{"Warning: 392 more due secrets; see the log and the job summary"},
 		},
 	} {
@@ -208,6 +214,9 @@ func TestLimits(t *testing.T) {
 				}
 			}
 			r.wantLeftOut(t, test.rows-len(rows), test.values-values)
+			for text, n := range test.counts {
+				wantEqual(t, text, strings.Count(r.outputs["results"]+r.summary, text), n)
+			}
 			wantContains(t, "the log", r.logText(), test.log...)
 		})
 	}

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -198,12 +199,15 @@ func TestPlaceInOutputs(t *testing.T) {
 		value := len(`,"encrypted_value":""`) + 100 - len(mode.without)
 		all := units(decide(run, roomy)) + len(",") // a row is counted with a comma
 		bare := all - 10*value
-		for _, test := range []struct{ room, fits int }{
-			{all, 10},
-			{all - 1, 9},
-			{bare + 2*value, 2},
-			{bare + 2*value - 1, 1},
-			{bare, 0},
+		for _, test := range []struct {
+			room, fits int
+			warning    string
+		}{
+			{all, 10, ""},
+			{all - 1, 9, "1 sealed value"},
+			{bare + 2*value, 2, "8 sealed values"},
+			{bare + 2*value - 1, 1, "9 sealed values"},
+			{bare, 0, "10 sealed values"},
 		} {
 			d := decide(run, limits{outputs: test.room})
 			if got := units(d); got > test.room {
@@ -219,12 +223,25 @@ func TestPlaceInOutputs(t *testing.T) {
 						mode.mode, test.room, i, e.place, e.row.EncryptedValue, want, value)
 				}
 			}
+			wantLeftOut(t, d, test.warning)
 		}
 	}
 }
 
-// TestLeaveOutRows checks which rows are left out first if not even the rows without their sealed values fit, and that
-// the others keep their values.
+// wantLeftOut checks the warning about what the outputs have no room for.
+func wantLeftOut(t *testing.T, d document, want string) {
+	t.Helper()
+	if want != "" {
+		want = "[[the outputs are limited to 1 MB and leave out " + want + "; the log has every name. " +
+			"Name fewer secrets or stores in one run. The input sealed takes only rows that have an encrypted_value.]]"
+	}
+	if got := fmt.Sprint(leftOutNotes(d)); got != cmp.Or(want, "[]") {
+		t.Errorf("got the warning %s, want %s", got, want)
+	}
+}
+
+// TestLeaveOutRows checks which rows are left out first if not even the rows without their sealed values fit, that the
+// others keep their values, and that a warning counts the rows and values.
 func TestLeaveOutRows(t *testing.T) {
 	checked := func(name secret.Name, due bool) secret.Result {
 		return secret.Result{Name: name, Operation: secret.Checked, Check: &secret.Check{Exists: true, Due: due}}
@@ -252,7 +269,9 @@ func TestLeaveOutRows(t *testing.T) {
 				room += e.row.size()
 			}
 		}
-		for i, e := range decide(Run{Mode: secret.ModeSet, Results: results}, limits{outputs: room}).entries {
+		d := decide(Run{Mode: secret.ModeSet, Results: results}, limits{outputs: room})
+		wantLeftOut(t, d, secret.Count(n, "row")+" with "+secret.Count(max(n-8, 0), "sealed value"))
+		for i, e := range d.entries {
 			isKept := slices.Contains(order[n:], string(e.Name))
 			if e.hasRow != isKept {
 				t.Errorf("%d rows left out: row %d, %s, is there: %v, want %v", n, i, e.Name, e.hasRow, isKept)

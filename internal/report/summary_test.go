@@ -248,7 +248,7 @@ func TestSavedInOnePlace(t *testing.T) {
 }
 
 // TestManyProblems checks that the annotation and the summary of a refused run list the first problems, and show no
-// part of a masked text. TestHugeRefusal has 20,000 problems.
+// part of a masked text.
 func TestManyProblems(t *testing.T) {
 	masked := strings.Repeat("masked-text-", 300)
 	for _, test := range []struct {
