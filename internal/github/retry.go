@@ -151,7 +151,7 @@ func (s *retryState) waitTooLong(limit *secret.Error, until time.Time) *secret.E
 		e = e.With("not sent again: another request got " + limit.Problem)
 	}
 	e.Cause = "GitHub requires a wait that is longer than timeout."
-	e.Hint = "Wait until " + until.UTC().Format("2006-01-02 15:04:05 UTC") + "."
+	e.Hint = "Wait until " + secret.FormatTime(until) + "."
 	return e
 }
 

@@ -316,17 +316,18 @@ func TestOperationColumn(t *testing.T) {
 func TestClean(t *testing.T) {
 	r, _, _ := newReporter(t)
 	r.masks.Add([]byte("masked-text"))
-	err := secret.Error{Is: []error{secret.ErrNotFound}}
-	for _, field := range reflect.ValueOf(&err).Elem().Fields() {
+	err := (&secret.Error{Is: []error{secret.ErrNotFound}}).With("a\nmasked-text")
+	for _, field := range reflect.ValueOf(err).Elem().Fields() {
 		if field.Kind() == reflect.String {
 			field.SetString("a\nmasked-text")
 		}
 	}
-	got := r.clean([]secret.Result{failing("A", secret.Failed, &err)})[0].Err
+	before := err.Error()
+	got := r.clean([]secret.Result{failing("A", secret.Failed, err)})[0].Err
 	if text := fmt.Sprintf("%+v", *got.(*secret.Error)); strings.Contains(text, "masked-text") || strings.Contains(text, "\n") {
 		t.Errorf("got %s, want masked and on one line", text)
 	}
-	if !errors.Is(got, secret.ErrNotFound) || !strings.Contains(err.Problem, "masked-text") {
+	if !errors.Is(got, secret.ErrNotFound) || err.Error() != before {
 		t.Errorf("got %v and changed the error to %v, want a copy that matches the same errors", got, err)
 	}
 }

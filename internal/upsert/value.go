@@ -171,8 +171,7 @@ func (v *value) compare(w *write, now secret.Existing) (shown string, applied bo
 	case now.UpdatedAt.Equal(first):
 		when = "in the second in which this run began writing"
 	}
-	at := now.UpdatedAt.UTC().Format("2006-01-02 15:04:05 UTC")
-	return "GitHub shows an update at " + at + ", " + when, !now.UpdatedAt.Before(first)
+	return "GitHub shows an update at " + secret.FormatTime(now.UpdatedAt) + ", " + when, !now.UpdatedAt.Before(first)
 }
 
 // finishValue completes the result of a value's write.
