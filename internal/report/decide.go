@@ -53,7 +53,6 @@ type entry struct {
 	row    row           // of the output results
 	hasRow bool          // false if the output results has no room for the row
 	place  place
-	step   string // the next step of a failure
 	manual string // the text in the summary that stores the sealed value: a command of the script, or a row
 	label  string // the name in messages, with the store if the run has several
 }
@@ -120,9 +119,6 @@ func placeBefore(run Run, e secret.Result) place {
 // has reports whether a place includes a bit.
 func (p place) has(other place) bool { return p&other != 0 }
 
-// isSaved reports whether the sealed value is anywhere.
-func (p place) isSaved() bool { return p > hasValue }
-
 // isUsable reports whether the entry has a sealed value that GitHub can still open.
 func (e entry) isUsable() bool {
 	return e.EncryptedValue != "" && !errors.Is(e.Err, secret.ErrCannotOpen)
@@ -137,8 +133,8 @@ func (e entry) outsideOutputs() bool {
 // without values fit, rows are left out. Each row is complete, with its value and without, before it is counted.
 func (d *document) placeInOutputs() {
 	left := d.room.outputs
-	for _, o := range append(sharedOutputs(*d), Output{"results", "[]"}) {
-		left -= mask.UTF16Len(o.Name) + mask.UTF16Len(o.Value)
+	for _, o := range append(sharedOutputs(*d), output{"results", "[]"}) {
+		left -= mask.UTF16Len(o.name) + mask.UTF16Len(o.value)
 	}
 	all, rest := 0, 0 // with and without values
 	for _, e := range d.entries {
@@ -155,6 +151,7 @@ func (d *document) placeInOutputs() {
 		left -= e.row.size() - without.row.size()
 		switch {
 		case left < 0 || !e.hasRow:
+			without.hasRow = e.hasRow
 			d.entries[i] = without
 		case e.outsideOutputs():
 			d.entries[i].place |= inOutputs
@@ -166,14 +163,12 @@ func (d *document) placeInOutputs() {
 // in the outputs, so that it fails without.
 func (d *document) withoutValue(e entry) entry {
 	if e.place.has(hasValue) && e.Err == nil {
-		hasRow := e.hasRow
 		e.Operation = secret.Failed
 		e.Err = &secret.Error{
 			Problem: "the sealed value is not in the outputs",
 			Hint:    "Seal fewer secrets in one run, and see that the outputs can be written.",
 		}
 		e = d.newEntry(e.Result)
-		e.hasRow = hasRow
 	}
 	e.row.EncryptedValue = ""
 	return e
@@ -238,20 +233,18 @@ func (d *document) summaryTexts(part place) []string {
 // groupFailures decides the next step of each failure, and groups the entries that failed alike.
 func (d *document) groupFailures() {
 	for _, e := range d.entries {
-		d.anySaved = d.anySaved || e.Err != nil && e.place.isSaved()
-		d.renewed[e.Name] = d.renewed[e.Name] || e.Stored() || e.Operation == secret.Unknown || e.place.isSaved()
+		isSaved := e.place > hasValue
+		d.anySaved = d.anySaved || e.Err != nil && isSaved
+		d.renewed[e.Name] = d.renewed[e.Name] || e.Stored() || e.Operation == secret.Unknown || isSaved
 	}
 	failed := filter(d.entries, func(e entry) bool { return e.err != nil })
-	for i, e := range failed {
-		failed[i].step = d.nextStep(e)
-	}
 	alike := func(e entry) string {
-		parts := []string{string(e.Operation), e.err.Fact(), e.err.Cause, e.step, places[e.place].saved}
+		parts := []string{string(e.Operation), e.err.Fact(), e.err.Cause, d.nextStep(e), places[e.place].saved}
 		return strings.Join(parts, "\n")
 	}
 	for _, group := range grouped(failed, alike) {
 		first := group[0]
-		f := failure{entries: group, reason: first.err.Cause, step: first.step, saved: places[first.place].saved}
+		f := failure{entries: group, reason: first.err.Cause, step: d.nextStep(first), saved: places[first.place].saved}
 		f.fact = shared(group, func(e entry) string { return e.err.Error() }, first.err.Fact())
 		id := shared(group, func(e entry) string { return e.err.RequestID }, "see the output results")
 		if id != "" {
@@ -345,10 +338,11 @@ func convert[T, U any](items []T, to func(T) U) []U {
 func grouped(entries []entry, key func(entry) string) (groups [][]entry) {
 	index := map[string]int{}
 	for _, e := range entries {
-		i, ok := index[key(e)]
+		k := key(e)
+		i, ok := index[k]
 		if !ok {
 			i = len(groups)
-			index[key(e)] = i
+			index[k] = i
 			groups = append(groups, nil)
 		}
 		groups[i] = append(groups[i], e)
@@ -358,12 +352,9 @@ func grouped(entries []entry, key func(entry) string) (groups [][]entry) {
 
 // shared returns the text that all entries have in common; otherwise is for entries that differ, and for none.
 func shared(entries []entry, text func(entry) string, otherwise string) string {
-	if len(entries) == 0 {
+	texts := slices.Compact(convert(entries, text))
+	if len(texts) != 1 {
 		return otherwise
 	}
-	first := text(entries[0])
-	if slices.ContainsFunc(entries, func(e entry) bool { return text(e) != first }) {
-		return otherwise
-	}
-	return first
+	return texts[0]
 }

@@ -179,7 +179,7 @@ func TestNotInScript(t *testing.T) {
 func TestPlaceInOutputs(t *testing.T) {
 	units := func(d document) (n int) {
 		for _, o := range outputs(d) {
-			n += mask.UTF16Len(o.Name) + mask.UTF16Len(o.Value)
+			n += mask.UTF16Len(o.name) + mask.UTF16Len(o.value)
 		}
 		return n
 	}
@@ -262,7 +262,7 @@ func TestLeaveOutRows(t *testing.T) {
 	for n := 2; n <= len(order); n++ {
 		room := len("results[]")
 		for _, o := range sharedOutputs(whole) {
-			room += len(o.Name) + len(o.Value)
+			room += len(o.name) + len(o.value)
 		}
 		for i := range whole.entries {
 			if e := &whole.entries[i]; slices.Contains(order[n:], string(e.Name)) {
@@ -488,9 +488,9 @@ func TestSharedOutputs(t *testing.T) {
 		var got []string
 		hasResults := false
 		for _, o := range outputs(decide(test.run, roomy)) {
-			hasResults = hasResults || o.Name == "results"
-			if o.Name != "results" || o.Value == "[]" {
-				got = append(got, o.Name+"="+o.Value)
+			hasResults = hasResults || o.name == "results"
+			if o.name != "results" || o.value == "[]" {
+				got = append(got, o.name+"="+o.value)
 			}
 		}
 		if text := strings.Join(got, " "); text != test.want || !hasResults {

@@ -19,8 +19,8 @@ var OutputNames = []string{
 	"exists", "updated_at", "age_days", "due", "results",
 }
 
-// Output is one output of the step.
-type Output struct{ Name, Value string }
+// output is one output of the step.
+type output struct{ name, value string }
 
 // row is one row of the output results.
 type row struct {
@@ -47,7 +47,7 @@ type row struct {
 func newRow(result secret.Result) row {
 	out := row{
 		Store: string(result.Store), SecretName: string(result.Name), Operation: string(result.Operation),
-		KeyID: result.KeyID, EncryptedValue: result.EncryptedValue,
+		KeyID: result.KeyID, EncryptedValue: result.EncryptedValue, AddedIDs: result.Added, RemovedIDs: result.Removed,
 	}
 	if result.Operation != secret.Failed && result.Operation != secret.Unknown {
 		out.Visibility = string(result.Access.Visibility)
@@ -59,7 +59,6 @@ func newRow(result secret.Result) row {
 			out.Error += " (request id " + err.RequestID + ")"
 		}
 	}
-	out.AddedIDs, out.RemovedIDs = result.Added, result.Removed
 	if c := result.Check; c != nil {
 		if c.Listed {
 			names := repositoryNames(result)
@@ -84,14 +83,14 @@ func repositoryNames(result secret.Result) []string {
 func (r row) size() int { return mask.UTF16Len(encode([]row{r})) - len("[]") + len(",") }
 
 // outputs returns the outputs of the step.
-func outputs(d document) []Output {
+func outputs(d document) []output {
 	withRow := filter(d.entries, func(e entry) bool { return e.hasRow })
 	rows := convert(withRow, func(e entry) row { return e.row })
-	return append(sharedOutputs(d), Output{"results", encode(rows)})
+	return append(sharedOutputs(d), output{"results", encode(rows)})
 }
 
 // sharedOutputs returns all outputs except results. A value is an output if all rows share it.
-func sharedOutputs(d document) []Output {
+func sharedOutputs(d document) []output {
 	value := func(text func(entry) string) string { return shared(d.entries, text, "") }
 	operation := value(func(e entry) string { return e.row.Operation })
 	switch d.worst() {
@@ -100,7 +99,7 @@ func sharedOutputs(d document) []Output {
 	case unknown:
 		operation = string(secret.Unknown)
 	}
-	all := []Output{
+	all := []output{
 		{"operation", operation},
 		{"secret_name", value(func(e entry) string { return e.row.SecretName })},
 		{"visibility", value(func(e entry) string { return e.row.Visibility })},
@@ -112,7 +111,7 @@ func sharedOutputs(d document) []Output {
 		{"age_days", value(func(e entry) string { return formatOptional(e.row.AgeDays) })},
 		{"due", dueOutput(d)},
 	}
-	return filter(all, func(o Output) bool { return o.Value != "" })
+	return filter(all, func(o output) bool { return o.value != "" })
 }
 
 // dueOutput reports whether any secret is due. It is empty if a failed lookup leaves that open.

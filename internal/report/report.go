@@ -118,17 +118,13 @@ func (r *Reporter) Finish(run Run) error {
 	}
 	d := decide(run, room)
 	var errs []error
-	for _, file := range []struct {
-		room  *int
-		write func() error
-	}{
-		{&room.outputs, func() error { return r.writeOutputs(outputs(d)) }},
-		{&room.summary, func() error { return r.writeSummary(d) }},
-	} {
-		if err := file.write(); err != nil { // values have to be saved elsewhere
-			errs, *file.room = append(errs, err), 0
-			d = decide(run, room)
-		}
+	if err := r.writeOutputs(outputs(d)); err != nil { // values have to be saved elsewhere
+		errs, room.outputs = append(errs, err), 0
+		d = decide(run, room)
+	}
+	if err := r.writeSummary(d); err != nil {
+		errs, room.summary = append(errs, err), 0
+		d = decide(run, room)
 	}
 	if len(run.Refused) == 0 { // a refused run reports such a problem itself
 		for _, err := range errs {
@@ -156,12 +152,9 @@ func (r *Reporter) clean(results []secret.Result) []secret.Result {
 			continue
 		}
 		err := secret.AsError(result.Err)
-		err.Notes = slices.Clone(err.Notes)
+		err.Notes = convert(err.Notes, r.sanitizeLine)
 		for _, text := range []*string{&err.Op, &err.Problem, &err.Cause, &err.Hint, &err.RequestID} {
 			*text = r.sanitizeLine(*text)
-		}
-		for k, note := range err.Notes {
-			err.Notes[k] = r.sanitizeLine(note)
 		}
 		results[i].Err = &err
 	}
@@ -181,17 +174,17 @@ func firstProblems(problems []string) []string {
 }
 
 // writeOutputs appends the outputs to GITHUB_OUTPUT. Outside Actions it logs them.
-func (r *Reporter) writeOutputs(outputs []Output) error {
+func (r *Reporter) writeOutputs(outputs []output) error {
 	var b strings.Builder
 	for _, o := range outputs {
-		if r.actions && r.masks.MatchesAny(o.Value) {
+		if r.actions && r.masks.MatchesAny(o.value) {
 			r.Warn(fmt.Sprintf("the output %s contains text that is masked as a secret; "+
-				"the runner does not pass it to other jobs", o.Name))
+				"the runner does not pass it to other jobs", o.name))
 		}
 		// githubactions.SetOutput has a fixed delimiter, which a value could contain.
-		fmt.Fprintf(&b, "%s<<%s\n%s\n%s\n", o.Name, r.delimiter, o.Value, r.delimiter)
+		fmt.Fprintf(&b, "%s<<%s\n%s\n%s\n", o.name, r.delimiter, o.value, r.delimiter)
 		if !r.actions {
-			r.lines(o.Name + "=" + o.Value)
+			r.lines(o.name + "=" + o.value)
 		}
 	}
 	if r.getenv("GITHUB_OUTPUT") == "" {

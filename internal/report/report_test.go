@@ -98,14 +98,14 @@ func FuzzOutputs(f *testing.F) {
 	f.Fuzz(func(t *testing.T, a, b, c string) {
 		r, _, env := newReporter(t)
 		r.delimiter = "delimiter_x"
-		var want []Output
+		var want []output
 		for i, value := range []string{a, b, c} {
 			// The delimiter is random, so no value contains it. The runner reads UTF-8 and normalizes line ends.
 			if strings.Contains(value, r.delimiter) || strings.ContainsAny(value, "\r\x00\ufeff") ||
 				strings.ToValidUTF8(value, "") != value {
 				return
 			}
-			want = append(want, Output{OutputNames[i], value})
+			want = append(want, output{OutputNames[i], value})
 		}
 		if err := r.writeOutputs(want); err != nil {
 			t.Fatal(err)
@@ -118,8 +118,8 @@ func FuzzOutputs(f *testing.F) {
 			t.Fatalf("%d outputs, want %d", len(order), len(want))
 		}
 		for _, o := range want {
-			if got[o.Name] != o.Value {
-				t.Fatalf("%s is %q, want %q", o.Name, got[o.Name], o.Value)
+			if got[o.name] != o.value {
+				t.Fatalf("%s is %q, want %q", o.name, got[o.name], o.value)
 			}
 		}
 	})
@@ -342,7 +342,7 @@ func TestLostValue(t *testing.T) {
 func TestUnwritableFiles(t *testing.T) {
 	r, stdout, env := newReporter(t)
 	env["GITHUB_OUTPUT"] = t.TempDir() // a directory
-	err := r.writeOutputs([]Output{{"results", "[]"}})
+	err := r.writeOutputs([]output{{"results", "[]"}})
 	wantError(t, "write", err, "the output file is not writable")
 	wantError(t, "CheckFiles with one directory", r.CheckFiles(), "GITHUB_OUTPUT is not writable: ")
 	summary := env["GITHUB_STEP_SUMMARY"]
