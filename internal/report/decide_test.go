@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"html"
-	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -76,6 +76,7 @@ func TestNextStep(t *testing.T) {
 		{"not sealed, another secret is stored", set, roomy, with("B", secret.Actions, stored), keepOld + "Do A. Then run this again.", lost},
 		{"not sealed in mode seal", seal, roomy, []secret.Result{unsealed}, keepOld + "Do A. Then run this again.", lost},
 		{"not sealed in mode seal, another is", seal, roomy, with("B", secret.Actions, secret.Result{Operation: secret.SealedOnly, EncryptedValue: "eA=="}), keepOld + "Do A. Then run this again.", lost},
+		{"sealed, no outputs", seal, noOutputs, []secret.Result{sealed(failing("A", secret.SealedOnly, nil))}, keepOld + "Seal fewer secrets in one run, and see that the outputs can be written. Then run this again.", lost},
 		{"sealed to another key", set, roomy, value(secret.Failed, private, cannotOpen), keepOld + "Do A. Then run this again.", lost},
 		{"sealed to another key, unknown", set, roomy, value(secret.Unknown, private, cannotOpen), keepBoth + "GitHub may have either. Do A. Then run this again.", lost},
 		{"stored, with an error", set, roomy, []secret.Result{failing("A", secret.Updated, hinted)}, "Do A.", ""},
@@ -128,22 +129,15 @@ func TestSealedRows(t *testing.T) {
 	if err := json.Unmarshal([]byte(html.UnescapeString(rows)), &got); err != nil {
 		t.Fatalf("got error %v, want JSON: %.200q", err, rows)
 	}
-	placed := 0
-	for _, e := range d.entries {
-		if e.place&inRows == 0 {
-			continue
-		}
-		want := map[string]string{
+	var want []map[string]string
+	for _, e := range filter(d.entries, func(e entry) bool { return e.place.has(inRows) }) {
+		want = append(want, map[string]string{
 			"store": "actions", "secret_name": string(e.Name), "operation": "failed", "visibility": "", "key_id": "568",
 			"encrypted_value": e.EncryptedValue,
-		}
-		if placed < len(got) && !maps.Equal(got[placed], want) {
-			t.Fatalf("row %d is %v, want %v", placed, got[placed], want)
-		}
-		placed++
+		})
 	}
-	if placed != len(got) || placed < 400 || placed == len(run.Results) {
-		t.Errorf("got %d rows for %d values with a place there, want 400 or more of both", len(got), placed)
+	if !reflect.DeepEqual(got, want) || len(got) < 400 || len(got) == len(run.Results) {
+		t.Errorf("got %d rows for %d values with a place there, want 400 or more of both, and the same", len(got), len(want))
 	}
 }
 
@@ -214,13 +208,13 @@ func TestPlaceInOutputs(t *testing.T) {
 				t.Errorf("%s, room for %d: got %d code units", mode.mode, test.room, got)
 			}
 			for i, e := range d.entries {
-				want, value := hasValue|inOutputs, e.EncryptedValue
+				want, op, value := hasValue|inOutputs, mode.result.Operation, e.EncryptedValue
 				if i >= test.fits {
-					want, value = hasValue, ""
+					want, op, value = hasValue, secret.Failed, ""
 				}
-				if e.place != want || e.row.EncryptedValue != value {
-					t.Errorf("%s, room for %d: S%d has the place %d and the value %q, want %d and %q",
-						mode.mode, test.room, i, e.place, e.row.EncryptedValue, want, value)
+				if e.place != want || e.row.Operation != string(op) || e.row.EncryptedValue != value {
+					t.Errorf("%s, room for %d: S%d has the place %d and the row %+v, want the place %d, %s and %q",
+						mode.mode, test.room, i, e.place, e.row, want, op, value)
 				}
 			}
 			wantLeftOut(t, d, test.warning)
@@ -286,30 +280,6 @@ func TestLeaveOutRows(t *testing.T) {
 	}
 }
 
-// TestSealWithoutRoom checks that a value that was sealed, and that the outputs have no room for, is a failure in all
-// that is reported.
-func TestSealWithoutRoom(t *testing.T) {
-	sealedA := secret.Result{Name: "A", Operation: secret.SealedOnly, EncryptedValue: "c2VhbGVk"}
-	run := Run{Mode: secret.ModeSeal, Org: "acme", Results: []secret.Result{sealedA}}
-	d := decide(run, limits{outputs: 100})
-	if got, want := d.sign+" "+d.title, "❌ A not sealed in acme"; got != want {
-		t.Errorf("got the title %q, want %q", got, want)
-	}
-	if len(d.failures) != 1 || d.failures[0].step == "" {
-		t.Fatalf("got the failures %v, want one with a next step", d.failures)
-	}
-	if got := d.entries[0].row; got.Operation != "failed" || got.Error == "" {
-		t.Errorf("the row has the operation %q and the error %q, want failed and a reason", got.Operation, got.Error)
-	}
-	r, _, _ := newReporter(t)
-	if got := r.summary(d); strings.Contains(got, "Sealed to key") {
-		t.Errorf("got %q, want no key: nothing is sealed", got)
-	}
-	if got := run.Results[0]; got.Operation != secret.SealedOnly || got.Err != nil {
-		t.Errorf("the results that were passed have changed: %v", got)
-	}
-}
-
 // TestGroupedFailures checks which failures are reported together, and the same texts in the annotations and in the
 // summary.
 func TestGroupedFailures(t *testing.T) {
@@ -352,6 +322,11 @@ func TestGroupedFailures(t *testing.T) {
 				"B: writing the secret: 403 no|Cause." + todo + "Hint. Then p" + rows + "; storing it again is safe." + saved + " Request id: 1",
 			},
 		},
+		{
+			"groups are in order of their first secrets", check,
+			[]secret.Result{a(x), b(failed, errors.New("y")), failing("C", failed, x)},
+			[]string{"A, C: x" + todo + "Run this again.", "B: y" + todo + "Run this again."},
+		},
 		{"nothing sealed is another group", set, []secret.Result{a(x), sealed(b(failed, x))}, []string{"A: x" + keep + " for this secret alone" + lost, "B: x" + todo + "P" + rows + "." + saved}},
 		{"another operation is another group in mode access, too", access, []secret.Result{a(x), b(unknown, x)}, []string{"A: x" + done, "B: x" + done}},
 		{
@@ -376,42 +351,58 @@ func TestGroupedFailures(t *testing.T) {
 			t.Errorf("%s: got error %v, want none", test.name, err)
 		}
 		summary := plainText(readFile(t, env["GITHUB_STEP_SUMMARY"]))
+		rest := summary
 		var got []string
 		for _, annotation := range fakerunner.New().Process(stdout.String()).Annotations {
 			got = append(got, strings.ReplaceAll(annotation.Message, "\n  ", "|"))
-			_, details, _ := strings.Cut(annotation.Message, ": ")
-			for line := range strings.SplitSeq(details, "\n  ") {
-				if !strings.Contains(summary, strings.ReplaceAll(line, "`", "")) {
-					t.Errorf("%s: no %q in the summary:\n%s", test.name, line, summary)
+			for line := range strings.SplitSeq(annotation.Message, "\n  ") {
+				_, after, ok := strings.Cut(rest, strings.ReplaceAll(line, "`", "")+"\n")
+				if !ok {
+					t.Errorf("%s: no %q in the rest of the summary:\n%s", test.name, line, rest)
 				}
+				rest = after
 			}
 		}
 		if !slices.Equal(got, test.want) {
 			t.Errorf("%s:\ngot  %q\nwant %q", test.name, got, test.want)
 		}
+		isUnknown := func(result secret.Result) bool { return result.Operation == unknown }
+		if got, want := strings.Contains(summary, "\n❓ B: "), slices.ContainsFunc(test.results, isUnknown); got != want {
+			t.Errorf("%s: the sign of an unknown result: %v, want %v", test.name, got, want)
+		}
 	}
 }
 
-// TestOutputsNotWritten checks that a run whose outputs are lost does not look fine.
+// TestOutputsNotWritten checks that a run whose outputs are lost does not look fine, and that a value of mode seal, which
+// has no other place, is a failure then.
 func TestOutputsNotWritten(t *testing.T) {
-	stored, x := secret.Result{Store: secret.Actions, Name: "A", Operation: secret.Created}, &secret.Error{Problem: "x"}
-	for want, result := range map[string]secret.Result{
-		"⚠️ A created in acme, but the outputs could not be written": stored,
-		"❌ A not stored in acme":                                     unstored("A", secret.Failed, private, x),
+	stored, value := failing("A", secret.Created, nil), sealed(failing("A", secret.SealedOnly, nil))
+	for _, test := range []struct {
+		mode   secret.Mode
+		result secret.Result
+		want   string
+	}{
+		{secret.ModeSet, stored, "⚠️ A created in acme, but the outputs could not be written"},
+		{secret.ModeSet, unstored("A", secret.Failed, private, &secret.Error{Problem: "x"}), "❌ A not stored in acme"},
+		{secret.ModeSeal, value, "❌ A not sealed in acme"},
 	} {
-		run := Run{Mode: secret.ModeSet, Org: "acme", Results: []secret.Result{result}}
+		run := Run{Mode: test.mode, Org: "acme", Results: []secret.Result{test.result}}
 		d := decide(run, limits{summary: maxSummaryBytes})
-		if got := d.sign + " " + d.title; got != want {
-			t.Errorf("got %q, want %q", got, want)
+		if got := d.sign + " " + d.title; got != test.want {
+			t.Errorf("got %q, want %q", got, test.want)
 		}
-		if notes := leftOutNotes(d); len(notes) > 0 {
-			t.Errorf("got %v, want nothing about the limit of the outputs", notes)
+		wantLeftOut(t, d, "")
+		r, _, _ := newReporter(t)
+		if got := r.summary(d); strings.Contains(got, "Sealed to key") {
+			t.Errorf("got %q, want no key: nothing is sealed", got)
+		}
+		if !reflect.DeepEqual(run.Results[0], test.result) {
+			t.Errorf("got the result %v changed to %v", test.result, run.Results[0])
 		}
 	}
 }
 
-// TestRenderersOnlyRead renders a document with something of each kind twice, in opposite orders: each renderer gives
-// the same bytes, whichever ran before it.
+// TestRenderersOnlyRead renders a document with something of each kind: no renderer changes it for the others.
 func TestRenderersOnlyRead(t *testing.T) {
 	r, _, _ := newReporter(t)
 	x := &secret.Error{Problem: "x", Hint: "Hint."}
@@ -424,28 +415,17 @@ func TestRenderersOnlyRead(t *testing.T) {
 		changed, unstored("A", secret.Failed, private, x), unstored("B", secret.Unknown, selected, x),
 		unstored("D", secret.Failed, secret.Access{}, x), failing("E", secret.Failed, x),
 	}}
-	// Only some of the values fit in the outputs.
-	d := decide(run, limits{outputs: 900, summary: maxSummaryBytes})
-	renderers := []func() string{
-		func() string { return fmt.Sprint(outputs(d)) },
-		func() string { return fmt.Sprint(errorNotes(d), leftOutNotes(d), dueNotes(d)) },
-		func() string { return r.summary(d) },
-		func() string { return script(d) },
-		func() string { return lastLine(d) },
-	}
-	var want []string
-	for _, render := range renderers {
-		want = append(want, render())
-	}
-	for i, render := range slices.Backward(renderers) {
-		if got := render(); got != want[i] {
-			t.Errorf("after the others, renderer %d gives\n%s\nwant\n%s", i, got, want[i])
+	room := limits{outputs: 900, summary: maxSummaryBytes} // only some of the values fit in the outputs
+	d, want := decide(run, room), decide(run, room)
+	for _, text := range []string{
+		fmt.Sprint(outputs(d)), fmt.Sprint(errorNotes(d), leftOutNotes(d), dueNotes(d)), r.summary(d), script(d), lastLine(d),
+	} {
+		if text == "" {
+			t.Error("a renderer gives nothing, want something of each")
 		}
 	}
-	for _, text := range want[:4] {
-		if !strings.Contains(text, "A") {
-			t.Errorf("got %q, want something of A in it", text)
-		}
+	if !reflect.DeepEqual(d, want) {
+		t.Errorf("a renderer changed the document to\n%+v\nwant\n%+v", d, want)
 	}
 }
 
