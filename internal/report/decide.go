@@ -116,7 +116,6 @@ func placeBefore(run Run, e secret.Result) place {
 	return 0
 }
 
-// has reports whether a place includes a bit.
 func (p place) has(other place) bool { return p&other != 0 }
 
 // isUsable reports whether the entry has a sealed value that GitHub can still open.

@@ -64,6 +64,7 @@ func TestNextStep(t *testing.T) {
 		{"no access is known", set, roomy, value(secret.Failed, secret.Access{}, plain), "P" + rows + noRotate, both},
 		{"the request has to change", set, roomy, value(secret.Failed, private, badInputs), "Do A. Then p" + rows + noRotate, both},
 		{"no summary", set, noSummary, value(secret.Failed, private, hinted), "Do A. Then pass the output `results` to `sealed` in a later job of this run" + noRotate, outputs},
+		{"no room in the summary", set, limits{maxOutputUnits, 100}, value(secret.Failed, private, plain), "Pass the output `results` to `sealed` in a later job of this run" + noRotate, outputs},
 		{"no outputs", set, noOutputs, value(secret.Unknown, private, plain), "Run the script in the job summary; " + again, summary},
 		{"no outputs, no access is known", set, noOutputs, value(secret.Failed, secret.Access{}, plain), "Pass the rows in the job summary to `sealed`" + noRotate, summary},
 		{"neither", set, limits{}, value(secret.Failed, private, plain), keepOld + "Run this again.", lost},

@@ -162,5 +162,4 @@ func lastLine(d document) string {
 	return fmt.Sprintf("%s: %s, %s", d.title, secret.Count(d.Requests, "request"), secret.FormatDuration(d.Took))
 }
 
-// days returns d in whole days of 24 hours.
 func days(d time.Duration) int { return int(d / (24 * time.Hour)) }

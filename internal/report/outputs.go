@@ -19,7 +19,6 @@ var OutputNames = []string{
 	"exists", "updated_at", "age_days", "due", "results",
 }
 
-// output is one output of the step.
 type output struct{ name, value string }
 
 // row is one row of the output results.
@@ -43,7 +42,6 @@ type row struct {
 	Hidden        *int      `json:"hidden_repositories,omitempty"`
 }
 
-// newRow returns the row of a result.
 func newRow(result secret.Result) row {
 	out := row{
 		Store: string(result.Store), SecretName: string(result.Name), Operation: string(result.Operation),
@@ -82,7 +80,6 @@ func repositoryNames(result secret.Result) []string {
 // size returns how many UTF-16 code units a row adds to the output results.
 func (r row) size() int { return mask.UTF16Len(encode([]row{r})) - len("[]") + len(",") }
 
-// outputs returns the outputs of the step.
 func outputs(d document) []output {
 	withRow := filter(d.entries, func(e entry) bool { return e.hasRow })
 	rows := convert(withRow, func(e entry) row { return e.row })

@@ -280,30 +280,6 @@ func TestChangeLines(t *testing.T) {
 	}
 }
 
-// TestOperationColumn checks that the column is as wide as the longest operation that the rows of a mode can have.
-func TestOperationColumn(t *testing.T) {
-	for _, test := range []struct {
-		mode  secret.Mode
-		dry   bool
-		other secret.Operation // as long as any
-	}{
-		{secret.ModeSet, false, secret.Updated},
-		{secret.ModeAccess, false, secret.Unchanged},
-		{secret.ModeAccess, true, secret.WouldUpdate},
-		{secret.ModeSet, true, secret.WouldCreate},
-	} {
-		r, stdout, _ := newReporter(t)
-		r.Header("v1", test.mode, "acme", "api.github.com", test.dry)
-		stdout.Reset()
-		err := &secret.Error{Problem: "403 no"}
-		r.Results(failing("A", secret.Failed, err), failing("B", test.other, err))
-		first, second, _ := strings.Cut(stdout.String(), "\n")
-		if got, want := strings.Index(first, "403"), strings.Index(second, "403"); got != want {
-			t.Errorf("%s: the reasons begin at %d and %d, want one column:\n%s", test.mode, got, want, stdout.String())
-		}
-	}
-}
-
 // TestClean checks that no text of an error has a masked text or a line break.
 func TestClean(t *testing.T) {
 	r, _, _ := newReporter(t)
