@@ -27,11 +27,9 @@ func (r *Reporter) Header(version string, mode secret.Mode, org, host string, dr
 		target = org + " at " + host
 	}
 	text := fmt.Sprintf("set-org-secret %s · %s · mode %s", version, target, mode)
-	if dryRun {
-		text += " · dry run, nothing is written"
-	}
 	switch {
 	case dryRun:
+		text += " · dry run, nothing is written"
 		r.operationWidth = len(secret.WouldUpdate)
 	case mode == secret.ModeAccess:
 		r.operationWidth = len(secret.Unchanged)
