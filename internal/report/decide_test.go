@@ -194,6 +194,9 @@ func TestPlaceInOutputs(t *testing.T) {
 		value := len(`,"encrypted_value":""`) + 100 - len(mode.without)
 		all := units(decide(run, roomy)) + len(",") // a row is counted with a comma
 		bare := all - 10*value
+		nine := run
+		nine.Results = run.Results[:9]
+		row := all - len(",") - units(decide(nine, roomy))
 		for _, test := range []struct {
 			room, fits int
 			warning    string
@@ -203,6 +206,8 @@ func TestPlaceInOutputs(t *testing.T) {
 			{bare + 2*value, 2, "8 sealed values"},
 			{bare + 2*value - 1, 1, "9 sealed values"},
 			{bare, 0, "10 sealed values"},
+			{all - 7*row, 3, "7 rows with 7 sealed values"}, // which is less than bare
+			{all - 7*row - 1, 2, "8 rows with 8 sealed values"},
 		} {
 			d := decide(run, limits{outputs: test.room})
 			if got := units(d); got > test.room {
