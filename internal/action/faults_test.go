@@ -141,34 +141,39 @@ func TestFaultAtEachRequest(t *testing.T) {
 	t.Cleanup(func() { t.Logf("%d runs with one fault", runs.Load()) })
 }
 
-// TestFaultSequences injects every sequence of two faults at the write of each kind
-// of run, and with -faults 3 every sequence of three at the write of one kind each,
-// in turn. Where a run ends before the last fault of a sequence, others in its place
-// would change nothing, and are left out:
+// TestFaultSequences injects every sequence of two faults at the write of one kind of
+// run each, in turn. With -faults 3 these are the sequences of three, and those of two
+// are injected in each kind. Where a run ends before the last fault of a sequence,
+// others in its place would change nothing, and are left out:
 //
 //	go test ./internal/action -run TestFaultSequences -faults 3
 func TestFaultSequences(t *testing.T) {
 	settings := trialSettings()
-	const shards = 4
 	var runs atomic.Int64
-	for shard := range shards {
-		t.Run(fmt.Sprint("shard ", shard+1), func(t *testing.T) {
+	for kind, setting := range settings {
+		t.Run(setting.about, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			for n := shard; n < len(settings)*len(allFaults) && !t.Failed(); n += shards {
-				kind := n % len(settings)
-				first := allFaults[n/len(settings)]
-				reached := true
-				for i := 0; reached && i < len(allFaults); i++ {
-					pair := []namedFault{first, allFaults[i]}
-					reached = settings[kind].runSequence(t, dir, pair)
-					runs.Add(1)
-					for j := kind; *sequenceLength > 2 && reached && j < len(allFaults); j += len(settings) {
-						settings[kind].runSequence(t, dir, append(pair[:2:2], allFaults[j]))
+			var extend func(sequence []namedFault, turn int)
+			extend = func(sequence []namedFault, turn int) {
+				isLast := len(sequence)+1 == *sequenceLength
+				for i, f := range allFaults {
+					if t.Failed() || isLast && (turn+i)%len(settings) != kind {
+						continue
+					}
+					longer := append(slices.Clip(sequence), f)
+					if len(longer) > 1 { // TestFaultAtEachRequest injects each fault alone
 						runs.Add(1)
+						if !setting.runSequence(t, dir, longer) {
+							return
+						}
+					}
+					if !isLast {
+						extend(longer, turn+i)
 					}
 				}
 			}
+			extend(nil, 0)
 		})
 	}
 	t.Cleanup(func() { t.Logf("%d sequences of up to %d faults", runs.Load(), *sequenceLength) })
