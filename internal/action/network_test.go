@@ -178,7 +178,7 @@ func proxyFrom(env map[string]string) func(*http.Request) (*url.URL, error) {
 
 // testNetwork runs the action through a company network, with real handshakes and
 // a real CONNECT. That the program takes the proxy of its own environment, in either
-// case, and NO_PROXY, is tested by [TestProcessUsesProxy].
+// case, and NO_PROXY, is tested by [TestProcess].
 func testNetwork(t *testing.T, printed *transcript) {
 	const password = "Sesame-Open"
 	soon := map[string]string{"INPUT_TIMEOUT": "100ms"}

@@ -28,14 +28,22 @@ func build(t testing.TB, pkg string) string {
 	return exe
 }
 
+// TestProcess runs the program in a process of its own.
+func TestProcess(t *testing.T) {
+	exe := build(t, root)
+	t.Run("closed stdout", func(t *testing.T) { testClosedStdout(t, exe) })
+	t.Run("proxy", func(t *testing.T) { testProxy(t, exe) })
+	t.Run("signals", func(t *testing.T) { testSignals(t, exe) })
+}
+
 // process returns the program, ready to be started against a fake GitHub, and a
 // function that reads its outputs.
-func process(t *testing.T, github *fakegithub.Server) (cmd *exec.Cmd, outputs func() map[string]string) {
+func process(t *testing.T, exe string, github *fakegithub.Server) (cmd *exec.Cmd, outputs func() map[string]string) {
 	t.Helper()
 	server := httptest.NewServer(github)
 	t.Cleanup(server.Close)
 	dir := t.TempDir()
-	cmd = exec.Command(build(t, root))
+	cmd = exec.Command(exe)
 	cmd.Env = []string{
 		"GITHUB_ACTIONS=true",
 		"GITHUB_OUTPUT=" + filepath.Join(dir, "output"), "GITHUB_STEP_SUMMARY=" + filepath.Join(dir, "summary"),
@@ -51,11 +59,10 @@ func process(t *testing.T, github *fakegithub.Server) (cmd *exec.Cmd, outputs fu
 	}
 }
 
-// TestClosedStdout checks that a secret is stored although standard output is
-// closed.
-func TestClosedStdout(t *testing.T) {
+// testClosedStdout checks that a secret is stored although standard output is closed.
+func testClosedStdout(t *testing.T, exe string) {
 	github := newGitHub(t, fakegithub.World{})
-	cmd, outputs := process(t, github)
+	cmd, outputs := process(t, exe, github)
 	reader, writer, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)
@@ -71,9 +78,9 @@ func TestClosedStdout(t *testing.T) {
 	wantEqual(t, "operation", outputs()["operation"], "created")
 }
 
-// TestProcessUsesProxy checks that the program itself takes the proxy of its
-// environment, in either case, and NO_PROXY.
-func TestProcessUsesProxy(t *testing.T) {
+// testProxy checks that the program itself takes the proxy of its environment, in
+// either case, and NO_PROXY.
+func testProxy(t *testing.T, exe string) {
 	c := &corp{}
 	c.start(t, tls.VersionTLS13)
 	for _, test := range []struct {
@@ -84,7 +91,7 @@ func TestProcessUsesProxy(t *testing.T) {
 		{[]string{"https_proxy=" + c.proxy}, 0},
 		{[]string{"HTTPS_PROXY=http://" + c.proxy, "NO_PROXY=.corp.test"}, 1},
 	} {
-		cmd, _ := process(t, c.github)
+		cmd, _ := process(t, exe, c.github)
 		cmd.Env = append(cmd.Env, "INPUT_API_URL=https://"+corpHost+"/api/v3", "INPUT_CA_CERTIFICATE="+c.ca, "INPUT_TIMEOUT=1s")
 		cmd.Env = append(cmd.Env, test.env...)
 		before := c.tunnels.Load()
@@ -98,16 +105,16 @@ func TestProcessUsesProxy(t *testing.T) {
 	}
 }
 
-// TestSignals sends the signals that the runner sends while the program waits for
-// a retry, each twice.
-func TestSignals(t *testing.T) {
+// testSignals sends the signals that the runner sends while the program waits for a
+// retry, each twice.
+func testSignals(t *testing.T, exe string) {
 	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
 		waiting := make(chan struct{}, 1)
 		github := newGitHub(t, fakegithub.World{Faults: []fakegithub.Fault{{
 			Method: "PUT", Status: 503, Headers: map[string]string{"Retry-After": "60"},
 			Hook: func() { waiting <- struct{}{} },
 		}}})
-		cmd, outputs := process(t, github)
+		cmd, outputs := process(t, exe, github)
 		var stdout strings.Builder
 		cmd.Stdout = &stdout
 		if err := cmd.Start(); err != nil {
