@@ -130,27 +130,6 @@ func BenchmarkInputs(b *testing.B) {
 	}
 }
 
-// BenchmarkSixtySecrets compares a batch of 60 at 40 ms a response with the ideal:
-// a key fetch, then 15 rounds of four writes. The limit is 1.5 times that.
-func BenchmarkSixtySecrets(b *testing.B) {
-	text, _ := batch(b, 60, 64)
-	const ideal = 16 * 40 * time.Millisecond
-	var sum time.Duration
-	n := 0
-	for b.Loop() {
-		slow := fakegithub.Fault{Times: -1, Delay: fakegithub.Duration(40 * time.Millisecond)}
-		server := httptest.NewServer(newGitHub(b, fakegithub.World{Faults: []fakegithub.Fault{slow}}))
-		with := map[string]string{"api_url": server.URL, "secrets": text, "visibility": "private"}
-		r := stepRun{with: with}.run(b.Context(), b)
-		server.Close()
-		if r.code != 0 {
-			b.Fatalf("got exit code %d, want 0:\n%s", r.code, r.stdout)
-		}
-		sum, n = sum+r.took, n+1
-	}
-	b.ReportMetric(float64(sum)/float64(n)/float64(ideal), "x-ideal")
-}
-
 // BenchmarkThousandSecrets measures the peak memory of TestThousandSecrets, with
 // the fake and its thousand secrets, in a process of its own, median of five. The
 // limit is 40 MB. It uses two processors, because Go's heap reserve grows with
