@@ -28,20 +28,30 @@ var rowRules = []struct {
 	name   string
 	isTrue func(rowFacts) bool
 }{
-	{"the operation is one that a trial can have", operationExists},
+	{"the operation is one that a trial can have", func(f rowFacts) bool {
+		return f.row.isDone() || f.row.Operation == "failed" || f.row.Operation == "unknown"
+	}},
 	{"created and updated are confirmed", doneIsConfirmed},
-	{"the key is that of the last write", keyOfLastWrite},
-	{"the visibility is that of the last write", visibilityOfLastWrite},
+	{"the key is that of the last write", func(f rowFacts) bool {
+		return !f.storesValue() || f.row.KeyID == f.last().KeyID
+	}},
+	{"the visibility is that of the last write", func(f rowFacts) bool {
+		return !f.storesValue() || f.row.Visibility == f.last().Visibility
+	}},
 	{"created says that the first write created the secret", createdAtFirst},
 	{"GitHub has the value", valueIsStored},
-	{"unchanged sends no write", unchangedSendsNothing},
-	{"failed has no effect", failedHasNoEffect},
-	{"failed leaves no attempt under way", failedIsOver},
-	{"unknown has an attempt that may have taken effect", unknownIsPossible},
+	{"unchanged sends no write", func(f rowFacts) bool { return f.row.Operation != "unchanged" || len(f.writes) == 0 }},
+	{"failed has no effect", func(f rowFacts) bool {
+		return f.row.Operation != "failed" || len(f.applied) == 0 || f.isGone(f.path) || f.isDenied(f.path)
+	}},
+	{"failed leaves no attempt under way", func(f rowFacts) bool { return f.row.Operation != "failed" || !f.cutOff }},
+	{"unknown has an attempt that may have taken effect", func(f rowFacts) bool {
+		return f.row.Operation != "unknown" || f.unproven
+	}},
 	{"unknown is settled by no read", unknownIsUnsettled},
-	{"a done row has no sealed value", doneIsNotSaved},
+	{"a done row has no sealed value", func(f rowFacts) bool { return !f.row.isDone() || f.row.EncryptedValue == "" }},
 	{"a sealed value that is not stored is in the row", sealedIsSaved},
-	{"a row that is not done has an error", notDoneHasError},
+	{"a row that is not done has an error", func(f rowFacts) bool { return f.row.isDone() || f.row.Error != "" }},
 	{accessRule, accessIsRight},
 }
 
@@ -109,10 +119,6 @@ func (f rowFacts) isTouched() bool {
 	return slices.ContainsFunc(f.others, func(c change) bool { return secretPath(c.Store, c.Name) == f.path })
 }
 
-func operationExists(f rowFacts) bool {
-	return f.row.isDone() || f.row.Operation == "failed" || f.row.Operation == "unknown"
-}
-
 func doneIsConfirmed(f rowFacts) bool {
 	gone := f.with["change"] == "remove" && f.readAfter(f.path) // a 404, and a list that lacks it
 	return !f.isStored() || len(f.applied) > 0 && (f.confirmed || gone)
@@ -120,12 +126,6 @@ func doneIsConfirmed(f rowFacts) bool {
 
 // last is the body of the last write that took effect.
 func (f rowFacts) last() body { return bodyOf(f.applied[len(f.applied)-1]) }
-
-func keyOfLastWrite(f rowFacts) bool { return !f.storesValue() || f.row.KeyID == f.last().KeyID }
-
-func visibilityOfLastWrite(f rowFacts) bool {
-	return !f.storesValue() || f.row.Visibility == f.last().Visibility
-}
 
 func createdAtFirst(f rowFacts) bool {
 	// Without a read before the first write and after the last, the status is all there is.
@@ -142,31 +142,15 @@ func valueIsStored(f rowFacts) bool {
 	})
 }
 
-func unchangedSendsNothing(f rowFacts) bool {
-	return f.row.Operation != "unchanged" || len(f.writes) == 0
-}
-
-func failedHasNoEffect(f rowFacts) bool {
-	return f.row.Operation != "failed" || len(f.applied) == 0 || f.isGone(f.path) || f.isDenied(f.path)
-}
-
-func failedIsOver(f rowFacts) bool { return f.row.Operation != "failed" || !f.cutOff }
-
-func unknownIsPossible(f rowFacts) bool { return f.row.Operation != "unknown" || f.unproven }
-
 func unknownIsUnsettled(f rowFacts) bool {
 	mayBeStored := len(f.applied) > 0 || f.cutOff || len(f.others) > 0
 	return f.row.Operation != "unknown" || mayBeStored || !f.readAfter(f.path)
 }
 
-func doneIsNotSaved(f rowFacts) bool { return !f.row.isDone() || f.row.EncryptedValue == "" }
-
 func sealedIsSaved(f rowFacts) bool {
 	isSealed := f.row.KeyID != "" && f.with["mode"] != "access"
 	return f.row.isDone() || !isSealed || f.row.EncryptedValue != ""
 }
-
-func notDoneHasError(f rowFacts) bool { return f.row.isDone() || f.row.Error != "" }
 
 // accessIsRight checks that each write had the access that was asked for, or, where
 // none was, the one that the secret had within the minute before, or that the row says
