@@ -1,7 +1,6 @@
 package fakegithub
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -42,6 +41,20 @@ func newServer(t *testing.T, w World) *Server {
 		t.Fatal(err)
 	}
 	return s
+}
+
+func wantEqual[T comparable](t *testing.T, what string, got, want T) {
+	t.Helper()
+	if got != want {
+		t.Errorf("%s: got %v, want %v", what, got, want)
+	}
+}
+
+func wantContains(t *testing.T, what, text, want string) {
+	t.Helper()
+	if !strings.Contains(text, want) {
+		t.Errorf("%s: got %s, want it to contain %q", what, text, want)
+	}
 }
 
 // reply is a response with its body read. The status is 0 if the connection was closed.
@@ -219,19 +232,15 @@ func TestEndpoints(t *testing.T) {
 			}
 			filled := strings.NewReplacer(replace...)
 			want := filled.Replace(test.want)
-			before := s.Secrets()
+			before := fmt.Sprint(s.Secrets())
 			resp := call(s, test.method, filled.Replace(test.path), filled.Replace(test.body))
-			if resp.status != test.status {
-				t.Errorf("%s: got status %d, want %d", name, resp.status, test.status)
+			wantEqual(t, name+": status", resp.status, test.status)
+			wantContains(t, name+": body", resp.text, want)
+			if want == "" {
+				wantEqual(t, name+": body", resp.text, "")
 			}
-			if !strings.Contains(resp.text, want) {
-				t.Errorf("%s: got body %s, want it to contain %q", name, resp.text, want)
-			}
-			if want == "" && resp.text != "" {
-				t.Errorf("%s: got body %q, want none", name, resp.text)
-			}
-			if after := s.Secrets(); resp.status >= 300 && fmt.Sprint(after) != fmt.Sprint(before) {
-				t.Errorf("%s: status %d changed the secrets:\n got %+v\nwant %+v", name, resp.status, after, before)
+			if resp.status >= 300 {
+				wantEqual(t, name+": secrets after an error", fmt.Sprint(s.Secrets()), before)
 			}
 			for _, header := range []string{
 				"X-GitHub-Request-Id", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Date",
@@ -259,14 +268,10 @@ func TestPutStores(t *testing.T) {
 	} {
 		resp := call(s, "PUT", "/orgs/acme/actions/secrets/"+strings.ToLower(test.name),
 			body(t, s, "actions", test.value, test.visibility))
-		if resp.status != test.status {
-			t.Errorf("%s: got status %d, want %d", test.name, resp.status, test.status)
-		}
+		wantEqual(t, test.name+": status", resp.status, test.status)
 		stored, _ := s.Secret("ACME", "actions", test.name)
 		got := fmt.Sprintf("%q %s %v", stored.Value, stored.Visibility, stored.Repositories)
-		if got != test.want {
-			t.Errorf("%s: got %s stored, want %s", test.name, got, test.want)
-		}
+		wantEqual(t, test.name, got, test.want)
 	}
 	if got, exists := s.Secret("acme", "dependabot", "NEW"); exists {
 		t.Errorf("got %+v in dependabot, want none", got)
@@ -330,9 +335,7 @@ func TestPagination(t *testing.T) {
 				if err := json.Unmarshal(list, &wrapped); err != nil {
 					t.Fatalf("%s: %v", test.path, err)
 				}
-				if got := string(wrapped["total_count"]); got != strconv.Itoa(total) {
-					t.Errorf("%s: got total_count %s, want %d", test.path, got, total)
-				}
+				wantEqual(t, test.path+": total_count", string(wrapped["total_count"]), strconv.Itoa(total))
 				list = wrapped[test.list]
 			}
 			var entries []struct{ Name string }
@@ -347,22 +350,17 @@ func TestPagination(t *testing.T) {
 		if !slices.Equal(pages, test.pages) {
 			t.Errorf("%s: got pages of %v entries, want %v", test.path, pages, test.pages)
 		}
-		if names[0] != test.first {
-			t.Errorf("%s: got %s first, want %s", test.path, names[0], test.first)
-		}
+		wantEqual(t, test.path+": the first name", names[0], test.first)
 		slices.Sort(names)
-		if got := len(slices.Compact(names)); got != total {
-			t.Errorf("%s: got %d different names, want %d", test.path, got, total)
-		}
+		wantEqual(t, test.path+": different names", len(slices.Compact(names)), total)
 	}
 }
 
 // TestHeaders checks the headers and the size of requests.
 func TestHeaders(t *testing.T) {
 	s := newServer(t, acme())
-	if got := call(s, "PUT", "/orgs/acme/actions/secrets/OPEN", strings.Repeat(" ", maxBodyBytes+1)).status; got != 413 {
-		t.Errorf("body over 1 MiB: got status %d, want 413", got)
-	}
+	large := call(s, "PUT", "/orgs/acme/actions/secrets/OPEN", strings.Repeat(" ", maxBodyBytes+1))
+	wantEqual(t, "body over 1 MiB: status", large.status, 413)
 	for _, test := range []struct {
 		name, header, value string
 		want                int // status
@@ -373,9 +371,8 @@ func TestHeaders(t *testing.T) {
 		{"new API", "X-GitHub-Api-Version", "2026-03-10", 200},
 		{"unknown API", "X-GitHub-Api-Version", "1999-01-01", 400},
 	} {
-		if got := call(s, "GET", "/orgs/acme/actions/secrets", "", test.header, test.value).status; got != test.want {
-			t.Errorf("%s: got status %d, want %d", test.name, got, test.want)
-		}
+		resp := call(s, "GET", "/orgs/acme/actions/secrets", "", test.header, test.value)
+		wantEqual(t, test.name+": status", resp.status, test.want)
 	}
 }
 
@@ -401,13 +398,9 @@ func TestGHES(t *testing.T) {
 		{"/api/v3/repos/acme/homepage", 301, "Location=http://api.test/api/v3/repositories/5"},
 	} {
 		resp := call(s, "GET", test.path, "")
-		if resp.status != test.status {
-			t.Errorf("%s: got status %d, want %d", test.path, resp.status, test.status)
-		}
+		wantEqual(t, test.path+": status", resp.status, test.status)
 		got := resp.text + resp.header.Get("Link") + "Location=" + resp.header.Get("Location")
-		if !strings.Contains(got, test.want) {
-			t.Errorf("%s: got %s, want it to contain %s", test.path, got, test.want)
-		}
+		wantContains(t, test.path, got, test.want)
 	}
 }
 
@@ -439,12 +432,8 @@ func TestControl(t *testing.T) {
 			s.Control().ServeHTTP(w, httptest.NewRequest(test.method, test.path, strings.NewReader(test.body)))
 			resp = reply{w.Code, w.Header(), w.Body.String()}
 		}
-		if resp.status != test.status {
-			t.Errorf("%s %s: got status %d, want %d: %s", test.method, test.path, resp.status, test.status, resp.text)
-		}
-		if !strings.Contains(resp.text, test.want) {
-			t.Errorf("%s %s: got %s, want it to contain %s", test.method, test.path, resp.text, test.want)
-		}
+		wantEqual(t, test.method+" "+test.path+": status", resp.status, test.status)
+		wantContains(t, test.method+" "+test.path, resp.text, test.want)
 	}
 }
 
@@ -466,7 +455,5 @@ func TestDurationAsJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := `"delay":"1s"`; !bytes.Contains(text, []byte(want)) {
-		t.Errorf("got %s, want it to contain %s", text, want)
-	}
+	wantContains(t, "a world", string(text), `"delay":"1s"`)
 }

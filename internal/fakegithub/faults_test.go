@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -56,26 +55,18 @@ func TestFaults(t *testing.T) {
 				got = append(got, fmt.Sprintf("%s %d %s", method, status, secret.Value))
 				log += fmt.Sprintf("%s %s %d\n", method, faultPath, status)
 			}
-			if got := strings.Join(got, ", "); got != test.want {
-				t.Errorf("%s: got %s, want %s", test.name, got, test.want)
-			}
-			if got, want := s.RequestLog(), strings.ReplaceAll(log, " 0\n", " dropped\n"); got != want {
-				t.Errorf("%s: got the log %q, want %q", test.name, got, want)
-			}
+			wantEqual(t, test.name, strings.Join(got, ", "), test.want)
+			wantEqual(t, test.name+": log", s.RequestLog(), strings.ReplaceAll(log, " 0\n", " dropped\n"))
 			var served []int
 			for _, r := range s.Requests() {
 				served = append(served, r.Served)
 			}
-			if !slices.Equal(served, test.served) {
-				t.Errorf("%s: got served %v, want %v", test.name, served, test.served)
-			}
+			wantEqual(t, test.name+": served", fmt.Sprint(served), fmt.Sprint(test.served))
 			want := time.Duration(test.faults[0].Delay)
 			if test.faults[0].Hang != "" {
 				want = time.Hour // until the client closes the connection
 			}
-			if took := time.Since(start); took != want {
-				t.Errorf("%s: took %v, want %v", test.name, took, want)
-			}
+			wantEqual(t, test.name+": took", time.Since(start), want)
 		})
 	}
 }
@@ -99,9 +90,7 @@ func TestChangedResponse(t *testing.T) {
 		world.Faults = []Fault{test.fault}
 		r := call(newServer(t, world), "GET", faultPath, "")
 		got := fmt.Sprintf("%d %v %v %s", r.status, r.header["Retry-After"], r.header["Content-Type"], r.text)
-		if !strings.Contains(got, test.want) {
-			t.Errorf("got %s, want it to contain %s", got, test.want)
-		}
+		wantContains(t, "the response", got, test.want)
 	}
 }
 
@@ -123,9 +112,7 @@ func TestBodies(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() { _ = resp.Body.Close() }()
-		if resp.StatusCode != http.StatusOK {
-			t.Errorf("got status %d, want 200", resp.StatusCode)
-		}
+		wantEqual(t, "status", resp.StatusCode, http.StatusOK)
 		text, err := io.ReadAll(io.LimitReader(resp.Body, limit))
 		return len(text), err
 	}
@@ -145,11 +132,7 @@ func TestBodies(t *testing.T) {
 func TestUnknownChange(t *testing.T) {
 	world := acme()
 	world.Faults = []Fault{{Change: &Secret{Store: "actions", Name: "OPEN", Repositories: []string{"none"}}}}
-	defer func() {
-		if got, want := fmt.Sprint(recover()), `secret OPEN: unknown repository "none"`; got != want {
-			t.Errorf("got the panic %s, want %s", got, want)
-		}
-	}()
+	defer func() { wantEqual(t, "panic", fmt.Sprint(recover()), `secret OPEN: unknown repository "none"`) }()
 	call(newServer(t, world), "GET", faultPath, "")
 }
 
@@ -162,15 +145,10 @@ func TestWriteRateLimit(t *testing.T) {
 		want := func(moment, method string, status int, retryAfter string) {
 			t.Helper()
 			resp := call(s, method, faultPath, "{}")
-			if resp.status != status {
-				t.Errorf("%s: got status %d, want %d", moment, resp.status, status)
-			}
-			if got := resp.header.Get("Retry-After"); got != retryAfter {
-				t.Errorf("%s: got Retry-After %q, want %q", moment, got, retryAfter)
-			}
-			if limited := strings.Contains(resp.text, "secondary rate limit"); limited != (status == 403) {
-				t.Errorf("%s: got body %s, want it to name the secondary rate limit: %v", moment, resp.text, !limited)
-			}
+			wantEqual(t, moment+": status", resp.status, status)
+			wantEqual(t, moment+": Retry-After", resp.header.Get("Retry-After"), retryAfter)
+			limited := strings.Contains(resp.text, "secondary rate limit")
+			wantEqual(t, moment+": the body names the secondary rate limit", limited, status == 403)
 		}
 		for i := range 80 {
 			if i == 40 {
@@ -204,9 +182,7 @@ func TestMaxConcurrentWrites(t *testing.T) {
 		}
 		time.Sleep(2 * time.Second)
 		call(s, "PUT", faultPath, "{}")
-		if got := s.MaxConcurrentWrites(); got != 3 {
-			t.Errorf("got %d concurrent writes, want 3", got)
-		}
+		wantEqual(t, "concurrent writes", s.MaxConcurrentWrites(), 3)
 	})
 }
 
@@ -223,9 +199,7 @@ func TestNoLastLink(t *testing.T) {
 			_, rel, _ := strings.Cut(part, `; rel="`)
 			rels = append(rels, strings.TrimSuffix(rel, `"`))
 		}
-		if strings.Join(rels, " ") != want {
-			t.Errorf("page %s: got the links %q, want %q", page, got, want)
-		}
+		wantEqual(t, "links of page "+page, strings.Join(rels, " "), want)
 	}
 }
 
@@ -262,14 +236,11 @@ func TestTimes(t *testing.T) {
 func TestChangeByHand(t *testing.T) {
 	s := newServer(t, acme())
 	s.PutSecret("acme", Secret{Store: "actions", Name: "open", Value: "by hand", Visibility: "private"})
-	if got, _ := s.Secret("acme", "actions", "OPEN"); got.Value != "by hand" || got.Visibility != "private" {
-		t.Errorf("got %+v, want the one stored by hand", got)
-	}
+	got, _ := s.Secret("acme", "actions", "OPEN")
+	wantEqual(t, "value and visibility", got.Value+" "+got.Visibility, "by hand private")
 	s.DeleteSecret("acme", "actions", "open")
 	if got, ok := s.Secret("acme", "actions", "OPEN"); ok {
 		t.Errorf("got %+v, want none", got)
 	}
-	if got := len(s.Requests()); got != 0 {
-		t.Errorf("got %d requests, want none", got)
-	}
+	wantEqual(t, "requests", len(s.Requests()), 0)
 }

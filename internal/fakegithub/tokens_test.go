@@ -51,23 +51,15 @@ func TestTokens(t *testing.T) {
 				s := newServer(t, world)
 				path := map[string]string{"GET": "/public-key", "PUT": "/NEW"}[test.method]
 				resp := call(s, test.method, "/orgs/acme/"+store+"/secrets"+path, body(t, s, store, "new", `"all"`))
-				if resp.status != test.want {
-					t.Errorf("got status %d, want %d", resp.status, test.want)
-				}
-				if !strings.Contains(resp.text, test.text) {
-					t.Errorf("got body %s, want it to contain %q", resp.text, test.text)
-				}
-				scopes, got := resp.header["X-Oauth-Scopes"]
-				if want := token.Kind == "classic" && test.want != 401; got != want {
-					t.Errorf("X-OAuth-Scopes: got %v %q, want it present: %v", got, scopes, want)
-				}
+				wantEqual(t, "status", resp.status, test.want)
+				wantContains(t, "body", resp.text, test.text)
+				_, got := resp.header["X-Oauth-Scopes"]
+				wantEqual(t, "X-OAuth-Scopes is there", got, token.Kind == "classic" && test.want != 401)
 				accepted := resp.header.Get("X-Accepted-Github-Permissions")
 				if want := permission[store] + "="; accepted != "" && !strings.HasPrefix(accepted, want) {
 					t.Errorf("X-Accepted-GitHub-Permissions: got %s, want none or prefix %s", accepted, want)
 				}
-				if sso := resp.header.Get("X-Github-Sso"); (sso != "") != (token.SSO != "") {
-					t.Errorf("X-GitHub-SSO: got %q, want it present: %v", sso, token.SSO != "")
-				}
+				wantEqual(t, "X-GitHub-SSO is there", resp.header.Get("X-Github-Sso") != "", token.SSO != "")
 			})
 		}
 	}
@@ -92,13 +84,10 @@ func TestVisibleRepositories(t *testing.T) {
 		s := newServer(t, world)
 		const list = "/orgs/acme/actions/secrets/CHOSEN/repositories"
 		for _, path := range []string{"/repos/acme/api", list, "/orgs/acme/repos"} {
-			if got := strings.Contains(call(s, "GET", path, "").text, "acme/api"); got != test.want {
-				t.Errorf("%s: repository in %s: got %v, want %v", test.name, path, got, test.want)
-			}
+			got := strings.Contains(call(s, "GET", path, "").text, "acme/api")
+			wantEqual(t, test.name+": the repository is in "+path, got, test.want)
 		}
-		if got, want := call(s, "GET", list, "").text, `"total_count":2`; !strings.Contains(got, want) {
-			t.Errorf("%s: the secret's repositories: got %s, want it to contain %s", test.name, got, want)
-		}
+		wantContains(t, test.name+": the secret's repositories", call(s, "GET", list, "").text, `"total_count":2`)
 	}
 }
 
@@ -118,12 +107,8 @@ func TestHiddenRepositoriesStay(t *testing.T) {
 		{"DELETE", "2", "site"}, // hidden
 	} {
 		resp := call(s, step.method, "/orgs/acme/actions/secrets/CHOSEN/repositories/"+step.id, "")
-		if resp.status != 204 {
-			t.Errorf("%s %s: got status %d, want 204", step.method, step.id, resp.status)
-		}
+		wantEqual(t, step.method+" "+step.id+": status", resp.status, 204)
 		got, _ := s.Secret("acme", "actions", "CHOSEN")
-		if list := strings.Join(got.Repositories, " "); list != step.want {
-			t.Errorf("%s %s: got the list %q, want %q", step.method, step.id, list, step.want)
-		}
+		wantEqual(t, step.method+" "+step.id+": list", strings.Join(got.Repositories, " "), step.want)
 	}
 }
