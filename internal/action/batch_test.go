@@ -2,7 +2,6 @@ package action
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -397,15 +396,8 @@ func countWrites(server *fakegithub.Server) (n int) {
 func TestSignalInRateLimit(t *testing.T) {
 	text, _ := batch(t, 100, 64)
 	server := newGitHub(t, fakegithub.World{MaxWritesPerMinute: 80})
-	var r result
-	synctest.Test(t, func(t *testing.T) {
-		network := memnet.Serve(server)
-		defer network.Close()
-		ctx, cancel := context.WithCancel(t.Context())
-		defer time.AfterFunc(10*time.Second, cancel).Stop()
-		with := map[string]string{"secrets": text, "visibility": "private"}
-		r = stepRun{with: with, dir: t.TempDir(), dial: network.Dial}.run(ctx, t)
-	})
+	with := map[string]string{"secrets": text, "visibility": "private"}
+	r := stepRun{with: with, signal: 10 * time.Second}.simulate(t, server)
 	r.wantCode(t, 1)
 	wantAtMost(t, "took", r.took, 15*time.Second)
 	wantEqual(t, "rows that are stored", r.countRows(`"operation":"created"`), 80)

@@ -1,7 +1,6 @@
 package action
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/ecdsa"
@@ -14,7 +13,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"io"
-	"io/fs"
 	"log"
 	"maps"
 	"math/big"
@@ -135,31 +133,28 @@ func (c *corp) certificate(t *testing.T) tls.Certificate {
 
 // run runs the action in the company network. Only loopback can be dialled, so
 // that corpHost is reachable through the proxy only.
-func (c *corp) run(t *testing.T, printed *transcript, extra map[string]string) result {
+func (c *corp) run(t *testing.T, printed *transcript, proxy string, with map[string]string) result {
 	t.Helper()
 	dir := t.TempDir()
-	env := map[string]string{
-		"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": filepath.Join(dir, "output"), "GITHUB_WORKSPACE": dir,
-		"INPUT_ORG": "acme", "INPUT_API_URL": "https://" + corpHost + "/api/v3", "INPUT_TOKEN": "ghp_corp",
-		"INPUT_SECRET_NAME": "DB_PASSWORD", "INPUT_SECRET_VALUE": "Correct-Horse", "INPUT_TIMEOUT": "2s",
-	}
-	maps.Copy(env, extra)
 	if err := os.WriteFile(filepath.Join(dir, "ca.pem"), []byte(c.ca), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var out bytes.Buffer
-	r := result{code: Main(t.Context(), Env{
-		Getenv: func(name string) string { return env[name] }, Stdout: &out, Rand: rand.Reader,
-		Proxy: proxyFrom(env),
-		Open:  func(name string) (fs.File, error) { return os.Open(name) },
-		Dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
+	all := map[string]string{
+		"api_url": "https://" + corpHost + "/api/v3", "token": "ghp_corp", "ca_certificate": c.ca,
+		"secret_name": "DB_PASSWORD", "secret_value": "Correct-Horse", "timeout": "2s",
+	}
+	maps.Copy(all, with)
+	config := httpproxy.Config{HTTPSProxy: proxy}
+	r := stepRun{
+		with: all, dir: dir, env: map[string]string{"HTTPS_PROXY": proxy},
+		proxy: func(req *http.Request) (*url.URL, error) { return config.ProxyFunc()(req.URL) },
+		dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			if !strings.HasPrefix(addr, "127.0.0.1:") {
 				return nil, errors.New("dial " + addr + ": no such host")
 			}
 			return (&net.Dialer{}).DialContext(ctx, network, addr)
 		},
-	})}
-	r.stdout = out.String()
+	}.run(t.Context(), t)
 	printed.add(r.stdout)
 	if c.password != "" {
 		wantLacks(t, "the log", r.stdout, c.password)
@@ -167,21 +162,12 @@ func (c *corp) run(t *testing.T, printed *transcript, extra map[string]string) r
 	return r
 }
 
-// proxyFrom does for an environment what http.ProxyFromEnvironment does for that of
-// the process, which it reads only once.
-func proxyFrom(env map[string]string) func(*http.Request) (*url.URL, error) {
-	config := httpproxy.Config{
-		HTTPSProxy: cmp.Or(env["HTTPS_PROXY"], env["https_proxy"]), NoProxy: cmp.Or(env["NO_PROXY"], env["no_proxy"]),
-	}
-	return func(req *http.Request) (*url.URL, error) { return config.ProxyFunc()(req.URL) }
-}
-
 // testNetwork runs the action through a company network, with real handshakes and
 // a real CONNECT. That the program takes the proxy of its own environment, in either
 // case, and NO_PROXY, is tested by [TestProcess].
 func testNetwork(t *testing.T, printed *transcript) {
 	const password = "Sesame-Open"
-	soon := map[string]string{"INPUT_TIMEOUT": "100ms"}
+	soon := map[string]string{"timeout": "100ms"}
 	for _, test := range []struct {
 		name    string
 		maxTLS  uint16
@@ -193,8 +179,8 @@ func testNetwork(t *testing.T, printed *transcript) {
 		retries bool
 	}{
 		{name: "ca_certificate as text"},
-		{name: "ca_certificate as a path", with: map[string]string{"INPUT_CA_CERTIFICATE": "ca.pem"}},
-		{name: "an unknown authority", with: map[string]string{"INPUT_CA_CERTIFICATE": ""}, want: []string{
+		{name: "ca_certificate as a path", with: map[string]string{"ca_certificate": "ca.pem"}},
+		{name: "an unknown authority", with: map[string]string{"ca_certificate": ""}, want: []string{
 			`the server's certificate is issued by "CN=Corp Root", which is not trusted here`,
 			"Add that authority's certificate in ca_certificate",
 		}},
@@ -210,7 +196,7 @@ func testNetwork(t *testing.T, printed *transcript) {
 		},
 		{
 			name: "a host that the proxy does not allow",
-			with: map[string]string{"INPUT_API_URL": "https://other.corp.test/api/v3"},
+			with: map[string]string{"api_url": "https://other.corp.test/api/v3"},
 			want: []string{"the proxy returned 403 Forbidden", "The proxy must allow other.corp.test."},
 		},
 		{name: "a proxy that is out of order", broken: true, with: soon, retries: true, want: []string{
@@ -229,12 +215,7 @@ func testNetwork(t *testing.T, printed *transcript) {
 				c.password = password
 			}
 			c.start(t, cmp.Or(test.maxTLS, tls.VersionTLS13))
-			env := map[string]string{
-				"HTTPS_PROXY":          strings.Replace(cmp.Or(test.proxy, "http://*"), "*", c.proxy, 1),
-				"INPUT_CA_CERTIFICATE": c.ca,
-			}
-			maps.Copy(env, test.with)
-			r := c.run(t, printed, env)
+			r := c.run(t, printed, strings.Replace(cmp.Or(test.proxy, "http://*"), "*", c.proxy, 1), test.with)
 			r.wantCode(t, min(len(test.want), 1))
 			wantContains(t, "the log", r.stdout, test.want...)
 			wantEqual(t, "retried", strings.Contains(r.stdout, "retrying"), test.retries)

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"maps"
 	"net"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,9 +27,12 @@ import (
 
 // stepRun is one step of a workflow that runs the action.
 type stepRun struct {
-	with map[string]string
-	dir  string
-	dial func(context.Context, string, string) (net.Conn, error) // nil for the system's network
+	with   map[string]string
+	env    map[string]string // besides that of the runner
+	dir    string
+	dial   func(context.Context, string, string) (net.Conn, error) // nil for the system's network
+	proxy  func(*http.Request) (*url.URL, error)
+	signal time.Duration // when simulate ends the run; 0 for never
 }
 
 // result is what a step did.
@@ -51,6 +56,7 @@ func (s stepRun) run(ctx context.Context, t testing.TB) result {
 		"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": s.dir,
 		"GITHUB_OUTPUT": filepath.Join(s.dir, "output"), "GITHUB_STEP_SUMMARY": filepath.Join(s.dir, "summary"),
 	}
+	maps.Copy(env, s.env)
 	for _, in := range input.Inputs {
 		env["INPUT_"+strings.ToUpper(in.Name)] = in.Default
 	}
@@ -68,7 +74,7 @@ func (s stepRun) run(ctx context.Context, t testing.TB) result {
 	start := time.Now()
 	r := result{code: Main(ctx, Env{
 		Getenv: func(name string) string { return env[name] }, Environ: func() []string { return assignments(env) },
-		Stdout: &stdout, Rand: rand.Reader, Dial: s.dial,
+		Stdout: &stdout, Rand: rand.Reader, Dial: s.dial, Proxy: s.proxy,
 		Open: func(name string) (fs.File, error) { return os.Open(name) },
 	})}
 	r.took = time.Since(start)
@@ -104,7 +110,12 @@ func (s stepRun) simulate(t *testing.T, server *fakegithub.Server) (r result) {
 			dials.Add(1)
 			return network.Dial(ctx, n, addr)
 		}
-		r = s.run(t.Context(), t)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		if s.signal > 0 {
+			defer time.AfterFunc(s.signal, cancel).Stop()
+		}
+		r = s.run(ctx, t)
 		r.dials = int(dials.Load())
 	})
 	return r
