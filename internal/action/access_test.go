@@ -6,7 +6,6 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"set-org-secret/internal/fakegithub"
 	"set-org-secret/internal/memnet"
@@ -15,16 +14,7 @@ import (
 // TestConcurrentAdds checks that two runs at once, which add other repositories to
 // the same list, do not undo each other.
 func TestConcurrentAdds(t *testing.T) {
-	server := newGitHub(t, fakegithub.World{
-		Orgs: []fakegithub.Org{{
-			Login:        "acme",
-			Repositories: []fakegithub.Repository{{ID: 1, Name: "web"}, {ID: 2, Name: "api"}, {ID: 3, Name: "site"}},
-			Secrets: []fakegithub.Secret{
-				{Store: "actions", Name: "TOKEN", Value: "old", Visibility: "selected", Repositories: []string{"web"}},
-			},
-		}},
-		Faults: []fakegithub.Fault{{Times: -1, Delay: fakegithub.Duration(40 * time.Millisecond)}},
-	})
+	server := newGitHub(t, worldWith(t, "team", "secret actions/TOKEN repositories=web", "fault delay=40ms times=-1"))
 	dirs := []string{t.TempDir(), t.TempDir()}
 	synctest.Test(t, func(t *testing.T) {
 		network := memnet.Serve(server)

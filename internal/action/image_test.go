@@ -41,12 +41,7 @@ func newContainer(t *testing.T, world fakegithub.World) *container {
 		t.Fatal("IMAGE names no image")
 	}
 	if world.Orgs == nil {
-		world.Orgs = []fakegithub.Org{{
-			Login: "acme", Repositories: []fakegithub.Repository{{ID: 1, Name: "web"}},
-			Secrets: []fakegithub.Secret{
-				{Store: "actions", Name: "DB_PASSWORD", Value: "old", Visibility: "selected", Repositories: []string{"web"}},
-			},
-		}}
+		world.Orgs = worldWith(t, "team", "secret actions/DB_PASSWORD visibility=selected repositories=web").Orgs
 	}
 	github := newGitHub(t, world)
 	server := httptest.NewServer(github)

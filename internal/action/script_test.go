@@ -83,15 +83,7 @@ func TestScriptFinishesRun(t *testing.T) {
 // script could only guess, and passes the rows of its summary to another run: that
 // stores the value and keeps the access.
 func TestRowsFinishRun(t *testing.T) {
-	server := newGitHub(t, fakegithub.World{
-		Orgs: []fakegithub.Org{{
-			Login: "acme", Repositories: []fakegithub.Repository{{ID: 7, Name: "web"}},
-			Secrets: []fakegithub.Secret{{
-				Store: "actions", Name: "TOKEN", Value: "old", Visibility: "selected", Repositories: []string{"web"},
-			}},
-		}},
-		Faults: []fakegithub.Fault{{Path: "/actions/secrets/TOKEN", Status: 403, Times: 2}},
-	})
+	server := newGitHub(t, worldWith(t, "team", "fault path=/actions/secrets/TOKEN status=403 times=2"))
 	failed := stepRun{with: map[string]string{"secret_name": "TOKEN", "secret_value": "Correct-Horse"}}.simulate(t, server)
 	failed.wantCode(t, 1)
 	wantLacks(t, "the summary", failed.summary, "gh api")
@@ -103,5 +95,5 @@ func TestRowsFinishRun(t *testing.T) {
 	with := map[string]string{"secret_name": "TOKEN", "sealed": html.UnescapeString(rows)}
 	stepRun{with: with}.simulate(t, server).wantCode(t, 0)
 	s, _ := server.Secret("acme", "actions", "TOKEN")
-	wantEqual(t, "TOKEN", s.Value+" "+s.Visibility+" "+strings.Join(s.Repositories, ","), "Correct-Horse selected web")
+	wantEqual(t, "TOKEN", s.Value+" "+s.Visibility+" "+strings.Join(s.Repositories, ","), "Correct-Horse selected api,web")
 }

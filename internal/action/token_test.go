@@ -90,14 +90,9 @@ func testToken(t *testing.T, mode, store string, token tokenCase) {
 	case "access":
 		with["selected_repository_ids"] = "1"
 	}
-	server := newGitHub(t, fakegithub.World{
-		Tokens: []fakegithub.Token{token.token},
-		Orgs: []fakegithub.Org{{
-			Login: "acme", Repositories: []fakegithub.Repository{{ID: 1, Name: "web"}},
-			Secrets: []fakegithub.Secret{{Store: store, Name: "CHOSEN", Value: "old", Visibility: "selected"}},
-		}},
-	})
-	r := stepRun{with: with}.simulate(t, server)
+	world := worldWith(t, "empty", "secret "+store+"/CHOSEN visibility=selected")
+	world.Tokens = []fakegithub.Token{token.token}
+	r := stepRun{with: with}.simulate(t, newGitHub(t, world))
 	if token.granted {
 		r.wantCode(t, 0)
 		return

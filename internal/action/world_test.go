@@ -25,6 +25,21 @@ func namedWorld(name string) (fakegithub.World, error) {
 	return fakegithub.ParseWorld(text)
 }
 
+// worldWith returns a named world, changed by the arguments of patch commands.
+func worldWith(t testing.TB, name string, patches ...string) fakegithub.World {
+	t.Helper()
+	world, err := namedWorld(name)
+	for _, args := range patches {
+		if err == nil {
+			err = patch(&world, strings.Fields(args))
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return world
+}
+
 // chooseWorld is the command world; see [TestScenarios].
 func chooseWorld(ts *testscript.TestScript, _ bool, args []string) {
 	if len(args) != 1 {
@@ -159,10 +174,7 @@ func TestPatch(t *testing.T) {
 		"repository web":                      "web: want FIELD=VALUE",
 		"repository":                          "patch repository: want server, org, fault, token or secret",
 	} {
-		world, err := namedWorld("team")
-		if err != nil {
-			t.Fatal(err)
-		}
+		world := worldWith(t, "team")
 		if err := patch(&world, strings.Fields(line)); err == nil || err.Error() != want {
 			t.Errorf("patch %s: got error %v, want %q", line, err, want)
 		}
