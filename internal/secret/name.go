@@ -39,6 +39,6 @@ const reserved = "GITHUB_"
 
 // HasOnly reports whether s has only ASCII letters, digits, _ and the characters of also.
 func HasOnly(s, also string) bool {
-	const word = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
-	return !strings.ContainsFunc(s, func(c rune) bool { return !strings.ContainsRune(word+also, c) })
+	allowed := "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_" + also
+	return !strings.ContainsFunc(s, func(c rune) bool { return !strings.ContainsRune(allowed, c) })
 }
