@@ -102,7 +102,7 @@ func reject[E error](s *session, where string, errs ...E) int {
 	for _, err := range errs {
 		problems = append(problems, err.Error())
 	}
-	_ = s.report.Finish(report.Run{Mode: s.config.Mode, Refused: problems, RefusedFor: where})
+	_ = s.report.Finish(report.Run{Mode: s.config.Mode, Problems: problems, Where: where})
 	return 1
 }
 

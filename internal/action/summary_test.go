@@ -49,7 +49,7 @@ func TestSummaries(t *testing.T) {
 			"secrets": `{"DB_PASSWORD": "Correct-Horse", "` + longName + `": "Battery-Staple"}`,
 			"stores":  "actions, dependabot, codespaces",
 		}},
-		{"refused", 1, fakegithub.World{}, map[string]string{
+		{"rejected", 1, fakegithub.World{}, map[string]string{
 			"secret_name": "DB-PASSWORD", "visibility": "privat", "selected_repository_ids": "12x",
 		}},
 		{"dry-run", 0, changeWorld(), map[string]string{

@@ -34,15 +34,15 @@ const (
 // document is a decided report. The log, annotations, outputs, summary and script only render it.
 type document struct {
 	Run
-	room        limits
-	sign        string // before the title, of the worst entry
-	title       string // "acme: 24 of 30 secrets stored, 5 failed, 1 unknown"
-	refusedStep string // the next step of a refused run
-	entries     []entry
-	failures    []failure            // in order of their first entries
-	inStores    bool                 // the run has several stores
-	anySaved    bool                 // the sealed value of a failure is saved
-	renewed     map[secret.Name]bool // in some store the new value is stored, or may be
+	room         limits
+	sign         string // before the title, of the worst entry
+	title        string // "acme: 24 of 30 secrets stored, 5 failed, 1 unknown"
+	problemsStep string // the next step of a rejected run
+	entries      []entry
+	failures     []failure            // in order of their first entries
+	inStores     bool                 // the run has several stores
+	anySaved     bool                 // the sealed value of a failure is saved
+	renewed      map[secret.Name]bool // in some store the new value is stored, or may be
 }
 
 // entry is a result and the decisions about it.
@@ -86,8 +86,8 @@ func decide(run Run, room limits) document {
 	d.placeInOutputs()
 	d.placeInSummary()
 	d.groupFailures()
-	refused := placeBefore(run, secret.Result{Operation: secret.Failed})
-	d.refusedStep = d.nextStep(entry{place: refused, err: &secret.Error{Hint: "Correct these problems."}})
+	place := placeBefore(run, secret.Result{Operation: secret.Failed})
+	d.problemsStep = d.nextStep(entry{place: place, err: &secret.Error{Hint: "Correct these problems."}})
 	d.sign, d.title = newTitle(d)
 	return d
 }
@@ -267,7 +267,7 @@ func (d *document) nextStep(e entry) string {
 	if d.anySaved {
 		again = "Run this again for this secret alone."
 	}
-	isAccess := d.Mode == secret.ModeAccess && !d.DryRun && len(d.Refused) == 0
+	isAccess := d.Mode == secret.ModeAccess && !d.DryRun && len(d.Problems) == 0
 	store, unknown := places[e.place].step, e.Operation == secret.Unknown
 	type advice struct {
 		applies    bool

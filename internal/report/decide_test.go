@@ -98,14 +98,14 @@ func TestNextStep(t *testing.T) {
 	}
 }
 
-// TestRefusedStep checks the next step of a run that was refused before any request.
-func TestRefusedStep(t *testing.T) {
+// TestProblemsStep checks the next step of a run that was rejected before any request.
+func TestProblemsStep(t *testing.T) {
 	const keep = "Keep the old credential active: this run did not store the new one. "
 	for mode, want := range map[secret.Mode]string{
 		secret.ModeSet: keep, secret.ModeSeal: keep, "": keep, secret.ModeCheck: "", secret.ModeAccess: "",
 	} {
-		d := decide(Run{Mode: mode, Refused: []string{"x"}, RefusedFor: "in the inputs"}, roomy)
-		if got, want := d.refusedStep, want+"Correct these problems. Then run this again."; got != want {
+		d := decide(Run{Mode: mode, Problems: []string{"x"}, Where: "in the inputs"}, roomy)
+		if got, want := d.problemsStep, want+"Correct these problems. Then run this again."; got != want {
 			t.Errorf("mode %q: got %q, want %q", mode, got, want)
 		}
 	}
@@ -465,8 +465,8 @@ func TestSharedOutputs(t *testing.T) {
 		{"unknown and failed", failedAndUnknown, "operation=failed key_id=1 public_key=k"},
 		{"another key", with(otherKey), "operation=created visibility=all"},
 		{"one failed", with(result("B", secret.Failed)), "operation=failed key_id=1 public_key=k"},
-		{"refused", Run{Mode: secret.ModeSet, Refused: []string{"org: missing"}}, "operation=failed results=[]"},
-		{"refused check", Run{Mode: secret.ModeCheck, Refused: []string{"org: missing"}}, "operation=failed results=[]"},
+		{"rejected", Run{Mode: secret.ModeSet, Problems: []string{"org: missing"}}, "operation=failed results=[]"},
+		{"rejected check", Run{Mode: secret.ModeCheck, Problems: []string{"org: missing"}}, "operation=failed results=[]"},
 		{"a check, one due and one failed", checks(overdue, result("B", secret.Failed)), "operation=failed key_id=1 public_key=k due=true"},
 		{"a check, one failed", checks(upToDate, result("B", secret.Failed)), "operation=failed key_id=1 public_key=k"},
 		{"nothing to check", Run{Mode: secret.ModeCheck}, "due=false results=[]"},

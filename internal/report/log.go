@@ -154,7 +154,7 @@ func changeLines(result secret.Result) []string {
 
 // lastLine is the last line of the log: the title of the summary, the requests and the time.
 func lastLine(d document) string {
-	if len(d.Refused) > 0 {
+	if len(d.Problems) > 0 {
 		return d.title
 	}
 	return fmt.Sprintf("%s: %s, %s", d.title, secret.Count(d.Requests, "request"), secret.FormatDuration(d.Took))

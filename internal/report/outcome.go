@@ -94,9 +94,9 @@ func newOutcome(run Run, result secret.Result) outcome {
 
 // newTitle returns the title of a report and its sign. The title has the outcome of a single secret, or counts.
 func newTitle(d document) (sign, title string) {
-	if len(d.Refused) > 0 {
-		problems := secret.Count(len(d.Refused), "problem")
-		return signs[failed], fmt.Sprintf("%s %s; nothing was sent to GitHub", problems, d.RefusedFor)
+	if len(d.Problems) > 0 {
+		problems := secret.Count(len(d.Problems), "problem")
+		return signs[failed], fmt.Sprintf("%s %s; nothing was sent to GitHub", problems, d.Where)
 	}
 	if object := words[d.Mode].object; len(d.entries) == 1 && d.entries[0].Name != "" {
 		title = fmt.Sprintf("%s%s %s in %s", object, d.entries[0].Name, d.entries[0].phrase, d.Org)
@@ -114,7 +114,7 @@ func newTitle(d document) (sign, title string) {
 }
 
 func (d *document) worst() severity {
-	if len(d.Refused) > 0 {
+	if len(d.Problems) > 0 {
 		return failed
 	}
 	worst := fine

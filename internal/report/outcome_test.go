@@ -84,7 +84,7 @@ func TestWriteTitles(t *testing.T) {
 		{access, results(unchanged, unchanged), "✅ acme: access to 2 secrets unchanged"},
 		{access, results(updated, unchanged, failed), "❌ acme: access to 1 of 3 secrets changed, 1 unchanged, 1 failed"},
 		{dryAccess, results(secret.WouldUpdate, unchanged), "✅ acme: access to 1 of 2 secrets would be changed, 1 unchanged (dry run, nothing was written)"},
-		{Run{Mode: secret.ModeSet, Refused: []string{"org: missing"}, RefusedFor: "in the inputs"}, nil, "❌ 1 problem in the inputs; nothing was sent to GitHub"},
+		{Run{Mode: secret.ModeSet, Problems: []string{"org: missing"}, Where: "in the inputs"}, nil, "❌ 1 problem in the inputs; nothing was sent to GitHub"},
 	})
 }
 

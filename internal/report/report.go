@@ -96,14 +96,13 @@ type Run struct {
 	Org     string
 	APIURL  string          // for the script that stores sealed values
 	Results []secret.Result // in input order
-	// Refused lists the problems that ended the run before any request, and RefusedFor says where they are: "in the
-	// inputs".
-	Refused    []string
-	RefusedFor string
-	MaxAge     time.Duration
-	Requests   int
-	Took       time.Duration
-	DryRun     bool
+	// Problems ended the run before any request. Where says where they are: "in the inputs".
+	Problems []string
+	Where    string
+	MaxAge   time.Duration
+	Requests int
+	Took     time.Duration
+	DryRun   bool
 	// ListRepositories adds the readers of each secret to the summary of a check.
 	ListRepositories bool
 }
@@ -126,7 +125,7 @@ func (r *Reporter) Finish(run Run) error {
 		errs, room.summary = append(errs, err), 0
 		d = decide(run, room)
 	}
-	if len(run.Refused) == 0 { // a refused run reports such a problem itself
+	if len(run.Problems) == 0 { // a rejected run reports such a problem itself
 		for _, err := range errs {
 			r.annotate("error", note{err.Error(), todo + "Use the log: this file lacks what it was to have."})
 		}

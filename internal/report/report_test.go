@@ -324,9 +324,9 @@ func TestUnwritableFiles(t *testing.T) {
 	env["GITHUB_STEP_SUMMARY"] = summary
 	wantError(t, "Finish", r.Finish(Run{Mode: secret.ModeCheck}), "the output file is not writable")
 	stdout.Reset()
-	wantError(t, "Finish of a refused run", r.Finish(Run{Refused: []string{"x"}}), "the output file is not writable")
+	wantError(t, "Finish of a rejected run", r.Finish(Run{Problems: []string{"x"}}), "the output file is not writable")
 	if got := fakerunner.New().Process(stdout.String()).Annotations; len(got) != 1 {
-		t.Errorf("a refused run: got the annotations %v, want only the problems", got)
+		t.Errorf("a rejected run: got the annotations %v, want only the problems", got)
 	}
 }
 

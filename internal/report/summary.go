@@ -84,10 +84,10 @@ func codeBlock(title, notes, language, code string) string {
 func (r *Reporter) summary(d document) string {
 	b := &htmlBuffer{left: d.room.summary}
 	b.add("<h3>" + d.sign + " " + r.html(d.title) + "</h3>")
-	if len(d.Refused) > 0 {
-		b.add("<p><b>" + todo + "</b>" + r.prose(d.refusedStep) + "</p>")
+	if len(d.Problems) > 0 {
+		b.add("<p><b>" + todo + "</b>" + r.prose(d.problemsStep) + "</p>")
 		item := func(problem string) string { return "<li>" + r.html(problem) + "</li>" }
-		items := convert(firstProblems(d.Refused), item)
+		items := convert(firstProblems(d.Problems), item)
 		b.addList(b.left, "<ul>\n", items, "\n</ul>", "problem")
 	}
 	failures := convert(d.failures, r.failureBlock)

@@ -111,10 +111,10 @@ func TestTextFromOutside(t *testing.T) {
 	listed.Check = &secret.Check{Exists: true, Listed: true}
 	failed := failing(text, secret.Failed, &secret.Error{Op: text, Problem: text, Cause: text, Hint: text, RequestID: text})
 	for name, run := range map[string]Run{
-		"set":     {Mode: secret.ModeSet, Results: []secret.Result{result, failed}},
-		"seal":    {Mode: secret.ModeSeal, Results: []secret.Result{result, failed}},
-		"check":   {Mode: secret.ModeCheck, ListRepositories: true, Results: []secret.Result{listed, failed}},
-		"refused": {Mode: secret.ModeSet, Refused: []string{text}, RefusedFor: text},
+		"set":      {Mode: secret.ModeSet, Results: []secret.Result{result, failed}},
+		"seal":     {Mode: secret.ModeSeal, Results: []secret.Result{result, failed}},
+		"check":    {Mode: secret.ModeCheck, ListRepositories: true, Results: []secret.Result{listed, failed}},
+		"rejected": {Mode: secret.ModeSet, Problems: []string{text}, Where: text},
 	} {
 		run.Results = r.clean(run.Results)
 		run.Org, run.APIURL = text, "https://api.github.com"
@@ -220,7 +220,7 @@ func TestSavedInOnePlace(t *testing.T) {
 	}
 }
 
-// TestManyProblems checks that the annotation and the summary of a refused run list the first problems, and show no
+// TestManyProblems checks that the annotation and the summary of a rejected run list the first problems, and show no
 // part of a masked text.
 func TestManyProblems(t *testing.T) {
 	masked := strings.Repeat("masked-text-", 300)
@@ -238,7 +238,7 @@ func TestManyProblems(t *testing.T) {
 	} {
 		r, stdout, env := newReporter(t)
 		r.masks.Add([]byte(masked))
-		run := Run{Mode: secret.ModeSet, Refused: slices.Repeat([]string{test.problem}, test.n), RefusedFor: "in the inputs"}
+		run := Run{Mode: secret.ModeSet, Problems: slices.Repeat([]string{test.problem}, test.n), Where: "in the inputs"}
 		_ = r.Finish(run)
 		log := fakerunner.New().Process(stdout.String())
 		if len(log.Annotations) != 1 {
