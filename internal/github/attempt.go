@@ -24,14 +24,7 @@ type Attempt struct {
 // The loop ends after a success, after an error that no retry can change, and if the body sends nothing. It continues
 // after [secret.ErrUnprocessable]: break unless the value was sealed again.
 func (c *Client) Attempts(ctx context.Context, b *Budget, op string) iter.Seq2[*Attempt, error] {
-	return func(yield func(*Attempt, error) bool) {
-		c.attempts(ctx, &retryState{op: op, isWrite: true, budget: b}, func(a *Attempt, err *secret.Error) bool {
-			if err != nil { // a nil *secret.Error is not a nil error
-				return yield(nil, err)
-			}
-			return yield(a, nil)
-		})
-	}
+	return c.attempts(ctx, &retryState{op: op, isWrite: true, budget: b})
 }
 
 // Send sends a write and reports whether it created the secret.
@@ -54,14 +47,11 @@ func (c *Client) do(ctx context.Context, b *Budget, call *call, parse func(body 
 	}
 	var resp response
 	var err error
-	c.attempts(ctx, &retryState{op: call.op, budget: b}, func(a *Attempt, final *secret.Error) bool {
-		if final != nil {
-			err = final
-			return false
+	for a, final := range c.attempts(ctx, &retryState{op: call.op, budget: b}) {
+		if err = final; final == nil {
+			resp, err = a.send(ctx, call, payload{})
 		}
-		resp, err = a.send(ctx, call, payload{})
-		return true
-	})
+	}
 	if err != nil {
 		return resp, err
 	}
@@ -71,27 +61,29 @@ func (c *Client) do(ctx context.Context, b *Budget, call *call, parse func(body 
 	return resp, nil
 }
 
-// attempts calls yield for each attempt at a request until one succeeds, none is left or yield returns false. It waits
-// before each: for the backoff, for a rate limit and, if it is a write, for the write limiter.
-func (c *Client) attempts(ctx context.Context, s *retryState, yield func(*Attempt, *secret.Error) bool) {
-	for {
-		a := &Attempt{client: c, state: s, release: func(bool) {}}
-		err := a.waitForTurn(ctx)
-		if err == nil {
-			more := yield(a, nil)
-			a.release(false)
-			switch {
-			case !more, a.failed == nil:
-				return
-			case a.failed.retryable:
-				err = c.retry.wait(ctx, s, a.failed)
-			case !s.isWrite || !errors.Is(a.failed.err, secret.ErrUnprocessable):
+// attempts ranges over the attempts at a request until one succeeds or none is left. It waits before each: for the
+// backoff, for a rate limit and, if it is a write, for the write limiter.
+func (c *Client) attempts(ctx context.Context, s *retryState) iter.Seq2[*Attempt, error] {
+	return func(yield func(*Attempt, error) bool) {
+		for {
+			a := &Attempt{client: c, state: s, release: func(bool) {}}
+			err := a.waitForTurn(ctx)
+			if err == nil {
+				more := yield(a, nil)
+				a.release(false)
+				switch {
+				case !more, a.failed == nil:
+					return
+				case a.failed.retryable:
+					err = c.retry.wait(ctx, s, a.failed)
+				case !s.isWrite || !errors.Is(a.failed.err, secret.ErrUnprocessable):
+					return
+				}
+			}
+			if err != nil {
+				yield(nil, s.finish(err))
 				return
 			}
-		}
-		if err != nil {
-			yield(nil, s.finish(err))
-			return
 		}
 	}
 }
@@ -100,12 +92,12 @@ func (c *Client) attempts(ctx context.Context, s *retryState, yield func(*Attemp
 func (a *Attempt) waitForTurn(ctx context.Context) *secret.Error {
 	if a.state.isWrite {
 		start := time.Now()
-		release, err := a.client.limiter.Wait(ctx)
+		err := a.client.limiter.Wait(func(d time.Duration) *secret.Error { return a.client.retry.sleep(ctx, a.state, d) })
 		if err != nil {
-			return a.state.interrupted()
+			return err
 		}
 		a.state.budget.extend(time.Since(start))
-		a.release = release
+		a.release = a.client.limiter.release
 	}
 	err := a.client.retry.waitForRateLimit(ctx, a.state)
 	if err != nil {
@@ -125,6 +117,7 @@ func (a *Attempt) send(ctx context.Context, call *call, load payload) (response,
 	s.attempts++
 	resp, failed, sent := c.send(ctx, call, load, limit)
 	a.release(sent)
+	a.release = func(bool) {}
 	if responded := failed == nil || !failed.retryable && resp.status != 0; responded {
 		c.retry.recordResponse(s, failed == nil)
 	}

@@ -57,15 +57,14 @@ func (c *Client) Secrets(
 func (c *Client) WithRepositories(
 	ctx context.Context, b *Budget, store secret.Store, existing secret.Existing, whole bool,
 ) (secret.Existing, error) {
-	reads := 1
-	if whole {
-		reads = maxListReads
-	}
+	var listErr error
 	for range maxListReads {
 		if existing.Access.Visibility != secret.Selected {
 			return existing, nil
 		}
-		list, hidden, listErr := c.selectedRepositories(ctx, b, store, existing.Name, reads)
+		var list []secret.Repository
+		var hidden int
+		list, hidden, listErr = c.SelectedRepositories(ctx, b, store, existing.Name, whole)
 		isGone := errors.Is(listErr, secret.ErrNotFound) || errors.Is(listErr, secret.ErrConflict)
 		if listErr != nil && !isGone {
 			return existing, listErr
@@ -81,28 +80,25 @@ func (c *Client) WithRepositories(
 			return existing, nil
 		}
 	}
-	return existing, &secret.Error{
-		Problem: "the secret's access changed each time it was read",
-		Hint:    "Set visibility and selected_repositories explicitly.",
-	}
+	return existing, listErr
 }
 
-// SelectedRepositories reads the list of repositories of a secret once, without proof that the list is complete.
-func (c *Client) SelectedRepositories(
-	ctx context.Context, b *Budget, store secret.Store, name secret.Name,
-) (list []secret.Repository, hidden int, err error) {
-	return c.selectedRepositories(ctx, b, store, name, 1)
-}
-
-// selectedRepositories reads the list of repositories of a secret, up to so many times if the total that GitHub reports
-// does not match. The error wraps [secret.ErrConflict] if the secret's visibility is not selected, and
+// SelectedRepositories reads the list of repositories of a secret; whole says to read again if the total that GitHub
+// reports does not match. The error wraps [secret.ErrConflict] if the secret's visibility is not selected, and
 // [secret.ErrNotFound] if it does not exist. For such a secret GitHub may return an empty list instead.
-func (c *Client) selectedRepositories(
-	ctx context.Context, b *Budget, store secret.Store, name secret.Name, reads int,
+func (c *Client) SelectedRepositories(
+	ctx context.Context, b *Budget, store secret.Store, name secret.Name, whole bool,
 ) (selected []secret.Repository, hidden int, err error) {
+	reads := 1
+	if whole {
+		reads = maxListReads
+	}
 	call := c.secretsCall(http.MethodGet, "listing the selected repositories", store, string(name), "repositories")
 	all, err := readWhole(ctx, list[secret.Repository]{c, b, call, parseRepositories}, reads, math.MaxInt, repositoryID)
-	return all.entries, all.total - len(all.entries), err
+	if hidden = all.total - len(all.entries); !whole {
+		hidden = max(hidden, 0) // the entries of pages that shifted
+	}
+	return all.entries, hidden, err
 }
 
 // listSecrets reads the list of secrets, or its first page if it has more than limit pages.
@@ -171,9 +167,12 @@ func parsePage[T any](body []byte, field string) (entries []T, total int, err er
 		return nil, 0, err
 	}
 	var count *int
-	for name, v := range map[string]any{"total_count": &count, field: &entries} {
-		if raw, ok := page[name]; ok {
-			if err := unmarshal(raw, v); err != nil {
+	for _, member := range []struct {
+		name string
+		v    any
+	}{{"total_count", &count}, {field, &entries}} {
+		if raw, ok := page[member.name]; ok {
+			if err := unmarshal(raw, member.v); err != nil {
 				return nil, 0, err
 			}
 		}

@@ -420,6 +420,10 @@ func TestTrippedBreaker(t *testing.T) {
 		write := &retryState{op: "writing", isWrite: true, budget: NewBudget()}
 		wantError(t, c.retry.sleep(t.Context(), write, time.Hour), "writing: not sent: down")
 		c.wantElapsed(t, time.Second)
+		c.limiter.ended = slices.Repeat([]time.Time{time.Now()}, WritesPerMinute)
+		_, err := c.put(t.Context(), "A")
+		wantError(t, err, "writing the secret: not sent: down")
+		c.wantElapsed(t, time.Second) // it does not wait for the limiter
 		once := &retryState{op: "reading", budget: c.SendOnce()}
 		if err := c.retry.sleep(t.Context(), once, 0); err != nil {
 			t.Errorf("got the error %v of a request that is sent once, want none", err)
@@ -904,26 +908,78 @@ func TestClock(t *testing.T) {
 	}
 }
 
-// TestBudget checks which waits for the write limiter a budget leaves out: those after its start, which is that of
-// the outage if there is one.
+// TestBudget checks what a budget counts: from its first error, or from the outage while that lasts, without the waits
+// for the write limiter in that time.
 func TestBudget(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		now := time.Now()
-		for _, test := range []struct {
-			outage time.Duration // before the first error
-			want   time.Duration
-		}{
-			{0, 5 * time.Second},
-			{time.Minute, 35 * time.Second},
-		} {
-			b := NewBudget()
-			b.extend(30 * time.Second)
-			b.begin(now, now.Add(-test.outage))
-			b.begin(now.Add(time.Hour), now.Add(time.Hour)) // only the first error starts it
-			time.Sleep(time.Until(now.Add(5 * time.Second)))
-			if used, _ := b.used(); used != test.want {
-				t.Errorf("outage %v ago: got %v used, want %v", test.outage, used, test.want)
-			}
+	for _, test := range []struct {
+		name   string
+		outage time.Duration // before the first error
+		wait   time.Duration // for the limiter, before the first error
+		lasts  bool
+		want   time.Duration // 5 s after the first error, of which 1 s was a wait
+	}{
+		{"no outage before", 0, 30 * time.Second, true, 4 * time.Second},
+		{"an outage", time.Minute, 0, true, 64 * time.Second},
+		{"an outage and a wait", time.Minute, 30 * time.Second, true, 34 * time.Second},
+		{"a wait that began before the outage", 10 * time.Second, 30 * time.Second, true, 4 * time.Second},
+		{"an outage that has ended", time.Minute, 30 * time.Second, false, 4 * time.Second},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b, now := NewBudget(), time.Now()
+				outage := now.Add(-test.outage)
+				b.extend(test.wait)
+				b.begin(now, outage)
+				b.extend(time.Second)
+				time.Sleep(5 * time.Second)
+				b.begin(time.Now(), time.Now()) // only the first error starts it
+				if !test.lasts {
+					outage = time.Time{}
+				}
+				if used, _ := b.used(outage); used != test.want {
+					t.Errorf("got %v used, want %v", used, test.want)
+				}
+			})
+		})
+	}
+}
+
+// TestPausesAddUp checks that a write that joins a rate limit late does not wait for another one beyond the timeout.
+func TestPausesAddUp(t *testing.T) {
+	withClient(t, 5*time.Minute, "ghp_x", respond(429, "slow", "Retry-After: 290"), func(t *testing.T, c *testClient) {
+		_, err := c.put(t.Context(), "A")
+		if err == nil {
+			t.Error("got no error, want one")
 		}
+		_, err = c.put(t.Context(), "B")
+		if err == nil {
+			t.Error("got no error, want one")
+		}
+		c.wantElapsed(t, 290*time.Second)
+	})
+}
+
+// TestAfterOutage checks that a budget that started in an outage counts from its own first error once the outage ends.
+func TestAfterOutage(t *testing.T) {
+	var c *testClient
+	h := func(rw http.ResponseWriter, req *http.Request) {
+		failing := c.elapsed() < 30*time.Second || strings.HasSuffix(req.URL.Path, "/LATE") && c.elapsed() < 70*time.Second
+		if failing {
+			respond(503, "")(rw, req)
+			return
+		}
+		respond(204, "")(rw, req)
+	}
+	withClient(t, time.Minute, "ghp_x", h, func(t *testing.T, client *testClient) {
+		c = client
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			_, err := c.put(t.Context(), "EARLY")
+			wantError(t, err, "")
+		})
+		time.Sleep(20 * time.Second)
+		_, err := c.put(t.Context(), "LATE")
+		wantError(t, err, "")
+		wg.Wait()
 	})
 }

@@ -1,7 +1,6 @@
 package github
 
 import (
-	"context"
 	"fmt"
 	"sync"
 	"time"
@@ -34,22 +33,16 @@ type writeLimiter struct {
 	loggedUntil time.Time // the end of the wait that was logged last
 }
 
-// Wait blocks until a write may be sent. release must be called after the attempt; sent says whether it may have
-// reached GitHub. Further calls do nothing. The error is [secret.ErrInterrupted] if ctx ended.
-func (l *writeLimiter) Wait(ctx context.Context) (release func(sent bool), err error) {
+// Wait blocks until a write may be sent, or sleep fails. After the attempt its place must be released once.
+func (l *writeLimiter) Wait(sleep func(time.Duration) *secret.Error) *secret.Error {
 	for {
 		wait := l.reserve()
 		if wait == 0 {
-			var once sync.Once
-			return func(sent bool) { once.Do(func() { l.release(sent) }) }, nil
+			return nil
 		}
 		l.logWait(wait)
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return nil, secret.ErrInterrupted
+		if err := sleep(wait); err != nil {
+			return err
 		}
 	}
 }
@@ -72,6 +65,7 @@ func (l *writeLimiter) reserve() (wait time.Duration) {
 	return l.ended[0].Add(limiterWindow).Sub(now)
 }
 
+// release gives a place back; sent says whether the attempt may have reached GitHub.
 func (l *writeLimiter) release(sent bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

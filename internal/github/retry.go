@@ -21,14 +21,15 @@ const (
 
 // Budget is a retry budget that several requests share, such as a write, the reads before its attempts and the fetch
 // of a new key. It ends [Options].Timeout after their first error; waits for the write limiter do not count. During an
-// outage, in which nothing succeeds, all budgets start with the first error of the outage, and so end together.
+// outage, in which nothing succeeds, all budgets count from its first error, and so end together.
 type Budget struct {
 	write    bool      // its requests are a write and those that it needs
 	deadline time.Time // its requests are sent once, before this time; zero if they are retried
 
-	mu     sync.Mutex
-	start  time.Time     // zero before the first error
-	exempt time.Duration // waits for the write limiter
+	mu           sync.Mutex
+	start        time.Time     // the first error; zero before that
+	exempt       time.Duration // waits for the write limiter since the start
+	exemptBefore time.Duration // such waits before the start, during the outage
 }
 
 // NewBudget returns the budget of a write. Reads that serve no write have a budget each: theirs is nil.
@@ -42,14 +43,12 @@ func (c *Client) SendOnce() *Budget {
 
 func (b *Budget) isRetried() bool { return b.deadline.IsZero() }
 
-// begin starts the budget if it has not started. outage is when the outage began, or now.
+// begin starts the budget if it has not started, in an outage that began before or now.
 func (b *Budget) begin(now, outage time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.start.IsZero() {
-		if b.start = outage; outage.Equal(now) {
-			b.exempt = 0
-		}
+		b.start, b.exempt, b.exemptBefore = now, 0, min(b.exempt, now.Sub(outage))
 	}
 }
 
@@ -60,12 +59,16 @@ func (b *Budget) extend(d time.Duration) {
 	b.exempt += d
 }
 
-// used returns how much of the budget is used, and when it started; zero if it has not.
-func (b *Budget) used() (d time.Duration, start time.Time) {
+// used returns how much of the budget is used, and when it started: with its first error, or with the outage if that
+// began earlier and lasts. Both are zero before the first error.
+func (b *Budget) used(outage time.Time) (d time.Duration, start time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.start.IsZero() {
+	switch {
+	case b.start.IsZero():
 		return 0, b.start
+	case !outage.IsZero() && outage.Before(b.start):
+		return time.Since(outage) - b.exempt - b.exemptBefore, outage
 	}
 	return time.Since(b.start) - b.exempt, b.start
 }
@@ -155,8 +158,23 @@ func (s *retryState) waitTooLong(limit *secret.Error, until time.Time) *secret.E
 	return e
 }
 
-// servesWrite reports whether the request is a write or one that a write needs.
-func (s *retryState) servesWrite() bool { return s.isWrite || s.budget.write }
+// breakers returns the circuit breakers that count a request's errors.
+func (r *retrier) breakers(s *retryState) []*breaker {
+	if s.budget.write {
+		return []*breaker{r.reads, r.writes}
+	}
+	return []*breaker{r.reads}
+}
+
+// outage returns when the outage began that concerns a request; zero if there is none. The caller holds the lock.
+func (r *retrier) outage(s *retryState) (began time.Time) {
+	for _, b := range r.breakers(s) {
+		if began.IsZero() || !b.outage.IsZero() && b.outage.Before(began) {
+			began = b.outage
+		}
+	}
+	return began
+}
 
 // recordError starts the request's budget and, unless there is one, an outage.
 func (r *retrier) recordError(s *retryState) {
@@ -169,20 +187,12 @@ func (r *retrier) recordError(s *retryState) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	breakers := []*breaker{r.reads, r.writes}
-	if !s.servesWrite() {
-		breakers = breakers[:1]
-	}
-	outage := now
-	for _, b := range breakers {
+	for _, b := range r.breakers(s) {
 		if b.outage.IsZero() {
 			b.outage = now
 		}
-		if b.outage.Before(outage) {
-			outage = b.outage
-		}
 	}
-	s.budget.begin(now, outage)
+	s.budget.begin(now, r.outage(s))
 }
 
 // recordResponse notes that GitHub responded, if only to refuse, or with success that it did as requested.
@@ -197,7 +207,9 @@ func (r *retrier) recordResponse(s *retryState, success bool) {
 
 // left returns how much of the timeout is left to a request.
 func (r *retrier) left(s *retryState) time.Duration {
-	used, _ := s.budget.used()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	used, _ := s.budget.used(r.outage(s))
 	return r.timeout - used
 }
 
@@ -220,18 +232,18 @@ func (r *retrier) expire(s *retryState) *secret.Error {
 	if !s.budget.isRetried() {
 		return e
 	}
-	elapsed, start := s.budget.used()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	elapsed, start := s.budget.used(r.outage(s))
 	stop := func(what string) *secret.Error {
 		return &secret.Error{Hint: e.Hint, Problem: fmt.Sprintf("not sent: no %s has succeeded for %s; last error: %s",
 			what, secret.FormatDuration(elapsed), e.Problem)}
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	switch isOut := func(b *breaker) bool { return !b.outage.IsZero() && !b.outage.After(start) }; {
 	case isOut(r.reads):
 		r.reads.trip(stop("request"))
 		r.writes.trip(stop("request"))
-	case s.servesWrite() && isOut(r.writes):
+	case s.budget.write && isOut(r.writes):
 		r.writes.trip(stop("write"))
 	}
 	return e
@@ -244,7 +256,7 @@ func (r *retrier) sleep(ctx context.Context, s *retryState, d time.Duration) *se
 	switch {
 	case !s.budget.isRetried():
 		b = &breaker{}
-	case s.servesWrite():
+	case s.budget.write:
 		b = r.writes
 	}
 	timer := time.NewTimer(d)
@@ -273,8 +285,11 @@ func (r *retrier) waitForRateLimit(ctx context.Context, s *retryState) *secret.E
 		r.mu.Lock()
 		wait, limit := time.Until(r.pausedUntil), r.limit
 		r.mu.Unlock()
-		if wait > 0 && (!s.budget.isRetried() || wait > r.left(s)) {
-			return s.waitTooLong(limit, time.Now().Add(wait))
+		if wait > 0 {
+			r.recordError(s) // a rate limit is an error of every request that it stops
+			if !s.budget.isRetried() || wait > r.left(s) {
+				return s.waitTooLong(limit, time.Now().Add(wait))
+			}
 		}
 		if err := r.sleep(ctx, s, max(wait, 0)); err != nil || wait <= 0 {
 			return err

@@ -43,7 +43,7 @@ func TestUnexpectedBodies(t *testing.T) {
 		return err
 	}
 	selected := func(ctx context.Context, c *testClient) error {
-		_, _, err := c.SelectedRepositories(ctx, nil, secret.Actions, "A")
+		_, _, err := c.SelectedRepositories(ctx, nil, secret.Actions, "A", false)
 		return err
 	}
 	getKey := func(ctx context.Context, c *testClient) error { return c.getKey(ctx) }

@@ -145,7 +145,7 @@ func (m *member) next(context.Context, *github.Budget) (plan, error) {
 // list is removed.
 func (m *member) refused(ctx context.Context, w *write, err error) (retry bool, _ error) {
 	if m.Change == secret.ListRemove && errors.Is(err, secret.ErrNotFound) {
-		list, _, listErr := m.GitHub.SelectedRepositories(ctx, w.budget, m.item.Store, m.item.Name)
+		list, _, listErr := m.GitHub.SelectedRepositories(ctx, w.budget, m.item.Store, m.item.Name, false)
 		if listErr == nil && !contains(list, m.repo) {
 			m.absent = !m.wasListed() && !w.unconfirmed
 			return false, nil

@@ -107,3 +107,33 @@ func TestSettleLists(t *testing.T) {
 		wantEqual(t, "the other", results[1].Operation, secret.Failed)
 	})
 }
+
+// TestRemoveWithExclusion removes repositories by id but for those that a pattern excludes; one of the ids is on no
+// list.
+func TestRemoveWithExclusion(t *testing.T) {
+	org := fakegithub.Org{
+		Repositories: []fakegithub.Repository{{ID: 1, Name: "web"}, {ID: 2, Name: "api"}, {ID: 3, Name: "svc-one"}},
+		Secrets: []fakegithub.Secret{
+			{Store: "actions", Name: "S1", Visibility: "selected", Repositories: []string{"api", "svc-one"}},
+		},
+	}
+	withGitHub(t, org, func(t *testing.T, g *testGitHub) {
+		j := g.job(1, "")
+		j.Change, j.Selection = secret.ListRemove, &secret.Selection{IDs: []int64{1, 2, 3}, Excluded: patterns("!svc-*")}
+		r := j.Run(t.Context())[0]
+		wantEqual(t, "error", r.Err, nil)
+		wantEqual(t, "removed", r.Removed, []int64{2})
+		wantEqual(t, "logged", g.logged[0], "S1 in actions: acme/web is not on the list")
+	})
+}
+
+// TestListNotFound has a list that gets 404 beside a secret that can be read: the error is that of the list.
+func TestListNotFound(t *testing.T) {
+	org := fakegithub.Org{Secrets: []fakegithub.Secret{{Store: "actions", Name: "S1", Visibility: "selected"}}}
+	withGitHub(t, org, func(t *testing.T, g *testGitHub) {
+		g.AddFault(fakegithub.Fault{Method: "GET", Path: "/S1/repositories", Times: -1, Status: 404})
+		j := g.job(1, "")
+		j.Change, j.Selection = secret.ListAdd, &secret.Selection{IDs: []int64{1}}
+		wantError(t, "result", j.Run(t.Context())[0].Err, "listing the selected repositories: 404 Not Found")
+	})
+}

@@ -99,7 +99,7 @@ func (r *resolver) selectFrom(list []secret.Repository) (selected []secret.Repos
 		matches = append(matches, len(selected)-before)
 	}
 	names := map[int64]string{}
-	for _, repo := range list {
+	for _, repo := range slices.Concat(r.all, list) {
 		names[repo.ID] = repo.FullName
 	}
 	for _, id := range r.selection.IDs {

@@ -104,6 +104,7 @@ type snapshotCache struct {
 	names  []secret.Name // of all items, in the order of their writes
 
 	lock     lock
+	next     int // index of the first name that was not read yet
 	byName   map[secret.Name]snapshot
 	lookedUp time.Time // when several were looked up at once; zero if they were not
 }
@@ -157,7 +158,7 @@ func (c *snapshotCache) cached(
 		return snapshot{}, false, err
 	}
 	defer c.lock.release()
-	soon := c.names[slices.Index(c.names, name):]
+	soon := append([]secret.Name{name}, c.names[max(c.next, slices.Index(c.names, name)+1):]...)
 	if !isFresh(c.byName[name].ReadAt) && len(soon) > 1 && !isFresh(c.lookedUp) {
 		at := time.Now()
 		found, err := c.github.Lookup(ctx, b, c.store, soon...)
@@ -180,6 +181,7 @@ func (c *snapshotCache) put(ctx context.Context, s snapshot) error {
 	}
 	defer c.lock.release()
 	c.keep(s)
+	c.next = max(c.next, slices.Index(c.names, s.Name)+1)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package upsert
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -110,6 +111,20 @@ func TestSnapshotOfDeleted(t *testing.T) {
 			g.DeleteSecret("acme", "actions", "A")
 			time.Sleep(maxSnapshotAge + time.Nanosecond)
 		}
+	})
+}
+
+// TestOneSlowWrite checks that a write that is retried for long reads its secret alone, when the others are written.
+func TestOneSlowWrite(t *testing.T) {
+	withGitHub(t, fakegithub.Org{SecretCount: 300}, func(t *testing.T, g *testGitHub) {
+		g.AddFault(fakegithub.Fault{Method: "PUT", Path: "/S0001", Times: -1, Status: 503})
+		j := g.job(4, "")
+		for i := range j.Items {
+			j.Items[i].Name = secret.Name(fmt.Sprintf("S%04d", i+1))
+		}
+		wantEqual(t, "operation", j.Run(t.Context())[0].Operation, secret.Failed)
+		wantEqual(t, "pages of the list", g.count("GET secrets"), 3)
+		wantEqual(t, "reads alone", g.count("GET S0001") > 2, true)
 	})
 }
 

@@ -48,14 +48,6 @@ func (e *executor) values(ctx context.Context) (tasks []*task) {
 // each item.
 func (e *executor) prefetch(ctx context.Context, tasks []*task) (resolveErr error) {
 	var group sync.WaitGroup
-	if e.Selection != nil {
-		group.Go(func() {
-			list, err := e.newResolver().resolve(ctx)
-			if resolveErr = err; err == nil {
-				e.desired.replace, e.desired.repositories = true, list
-			}
-		})
-	}
 	for store, snapshots := range e.snapshots {
 		if e.needsKey(store) {
 			group.Go(func() { e.keys[store].fetch(ctx) })
@@ -66,6 +58,14 @@ func (e *executor) prefetch(ctx context.Context, tasks []*task) (resolveErr erro
 				_, _ = snapshots.get(ctx, tasks[first].writes[0].budget, e.Items[tasks[first].i].Name)
 			})
 		}
+	}
+	if e.Selection != nil {
+		group.Go(func() {
+			list, err := e.newResolver().resolve(ctx)
+			if resolveErr = err; err == nil {
+				e.desired.replace, e.desired.repositories = true, list
+			}
+		})
 	}
 	group.Wait()
 	return resolveErr
