@@ -892,6 +892,19 @@ func TestSendOnce(t *testing.T) {
 	})
 }
 
+// TestSendOnceAfterTimeout checks that a read after a write that got no response ends with the last attempt at it.
+func TestSendOnceAfterTimeout(t *testing.T) {
+	withClient(t, time.Minute, "ghp_x", neverRespond, func(t *testing.T, c *testClient) {
+		if _, err := c.put(t.Context(), "A"); err == nil {
+			t.Error("got no error, want one")
+		}
+		if err := c.getKeyWithin(t.Context(), c.SendOnce()); err == nil {
+			t.Error("got no error, want one")
+		}
+		c.wantElapsed(t, time.Minute+2*maxAttemptTime)
+	})
+}
+
 // TestClock checks that the client's time is GitHub's, ahead of ours or behind.
 func TestClock(t *testing.T) {
 	for _, skew := range []time.Duration{0, time.Hour, -time.Hour} {

@@ -36,9 +36,16 @@ type Budget struct {
 func NewBudget() *Budget { return &Budget{write: true} }
 
 // SendOnce returns a budget for requests that are each sent once, even if a circuit breaker has tripped. All of them
-// share the time of one attempt.
+// share the time of one attempt, or of the last one that writes have if none succeeds any more.
 func (c *Client) SendOnce() *Budget {
-	return &Budget{deadline: time.Now().Add(c.retry.maxAttemptTime())}
+	r := c.retry
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	limit := r.maxAttemptTime()
+	if !r.writes.outage.IsZero() {
+		limit = min(limit, r.timeout-time.Since(r.writes.outage)+limit)
+	}
+	return &Budget{deadline: time.Now().Add(limit)}
 }
 
 func (b *Budget) isRetried() bool { return b.deadline.IsZero() }
