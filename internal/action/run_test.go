@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -43,7 +44,8 @@ type result struct {
 	outputs map[string]string
 	summary string
 	took    time.Duration
-	dials   int // connections, counted by simulate only
+	dials   int                   // connections, counted by simulate only
+	log     func() fakerunner.Log // what a log viewer shows, computed once
 }
 
 // run runs a step to its end.
@@ -79,6 +81,7 @@ func (s stepRun) run(ctx context.Context, t testing.TB) result {
 	})}
 	r.took = time.Since(start)
 	r.stdout = stdout.String()
+	r.log = sync.OnceValue(func() fakerunner.Log { return fakerunner.New().Process(r.stdout) })
 	r.raw = string(readFile(t, filepath.Join(s.dir, "output")))
 	r.summary = string(readFile(t, filepath.Join(s.dir, "summary")))
 	var err error
@@ -120,9 +123,6 @@ func (s stepRun) simulate(t *testing.T, server *fakegithub.Server) (r result) {
 	})
 	return r
 }
-
-// log returns what a log viewer shows.
-func (r result) log() fakerunner.Log { return fakerunner.New().Process(r.stdout) }
 
 // logText returns the lines that a log viewer shows.
 func (r result) logText() string { return strings.Join(r.log().Lines, "\n") }
