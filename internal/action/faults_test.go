@@ -24,29 +24,23 @@ type namedFault struct {
 
 // allFaults is what can happen to a request.
 var allFaults = func() []namedFault {
-	const html, notAPI = "<html>502 Bad Gateway</html>", `{"status": "ok"}`
-	headers := func(pairs ...string) map[string]string {
-		m := map[string]string{}
-		for i := 0; i < len(pairs); i += 2 {
-			m[pairs[i]] = pairs[i+1]
-		}
-		return m
-	}
-	message := func(text string) string { return fmt.Sprintf(`{"message": %q}`, text) }
-	page := headers("Content-Type", "text/html")
-	secondary := message("You have exceeded a secondary rate limit. Please wait a few minutes before you try again.")
-	primary := headers("X-RateLimit-Remaining", "0", "X-RateLimit-Reset", "946684845") // 45 s after the start
 	type fault = fakegithub.Fault
+	type headers = map[string]string
+	const html, notAPI = "<html>502 Bad Gateway</html>", `{"status": "ok"}`
+	message := func(text string) string { return fmt.Sprintf(`{"message": %q}`, text) }
+	page := headers{"Content-Type": "text/html"}
+	secondary := message("You have exceeded a secondary rate limit. Please wait a few minutes before you try again.")
+	primary := headers{"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "946684845"} // 45 s after the start
 	return []namedFault{
 		{"500", true, fault{Status: 500}},
 		{"502 with HTML", true, fault{Status: 502, Headers: page, Body: html}},
 		{"503", true, fault{Status: 503}},
-		{"503 with Retry-After", true, fault{Status: 503, Headers: headers("Retry-After", "7")}},
+		{"503 with Retry-After", true, fault{Status: 503, Headers: headers{"Retry-After": "7"}}},
 		{"429", true, fault{Status: 429}},
-		{"429 with Retry-After", true, fault{Status: 429, Headers: headers("Retry-After", "3")}},
-		{"429 with Retry-After of 0", true, fault{Status: 429, Headers: headers("Retry-After", "0")}},
+		{"429 with Retry-After", true, fault{Status: 429, Headers: headers{"Retry-After": "3"}}},
+		{"429 with Retry-After of 0", true, fault{Status: 429, Headers: headers{"Retry-After": "0"}}},
 		{"secondary limit", true, fault{Status: 403, Body: secondary}},
-		{"secondary limit with Retry-After", true, fault{Status: 403, Headers: headers("Retry-After", "5"), Body: secondary}},
+		{"secondary limit with Retry-After", true, fault{Status: 403, Headers: headers{"Retry-After": "5"}, Body: secondary}},
 		{"primary limit", true, fault{Status: 403, Headers: primary, Body: message("API rate limit exceeded for user ID 1.")}},
 		{"dropped before", true, fault{Drop: "before"}},
 		{"dropped after", true, fault{Drop: "after"}},
@@ -63,10 +57,10 @@ var allFaults = func() []namedFault {
 		{"201 with HTML", false, fault{Status: 201, Headers: page, Body: html}},
 		{"201 with HTML after it was applied", false, fault{Status: 201, Headers: page, Body: html, Applied: true}},
 		{"202", false, fault{Status: 202, Body: notAPI}},
-		{"301", false, fault{Status: 301, Headers: headers("Location", "/orgs/moved")}},
+		{"301", false, fault{Status: 301, Headers: headers{"Location": "/orgs/moved"}}},
 		{"401", false, fault{Status: 401, Body: message("Bad credentials")}},
 		{"403", false, fault{Status: 403, Body: message("Resource not accessible by personal access token")}},
-		{"403 of a proxy", false, fault{Status: 403, Headers: headers(requestIDHeader, ""), Body: html}},
+		{"403 of a proxy", false, fault{Status: 403, Headers: headers{requestIDHeader: ""}, Body: html}},
 		{"404", false, fault{Status: 404, Body: message("Not Found")}},
 		{"409", false, fault{Status: 409, Body: message("Conflict")}},
 		{"422", false, fault{Status: 422, Body: message("Validation Failed")}},
