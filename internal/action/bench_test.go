@@ -96,18 +96,12 @@ func peakMB(b *testing.B, stderr string) float64 {
 // every start: those of one secret, in an environment as large as a runner's. The
 // limit is 0.1 ms.
 func BenchmarkInputs(b *testing.B) {
-	env := map[string]string{"GITHUB_ACTIONS": "true"}
+	env := stepRun{with: map[string]string{
+		"api_url": "https://api.github.com", "secret_name": "DB_PASSWORD", "secret_value": "Correct-Horse",
+		"selected_repositories": "web, api, svc-*",
+	}}.environment()
 	for i := range 60 {
 		env[fmt.Sprintf("GITHUB_VARIABLE_%d", i)] = strings.Repeat("x", 60)
-	}
-	for _, in := range input.Inputs {
-		env["INPUT_"+strings.ToUpper(in.Name)] = in.Default
-	}
-	for name, value := range map[string]string{
-		"ORG": "acme", "API_URL": "https://api.github.com", "TOKEN": "ghp_bench", "SECRET_NAME": "DB_PASSWORD",
-		"SECRET_VALUE": "Correct-Horse", "SELECTED_REPOSITORIES": "web, api, svc-*",
-	} {
-		env["INPUT_"+name] = value
 	}
 	getenv := func(name string) string { return env[name] }
 	environ := assignments(env)

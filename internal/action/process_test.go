@@ -44,12 +44,8 @@ func process(t *testing.T, exe string, github *fakegithub.Server) (cmd *exec.Cmd
 	t.Cleanup(server.Close)
 	dir := t.TempDir()
 	cmd = exec.Command(exe)
-	cmd.Env = []string{
-		"GITHUB_ACTIONS=true",
-		"GITHUB_OUTPUT=" + filepath.Join(dir, "output"), "GITHUB_STEP_SUMMARY=" + filepath.Join(dir, "summary"),
-		"INPUT_API_URL=" + server.URL, "INPUT_ORG=acme", "INPUT_TOKEN=ghp_process",
-		"INPUT_SECRET_NAME=DB_PASSWORD", "INPUT_SECRET_VALUE=Correct-Horse",
-	}
+	with := map[string]string{"api_url": server.URL, "secret_name": "DB_PASSWORD", "secret_value": "Correct-Horse"}
+	cmd.Env = assignments(stepRun{with: with, dir: dir}.environment())
 	return cmd, func() map[string]string {
 		outputs, _, err := fakerunner.ParseOutputs(string(readFile(t, filepath.Join(dir, "output"))))
 		if err != nil {

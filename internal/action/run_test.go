@@ -48,25 +48,32 @@ type result struct {
 	log     func() fakerunner.Log // what a log viewer shows, computed once
 }
 
+// environment returns the variables of a step.
+func (s stepRun) environment() map[string]string {
+	env := map[string]string{
+		"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": s.dir,
+		"GITHUB_OUTPUT": filepath.Join(s.dir, "output"), "GITHUB_STEP_SUMMARY": filepath.Join(s.dir, "summary"),
+	}
+	maps.Copy(env, s.env)
+	with := map[string]string{}
+	for _, in := range input.Inputs {
+		with[in.Name] = in.Default
+	}
+	maps.Copy(with, map[string]string{"org": "acme", "api_url": "http://127.0.0.1", "token": "ghp_scenario"})
+	maps.Copy(with, s.with)
+	for name, value := range with {
+		env["INPUT_"+strings.ToUpper(name)] = value
+	}
+	return env
+}
+
 // run runs a step to its end.
 func (s stepRun) run(ctx context.Context, t testing.TB) result {
 	t.Helper()
 	if s.dir == "" {
 		s.dir = t.TempDir()
 	}
-	env := map[string]string{
-		"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": s.dir,
-		"GITHUB_OUTPUT": filepath.Join(s.dir, "output"), "GITHUB_STEP_SUMMARY": filepath.Join(s.dir, "summary"),
-	}
-	maps.Copy(env, s.env)
-	for _, in := range input.Inputs {
-		env["INPUT_"+strings.ToUpper(in.Name)] = in.Default
-	}
-	with := map[string]string{"org": "acme", "api_url": "http://127.0.0.1", "token": "ghp_scenario"}
-	maps.Copy(with, s.with)
-	for name, value := range with {
-		env["INPUT_"+strings.ToUpper(name)] = value
-	}
+	env := s.environment()
 	for _, file := range []string{"output", "summary"} {
 		if err := os.WriteFile(filepath.Join(s.dir, file), nil, 0o600); err != nil {
 			t.Fatal(err)

@@ -23,7 +23,6 @@ import (
 
 	"set-org-secret/internal/fakegithub"
 	"set-org-secret/internal/fakerunner"
-	"set-org-secret/internal/input"
 	"set-org-secret/internal/memnet"
 	"set-org-secret/internal/report"
 )
@@ -121,24 +120,13 @@ func runScripts(t *testing.T, files []string, printed *transcript) {
 		RequireExplicitExec: true,
 		UpdateScripts:       *update,
 		Setup: func(env *testscript.Env) error {
-			for _, in := range input.Inputs {
-				value := in.Default
-				switch in.Name {
-				case "org":
-					value = "acme"
-				case "api_url":
-					value = "http://127.0.0.1"
-				case "token":
-					value = "ghp_scenario"
-				}
-				env.Setenv("INPUT_"+strings.ToUpper(in.Name), value)
+			for name, value := range (stepRun{dir: env.WorkDir}).environment() {
+				env.Setenv(name, value)
 			}
 			world, err := namedWorld("empty")
 			env.Values[stateKey] = &scriptState{
 				t: env.T().(scriptT).T, printed: printed, world: world, normalizer: newNormalizer(env.WorkDir),
 			}
-			env.Setenv("GITHUB_ACTIONS", "true")
-			env.Setenv("GITHUB_WORKSPACE", env.WorkDir)
 			env.Setenv("GITHUB_OUTPUT", filepath.Join(env.WorkDir, "github_output"))
 			env.Setenv("GITHUB_STEP_SUMMARY", filepath.Join(env.WorkDir, "summary.md"))
 			return err
