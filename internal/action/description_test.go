@@ -243,28 +243,18 @@ func (v *validator) send(t *testing.T, method, path, body string) (status int, t
 var storeNames = strings.Split(allStores, ", ")
 
 // describedWorld has more than one page of every list.
-func describedWorld() fakegithub.World {
-	org := fakegithub.Org{Login: "acme", RepositoryCount: 120, Repositories: []fakegithub.Repository{
-		{ID: 1, Name: "web"},
-		{ID: 2, Name: "api", Private: true},
-		{ID: 3, Name: "svc-one"},
-		{ID: 4, Name: "svc-two"},
-		{ID: 5, Name: "site", RenamedFrom: "homepage"},
-	}}
-	var many []string
-	for i := range 101 {
-		many = append(many, fmt.Sprintf("repo-%04d", i+1))
-	}
+func describedWorld(t *testing.T) fakegithub.World {
+	t.Helper()
+	patches := []string{"org repository_count=120"}
 	for _, store := range storeNames {
-		org.Secrets = append(org.Secrets,
-			fakegithub.Secret{Store: store, Name: "MANY", Visibility: "selected", Repositories: many},
-			fakegithub.Secret{Store: store, Name: "FEW", Visibility: "selected", Repositories: many[:1]})
+		patches = append(patches,
+			"secret "+store+"/MANY visibility=selected repositories=repo-0001..0101",
+			"secret "+store+"/FEW visibility=selected repositories=repo-0001")
 		for i := range 101 {
-			name := fmt.Sprintf("OTHER_%03d", i+1)
-			org.Secrets = append(org.Secrets, fakegithub.Secret{Store: store, Name: name, Visibility: "private"})
+			patches = append(patches, fmt.Sprintf("secret %s/OTHER_%03d visibility=private", store, i+1))
 		}
 	}
-	return fakegithub.World{Orgs: []fakegithub.Org{org}}
+	return worldWith(t, "empty", patches...)
 }
 
 // TestDescription runs the program in every mode on every store, and validates all
@@ -275,7 +265,7 @@ func describedWorld() fakegithub.World {
 // compared with the response to the second request. Errors are compared only where
 // the description has their status; it has few.
 func TestDescription(t *testing.T) {
-	v := newValidator(t, describedWorld())
+	v := newValidator(t, describedWorld(t))
 	t.Run("program", func(t *testing.T) { validateProgram(t, v) })
 	t.Run("fake", func(t *testing.T) { validateFake(t, v) })
 	requests, unmatched := sum(v.validated), sum(v.undescribed)
