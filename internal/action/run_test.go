@@ -33,6 +33,7 @@ type stepRun struct {
 	dir    string
 	dial   func(context.Context, string, string) (net.Conn, error) // nil for the system's network
 	proxy  func(*http.Request) (*url.URL, error)
+	start  time.Time     // in simulated time; the zero time is its beginning
 	signal time.Duration // when simulate ends the run; 0 for never
 }
 
@@ -120,6 +121,7 @@ func (s stepRun) simulate(t *testing.T, server *fakegithub.Server) (r result) {
 			dials.Add(1)
 			return network.Dial(ctx, n, addr)
 		}
+		time.Sleep(time.Until(s.start))
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		if s.signal > 0 {

@@ -9,11 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"set-org-secret/internal/fakegithub"
-	"set-org-secret/internal/memnet"
 )
 
 var out = flag.String("out", "", "the directory into which TestSummaries writes the job summaries")
@@ -42,10 +40,10 @@ func TestSummaries(t *testing.T) {
 		{"review", 0, reviewWorld(), map[string]string{
 			"mode": "check", "secret_name": "*", "max_age": "365d", "list_repositories": "true",
 		}},
-		{"seal", 0, fakegithub.World{Orgs: []fakegithub.Org{{Login: "acme"}}}, map[string]string{
+		{"seal", 0, fakegithub.World{}, map[string]string{
 			"mode": "seal", "secrets": `{"DB_PASSWORD": "Correct-Horse", "` + longName + `": "Battery-Staple"}`,
 		}},
-		{"stores", 1, storesWorld(), map[string]string{
+		{"stores", 1, storesWorld(t), map[string]string{
 			"secrets": `{"DB_PASSWORD": "Correct-Horse", "` + longName + `": "Battery-Staple"}`,
 			"stores":  "actions, dependabot, codespaces",
 		}},
@@ -60,15 +58,7 @@ func TestSummaries(t *testing.T) {
 		for i := range test.world.Orgs {
 			dateSecrets(test.world.Orgs[i].Secrets)
 		}
-		server := newGitHub(t, test.world)
-		var r result
-		dir := t.TempDir()
-		synctest.Test(t, func(t *testing.T) {
-			time.Sleep(time.Until(today))
-			network := memnet.Serve(server)
-			defer network.Close()
-			r = stepRun{with: test.with, dir: dir, dial: network.Dial}.run(t.Context(), t)
-		})
+		r := stepRun{with: test.with, start: today}.simulate(t, newGitHub(t, test.world))
 		r.wantCode(t, test.code)
 		if err := os.WriteFile(filepath.Join(*out, test.name+".md"), []byte(r.summary), 0o600); err != nil {
 			t.Fatal(err)
@@ -151,21 +141,15 @@ func batchWorld() fakegithub.World {
 }
 
 // storesWorld has a secret whose list the token sees in part, and refuses all writes to one of three stores.
-func storesWorld() fakegithub.World {
-	return fakegithub.World{
-		Orgs: []fakegithub.Org{{
-			Login: "acme", Repositories: repositories("web", "api"),
-			Secrets: []fakegithub.Secret{{
-				Store: "dependabot", Name: "DB_PASSWORD", Value: "old", Visibility: "selected",
-				Repositories: []string{"web", "api"},
-			}},
-		}},
-		Tokens: []fakegithub.Token{{Value: "ghp_scenario", Kind: "classic", Scopes: []string{"admin:org"}}},
-		Faults: []fakegithub.Fault{{
-			Method: "PUT", Path: "/codespaces/secrets/*", Status: 403, Times: -1,
-			Body: `{"message": "You must be an org admin or have the codespaces secrets fine-grained permission."}`,
-		}},
-	}
+func storesWorld(t *testing.T) fakegithub.World {
+	t.Helper()
+	world := worldWith(t, "empty", "token ghp_scenario kind=classic scopes=admin:org",
+		"secret dependabot/DB_PASSWORD visibility=selected repositories=web,api")
+	world.Faults = []fakegithub.Fault{{
+		Method: "PUT", Path: "/codespaces/secrets/*", Status: 403, Times: -1,
+		Body: `{"message": "You must be an org admin or have the codespaces secrets fine-grained permission."}`,
+	}}
+	return world
 }
 
 // checkWorld has 60 secrets, one of which has a name of 255 characters, the most that GitHub takes.
