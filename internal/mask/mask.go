@@ -19,10 +19,13 @@ const minRunes = 4
 type Set struct {
 	lines []string
 	seen  map[string]bool
-	// byStart has the lines by the first bytes of their forms. The forms are made again whenever these bytes match,
-	// since all forms of a large batch would take a lot of memory.
-	byStart map[string][]string
+	// byStart has the lines by the first bytes of their forms.
+	byStart map[string][]candidate
 }
+
+// candidate is a line, and the start of one of its forms. The forms are made again whenever the start matches, since
+// all forms of a large batch would take a lot of memory.
+type candidate struct{ start, line string }
 
 // Add adds the lines of a plaintext, each trimmed, as the runner would. It leaves out lines that are too short and
 // lines that are not UTF-8, which no command can name. It reports whether any line was long enough to hide.
@@ -55,14 +58,18 @@ func (s *Set) add(line string) {
 		return
 	}
 	if s.seen == nil {
-		s.seen, s.byStart = map[string]bool{}, map[string][]string{}
+		s.seen, s.byStart = map[string]bool{}, map[string][]candidate{}
 	}
 	s.seen[line] = true
 	s.lines = append(s.lines, line)
-	const startBytes = 16 // more than the longest start of a form needs
-	for _, form := range forms(line[:min(len(line), startBytes)]) {
-		start := strings.Clone(form[:minRunes])
-		s.byStart[start] = append(s.byStart[start], line)
+	const startBytes = 48                                              // so that lines that begin alike are told apart
+	head := strings.ToValidUTF8(line[:min(len(line), startBytes)], "") // a character may be cut
+	for i, form := range forms(head) {
+		if shift := i - firstBase64; shift >= 0 {
+			form = form[:max(wholeBase64(head, shift), minRunes)]
+		}
+		key := strings.Clone(form[:minRunes])
+		s.byStart[key] = append(s.byStart[key], candidate{strings.Clone(form), line})
 	}
 }
 
@@ -100,8 +107,11 @@ func (s *Set) Redact(text string) string {
 // match returns the length of the longest form that text starts with, or 0. A batch has thousands of masks and its
 // outputs a megabyte, so only the lines whose forms begin like text are looked at.
 func (s *Set) match(text string, forms func(string) []string) (longest int) {
-	for _, line := range s.byStart[text[:min(len(text), minRunes)]] {
-		for _, form := range forms(line) {
+	for _, c := range s.byStart[text[:min(len(text), minRunes)]] {
+		if !strings.HasPrefix(text, c.start) {
+			continue
+		}
+		for _, form := range forms(c.line) {
 			if strings.HasPrefix(text, form) {
 				longest = max(longest, len(form))
 			}
@@ -123,12 +133,19 @@ func forms(line string) []string {
 	return []string{line, escaped, encode([]byte(line)), encode([]byte(line[1:])), encode([]byte(line[2:]))}
 }
 
+// firstBase64 is the index of the first of the three forms in base64.
+const firstBase64 = 2
+
+// wholeBase64 returns how many characters of a line's base64, without its first bytes, do not depend on the text after
+// the line.
+func wholeBase64(line string, shift int) int { return 8 * (len(line) - shift) / 6 }
+
 // redactedForms returns the forms of a line, and the parts of its base64 that do not depend on the text after the
 // line. The runner looks for the padding, which only the end of a text has.
 func redactedForms(line string) []string {
 	list := forms(line)
-	for shift, form := range list[2:] {
-		if whole := 8 * (len(line) - shift) / 6; whole >= minRunes {
+	for shift, form := range list[firstBase64:] {
+		if whole := wholeBase64(line, shift); whole >= minRunes {
 			list = append(list, form[:whole])
 		}
 	}
