@@ -92,7 +92,9 @@ func (c *Client) attempts(ctx context.Context, s *retryState) iter.Seq2[*Attempt
 func (a *Attempt) waitForTurn(ctx context.Context) *secret.Error {
 	if a.state.isWrite {
 		start := time.Now()
-		err := a.client.limiter.Wait(func(d time.Duration) *secret.Error { return a.client.retry.sleep(ctx, a.state, d) })
+		err := a.client.limiter.Wait(func(d time.Duration) *secret.Error {
+			return a.client.retry.sleep(ctx, a.state, d)
+		})
 		if err != nil {
 			return err
 		}

@@ -113,7 +113,8 @@ var toolDocuments = []struct {
 func flattenHint(text string) string {
 	var parsed any
 	_ = json.Unmarshal([]byte(text), &parsed)
-	if list, _ := parsed.([]any); len(list) > 0 && has(list[0], "value") && (has(list[0], "key") || has(list[0], "name")) {
+	list, _ := parsed.([]any)
+	if len(list) > 0 && has(list[0], "value") && (has(list[0], "key") || has(list[0], "name")) {
 		return pageFor("a list of names and values")
 	}
 	doc, isObject := parsed.(map[string]any)

@@ -130,7 +130,8 @@ func (r *reader) sealedRows(stores []secret.Store, names []secret.Name) (list []
 		}
 	}
 	if waiting > 0 && len(list) > 0 {
-		r.warnf("sealed: %s not stored yet; secret_name and stores do not list them", secret.CountOthers(waiting, "row"))
+		r.warnf("sealed: %s not stored yet; secret_name and stores do not list them",
+			secret.CountOthers(waiting, "row"))
 	}
 	for i, s := range list {
 		if !found[i] {

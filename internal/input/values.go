@@ -275,7 +275,8 @@ func (r *reader) readFile(path string, limit int64) ([]byte, error) {
 	b, err := r.readRegular(full, limit)
 	isMissing := errors.Is(err, fs.ErrNotExist)
 	switch {
-	case strings.ContainsAny(path, "\r\n"), isMissing && strings.ContainsAny(path, "={\""), err != nil && len(path) > 1000:
+	case strings.ContainsAny(path, "\r\n"), isMissing && strings.ContainsAny(path, "={\""),
+		err != nil && len(path) > 1000:
 		r.maskContent(path)
 		return nil, errors.New("must be a path, not the content of a file; pass that in secret_value or secrets")
 	case isMissing:

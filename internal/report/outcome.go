@@ -129,7 +129,7 @@ func (d *document) worst() severity {
 func (d *document) counts() string {
 	numbers := map[string]int{}
 	for _, e := range d.entries {
-		for _, count := range e.outcome.counts {
+		for _, count := range e.counts {
 			numbers[count]++
 		}
 	}

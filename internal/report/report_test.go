@@ -292,7 +292,8 @@ func TestClean(t *testing.T) {
 	}
 	before := err.Error()
 	got := r.clean([]secret.Result{failing("A", secret.Failed, err)})[0].Err
-	if text := fmt.Sprintf("%+v", *got.(*secret.Error)); strings.Contains(text, "masked-text") || strings.Contains(text, "\n") {
+	cleaned, _ := errors.AsType[*secret.Error](got)
+	if text := fmt.Sprintf("%+v", *cleaned); strings.Contains(text, "masked-text") || strings.Contains(text, "\n") {
 		t.Errorf("got %s, want masked and on one line", text)
 	}
 	if !errors.Is(got, secret.ErrNotFound) || err.Error() != before {
