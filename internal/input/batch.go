@@ -1,7 +1,6 @@
 package input
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"strings"
@@ -108,12 +107,12 @@ func invalidUTF8(text string) int64 {
 }
 
 // isUTF16 reports whether text is UTF-16: it has a byte order mark, or its first character is ASCII in two bytes.
-func isUTF16(text []byte) bool {
+func isUTF16(text string) bool {
 	if len(text) < 2 || len(text)%2 != 0 {
 		return false
 	}
 	mark := text[0] == 0xFF && text[1] == 0xFE || text[0] == 0xFE && text[1] == 0xFF
-	return mark || (text[0] == 0) != (text[1] == 0) && utf8.Valid(text) && bytes.Count(text, []byte{0}) == len(text)/2
+	return mark || (text[0] == 0) != (text[1] == 0) && utf8.ValidString(text) && strings.Count(text, "\x00") == len(text)/2
 }
 
 const byteOrderMark = "\uFEFF"
@@ -122,16 +121,16 @@ const byteOrderMark = "\uFEFF"
 func (r *reader) isDotenv() bool { return strings.EqualFold(r.get("secrets_format"), "dotenv") }
 
 // batch reads several secrets. If listed is not nil, only the secrets in it are taken, and no other entry is looked at.
-func (r *reader) batch(input string, content []byte, listed map[secret.Name]bool) (values []value) {
+func (r *reader) batch(input, text string, listed map[secret.Name]bool) (values []value) {
 	switch {
-	case len(content) > maxBatchBytes:
+	case len(text) > maxBatchBytes:
 		r.problemf(input, "the file is larger than 64 MiB")
 		return nil
-	case isUTF16(content):
+	case isUTF16(text):
 		r.problemf(input, "UTF-16; write it as UTF-8, in PowerShell with -Encoding utf8")
 		return nil
 	}
-	text := strings.TrimPrefix(string(content), byteOrderMark)
+	text = strings.TrimPrefix(text, byteOrderMark)
 	doc := parseBatch(text, r.isDotenv())
 	var faulty []entry
 	seen := map[string]position{}
@@ -155,7 +154,7 @@ func (r *reader) batch(input string, content []byte, listed map[secret.Name]bool
 			if name == "" {
 				shown = secret.Quote(e.name)
 			}
-			values = append(values, value{input, name, shown, []byte(e.value)})
+			values = append(values, value{input, name, shown, e.value})
 		}
 	}
 	r.reportFaults(input, faulty, doc.advice)

@@ -16,7 +16,7 @@ func (r *reader) maskRejected(text string) {
 	for _, run := range runs(text) {
 		for line := range strings.FieldsFuncSeq(run, isLineEnd) {
 			if line = strings.TrimSpace(line); utf8.RuneCountInString(line) >= minRun {
-				r.result.Masks.Add([]byte(line))
+				r.result.Masks.Add(line)
 			}
 		}
 	}
@@ -25,7 +25,7 @@ func (r *reader) maskRejected(text string) {
 // maskContent masks content that was given in place of a path: one plaintext, or a batch.
 func (r *reader) maskContent(text string) {
 	if !looksLikeJSON(text) {
-		r.result.Masks.Add([]byte(text))
+		r.result.Masks.Add(text)
 	}
 	r.maskRejected(text)
 }

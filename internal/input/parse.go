@@ -179,8 +179,8 @@ func (r *reader) org() string {
 // token reads the token and masks it, also if it was pasted in quotes.
 func (r *reader) token() string {
 	s := r.get("token")
-	r.result.Masks.Add([]byte(s))
-	r.result.Masks.Add([]byte(strings.Trim(s, quotes)))
+	r.result.Masks.Add(s)
+	r.result.Masks.Add(strings.Trim(s, quotes))
 	return parseInput(r, "token", parseToken)
 }
 

@@ -51,10 +51,10 @@ func (r *reader) isPlaintext(text string) bool {
 	decoded, err := base64.RawStdEncoding.DecodeString(compactBase64.Replace(text))
 	isPlaintext := err == nil && len(decoded) > 0 && readable(decoded)
 	if isPlaintext {
-		r.result.Masks.Add(decoded)
+		r.result.Masks.Add(string(decoded))
 	}
 	if _, err := base64.StdEncoding.DecodeString(text); isPlaintext || err != nil {
-		r.result.Masks.Add([]byte(text))
+		r.result.Masks.Add(text)
 	}
 	return isPlaintext
 }

@@ -1,7 +1,6 @@
 package input
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -32,7 +31,7 @@ type value struct {
 	input string
 	name  secret.Name // the secret's name, in a batch; empty if it is not legal
 	shown string      // the name as it was given; in quotes if it is not legal
-	bytes []byte
+	text  string      // any bytes
 }
 
 // label is how messages name a value: the input, and the secret in a batch.
@@ -53,18 +52,19 @@ func (r *reader) values() (values []value) {
 		if !r.isSet(source.input) {
 			continue
 		}
-		b := []byte(r.raw(source.input))
+		text := r.raw(source.input)
 		if source.limit > 0 {
-			var err error
-			if b, err = r.readFile(r.get(source.input), source.limit); err != nil {
+			b, err := r.readFile(r.get(source.input), source.limit)
+			if err != nil {
 				r.reject(source.input, err)
 				continue
 			}
+			text = string(b)
 		}
 		if strings.HasPrefix(source.input, "secrets") {
-			values = append(values, r.batch(source.input, b, listed)...)
+			values = append(values, r.batch(source.input, text, listed)...)
 		} else {
-			v := value{input: source.input, bytes: b}
+			v := value{input: source.input, text: text}
 			r.mask(v)
 			values = append(values, v)
 		}
@@ -73,7 +73,7 @@ func (r *reader) values() (values []value) {
 }
 
 func (r *reader) mask(v value) {
-	if !r.result.Masks.Add(v.bytes) && len(v.bytes) > 0 {
+	if !r.result.Masks.Add(v.text) && v.text != "" {
 		r.warnf("%s: too short, or not UTF-8, for the runner to mask: it can appear in logs", v.label())
 	}
 }
@@ -109,10 +109,10 @@ func (r *reader) entries(values []value, trim bool) []Entry {
 	seen := map[secret.Name]string{}
 	for _, v := range values {
 		if trim {
-			v.bytes = trimNewline(v.bytes)
+			v.text = trimNewline(v.text)
 		}
 		r.checkValue(v, trim)
-		entries = append(entries, Entry{Name: cmp.Or(name, v.name), Value: secret.NewValue(v.bytes)})
+		entries = append(entries, Entry{Name: cmp.Or(name, v.name), Value: secret.NewValue([]byte(v.text))})
 		if v.name == "" { // in a batch a problem already
 			continue
 		}
@@ -146,17 +146,16 @@ func (r *reader) checkListed(listed []secret.Name, seen map[secret.Name]string) 
 }
 
 // trimNewline drops one newline, LF or CR LF, from the end.
-func trimNewline(b []byte) []byte {
-	if trimmed, ok := bytes.CutSuffix(b, []byte("\n")); ok {
-		return bytes.TrimSuffix(trimmed, []byte("\r"))
+func trimNewline(s string) string {
+	if trimmed, ok := strings.CutSuffix(s, "\n"); ok {
+		return strings.TrimSuffix(trimmed, "\r")
 	}
-	return b
+	return s
 }
 
 // checkValue rejects values that are almost certainly mistakes, and warns about suspicious ones.
 func (r *reader) checkValue(v value, trim bool) {
-	text := string(v.bytes)
-	isFile := v.input == "secret_file"
+	text, isFile := v.text, v.input == "secret_file"
 	problem := ""
 	switch trimmed := strings.TrimSpace(text); {
 	case text == "" && isFile:
@@ -190,7 +189,7 @@ func (r *reader) warnAboutText(label, text string, trim bool) {
 	case trimmed == "":
 		r.warnf("%s contains only whitespace, which is stored as it is", label)
 		return
-	case isUTF16([]byte(text)):
+	case isUTF16(text):
 		r.warnf("%s is UTF-16, which is stored as it is; was it written by PowerShell or Notepad?", label)
 		return
 	}

@@ -29,9 +29,8 @@ type candidate struct{ start, line string }
 
 // Add adds the lines of a plaintext, each trimmed, as the runner would. It leaves out lines that are too short and
 // lines that are not UTF-8, which no command can name. It reports whether any line was long enough to hide.
-func (s *Set) Add(value []byte) bool {
-	text := strings.TrimSpace(string(value))
-	lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' })
+func (s *Set) Add(value string) bool {
+	lines := strings.FieldsFunc(strings.TrimSpace(value), func(r rune) bool { return r == '\n' || r == '\r' })
 	isCounted := func(r rune) bool { return len(lines) == 1 || unicode.IsLetter(r) || unicode.IsDigit(r) }
 	hidden := false
 	for _, line := range lines {

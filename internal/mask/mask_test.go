@@ -32,7 +32,7 @@ func TestAdd(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			var s Set
-			masked := s.Add([]byte(test.value))
+			masked := s.Add(test.value)
 			if got := s.Lines(); !slices.Equal(got, test.want) {
 				t.Errorf("got the lines %q, want %q", got, test.want)
 			}
@@ -58,8 +58,8 @@ func TestRedact(t *testing.T) {
 		{"no mask", "pass-word", "pass-word"},
 	} {
 		var s Set
-		s.Add([]byte(value))
-		s.Add([]byte(value + "-long"))
+		s.Add(value)
+		s.Add(value + "-long")
 		if got := s.Redact(test.text); got != test.want {
 			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
 		}
@@ -111,7 +111,7 @@ func FuzzMatchesAny(f *testing.F) {
 			t.Errorf("%q in %q: found, but not by the runner", value, text)
 		}
 		var s Set
-		s.Add([]byte(value))
+		s.Add(value)
 		for _, line := range s.Lines() { // forms of this value, which chance does not find
 			for _, form := range forms(line) {
 				if got, runner := match(value, form+text); !got || !runner {
@@ -126,7 +126,7 @@ func FuzzMatchesAny(f *testing.F) {
 // prints.
 func match(value, text string) (found, byRunner bool) {
 	var s Set
-	s.Add([]byte(value))
+	s.Add(value)
 	runner := fakerunner.New()
 	for _, line := range s.Lines() {
 		runner.Secret(line)

@@ -70,8 +70,8 @@ func errorNotes(d document) (notes []note) {
 
 // leftOutNotes returns a warning if the outputs have no room for some rows or values.
 func leftOutNotes(d document) []note {
-	rows := len(filter(d.entries, func(e entry) bool { return !e.hasRow }))
-	values := len(filter(d.entries, entry.outsideOutputs))
+	rows := len(filter(d.entries, func(e *entry) bool { return !e.hasRow }))
+	values := len(filter(d.entries, (*entry).outsideOutputs))
 	if rows+values == 0 || d.room.outputs == 0 {
 		return nil
 	}
@@ -85,7 +85,7 @@ func leftOutNotes(d document) []note {
 
 // dueNotes returns a warning for each secret that is due for rotation, the oldest first.
 func dueNotes(d document) (notes []note) {
-	for _, e := range byAge(filter(d.entries, func(e entry) bool { return e.severity == due })) {
+	for _, e := range byAge(filter(d.entries, func(e *entry) bool { return e.severity == due })) {
 		text := e.label + " is missing"
 		if e.Check.Exists {
 			text = e.label + " is due: " + ageText(*e.Check)

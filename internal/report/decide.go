@@ -38,7 +38,7 @@ type document struct {
 	sign         string // before the title, of the worst entry
 	title        string // "acme: 24 of 30 secrets stored, 5 failed, 1 unknown"
 	problemsStep string // the next step of a rejected run
-	entries      []entry
+	entries      []*entry
 	failures     []failure            // in order of their first entries
 	inStores     bool                 // the run has several stores
 	anySaved     bool                 // the sealed value of a failure is saved
@@ -69,7 +69,7 @@ const (
 
 // failure is one or more entries that failed alike.
 type failure struct {
-	entries []entry
+	entries []*entry
 	fact    string
 	reason  string // why this may be; may be empty
 	step    string // the one next step
@@ -87,13 +87,13 @@ func decide(run Run, room limits) document {
 	d.placeInSummary()
 	d.groupFailures()
 	place := placeBefore(run, secret.Result{Operation: secret.Failed})
-	d.problemsStep = d.nextStep(entry{place: place, err: &secret.Error{Hint: "Correct these problems."}})
+	d.problemsStep = d.nextStep(&entry{place: place, err: &secret.Error{Hint: "Correct these problems."}})
 	d.sign, d.title = newTitle(d)
 	return d
 }
 
-func (d *document) newEntry(result secret.Result) entry {
-	e := entry{
+func (d *document) newEntry(result secret.Result) *entry {
+	e := &entry{
 		Result: result, outcome: newOutcome(d.Run, result), label: string(result.Name),
 		row: newRow(result), hasRow: true, place: placeBefore(d.Run, result),
 	}
@@ -119,12 +119,12 @@ func placeBefore(run Run, e secret.Result) place {
 func (p place) has(other place) bool { return p&other != 0 }
 
 // isUsable reports whether the entry has a sealed value that GitHub can still open.
-func (e entry) isUsable() bool {
+func (e *entry) isUsable() bool {
 	return e.EncryptedValue != "" && !errors.Is(e.Err, secret.ErrCannotOpen)
 }
 
 // outsideOutputs reports whether the outputs lack a usable value.
-func (e entry) outsideOutputs() bool {
+func (e *entry) outsideOutputs() bool {
 	return e.place.has(hasValue) && !e.place.has(inOutputs) && e.isUsable()
 }
 
@@ -136,9 +136,10 @@ func (d *document) placeInOutputs() {
 		left -= mask.UTF16Len(o.name) + mask.UTF16Len(o.value)
 	}
 	all, rest := 0, 0 // with and without values
-	for _, e := range d.entries {
+	without := convert(d.entries, d.withoutValue)
+	for i, e := range d.entries {
 		all += e.row.size()
-		rest += d.withoutValue(e).row.size()
+		rest += without[i].row.size()
 	}
 	if rest > left {
 		d.leaveOutRows(all - left)
@@ -146,38 +147,42 @@ func (d *document) placeInOutputs() {
 	}
 	left -= rest
 	for i, e := range d.entries {
-		without := d.withoutValue(e)
-		left -= e.row.size() - without.row.size()
+		left -= e.row.size() - without[i].row.size()
 		switch {
 		case left < 0 || !e.hasRow:
-			without.hasRow = e.hasRow
-			d.entries[i] = without
+			without[i].hasRow = e.hasRow
+			d.entries[i] = without[i]
 		case e.outsideOutputs():
-			d.entries[i].place |= inOutputs
+			e.place |= inOutputs
 		}
 	}
 }
 
 // withoutValue returns the entry for outputs that lack its sealed value. The only place of a new value of mode seal is
 // in the outputs, so that it fails without.
-func (d *document) withoutValue(e entry) entry {
+func (d *document) withoutValue(e *entry) *entry {
+	if e.EncryptedValue == "" && !e.place.has(hasValue) {
+		return e
+	}
+	without := *e
 	if e.place.has(hasValue) && e.Err == nil {
-		e.Operation = secret.Failed
-		e.Err = &secret.Error{
+		result := e.Result
+		result.Operation = secret.Failed
+		result.Err = &secret.Error{
 			Problem: "the sealed value is not in the outputs",
 			Hint:    "Seal fewer secrets in one run, and see that the outputs can be written.",
 		}
-		e = d.newEntry(e.Result)
+		without = *d.newEntry(result)
 	}
-	e.row.EncryptedValue = ""
-	return e
+	without.row.EncryptedValue = ""
+	return &without
 }
 
 // leaveOutRows shortens the output results by the excess. It leaves out rows of the least worth first, from the end.
 func (d *document) leaveOutRows(excess int) {
 	for worth := range 4 {
 		for i := len(d.entries) - 1; i >= 0 && excess > 0; i-- {
-			if e := &d.entries[i]; e.hasRow && e.worth() == worth {
+			if e := d.entries[i]; e.hasRow && e.worth() == worth {
 				excess -= e.row.size()
 				e.hasRow = false
 			}
@@ -186,7 +191,7 @@ func (d *document) leaveOutRows(excess int) {
 }
 
 // worth is the worth of a row to a later job, from 0 to 3.
-func (e entry) worth() int {
+func (e *entry) worth() int {
 	switch {
 	case e.isUsable():
 		return 3
@@ -207,13 +212,13 @@ func (d *document) placeInSummary() {
 	left := int(float64(d.room.summary) * sealedShare)
 	for _, place := range []place{hasValue, hasValue | inOutputs} {
 		for i := range d.entries {
-			e := &d.entries[i]
+			e := d.entries[i]
 			if e.place != place || !e.isUsable() {
 				continue
 			}
 			part, text := inScript, command(d.Run, e.Result)
 			if !isRepeatable(d.Run, e.Result) {
-				part, text = inRows, sealedRow(*e)
+				part, text = inRows, sealedRow(e)
 			}
 			if left -= len(escaper.Replace(text)) + len(","); left >= 0 {
 				e.place |= part
@@ -225,8 +230,8 @@ func (d *document) placeInSummary() {
 
 // summaryTexts returns the texts of the script, or the rows of the summary.
 func (d *document) summaryTexts(part place) []string {
-	placed := filter(d.entries, func(e entry) bool { return e.place.has(part) })
-	return convert(placed, func(e entry) string { return e.manual })
+	placed := filter(d.entries, func(e *entry) bool { return e.place.has(part) })
+	return convert(placed, func(e *entry) string { return e.manual })
 }
 
 // groupFailures decides the next step of each failure, and groups the entries that failed alike.
@@ -236,16 +241,16 @@ func (d *document) groupFailures() {
 		d.anySaved = d.anySaved || e.Err != nil && isSaved
 		d.renewed[e.Name] = d.renewed[e.Name] || e.Stored() || e.Operation == secret.Unknown || isSaved
 	}
-	failed := filter(d.entries, func(e entry) bool { return e.err != nil })
-	alike := func(e entry) string {
+	failed := filter(d.entries, func(e *entry) bool { return e.err != nil })
+	alike := func(e *entry) string {
 		parts := []string{string(e.Operation), e.err.Fact(), e.err.Cause, d.nextStep(e), places[e.place].saved}
 		return strings.Join(parts, "\n")
 	}
 	for _, group := range grouped(failed, alike) {
 		first := group[0]
 		f := failure{entries: group, reason: first.err.Cause, step: d.nextStep(first), saved: places[first.place].saved}
-		f.fact = shared(group, func(e entry) string { return e.err.Error() }, first.err.Fact())
-		id := shared(group, func(e entry) string { return e.err.RequestID }, "see the output results")
+		f.fact = shared(group, func(e *entry) string { return e.err.Error() }, first.err.Fact())
+		id := shared(group, func(e *entry) string { return e.err.RequestID }, "see the output results")
 		if id != "" {
 			f.saved = join(f.saved, "Request id: "+id)
 		}
@@ -255,7 +260,7 @@ func (d *document) groupFailures() {
 
 // nextStep returns the one thing to do about a failure: first the hint, and then the step that follows from where the
 // sealed value is and whether the result is known.
-func (d *document) nextStep(e entry) string {
+func (d *document) nextStep(e *entry) string {
 	if e.Stored() {
 		return cmp.Or(e.err.Hint, "Nothing is left to do.")
 	}
@@ -334,7 +339,7 @@ func convert[T, U any](items []T, to func(T) U) []U {
 }
 
 // grouped groups entries by a key, in order of the first entry of each group.
-func grouped(entries []entry, key func(entry) string) (groups [][]entry) {
+func grouped(entries []*entry, key func(*entry) string) (groups [][]*entry) {
 	index := map[string]int{}
 	for _, e := range entries {
 		k := key(e)
@@ -350,7 +355,7 @@ func grouped(entries []entry, key func(entry) string) (groups [][]entry) {
 }
 
 // shared returns the text that all entries have in common; otherwise is for entries that differ, and for none.
-func shared(entries []entry, text func(entry) string, otherwise string) string {
+func shared(entries []*entry, text func(*entry) string, otherwise string) string {
 	texts := slices.Compact(convert(entries, text))
 	if len(texts) != 1 {
 		return otherwise

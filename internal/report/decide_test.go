@@ -131,7 +131,7 @@ func TestSealedRows(t *testing.T) {
 		t.Fatalf("got error %v, want JSON: %.200q", err, rows)
 	}
 	var want []map[string]string
-	for _, e := range filter(d.entries, func(e entry) bool { return e.place.has(inRows) }) {
+	for _, e := range filter(d.entries, func(e *entry) bool { return e.place.has(inRows) }) {
 		want = append(want, map[string]string{
 			"store": "actions", "secret_name": string(e.Name), "operation": "failed", "visibility": "", "key_id": "568",
 			"encrypted_value": e.EncryptedValue,
@@ -265,7 +265,7 @@ func TestLeaveOutRows(t *testing.T) {
 			room += len(o.name) + len(o.value)
 		}
 		for i := range whole.entries {
-			if e := &whole.entries[i]; slices.Contains(order[n:], string(e.Name)) {
+			if e := whole.entries[i]; slices.Contains(order[n:], string(e.Name)) {
 				room += e.row.size()
 			}
 		}

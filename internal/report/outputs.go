@@ -81,15 +81,15 @@ func repositoryNames(result secret.Result) []string {
 func (r row) size() int { return mask.UTF16Len(encode([]row{r})) - len("[]") + len(",") }
 
 func outputs(d document) []output {
-	withRow := filter(d.entries, func(e entry) bool { return e.hasRow })
-	rows := convert(withRow, func(e entry) row { return e.row })
+	withRow := filter(d.entries, func(e *entry) bool { return e.hasRow })
+	rows := convert(withRow, func(e *entry) row { return e.row })
 	return append(sharedOutputs(d), output{"results", encode(rows)})
 }
 
 // sharedOutputs returns all outputs except results. A value is an output if all rows share it.
 func sharedOutputs(d document) []output {
-	value := func(text func(entry) string) string { return shared(d.entries, text, "") }
-	operation := value(func(e entry) string { return e.row.Operation })
+	value := func(text func(*entry) string) string { return shared(d.entries, text, "") }
+	operation := value(func(e *entry) string { return e.row.Operation })
 	switch d.worst() {
 	case failed:
 		operation = string(secret.Failed)
@@ -98,14 +98,14 @@ func sharedOutputs(d document) []output {
 	}
 	all := []output{
 		{"operation", operation},
-		{"secret_name", value(func(e entry) string { return e.row.SecretName })},
-		{"visibility", value(func(e entry) string { return e.row.Visibility })},
-		{"key_id", value(func(e entry) string { return e.row.KeyID })},
-		{"public_key", value(func(e entry) string { return e.PublicKey })},
-		{"encrypted_value", value(func(e entry) string { return e.EncryptedValue })},
-		{"exists", value(func(e entry) string { return formatOptional(e.row.Exists) })},
-		{"updated_at", value(func(e entry) string { return e.row.UpdatedAt })},
-		{"age_days", value(func(e entry) string { return formatOptional(e.row.AgeDays) })},
+		{"secret_name", value(func(e *entry) string { return e.row.SecretName })},
+		{"visibility", value(func(e *entry) string { return e.row.Visibility })},
+		{"key_id", value(func(e *entry) string { return e.row.KeyID })},
+		{"public_key", value(func(e *entry) string { return e.PublicKey })},
+		{"encrypted_value", value(func(e *entry) string { return e.EncryptedValue })},
+		{"exists", value(func(e *entry) string { return formatOptional(e.row.Exists) })},
+		{"updated_at", value(func(e *entry) string { return e.row.UpdatedAt })},
+		{"age_days", value(func(e *entry) string { return formatOptional(e.row.AgeDays) })},
 		{"due", dueOutput(d)},
 	}
 	return filter(all, func(o output) bool { return o.value != "" })
@@ -113,7 +113,7 @@ func sharedOutputs(d document) []output {
 
 // dueOutput reports whether any secret is due. It is empty if a failed lookup leaves that open.
 func dueOutput(d document) string {
-	anyDue := slices.ContainsFunc(d.entries, func(e entry) bool { return e.severity == due })
+	anyDue := slices.ContainsFunc(d.entries, func(e *entry) bool { return e.severity == due })
 	if d.Mode != secret.ModeCheck || !anyDue && d.worst() == failed {
 		return ""
 	}

@@ -130,10 +130,10 @@ func (r *Reporter) Finish(run Run) error {
 			r.annotate("error", note{err.Error(), todo + "Use the log: this file lacks what it was to have."})
 		}
 	}
-	for _, e := range filter(d.entries, entry.outsideOutputs) {
+	for _, e := range filter(d.entries, (*entry).outsideOutputs) {
 		r.Event(e.label + ": not in the outputs. " + places[e.place].saved)
 	}
-	for _, e := range filter(d.entries, func(e entry) bool { return e.place == hasValue }) {
+	for _, e := range filter(d.entries, func(e *entry) bool { return e.place == hasValue }) {
 		errs = append(errs, errors.New("the value of "+e.label+" is not saved"))
 	}
 	r.annotateAll("warning", leftOutNotes(d), "warning")

@@ -283,7 +283,7 @@ func TestChangeLines(t *testing.T) {
 // TestClean checks that no text of an error has a masked text or a line break.
 func TestClean(t *testing.T) {
 	r, _, _ := newReporter(t)
-	r.masks.Add([]byte("masked-text"))
+	r.masks.Add("masked-text")
 	err := (&secret.Error{Is: []error{secret.ErrNotFound}}).With("a\nmasked-text")
 	for _, field := range reflect.ValueOf(err).Elem().Fields() {
 		if field.Kind() == reflect.String {

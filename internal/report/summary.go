@@ -111,8 +111,8 @@ func (r *Reporter) summary(d document) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-func labels(entries []entry) []string {
-	return convert(entries, func(e entry) string { return e.label })
+func labels(entries []*entry) []string {
+	return convert(entries, func(e *entry) string { return e.label })
 }
 
 // listNames lists names of at most that many characters together, but at least one, and counts the others.
@@ -131,7 +131,7 @@ func listNames(names []string, most int, show func(name string) string) string {
 	return text
 }
 
-func (r *Reporter) list(entries []entry, most int) string {
+func (r *Reporter) list(entries []*entry, most int) string {
 	return listNames(labels(entries), most, r.code)
 }
 
@@ -151,7 +151,7 @@ func (r *Reporter) failureBlock(f failure) string {
 // scriptNotes returns the conditions for running the script.
 func (r *Reporter) scriptNotes(d document) string {
 	last := "If GitHub answers 422, it has another key by now: the values have to be sealed again."
-	isOutside := func(e entry) bool { return e.place.has(hasValue) && !e.place.has(inScript) }
+	isOutside := func(e *entry) bool { return e.place.has(hasValue) && !e.place.has(inScript) }
 	if outside := filter(d.entries, isOutside); len(outside) > 0 {
 		last = "It does not store " + r.list(outside, maxNames) + "; see above."
 	}
@@ -163,16 +163,17 @@ func (r *Reporter) scriptNotes(d document) string {
 }
 
 // sealedRow returns the row of a sealed value that the script cannot store.
-func sealedRow(e entry) string {
-	e.row.Error, e.row.EncryptedValue = "", e.EncryptedValue
-	return strings.Trim(encode([]row{e.row}), "[]")
+func sealedRow(e *entry) string {
+	copied := e.row
+	copied.Error, copied.EncryptedValue = "", e.EncryptedValue
+	return strings.Trim(encode([]row{copied}), "[]")
 }
 
 // addChanges adds the repositories that gain and lose access, once for all secrets with the same changes.
 func (r *Reporter) addChanges(b *htmlBuffer, d document) {
-	diff := func(e entry) string { return r.diff(d, e) }
+	diff := func(e *entry) string { return r.diff(d, e) }
 	var blocks []string
-	changed := filter(d.entries, func(e entry) bool { return len(changeLines(e.Result)) > 0 })
+	changed := filter(d.entries, func(e *entry) bool { return len(changeLines(e.Result)) > 0 })
 	for _, group := range grouped(changed, diff) {
 		blocks = append(blocks, "<p>Access changes for "+r.list(group, maxNames)+diff(group[0]))
 	}
@@ -180,7 +181,7 @@ func (r *Reporter) addChanges(b *htmlBuffer, d document) {
 }
 
 // diff returns the changes of access of an entry, to follow the names of the secrets.
-func (r *Reporter) diff(d document, e entry) string {
+func (r *Reporter) diff(d document, e *entry) string {
 	note := ""
 	switch {
 	case d.DryRun:
@@ -201,7 +202,7 @@ func (r *Reporter) addOpen(b *htmlBuffer, d document) {
 		{secret.All, "⚠️ <b>Every repository, public ones included,</b>"},
 		{secret.Private, "<b>Every private and internal repository</b>"},
 	} {
-		isOpen := func(e entry) bool { return e.Access.Visibility == open.to }
+		isOpen := func(e *entry) bool { return e.Access.Visibility == open.to }
 		if list := filter(d.entries, isOpen); len(list) > 0 {
 			secrets := secret.Count(len(list), "secret")
 			b.add(fmt.Sprintf("<p>%s may read %s: %s</p>", open.who, secrets, r.list(list, maxNames)))
@@ -211,10 +212,10 @@ func (r *Reporter) addOpen(b *htmlBuffer, d document) {
 
 // addResults adds a table of the secrets that did not fail. Secrets that are due come first and are never folded.
 func (r *Reporter) addResults(b *htmlBuffer, d document) {
-	entries := filter(d.entries, func(e entry) bool { return e.Err == nil })
+	entries := filter(d.entries, func(e *entry) bool { return e.Err == nil })
 	header := []string{"Secret", "Result", "Who may read it"}
-	result := func(e entry) string { return e.Operation.Text() }
-	readers := func(e entry) string { return r.html(accessText(e.Result)) }
+	result := func(e *entry) string { return e.Operation.Text() }
+	readers := func(e *entry) string { return r.html(accessText(e.Result)) }
 	switch d.Mode {
 	case secret.ModeCheck:
 		header[1], result, readers, entries = "Age, last updated", shortAge, r.readers, byAge(entries)
@@ -245,7 +246,7 @@ func (r *Reporter) addResults(b *htmlBuffer, d document) {
 }
 
 // shortAge returns the age of a secret for a cell. Browsers would break a date at hyphens or spaces.
-func shortAge(e entry) string {
+func shortAge(e *entry) string {
 	if !e.Check.Exists {
 		return missing
 	}
@@ -253,7 +254,7 @@ func shortAge(e entry) string {
 }
 
 // readers returns who may read a secret of a check: its visibility, or its repositories if their list was read.
-func (r *Reporter) readers(e entry) string {
+func (r *Reporter) readers(e *entry) string {
 	if !e.Check.Listed {
 		return r.html(string(e.Access.Visibility))
 	}
@@ -263,7 +264,7 @@ func (r *Reporter) readers(e entry) string {
 
 // addReaders adds a table of the repositories of a review, those that the most secrets select first.
 func (r *Reporter) addReaders(b *htmlBuffer, d document) {
-	readers := map[string][]entry{} // by repository
+	readers := map[string][]*entry{} // by repository
 	for _, e := range d.entries {
 		for _, repo := range e.Access.Repositories {
 			readers[repo.FullName] = append(readers[repo.FullName], e)
@@ -284,7 +285,7 @@ func (r *Reporter) addReaders(b *htmlBuffer, d document) {
 func (r *Reporter) addLinks(b *htmlBuffer, d document) {
 	var links []string
 	for _, store := range []secret.Store{secret.Actions, secret.Dependabot, secret.Codespaces} {
-		isUsed := func(e entry) bool { return e.Store == store }
+		isUsed := func(e *entry) bool { return e.Store == store }
 		if d.APIURL != "" && slices.ContainsFunc(d.entries, isUsed) {
 			address := "https://" + hostname(d.Run) + "/organizations/" + url.PathEscape(d.Org) + "/settings/secrets/"
 			links = append(links, fmt.Sprintf(`<a href="%s%s">Open the %s secrets of %s</a>`,
@@ -297,12 +298,12 @@ func (r *Reporter) addLinks(b *htmlBuffer, d document) {
 }
 
 // byAge sorts entries of a check: missing secrets first, and then the oldest.
-func byAge(entries []entry) []entry {
-	age := func(e entry) time.Duration {
+func byAge(entries []*entry) []*entry {
+	age := func(e *entry) time.Duration {
 		if !e.Check.Exists {
 			return math.MaxInt64
 		}
 		return e.Check.Age
 	}
-	return slices.SortedStableFunc(slices.Values(entries), func(a, b entry) int { return cmp.Compare(age(b), age(a)) })
+	return slices.SortedStableFunc(slices.Values(entries), func(a, b *entry) int { return cmp.Compare(age(b), age(a)) })
 }

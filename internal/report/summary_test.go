@@ -25,7 +25,7 @@ func FuzzHTML(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		r, _, _ := newReporter(t)
-		r.masks.Add([]byte("masked-text"))
+		r.masks.Add("masked-text")
 		want := r.sanitizeLine(text)
 		if got := r.html(text); strings.ContainsAny(got, "<>\"'") || html.UnescapeString(got) != want {
 			t.Fatalf("%q becomes %q, want %q without markup", text, got, want)
@@ -61,7 +61,7 @@ func TestProse(t *testing.T) {
 // TestCode checks where a long name may be broken, and that the longest are shortened.
 func TestCode(t *testing.T) {
 	r, _, _ := newReporter(t)
-	r.masks.Add([]byte("MASKED_TEXT"))
+	r.masks.Add("MASKED_TEXT")
 	for name, want := range map[string]string{
 		"NPM_TOKEN":              "<code>NPM_TOKEN</code>",
 		"DB_PASSWORD":            "<code>DB_<wbr>PASSWORD</code>",
@@ -183,7 +183,7 @@ func TestSummaryLimits(t *testing.T) {
 		if got := strings.Count(text, "<tr><td>"); got < test.rows {
 			t.Errorf("%s: got %d rows, want %d or more", test.name, got, test.rows)
 		}
-		placed := len(filter(d.entries, func(e entry) bool { return e.place.has(inScript) }))
+		placed := len(filter(d.entries, func(e *entry) bool { return e.place.has(inScript) }))
 		if got := strings.Count(text, "gh api --silent"); got != placed || got < test.scripts {
 			t.Errorf("%s: got %d commands for %d values with a place in the script, want all, and %d or more",
 				test.name, got, placed, test.scripts)
@@ -237,7 +237,7 @@ func TestManyProblems(t *testing.T) {
 		{"masked", 2, "echoed: " + masked, 2, 2, ""},
 	} {
 		r, stdout, env := newReporter(t)
-		r.masks.Add([]byte(masked))
+		r.masks.Add(masked)
 		run := Run{Mode: secret.ModeSet, Problems: slices.Repeat([]string{test.problem}, test.n), Where: "in the inputs"}
 		_ = r.Finish(run)
 		log := fakerunner.New().Process(stdout.String())
@@ -357,7 +357,7 @@ func TestChangesAreADiff(t *testing.T) {
 // others.
 func TestReaders(t *testing.T) {
 	r, _, _ := newReporter(t)
-	e := entry{Result: secret.Result{Check: &secret.Check{Exists: true, Listed: true}, Hidden: 2}}
+	e := &entry{Result: secret.Result{Check: &secret.Check{Exists: true, Listed: true}, Hidden: 2}}
 	if got, want := r.readers(e), "2 that this token cannot see"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
