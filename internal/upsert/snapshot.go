@@ -142,20 +142,18 @@ func (c *snapshotCache) get(ctx context.Context, b *github.Budget, name secret.N
 
 // find returns a snapshot from the cache or from GitHub.
 func (c *snapshotCache) find(ctx context.Context, b *github.Budget, name secret.Name) (snapshot, error) {
-	if found, ok, err := c.cached(ctx, b, name); ok || err != nil {
-		return found, err
+	if cached, err := c.cached(ctx, b, name); err != nil || isFresh(cached.ReadAt) {
+		return cached, err
 	}
 	found, err := c.github.Lookup(ctx, b, c.store, name)
 	return snapshot{Existing: found[name]}, err
 }
 
-// cached returns a snapshot from the cache. If that has none, it looks up all secrets whose writes follow, at most once
-// in maxSnapshotAge; concurrent callers wait for that and use it.
-func (c *snapshotCache) cached(
-	ctx context.Context, b *github.Budget, name secret.Name,
-) (_ snapshot, ok bool, err error) {
+// cached returns a snapshot from the cache, which may be too old. If it is, all secrets whose writes follow are looked
+// up first, at most once in maxSnapshotAge; concurrent callers wait for that and use it.
+func (c *snapshotCache) cached(ctx context.Context, b *github.Budget, name secret.Name) (snapshot, error) {
 	if err := c.lock.acquire(ctx); err != nil {
-		return snapshot{}, false, err
+		return snapshot{}, err
 	}
 	defer c.lock.release()
 	soon := append([]secret.Name{name}, c.names[max(c.next, slices.Index(c.names, name)+1):]...)
@@ -163,15 +161,14 @@ func (c *snapshotCache) cached(
 		at := time.Now()
 		found, err := c.github.Lookup(ctx, b, c.store, soon...)
 		if err != nil {
-			return snapshot{}, false, err
+			return snapshot{}, err
 		}
 		c.lookedUp = at
 		for _, existing := range found {
 			c.keep(snapshot{Existing: existing})
 		}
 	}
-	found := c.byName[name]
-	return found, isFresh(found.ReadAt), nil
+	return c.byName[name], nil
 }
 
 // put stores a snapshot.

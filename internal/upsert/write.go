@@ -82,6 +82,12 @@ type task struct {
 	finish func() // completes the result
 }
 
+// end completes the result, and drops the rest: a batch has thousands of sealed values.
+func (t *task) end() {
+	t.finish()
+	*t = task{}
+}
+
 // execute runs tasks, a few at a time.
 func (e *executor) execute(ctx context.Context, tasks []*task) {
 	var group errgroup.Group
@@ -123,7 +129,7 @@ func (e *executor) run(ctx context.Context, t *task) {
 		e.unsettled[store] = append(e.unsettled[store], t)
 		return
 	}
-	t.finish()
+	t.end()
 }
 
 // send makes attempts until one succeeds or none is left. Attempts wait first, so that a plan is current when it is
@@ -184,7 +190,7 @@ func (e *executor) settle(ctx context.Context) {
 						e.settleWrite(w, now)
 					}
 				}
-				t.finish()
+				t.end()
 			}
 		})
 	}
