@@ -201,21 +201,27 @@ func TestLimits(t *testing.T) {
 					t.Fatalf("%d rows and %d values in the outputs, want %v to %v", len(rows), values, test.least, test.most)
 				}
 			}
-			for i := 1; i < len(rows); i++ {
-				name, before := rows[i]["secret_name"].(string), rows[i-1]["secret_name"].(string)
-				if name < before {
-					t.Fatalf("row %d is of %s, after %s", i+1, name, before)
-				}
-				if rows[i]["encrypted_value"] != nil && rows[i-1]["encrypted_value"] == nil {
-					t.Fatalf("row %d has its value, and the one before does not", i+1)
-				}
-			}
+			wantInOrder(t, rows)
 			r.wantLeftOut(t, test.rows-len(rows), test.values-values)
 			for text, n := range test.counts {
 				wantEqual(t, text, strings.Count(r.outputs["results"]+r.summary, text), n)
 			}
 			wantContains(t, "the log", r.logText(), test.log...)
 		})
+	}
+}
+
+// wantInOrder checks that rows are in input order, and that the first of them keep their values.
+func wantInOrder(t *testing.T, rows []map[string]any) {
+	t.Helper()
+	for i := 1; i < len(rows); i++ {
+		name, before := rows[i]["secret_name"].(string), rows[i-1]["secret_name"].(string)
+		if name < before {
+			t.Fatalf("row %d is of %s, after %s", i+1, name, before)
+		}
+		if rows[i]["encrypted_value"] != nil && rows[i-1]["encrypted_value"] == nil {
+			t.Fatalf("row %d has its value, and the one before does not", i+1)
+		}
 	}
 }
 

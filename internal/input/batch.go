@@ -112,7 +112,8 @@ func isUTF16(text string) bool {
 		return false
 	}
 	mark := text[0] == 0xFF && text[1] == 0xFE || text[0] == 0xFE && text[1] == 0xFF
-	return mark || (text[0] == 0) != (text[1] == 0) && utf8.ValidString(text) && strings.Count(text, "\x00") == len(text)/2
+	isHalfZero := strings.Count(text, "\x00") == len(text)/2
+	return mark || (text[0] == 0) != (text[1] == 0) && utf8.ValidString(text) && isHalfZero
 }
 
 const byteOrderMark = "\uFEFF"

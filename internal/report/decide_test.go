@@ -357,18 +357,7 @@ func TestGroupedFailures(t *testing.T) {
 			t.Errorf("%s: got error %v, want none", test.name, err)
 		}
 		summary := plainText(readFile(t, env["GITHUB_STEP_SUMMARY"]))
-		rest := summary
-		var got []string
-		for _, annotation := range fakerunner.New().Process(stdout.String()).Annotations {
-			got = append(got, strings.ReplaceAll(annotation.Message, "\n  ", "|"))
-			for line := range strings.SplitSeq(annotation.Message, "\n  ") {
-				_, after, ok := strings.Cut(rest, strings.ReplaceAll(line, "`", "")+"\n")
-				if !ok {
-					t.Errorf("%s: no %q in the rest of the summary:\n%s", test.name, line, rest)
-				}
-				rest = after
-			}
-		}
+		got := annotationsIn(t, test.name, stdout.String(), summary)
 		if !slices.Equal(got, test.want) {
 			t.Errorf("%s:\ngot  %q\nwant %q", test.name, got, test.want)
 		}
@@ -377,6 +366,22 @@ func TestGroupedFailures(t *testing.T) {
 			t.Errorf("%s: the sign of an unknown result: %v, want %v", test.name, got, want)
 		}
 	}
+}
+
+// annotationsIn returns the annotations of a step, and checks that the summary has the lines of each, in order.
+func annotationsIn(t *testing.T, name, stdout, summary string) (list []string) {
+	t.Helper()
+	for _, annotation := range fakerunner.New().Process(stdout).Annotations {
+		list = append(list, strings.ReplaceAll(annotation.Message, "\n  ", "|"))
+		for line := range strings.SplitSeq(annotation.Message, "\n  ") {
+			_, rest, ok := strings.Cut(summary, strings.ReplaceAll(line, "`", "")+"\n")
+			if !ok {
+				t.Errorf("%s: no %q in the rest of the summary:\n%s", name, line, summary)
+			}
+			summary = rest
+		}
+	}
+	return list
 }
 
 // TestOutputsNotWritten checks that a run whose outputs are lost does not look fine, and that a value of mode seal, which
