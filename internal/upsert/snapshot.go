@@ -156,8 +156,11 @@ func (c *snapshotCache) cached(ctx context.Context, b *github.Budget, name secre
 		return snapshot{}, err
 	}
 	defer c.lock.release()
+	if isFresh(c.byName[name].ReadAt) || isFresh(c.lookedUp) {
+		return c.byName[name], nil
+	}
 	soon := append([]secret.Name{name}, c.names[max(c.next, slices.Index(c.names, name)+1):]...)
-	if !isFresh(c.byName[name].ReadAt) && len(soon) > 1 && !isFresh(c.lookedUp) {
+	if len(soon) > 1 {
 		at := time.Now()
 		found, err := c.github.Lookup(ctx, b, c.store, soon...)
 		if err != nil {

@@ -12,6 +12,7 @@
 package upsert
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -117,8 +118,8 @@ var wouldBe = map[secret.Operation]secret.Operation{
 func (e *executor) finish(i int, op secret.Operation, err error, complete func(*secret.Result)) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if would, ok := wouldBe[op]; ok && e.DryRun {
-		op = would
+	if e.DryRun {
+		op = cmp.Or(wouldBe[op], op)
 	}
 	r := &e.results[i]
 	r.Operation, r.Err = op, err
