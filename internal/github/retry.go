@@ -41,11 +41,11 @@ func (c *Client) SendOnce() *Budget {
 	r := c.retry
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	limit := r.maxAttemptTime()
+	left := r.timeout
 	if !r.writes.outage.IsZero() {
-		limit = min(limit, r.timeout-time.Since(r.writes.outage)+limit)
+		left -= time.Since(r.writes.outage)
 	}
-	return &Budget{deadline: time.Now().Add(limit)}
+	return &Budget{deadline: time.Now().Add(r.attemptLimit(left))}
 }
 
 func (b *Budget) isRetried() bool { return b.deadline.IsZero() }
@@ -220,15 +220,19 @@ func (r *retrier) left(s *retryState) time.Duration {
 	return r.timeout - used
 }
 
-func (r *retrier) maxAttemptTime() time.Duration { return min(maxAttemptTime, r.timeout) }
-
-// attemptTime returns how long an attempt may take. One that begins at the end of the timeout may take as long as any
-// other; an attempt after the timeout gets only the time that its predecessor left.
+// attemptTime returns how long an attempt may take.
 func (r *retrier) attemptTime(s *retryState) time.Duration {
 	if !s.budget.isRetried() {
 		return time.Until(s.budget.deadline)
 	}
-	return min(r.maxAttemptTime(), r.left(s)+r.maxAttemptTime())
+	return r.attemptLimit(r.left(s))
+}
+
+// attemptLimit returns how long an attempt may take if so much of the timeout is left. One that begins at the end of
+// the timeout may take as long as any other; an attempt after the timeout gets only the time that its predecessor left.
+func (r *retrier) attemptLimit(left time.Duration) time.Duration {
+	limit := min(maxAttemptTime, r.timeout)
+	return min(limit, left+limit)
 }
 
 // expire returns the error of a request whose budget has ended, and trips the circuit breakers if nothing has
