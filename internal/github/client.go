@@ -168,7 +168,7 @@ func (c *Client) Repositories(ctx context.Context, b *Budget) ([]secret.Reposito
 		return page, 0, cmp.Or(err, checkRepositories(page...))
 	}
 	all, err := list[secret.Repository]{c, b, call, parse}.read(ctx, math.MaxInt)
-	return unique(all.entries, repositoryID), err
+	return UniqueRepositories(all.entries), err
 }
 
 // secretsCall describes a request for the secrets of a store, or for a path below them.

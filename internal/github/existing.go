@@ -208,3 +208,8 @@ func checkRepositories(list ...secret.Repository) error {
 }
 
 func repositoryID(r secret.Repository) int64 { return r.ID }
+
+// UniqueRepositories drops repositories whose id is on the list before. It changes the list.
+func UniqueRepositories(list []secret.Repository) []secret.Repository {
+	return unique(list, repositoryID)
+}

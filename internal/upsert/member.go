@@ -213,7 +213,7 @@ func (e *executor) recordChanges(r *secret.Result, before secret.Existing, chang
 	*e.changedIDs(r) = ids
 	if e.Change == secret.ListAdd {
 		r.Change.Added = changed
-		r.Access.Repositories = uniqueByID(slices.Concat(onList, changed))
+		r.Access.Repositories = github.UniqueRepositories(slices.Concat(onList, changed))
 		return
 	}
 	r.Change.Removed = changed

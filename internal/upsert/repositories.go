@@ -105,7 +105,7 @@ func (r *resolver) selectFrom(list []secret.Repository) (selected []secret.Repos
 	for _, id := range r.selection.IDs {
 		selected = append(selected, secret.Repository{ID: id, FullName: names[id]})
 	}
-	return uniqueByID(selected), matches, nil
+	return github.UniqueRepositories(selected), matches, nil
 }
 
 // checkMatches returns an error if a pattern matches nothing. A typo would otherwise pass for an empty list.
@@ -195,15 +195,6 @@ func (r *resolver) exclude(list []secret.Repository) ([]secret.Repository, error
 		}
 	}
 	return list, nil
-}
-
-func uniqueByID(list []secret.Repository) []secret.Repository {
-	seen := map[int64]bool{}
-	return slices.DeleteFunc(list, func(r secret.Repository) bool {
-		twice := seen[r.ID]
-		seen[r.ID] = true
-		return twice
-	})
 }
 
 // bareName returns the name without the organization.
