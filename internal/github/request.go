@@ -48,6 +48,17 @@ func newCall(method, op string, store secret.Store, segments ...string) *call {
 
 func (c *call) isWrite() bool { return c.method != http.MethodGet }
 
+// apiVersion returns the version of the API to ask for. An Enterprise Server may know only the older one, and only the
+// newer one serves the store agents.
+//
+// https://github.com/google/go-github/issues/4533
+func (c *call) apiVersion() string {
+	if c.store == secret.Agents {
+		return "2026-03-10"
+	}
+	return "2022-11-28"
+}
+
 // payload is the body of an attempt; the other fields help to explain a rejection.
 type payload struct {
 	body         any    // nil for none
@@ -103,6 +114,7 @@ func (c *Client) send(ctx context.Context, call *call, load payload, limit time.
 	if err != nil {
 		return resp, &failure{err: &secret.Error{Op: call.op, Problem: "the request cannot be built"}}, false
 	}
+	req.Header.Set("X-GitHub-Api-Version", call.apiVersion())
 	attemptCtx, cancel := attemptContext(ctx, call.isWrite(), limit)
 	defer cancel()
 	defer func() {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -131,5 +132,29 @@ func TestCrossOriginRequest(t *testing.T) {
 		if !errors.Is(err, want) {
 			t.Errorf("%s: got the error %v, want %v", address, err, want)
 		}
+	}
+}
+
+// TestAPIVersion checks that each request names its version of the API, after a redirect
+// too.
+func TestAPIVersion(t *testing.T) {
+	var got []string
+	record := func(rw http.ResponseWriter, req *http.Request) {
+		got = append(got, req.Header.Get("X-GitHub-Api-Version"))
+		if len(got) == 1 {
+			respond(301, "", "Location: "+req.URL.Path+"/moved")(rw, req)
+			return
+		}
+		respondBody(keyJSON)(rw, req)
+	}
+	withClient(t, time.Minute, "ghp_x", record, func(t *testing.T, c *testClient) {
+		for _, store := range []secret.Store{secret.Actions, secret.Dependabot, secret.Codespaces, secret.Agents} {
+			if _, err := c.PublicKey(t.Context(), nil, store); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	if want := []string{"2022-11-28", "2022-11-28", "2022-11-28", "2022-11-28", "2026-03-10"}; !slices.Equal(got, want) {
+		t.Errorf("got the versions %q, want %q", got, want)
 	}
 }
