@@ -37,7 +37,7 @@ var sentinels = map[int][]error{
 }
 
 // errorForStatus returns the error for a status that is not a success. If there is no message, HTTP's text for the
-// status is used. Only a 404 without a redirect says that a resource does not exist.
+// status is used. Only GitHub's own 404 without a redirect says that a resource does not exist; see foreignResponse.
 func errorForStatus(call *call, resp *http.Response, msg string) *secret.Error {
 	status := resp.StatusCode
 	problem := strings.TrimSpace(fmt.Sprintf("%d %s", status, cmp.Or(msg, http.StatusText(status))))
@@ -58,6 +58,15 @@ func unreadable(call *call, resp response, err error) *secret.Error {
 	return e
 }
 
+// foreignResponse describes a refusal that is not GitHub's, by its body or because it lacks GitHub's request id.
+func foreignResponse(resp *http.Response, body []byte) string {
+	foreign := foreignBody(resp.Header, body)
+	if foreign == "" && resp.Header.Get(requestIDHeader) == "" {
+		return "without GitHub's request id"
+	}
+	return foreign
+}
+
 // foreignBody describes a body that GitHub's API never sends, "a web page", or returns "". Truncated JSON does not
 // count.
 func foreignBody(header http.Header, body []byte) string {
@@ -73,7 +82,7 @@ func foreignBody(header http.Header, body []byte) string {
 	return ""
 }
 
-// notFromAPI completes the error for a foreign body, which proves nothing, not even that a resource is missing.
+// notFromAPI completes the error for a foreign response, which proves nothing, not even that a resource is missing.
 func notFromAPI(e *secret.Error, foreign string) {
 	e.Problem += ", but not from GitHub's API"
 	e.Is = []error{secret.ErrNotFromAPI}

@@ -23,7 +23,7 @@ func (c *Client) errorFromResponse(call *call, load payload, resp *http.Response
 	status, msg := resp.StatusCode, message(text, load.sealed, c.opt.Token)
 	failed := &failure{err: errorForStatus(call, resp, msg), unconfirmed: !refused(resp)}
 	failed.reason = strconv.Itoa(status) + " from GitHub"
-	switch foreign := foreignBody(resp.Header, text); {
+	switch foreign := foreignResponse(resp, text); {
 	case rateLimited(resp, msg, text):
 		wait, limit := rateLimitWait(resp, msg)
 		failed.retryable, failed.global, failed.retryAfter = true, true, max(wait, time.Nanosecond)

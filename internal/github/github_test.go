@@ -198,9 +198,13 @@ func respondInTurn(handlers ...http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
+// proxy is the header of a response that is not GitHub's.
+const proxy = requestIDHeader + ": "
+
 // respond serves a status, a message and headers ("Name: value").
 func respond(status int, message string, headers ...string) http.HandlerFunc {
 	return func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Set(requestIDHeader, "8C1E:2F9B")
 		for _, h := range headers {
 			name, value, _ := strings.Cut(h, ": ")
 			rw.Header().Set(name, value)
@@ -600,8 +604,7 @@ func TestSignal(t *testing.T) {
 // TestOutcomeUnknown checks that the outcome of a write is unknown if and only if
 // no response proves that GitHub refused an attempt.
 func TestOutcomeUnknown(t *testing.T) {
-	const fromGitHub = requestIDHeader + ": 8C1E:2F9B"
-	refused := respond(403, "no", fromGitHub)
+	refused := respond(403, "no")
 	for _, test := range []struct {
 		name            string
 		h               http.HandlerFunc
@@ -609,11 +612,11 @@ func TestOutcomeUnknown(t *testing.T) {
 		unknown, cutOff bool
 	}{
 		{"403", refused, "writing the secret: 403 no", false, false},
-		{"403 of a proxy", respond(403, "no"), "writing the secret: 403 no", true, false},
-		{"404", respond(404, "no", fromGitHub), "writing the secret: 404 no", false, false},
-		{"422", respond(422, "no", fromGitHub), "writing the secret: 422 no", false, false},
-		{"301", respond(301, "no", fromGitHub, "Location: /x"), "writing the secret: 301 no", false, false},
-		{"200", respond(200, "no", fromGitHub), "writing the secret: 200 no", true, false},
+		{"403 of a proxy", respond(403, "no", proxy), "writing the secret: 403 no, but not from GitHub's API", true, false},
+		{"404", respond(404, "no"), "writing the secret: 404 no", false, false},
+		{"422", respond(422, "no"), "writing the secret: 422 no", false, false},
+		{"301", respond(301, "no", "Location: /x"), "writing the secret: 301 no", false, false},
+		{"200", respond(200, "no"), "writing the secret: 200 no", true, false},
 		{
 			"201 with HTML", func(rw http.ResponseWriter, _ *http.Request) {
 				rw.WriteHeader(http.StatusCreated)
@@ -622,17 +625,17 @@ func TestOutcomeUnknown(t *testing.T) {
 			"writing the secret: 201 Created, but not from GitHub's API", true, false,
 		},
 		{
-			"a rate limit", respond(429, "slow", fromGitHub, "Retry-After: 3600"),
+			"a rate limit", respond(429, "slow", "Retry-After: 3600"),
 			"writing the secret: 429 slow", false, false,
 		},
 		{"dropped, then 403", respondInTurn(dropConnection, refused), "writing the secret: 403 no, 2 attempts in 1 s", true, false},
 		{
-			"502, then 403", respondInTurn(respond(502, "", fromGitHub), refused),
+			"502, then 403", respondInTurn(respond(502, ""), refused),
 			"writing the secret: 403 no, 2 attempts in 1 s", true, false,
 		},
 		{
 			"dropped, then a rate limit that is too long",
-			respondInTurn(dropConnection, respond(429, "slow", fromGitHub, "Retry-After: 3600")),
+			respondInTurn(dropConnection, respond(429, "slow", "Retry-After: 3600")),
 			"writing the secret: 429 slow, 2 attempts in 1 s", true, false,
 		},
 		{"a hang, then 403", respondInTurn(neverRespond, refused), "writing the secret: 403 no, 2 attempts in 1 s", true, true},

@@ -148,6 +148,7 @@ func TestMissingSecret(t *testing.T) {
 			respondInTurn(respond(301, "", "Location: /organizations/7/actions/secrets/A"), respond(404, "Not Found")),
 			"reading the secret: 404 Not Found after a redirect",
 		},
+		{"404 of a proxy", respond(404, "Not Found", proxy), "reading the secret: 404 Not Found, but not from GitHub's API"},
 		{"410", respond(410, "Gone"), "reading the secret: 410 Gone"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -389,7 +389,7 @@ func TestResults(t *testing.T) {
 		g.AddFault(fakegithub.Fault{Method: "PUT", Path: "/S1", Delay: fakegithub.Duration(20 * time.Second)})
 		g.AddFault(fakegithub.Fault{Method: "PUT", Path: "/S3", Status: 403})
 		g.AddFault(fakegithub.Fault{Method: "PUT", Path: "/S4", Status: 400, Headers: map[string]string{"X-GitHub-Request-Id": ""}})
-		g.AddFault(fakegithub.Fault{Method: "GET", Path: "/S4", Status: 403})
+		g.AddFault(fakegithub.Fault{Method: "GET", Path: "/secrets", Status: 403})
 		var completed []secret.Name
 		j := g.job(5, secret.All)
 		j.OnResult = func(r secret.Result) { completed = append(completed, r.Name) }
