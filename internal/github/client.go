@@ -134,8 +134,7 @@ func (c *Client) PublicKey(ctx context.Context, b *Budget, store secret.Store) (
 }
 
 // Repository returns a repository of the organization by its name without the organization. It follows a rename. The
-// error wraps [secret.ErrNotFound] if there is none that the token can see, or if it was transferred to another
-// owner.
+// error wraps [secret.ErrNotFound] if there is none that the token can see, or if GitHub redirects to another owner.
 func (c *Client) Repository(ctx context.Context, b *Budget, name string) (secret.Repository, error) {
 	var repo secret.Repository
 	call := newCall(http.MethodGet, "looking up repository "+c.opt.Org+"/"+name, "", "repos", c.opt.Org, name)
@@ -150,9 +149,10 @@ func (c *Client) Repository(ctx context.Context, b *Budget, name string) (secret
 	}
 	if owner, _, _ := strings.Cut(repo.FullName, "/"); !strings.EqualFold(owner, c.opt.Org) {
 		return secret.Repository{}, &secret.Error{
-			Op: call.op, Problem: "transferred to " + repo.FullName, RequestID: resp.requestID,
-			Hint: "Leave it out: only repositories of " + c.opt.Org + " can read its secrets.",
-			Is:   []error{secret.ErrNotFound},
+			Op: call.op, Problem: "GitHub redirects to " + repo.FullName, RequestID: resp.requestID,
+			Hint: "If the organization was renamed, set org to " + owner + ". If the repository was transferred, " +
+				"leave it out: only repositories of " + c.opt.Org + " can read its secrets.",
+			Is: []error{secret.ErrNotFound},
 		}
 	}
 	return repo, nil

@@ -14,7 +14,8 @@ import (
 // status that ask for a message or a condition stand above the one for all other responses.
 var explanations = []explanation{
 	on(anyStatus, "", isRedirected,
-		"Redirected writes are not followed, because they would be resent as GET and store nothing.",
+		"The organization was renamed, or api_url is not the final URL. "+
+			"Redirected writes are not followed, because they would be resent as GET and store nothing.",
 		"Set org to the organization's current login, and api_url to the final URL."),
 	on(401, "", hasWorked,
 		"The token worked earlier in this run and has expired or been revoked since.",

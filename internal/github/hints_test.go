@@ -43,7 +43,7 @@ const (
 var explanationTests = []explanationTest{
 	{
 		name: "a redirected write", token: "ghp_x", request: putRequest, sends: "value", status: 307, message: "Temporary Redirect",
-		cause: "Redirected writes are not followed, because they would be resent as GET and store nothing.",
+		cause: "The organization was renamed, or api_url is not the final URL. Redirected writes are not followed, because they would be resent as GET and store nothing.",
 		hint:  "Set org to the organization's current login, and api_url to the final URL.", is: secret.ErrInputs,
 	},
 	{
