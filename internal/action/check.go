@@ -56,7 +56,7 @@ func (s *session) readLists(ctx context.Context, results []secret.Result) {
 		}
 		group.Go(func() error {
 			existing, err := s.github.WithRepositories(ctx, nil, result.Store,
-				secret.Existing{Name: result.Name, Exists: true, Access: result.Access}, true)
+				secret.Existing{Name: result.Name, Exists: true, Access: result.Access})
 			if err != nil {
 				result.Err, result.Operation, result.Check = err, secret.Failed, nil
 				return nil

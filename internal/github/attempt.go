@@ -41,7 +41,7 @@ func (a *Attempt) Unconfirmed() (unconfirmed, cutOff bool) {
 }
 
 // do sends a read and retries transient errors. parse reads the body of the response.
-func (c *Client) do(ctx context.Context, b *Budget, call *call, parse func(body []byte) error) (response, error) {
+func (c *Client) do(ctx context.Context, b *Budget, call *call, parse func(response) error) (response, error) {
 	if b == nil {
 		b = &Budget{}
 	}
@@ -55,7 +55,7 @@ func (c *Client) do(ctx context.Context, b *Budget, call *call, parse func(body 
 	if err != nil {
 		return resp, err
 	}
-	if err := parse(resp.body); err != nil {
+	if err := parse(resp); err != nil {
 		return resp, unreadable(call, resp, err)
 	}
 	return resp, nil

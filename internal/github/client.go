@@ -119,7 +119,7 @@ func (c *Client) PublicKey(ctx context.Context, b *Budget, store secret.Store) (
 		Key   string          `json:"key"`
 	}
 	call := c.secretsCall(http.MethodGet, "reading the public key", store, "public-key")
-	resp, err := c.do(ctx, b, call, func(body []byte) error { return unmarshal(body, &wire) })
+	resp, err := c.do(ctx, b, call, func(resp response) error { return unmarshal(resp.body, &wire) })
 	if err != nil {
 		return seal.PublicKey{}, err
 	}
@@ -138,8 +138,8 @@ func (c *Client) PublicKey(ctx context.Context, b *Budget, store secret.Store) (
 func (c *Client) Repository(ctx context.Context, b *Budget, name string) (secret.Repository, error) {
 	var repo secret.Repository
 	call := newCall(http.MethodGet, "looking up repository "+c.opt.Org+"/"+name, "", "repos", c.opt.Org, name)
-	resp, err := c.do(ctx, b, call, func(body []byte) error {
-		if err := unmarshal(body, &repo); err != nil {
+	resp, err := c.do(ctx, b, call, func(resp response) error {
+		if err := unmarshal(resp.body, &repo); err != nil {
 			return err
 		}
 		return checkRepositories(repo)
@@ -159,16 +159,25 @@ func (c *Client) Repository(ctx context.Context, b *Budget, name string) (secret
 }
 
 // Repositories lists every repository of the organization that the token can see, the oldest first: one that is
-// created in the meantime comes last and does not shift others to the next page.
-func (c *Client) Repositories(ctx context.Context, b *Budget) ([]secret.Repository, error) {
+// created in the meantime comes last and does not shift others to the next page. Its readings have to agree on the
+// wanted ones. The error wraps [secret.ErrPartial] if GitHub says that the list lacks some; it is returned as well.
+func (c *Client) Repositories(
+	ctx context.Context, b *Budget, isWanted func(secret.Repository) bool,
+) ([]secret.Repository, error) {
 	call := newCall(http.MethodGet, "listing the repositories of "+c.opt.Org, "", "orgs", c.opt.Org, "repos")
 	call.query = "sort=created&direction=asc&"
-	parse := func(body []byte) (page []secret.Repository, total int, err error) {
-		err = unmarshal(body, &page)
+	parse := func(resp response) (page []secret.Repository, total int, err error) {
+		err = unmarshal(resp.body, &page)
 		return page, 0, cmp.Or(err, checkRepositories(page...))
 	}
-	all, err := list[secret.Repository]{c, b, call, parse}.read(ctx, math.MaxInt)
-	return UniqueRepositories(all.entries), err
+	fact := func(repo secret.Repository) any {
+		if isWanted(repo) {
+			return repo
+		}
+		return nil
+	}
+	all, err := list[secret.Repository]{c, b, call, parse, UniqueRepositories, fact}.readAgreed(ctx, math.MaxInt)
+	return all.entries, err
 }
 
 // secretsCall describes a request for the secrets of a store, or for a path below them.

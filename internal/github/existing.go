@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,9 +16,9 @@ import (
 )
 
 // Lookup reads secrets by name, without their lists of repositories. One name is read alone. Several are read from the
-// list of secrets, or from its first page if it has more pages than there are names; a name that this does not decide
-// is not in the result, and has to be looked up alone. A secret that GitHub does not have, or does not show to the
-// token, has Exists false: one that gets 404, or that is not on a list of one page whose total is right.
+// list of secrets, or from its first page if its pages cost more requests than the names; a name that this does not
+// decide is not in the result, and has to be looked up alone. A secret that GitHub does not have, or does not show to
+// the token, has Exists false: one that gets 404, or that is not on a list that is complete.
 func (c *Client) Lookup(
 	ctx context.Context, b *Budget, store secret.Store, names ...secret.Name,
 ) (map[secret.Name]secret.Existing, error) {
@@ -29,8 +30,8 @@ func (c *Client) Lookup(
 		}
 		return found, err
 	}
-	all, err := c.listSecrets(ctx, b, store, len(names))
-	if all.count == 1 && all.matchesTotal() {
+	all, err := c.listSecrets(ctx, b, store, max(len(names)/2, 1), names)
+	if all.isComplete() {
 		for _, name := range names {
 			found[name] = secret.Existing{Name: name, ReadAt: all.readAt}
 		}
@@ -41,21 +42,20 @@ func (c *Client) Lookup(
 	return found, err
 }
 
-// Secrets lists the secrets of a store. complete is false if the total that GitHub reports still does not match the
-// list after several reads.
+// Secrets lists the secrets of a store. Its readings have to agree on the wanted ones alone if any are given. complete
+// is false if the total that GitHub reports does not match the list.
 func (c *Client) Secrets(
-	ctx context.Context, b *Budget, store secret.Store,
+	ctx context.Context, b *Budget, store secret.Store, wanted ...secret.Name,
 ) (list []secret.Existing, complete bool, err error) {
-	all, err := c.listSecrets(ctx, b, store, math.MaxInt)
-	return all.entries, err == nil && all.matchesTotal(), err
+	all, err := c.listSecrets(ctx, b, store, math.MaxInt, wanted)
+	return all.entries, err == nil && all.isComplete(), err
 }
 
 // WithRepositories completes a secret with its list of repositories, if its visibility is selected. Hidden is how many
-// more repositories GitHub counts than it lists for this token; whole says to read again to see all of them. If GitHub
-// has no list, or an empty one, which it may return as well, the secret is read again: its visibility has changed, or
-// it was deleted.
+// more repositories GitHub counts than it lists for this token. If GitHub has no list, or an empty one, which it may
+// return as well, the secret is read again: its visibility has changed, or it was deleted.
 func (c *Client) WithRepositories(
-	ctx context.Context, b *Budget, store secret.Store, existing secret.Existing, whole bool,
+	ctx context.Context, b *Budget, store secret.Store, existing secret.Existing,
 ) (secret.Existing, error) {
 	var listErr error
 	for range maxListReads {
@@ -64,7 +64,7 @@ func (c *Client) WithRepositories(
 		}
 		var list []secret.Repository
 		var hidden int
-		list, hidden, listErr = c.SelectedRepositories(ctx, b, store, existing.Name, whole)
+		list, hidden, listErr = c.SelectedRepositories(ctx, b, store, existing.Name)
 		isGone := errors.Is(listErr, secret.ErrNotFound) || errors.Is(listErr, secret.ErrConflict)
 		if listErr != nil && !isGone {
 			return existing, listErr
@@ -83,35 +83,36 @@ func (c *Client) WithRepositories(
 	return existing, listErr
 }
 
-// SelectedRepositories reads the list of repositories of a secret; whole says to read again if the total that GitHub
-// reports does not match. The error wraps [secret.ErrConflict] if the secret's visibility is not selected, and
-// [secret.ErrNotFound] if it does not exist. For such a secret GitHub may return an empty list instead.
+// SelectedRepositories reads the list of repositories of a secret. The error wraps [secret.ErrConflict] if the secret's
+// visibility is not selected, and [secret.ErrNotFound] if it does not exist. For such a secret GitHub may return an
+// empty list instead.
 func (c *Client) SelectedRepositories(
-	ctx context.Context, b *Budget, store secret.Store, name secret.Name, whole bool,
+	ctx context.Context, b *Budget, store secret.Store, name secret.Name,
 ) (selected []secret.Repository, hidden int, err error) {
-	reads := 1
-	if whole {
-		reads = maxListReads
-	}
-	call := c.secretsCall(http.MethodGet, "listing the selected repositories", store, string(name), "repositories")
-	all, err := readWhole(ctx, list[secret.Repository]{c, b, call, parseRepositories}, reads, math.MaxInt, repositoryID)
-	if hidden = all.total - len(all.entries); !whole {
-		hidden = max(hidden, 0) // the entries of pages that shifted
-	}
-	return all.entries, hidden, err
+	all, err := list[secret.Repository]{
+		client: c, budget: b, parse: parseRepositories, unique: UniqueRepositories,
+		call: c.secretsCall(http.MethodGet, "listing the selected repositories", store, string(name), "repositories"),
+	}.readAgreed(ctx, math.MaxInt)
+	return all.entries, all.total - len(all.entries), err
 }
 
 // listSecrets reads the list of secrets, or its first page if it has more than limit pages.
 func (c *Client) listSecrets(
-	ctx context.Context, b *Budget, store secret.Store, limit int,
+	ctx context.Context, b *Budget, store secret.Store, limit int, wanted []secret.Name,
 ) (pages[secret.Existing], error) {
-	secrets := list[secret.Existing]{c, b, c.secretsCall(http.MethodGet, "listing the secrets", store), parseSecrets}
-	name := func(s secret.Existing) secret.Name { return s.Name }
-	all, err := readWhole(ctx, secrets, maxListReads, limit, name)
-	for i := range all.entries {
-		all.entries[i].ReadAt = all.readAt
+	secrets := list[secret.Existing]{
+		client: c, budget: b, call: c.secretsCall(http.MethodGet, "listing the secrets", store), parse: parseSecrets,
+		unique: func(list []secret.Existing) []secret.Existing {
+			return unique(list, func(s secret.Existing) secret.Name { return s.Name })
+		},
 	}
-	return all, err
+	secrets.fact = func(s secret.Existing) any {
+		if len(wanted) > 0 && !slices.Contains(wanted, s.Name) {
+			return nil
+		}
+		return []any{s.Name, s.Access, s.CreatedAt, s.UpdatedAt}
+	}
+	return secrets.readAgreed(ctx, limit)
 }
 
 // secret reads a secret without its list of repositories. Exists is false if GitHub returns 404: there is no such
@@ -119,12 +120,11 @@ func (c *Client) listSecrets(
 func (c *Client) secret(
 	ctx context.Context, b *Budget, store secret.Store, name secret.Name,
 ) (existing secret.Existing, err error) {
-	readAt := time.Now()
 	call := c.secretsCall(http.MethodGet, "reading the secret", store, string(name))
-	_, err = c.do(ctx, b, call, func(body []byte) (err error) {
+	resp, err := c.do(ctx, b, call, func(resp response) (err error) {
 		var wire wireSecret
-		if err = unmarshal(body, &wire); err == nil {
-			existing, err = wire.parse()
+		if err = unmarshal(resp.body, &wire); err == nil {
+			existing, err = wire.parse(resp)
 		}
 		if err == nil && existing.Name != name {
 			err = errors.New("a different secret")
@@ -132,9 +132,8 @@ func (c *Client) secret(
 		return err
 	})
 	if errors.Is(err, secret.ErrNotFound) {
-		existing, err = secret.Existing{Name: name}, nil
+		return secret.Existing{Name: name, ReadAt: resp.sentAt}, nil
 	}
-	existing.ReadAt = readAt
 	return existing, err
 }
 
@@ -146,7 +145,7 @@ type wireSecret struct {
 	UpdatedAt  *time.Time `json:"updated_at"`
 }
 
-func (w wireSecret) parse() (secret.Existing, error) {
+func (w wireSecret) parse(resp response) (secret.Existing, error) {
 	if w.Name == nil || w.Visibility == nil || w.CreatedAt == nil || w.UpdatedAt == nil {
 		return secret.Existing{}, errors.New("a secret without name, visibility, created_at or updated_at")
 	}
@@ -157,6 +156,7 @@ func (w wireSecret) parse() (secret.Existing, error) {
 	return secret.Existing{
 		Name: secret.Name(strings.ToUpper(*w.Name)), Exists: true,
 		CreatedAt: *w.CreatedAt, UpdatedAt: *w.UpdatedAt, Access: secret.Access{Visibility: v},
+		ReadAt: resp.sentAt, ReceivedAt: resp.receivedAt, Date: resp.date,
 	}, nil
 }
 
@@ -183,17 +183,17 @@ func parsePage[T any](body []byte, field string) (entries []T, total int, err er
 	return entries, *count, nil
 }
 
-func parseSecrets(body []byte) (entries []secret.Existing, total int, err error) {
-	list, total, err := parsePage[wireSecret](body, "secrets")
+func parseSecrets(resp response) (entries []secret.Existing, total int, err error) {
+	list, total, err := parsePage[wireSecret](resp.body, "secrets")
 	for _, w := range list {
-		existing, parseErr := w.parse()
+		existing, parseErr := w.parse(resp)
 		entries, err = append(entries, existing), cmp.Or(err, parseErr)
 	}
 	return entries, total, err
 }
 
-func parseRepositories(body []byte) (entries []secret.Repository, total int, err error) {
-	entries, total, err = parsePage[secret.Repository](body, "repositories")
+func parseRepositories(resp response) (entries []secret.Repository, total int, err error) {
+	entries, total, err = parsePage[secret.Repository](resp.body, "repositories")
 	return entries, total, cmp.Or(err, checkRepositories(entries...))
 }
 
@@ -207,9 +207,7 @@ func checkRepositories(list ...secret.Repository) error {
 	return nil
 }
 
-func repositoryID(r secret.Repository) int64 { return r.ID }
-
 // UniqueRepositories drops repositories whose id is on the list before. It changes the list.
 func UniqueRepositories(list []secret.Repository) []secret.Repository {
-	return unique(list, repositoryID)
+	return unique(list, func(r secret.Repository) int64 { return r.ID })
 }

@@ -709,8 +709,8 @@ func pageOf(req *http.Request, list []int) []int {
 
 func isFirstPage(req *http.Request) bool { return req.URL.Query().Get("page") == "" }
 
-// TestSecretsDeletedWhileListed checks that a list whose pages shift while they
-// are read is read again, and is incomplete if it shifts each time.
+// TestSecretsDeletedWhileListed checks that a list of several pages is read until two
+// readings agree on the wanted secrets, and fails if they never do.
 func TestSecretsDeletedWhileListed(t *testing.T) {
 	// serve has 150 secrets, and deletes one after each of the first reads of page 1.
 	serve := func(deletions int) http.HandlerFunc {
@@ -727,29 +727,35 @@ func TestSecretsDeletedWhileListed(t *testing.T) {
 			}
 		}
 	}
+	const changed = "listing the secrets: the list changed each time it was read (3 times)"
 	for _, test := range []struct {
 		deletions, requests, listed int
-		complete                    bool
+		wanted                      []secret.Name
+		err                         string
 	}{
-		{0, 2, 150, true},
-		{1, 4, 149, true},
-		{9, 6, 147, false},
+		{0, 4, 150, nil, ""},
+		{1, 6, 149, nil, ""},
+		{2, 6, 0, nil, changed},
+		{9, 6, 0, nil, changed},
+		{9, 4, 148, []secret.Name{"S100", "S150", "S777"}, ""},
+		{9, 6, 147, []secret.Name{"S1"}, ""},
+		{9, 6, 0, []secret.Name{"S1", "S2"}, changed}, // of which the second reading has one, and the third none
 	} {
-		t.Run(fmt.Sprintf("%d deletions", test.deletions), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%d deletions, %d wanted", test.deletions, len(test.wanted)), func(t *testing.T) {
 			withClient(t, time.Minute, "ghp_x", serve(test.deletions), func(t *testing.T, c *testClient) {
-				list, complete, err := c.Secrets(t.Context(), nil, secret.Actions)
-				wantError(t, err, "")
-				if len(list) != test.listed {
-					t.Errorf("got %d secrets, want %d", len(list), test.listed)
-				}
-				if complete != test.complete {
-					t.Errorf("got complete %v, want %v", complete, test.complete)
+				list, complete, err := c.Secrets(t.Context(), nil, secret.Actions, test.wanted...)
+				wantError(t, err, test.err)
+				if len(list) != test.listed || complete != (err == nil) {
+					t.Errorf("got %d secrets and complete %v, want %d", len(list), complete, test.listed)
 				}
 				c.wantRequests(t, test.requests)
 			})
 		})
 	}
 }
+
+// firstRepositories are those that exist before a list is read.
+func firstRepositories(r secret.Repository) bool { return r.ID <= 300 }
 
 // TestRepositoriesCreatedWhileListed checks that no repository is missing from a
 // list if others are created while its pages are read.
@@ -767,7 +773,7 @@ func TestRepositoriesCreatedWhileListed(t *testing.T) {
 		}
 	}
 	withClient(t, time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
-		list, err := c.Repositories(t.Context(), nil)
+		list, err := c.Repositories(t.Context(), nil, firstRepositories)
 		wantError(t, err, "")
 		listed := map[int64]bool{}
 		for _, r := range list {

@@ -3,15 +3,18 @@ package github
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"set-org-secret/internal/secret"
 )
 
 const (
 	perPage = 100 // GitHub's maximum
-	// maxListReads is how many times a list is read if its total does not match.
+	// maxListReads is how many times a list of several pages is read if the readings differ.
 	maxListReads = 3
 	// maxPages is ten times the longest list of the largest organizations.
 	maxPages = 10_000
@@ -23,7 +26,12 @@ type list[T any] struct {
 	budget *Budget
 	call   *call
 	// parse returns the entries of a page and the total that it reports; 0 if it reports none.
-	parse func(body []byte) (entries []T, total int, err error)
+	parse func(response) (entries []T, total int, err error)
+	// unique drops duplicate entries, which a list has if its pages shift while they are read.
+	unique func([]T) []T
+	// fact returns the part of an entry on which two readings have to agree, and nil for an entry that does not matter.
+	// If it is nil, they have to agree on all entries and the total.
+	fact func(T) any
 }
 
 // pages is a list that was read.
@@ -31,15 +39,16 @@ type pages[T any] struct {
 	entries   []T
 	total     int  // the largest that a page reports; 0 if none does
 	truncated bool // there are more pages than the limit; entries has the first
-	shifted   bool // pages report different totals
 	count     int  // of pages
+	agreed    bool // two readings of several pages had the same answer
+	partial   bool // GitHub marked a page as partial
 	readAt    time.Time
 }
 
-// matchesTotal reports whether the list has as many entries as GitHub counts.
-func (p pages[T]) matchesTotal() bool { return !p.shifted && len(p.entries) == p.total }
+// isComplete reports whether an entry that is not on the list is missing at GitHub.
+func (p pages[T]) isComplete() bool { return p.agreed || p.count == 1 && len(p.entries) == p.total }
 
-// unique drops duplicate entries, which a list has if its pages shift while they are read.
+// unique drops duplicate entries.
 func unique[T any, K comparable](entries []T, key func(T) K) []T {
 	seen := make(map[K]bool, len(entries))
 	return slices.DeleteFunc(entries, func(v T) bool {
@@ -50,20 +59,50 @@ func unique[T any, K comparable](entries []T, key func(T) K) []T {
 	})
 }
 
-// readWhole reads a list that reports its total. It reads up to so many times if the total does not match, since pages
-// shift if the list changes while it is read.
-func readWhole[T any, K comparable](
-	ctx context.Context, l list[T], reads, limit int, key func(T) K,
-) (all pages[T], err error) {
-	for range reads {
+// readAgreed reads a list. One of several pages is read until two readings in a row agree: two changes between pages
+// can leave the total right and hide an entry. The error wraps [secret.ErrPartial] if the token does not see all of
+// it; the entries are returned as well.
+func (l list[T]) readAgreed(ctx context.Context, limit int) (all pages[T], err error) {
+	var last any
+	for range maxListReads {
 		if all, err = l.read(ctx, limit); err != nil {
 			return pages[T]{}, err
 		}
-		if all.entries = unique(all.entries, key); all.truncated || all.matchesTotal() {
-			break
+		answer := l.answer(all)
+		all.agreed = reflect.DeepEqual(answer, last)
+		if all.truncated || all.count == 1 || all.agreed {
+			return all, l.checkPartial(all)
+		}
+		last = answer
+	}
+	return pages[T]{}, &secret.Error{
+		Op: l.call.op, Problem: fmt.Sprintf("the list changed each time it was read (%d times)", maxListReads),
+		Hint: "Wait until nobody else changes it.",
+	}
+}
+
+// answer returns the part of a reading that matters.
+func (l list[T]) answer(all pages[T]) any {
+	if l.fact == nil {
+		return pages[T]{entries: all.entries, total: all.total}
+	}
+	facts := []any{}
+	for _, entry := range all.entries {
+		if fact := l.fact(entry); fact != nil {
+			facts = append(facts, fact)
 		}
 	}
-	return all, nil
+	return facts
+}
+
+func (l list[T]) checkPartial(all pages[T]) error {
+	if !all.partial {
+		return nil
+	}
+	return &secret.Error{
+		Op: l.call.op, Problem: "GitHub returned only a part of the list", Cause: notAuthorized, Hint: authorize(""),
+		Is: []error{secret.ErrPartial},
+	}
 }
 
 // page is one page of a list, with the total that it reports, or 0.
@@ -82,12 +121,11 @@ func (p page[T]) isLast() bool {
 // read reads page 1, the pages that it announces concurrently, and then one by one any that follow. It stops if there
 // are more than limit.
 func (l list[T]) read(ctx context.Context, limit int) (pages[T], error) {
-	readAt := time.Now()
 	first, err := l.readPage(ctx, 1)
 	if err != nil {
 		return pages[T]{}, err
 	}
-	truncated := pages[T]{entries: first.entries, total: first.total, truncated: true, readAt: readAt}
+	truncated := pages[T]{entries: first.entries, total: first.total, truncated: true, readAt: first.sentAt}
 	tooLong := unreadable(l.call, first.response, fmt.Errorf("a list of more than %d pages", maxPages))
 	limit = min(limit, maxPages+1) // maxPages+1 is no limit
 	last := max(first.lastPage, (first.total+perPage-1)/perPage, 1)
@@ -123,11 +161,12 @@ func (l list[T]) read(ctx context.Context, limit int) (pages[T], error) {
 		}
 		all = append(all, next)
 	}
-	whole := pages[T]{count: len(all), readAt: readAt}
+	whole := pages[T]{count: len(all), readAt: first.sentAt}
 	for _, p := range all {
 		whole.entries = append(whole.entries, p.entries...)
-		whole.total, whole.shifted = max(whole.total, p.total), whole.shifted || p.total != first.total
+		whole.total, whole.partial = max(whole.total, p.total), whole.partial || p.partial
 	}
+	whole.entries = l.unique(whole.entries)
 	return whole, nil
 }
 
@@ -137,8 +176,8 @@ func (l list[T]) readPage(ctx context.Context, number int) (p page[T], err error
 	if number > 1 {
 		call.query += fmt.Sprintf("&page=%d", number)
 	}
-	p.response, err = l.client.do(ctx, l.budget, &call, func(body []byte) (err error) {
-		p.entries, p.total, err = l.parse(body)
+	p.response, err = l.client.do(ctx, l.budget, &call, func(resp response) (err error) {
+		p.entries, p.total, err = l.parse(resp)
 		return err
 	})
 	return p, err

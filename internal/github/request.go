@@ -76,7 +76,11 @@ type response struct {
 	nextPage  int    // 0 if the response has no link to a next page
 	lastPage  int    // 0 if the response has no link to a last page
 	hasLinks  bool   // to any page
+	partial   bool   // GitHub left out what the token is not authorized for
 	body      []byte // of a read
+
+	sentAt, receivedAt time.Time // by our clock
+	date               time.Time // by GitHub's; zero if it is missing
 }
 
 // failure is a failed attempt.
@@ -124,6 +128,7 @@ func (c *Client) send(ctx context.Context, call *call, load payload, limit time.
 	}()
 	var wrote atomic.Bool
 	trace := &httptrace.ClientTrace{WroteHeaders: func() { wrote.Store(true) }}
+	resp.sentAt = time.Now()
 	got, err := gh.BareDo(httptrace.WithClientTrace(attemptCtx, trace), req)
 	if got == nil || got.Response == nil {
 		return resp, c.errorFromTransport(ctx, call, err, wrote.Load(), limit), wrote.Load()
@@ -132,7 +137,10 @@ func (c *Client) send(ctx context.Context, call *call, load payload, limit time.
 	resp = response{
 		status: got.StatusCode, requestID: got.Header.Get(requestIDHeader),
 		nextPage: got.NextPage, lastPage: got.LastPage, hasLinks: got.Header.Get("Link") != "",
+		partial: strings.HasPrefix(got.Header.Get(ssoHeader), "partial-results"),
+		sentAt:  resp.sentAt, receivedAt: time.Now(),
 	}
+	resp.date, _ = http.ParseTime(got.Header.Get("Date"))
 	ok := slices.Contains(call.ok, got.StatusCode)
 	c.recordMetadata(call, got, ok)
 	if ok && call.isWrite() { // the status is the result, unless its body is foreign

@@ -44,12 +44,15 @@ func TestUnexpectedBodies(t *testing.T) {
 		return err
 	}
 	selected := func(ctx context.Context, c *testClient) error {
-		_, _, err := c.SelectedRepositories(ctx, nil, secret.Actions, "A", false)
+		_, _, err := c.SelectedRepositories(ctx, nil, secret.Actions, "A")
 		return err
 	}
 	getKey := func(ctx context.Context, c *testClient) error { return c.getKey(ctx) }
 	repository := func(ctx context.Context, c *testClient) error { _, err := c.Repository(ctx, nil, "web"); return err }
-	repositories := func(ctx context.Context, c *testClient) error { _, err := c.Repositories(ctx, nil); return err }
+	repositories := func(ctx context.Context, c *testClient) error {
+		_, err := c.Repositories(ctx, nil, firstRepositories)
+		return err
+	}
 	for _, test := range []struct {
 		name, body string
 		request    func(context.Context, *testClient) error

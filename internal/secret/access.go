@@ -45,8 +45,11 @@ type Existing struct {
 	Exists bool
 	// CreatedAt and UpdatedAt are in whole seconds.
 	CreatedAt, UpdatedAt time.Time
-	// ReadAt is when the request for it was sent, by our clock.
-	ReadAt time.Time
+	// ReadAt is when the request for it was sent, and ReceivedAt when its response came, by our clock. ReadAt is zero
+	// if it was not read.
+	ReadAt, ReceivedAt time.Time
+	// Date is when GitHub responded, by its own clock; zero if it did not say.
+	Date time.Time
 	// Access has the repositories only if they were read as well.
 	Access Access
 	// Hidden is how many selected repositories the token cannot see; Access.Repositories lacks them.

@@ -20,6 +20,8 @@ var (
 	ErrConflict = errors.New("conflict")
 	// ErrCannotOpen says that GitHub cannot open a sealed value: it was sealed to another key than the current one.
 	ErrCannotOpen = errors.New("GitHub cannot open the value")
+	// ErrPartial says that a list lacks entries that the token is not authorized for.
+	ErrPartial = errors.New("partial list")
 	// ErrInputs says that GitHub refuses a request until its address or its list of repositories changes.
 	ErrInputs = errors.New("inputs have to change")
 	// ErrInterrupted says that a signal ended the run.

@@ -30,10 +30,11 @@ type member struct {
 // memberList is one secret to whose list repositories are added, or from which they are removed.
 type memberList struct {
 	before  secret.Existing
-	whole   bool // before has to be the whole list, since a pattern is matched against it
 	members []*member
 	notes   []string
 	err     error // why nothing is written
+	// incomplete is why a glob may match more repositories than those that are written; nil if it does not.
+	incomplete error
 }
 
 // members returns the writes that add repositories to the lists of all items, or remove them.
@@ -91,9 +92,8 @@ func (e *executor) logWrites(n int) {
 func (e *executor) planMembers(
 	ctx context.Context, l *memberList, item Item, r *resolver, repos []repository,
 ) (err error) {
-	l.whole = r.fromList && len(r.selection.Patterns) > 0
 	selected := secret.Existing{Name: item.Name, Exists: true, Access: secret.Access{Visibility: secret.Selected}}
-	l.before, err = e.GitHub.WithRepositories(ctx, github.NewBudget(), item.Store, selected, l.whole)
+	l.before, err = e.GitHub.WithRepositories(ctx, github.NewBudget(), item.Store, selected)
 	if err != nil {
 		return err
 	}
@@ -101,6 +101,16 @@ func (e *executor) planMembers(
 		return err
 	}
 	onList := l.before.Access.Repositories
+	switch {
+	case !r.fromList:
+		l.incomplete = r.partial
+	case len(r.selection.Patterns) > 0 && l.before.Hidden != 0:
+		l.incomplete = &secret.Error{
+			Problem: fmt.Sprintf("the token cannot see %s repositories on the list, and a glob may match them",
+				countOf(l.before.Hidden, len(onList)+l.before.Hidden)),
+			Hint: "Use a token that can see all of them, or name the repositories or their ids.",
+		}
+	}
 	if r.fromList {
 		var matches []int
 		if repos, matches, err = r.selectFrom(onList); err != nil {
@@ -145,7 +155,7 @@ func (m *member) next(context.Context, *github.Budget) (plan, error) {
 // list is removed.
 func (m *member) refused(ctx context.Context, w *write, err error) (retry bool, _ error) {
 	if m.Change == secret.ListRemove && errors.Is(err, secret.ErrNotFound) {
-		list, _, listErr := m.GitHub.SelectedRepositories(ctx, w.budget, m.item.Store, m.item.Name, false)
+		list, _, listErr := m.GitHub.SelectedRepositories(ctx, w.budget, m.item.Store, m.item.Name)
 		if listErr == nil && !contains(list, m.repo) {
 			m.absent = !m.wasListed() && !w.unconfirmed
 			return false, nil
@@ -175,13 +185,8 @@ func (e *executor) finishMembers(i int, l *memberList, writes []*write) {
 		}
 	}
 	failed, unknown := count[secret.Failed] > 0, count[secret.Unknown] > 0
-	if err == nil && l.before.Hidden != 0 && l.whole {
-		failed = true
-		err = &secret.Error{
-			Problem: fmt.Sprintf("the token cannot see %s repositories on the list, and a pattern may match them",
-				countOf(l.before.Hidden, len(l.before.Access.Repositories)+l.before.Hidden)),
-			Hint: "Use a token that can see all of them, or name the repositories or their ids.",
-		}
+	if err == nil && l.incomplete != nil {
+		failed, err = true, l.incomplete
 	}
 	if err != nil && len(writes) > 1 && !e.DryRun {
 		verb := map[secret.ListChange]string{secret.ListAdd: "added", secret.ListRemove: "removed"}[e.Change]

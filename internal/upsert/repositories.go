@@ -20,17 +20,19 @@ type resolver struct {
 	selection secret.Selection
 	log, warn func(string)
 	fromList  bool
+	adds      bool
 
 	named    []secret.Repository // for each of selection.Names; zero if missing
 	missing  []error             // why
 	excluded []secret.Repository // for each plain name of selection.Excluded; zero if missing
 	all      []secret.Repository // of the organization, if a pattern needs them
+	partial  error               // all lacks some, which is no error if they are added to a list
 }
 
 func (e *executor) newResolver() *resolver {
 	return &resolver{
 		github: e.GitHub, budget: github.NewBudget(), selection: *e.Selection, log: e.Log, warn: e.Warn,
-		fromList: e.Change == secret.ListRemove,
+		fromList: e.Change == secret.ListRemove, adds: e.Change == secret.ListAdd,
 	}
 }
 
@@ -157,7 +159,10 @@ func (r *resolver) lookUp(ctx context.Context) error {
 	isGlob := func(p secret.Pattern) bool { return !p.Plain() }
 	needsAll := len(s.Patterns) > 0 && !r.fromList || len(s.IDs) > 0 && slices.ContainsFunc(s.Excluded, isGlob)
 	readAll := func() error {
-		r.all, allErr = r.github.Repositories(ctx, r.budget)
+		r.all, allErr = r.github.Repositories(ctx, r.budget, r.isSelected)
+		if r.adds && errors.Is(allErr, secret.ErrPartial) {
+			r.partial, allErr = allErr, nil
+		}
 		return nil
 	}
 	if needsAll {
@@ -171,6 +176,12 @@ func (r *resolver) lookUp(ctx context.Context) error {
 	r.missing = slices.Clone(errs[:len(s.Names)])
 	isNotFound := func(err error) bool { return errors.Is(err, secret.ErrNotFound) }
 	return errors.Join(append(slices.DeleteFunc(errs, isNotFound), allErr)...)
+}
+
+// isSelected reports whether a pattern or an id selects a repository of the organization.
+func (r *resolver) isSelected(repo secret.Repository) bool {
+	return slices.Contains(r.selection.IDs, repo.ID) ||
+		slices.ContainsFunc(r.selection.Patterns, func(p secret.Pattern) bool { return p.Match(repo.FullName) })
 }
 
 // exclude applies the exclusions. It fails if a repository without a visible name cannot be compared with one.

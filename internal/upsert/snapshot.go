@@ -124,7 +124,7 @@ func (c *snapshotCache) get(ctx context.Context, b *github.Budget, name secret.N
 	for range maxReads {
 		found, err := c.find(ctx, b, name)
 		if err == nil && !found.hasList {
-			found.Existing, err = c.github.WithRepositories(ctx, b, c.store, found.Existing, true)
+			found.Existing, err = c.github.WithRepositories(ctx, b, c.store, found.Existing)
 			found.hasList = true
 		}
 		if err == nil {

@@ -211,7 +211,7 @@ func (e *executor) readAfter(ctx context.Context, store secret.Store, tasks []*t
 		return after
 	}
 	for _, t := range tasks {
-		list, hidden, err := e.GitHub.SelectedRepositories(ctx, b, store, e.Items[t.i].Name, false)
+		list, hidden, err := e.GitHub.SelectedRepositories(ctx, b, store, e.Items[t.i].Name)
 		switch {
 		case isAny(err, secret.ErrNotFound, secret.ErrConflict):
 		case err != nil:
