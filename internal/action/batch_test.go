@@ -65,7 +65,7 @@ func TestThousandSecrets(t *testing.T) {
 	t.Run("stored", func(t *testing.T) {
 		wantStored(t, server, values)
 		requests := server.Requests()
-		wantEqual(t, "requests: one for the key, and one write each", len(requests), 1+len(values))
+		wantEqual(t, "requests: the key, the list, and one write each", len(requests), 2+len(values))
 		for _, request := range requests {
 			if request.Status > 204 {
 				t.Fatalf("%s %s: got status %d, want at most 204", request.Method, request.Path, request.Status)
@@ -113,7 +113,7 @@ func TestConcurrentWrites(t *testing.T) {
 	const ideal = 16 * 40 * time.Millisecond
 	r.wantCode(t, 0)
 	wantAtMost(t, "connections for four concurrent writes", r.dials, 4)
-	wantEqual(t, "requests", len(server.Requests()), 61)
+	wantEqual(t, "requests", len(server.Requests()), 62)
 	wantAtMost(t, "took", r.took, ideal*3/2)
 }
 
@@ -129,7 +129,7 @@ func TestKeyRotatedMidBatch(t *testing.T) {
 	r.wantCode(t, 0)
 	wantStored(t, server, values)
 	wantAtMost(t, "writes", countWrites(server), 24)
-	wantEqual(t, "requests but for writes: the key, twice", len(server.Requests())-countWrites(server), 2)
+	wantEqual(t, "requests but for writes: the list, and the key twice", len(server.Requests())-countWrites(server), 3)
 	wantEqual(t, "lines about it in the log", strings.Count(r.logText(), "GitHub rotated the public key"), 1)
 }
 

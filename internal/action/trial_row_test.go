@@ -20,7 +20,6 @@ type rowFacts struct {
 	applied   []fakegithub.Request // those of them that took effect
 	confirmed bool                 // a write was answered with 201 or 204
 	unproven  bool                 // a response, or none, does not prove that GitHub refused the write
-	cutOff    bool                 // GitHub may still apply a write that was given up
 }
 
 // rowRules are what must be true of a row.
@@ -44,7 +43,6 @@ var rowRules = []struct {
 	{"failed has no effect", func(f rowFacts) bool {
 		return f.row.Operation != "failed" || len(f.applied) == 0 || f.isGone(f.path) || f.isDenied(f.path)
 	}},
-	{"failed leaves no attempt under way", func(f rowFacts) bool { return f.row.Operation != "failed" || !f.cutOff }},
 	{"unknown has an attempt that may have taken effect", func(f rowFacts) bool {
 		return f.row.Operation != "unknown" || f.unproven
 	}},
@@ -81,7 +79,6 @@ func (r *ran) factsOf(row trialRow) rowFacts {
 		}
 		f.confirmed = f.confirmed || q.Status == 201 || q.Status == 204
 		f.unproven = f.unproven || !isRefusal(q)
-		f.cutOff = f.cutOff || q.Status == 0 && (q.Fault.Hang != "" || q.Fault.Delay != 0)
 	}
 	return f
 }
@@ -143,7 +140,7 @@ func valueIsStored(f rowFacts) bool {
 }
 
 func unknownIsUnsettled(f rowFacts) bool {
-	mayBeStored := len(f.applied) > 0 || f.cutOff || len(f.others) > 0
+	mayBeStored := len(f.applied) > 0 || len(f.others) > 0
 	return f.row.Operation != "unknown" || mayBeStored || !f.readAfter(f.path)
 }
 
@@ -285,7 +282,6 @@ func TestRowRules(t *testing.T) {
 	const kept, created = "a secret that keeps its access", "a new secret"
 	refused := fakegithub.Fault{Method: "PUT", Status: 403, Times: -1}
 	down := fakegithub.Fault{Method: "PUT", Status: 503, Times: -1}
-	hangs := fakegithub.Fault{Method: "PUT", Hang: "before", Times: -1}
 	page := fakegithub.Fault{
 		Method: "PUT", Status: 201, Headers: map[string]string{"Content-Type": "text/html"}, Body: "<html>", Times: -1,
 	}
@@ -320,7 +316,6 @@ func TestRowRules(t *testing.T) {
 		}},
 		{"failed has no effect", setting(t, kept), says("failed")},
 		{"failed has no effect", setting(t, "adding a repository"), says("failed")},
-		{"failed leaves no attempt under way", setting(t, kept, hangs), says("failed")},
 		{"unknown has an attempt that may have taken effect", setting(t, kept, refused), says("unknown")},
 		{"unknown is settled by no read", setting(t, kept, down), says("unknown")},
 		{"a done row has no sealed value", setting(t, kept), func(r *ran) { r.rows[0].EncryptedValue = "AAAA" }},

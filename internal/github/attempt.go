@@ -34,16 +34,14 @@ func (a *Attempt) Send(ctx context.Context, w Write) (created bool, err error) {
 	return resp.status == http.StatusCreated, err
 }
 
-// Unconfirmed reports whether GitHub may have applied this attempt or an earlier one other than one that succeeded, and
-// whether it may still apply one, because it was cut off while it was under way.
-func (a *Attempt) Unconfirmed() (unconfirmed, cutOff bool) {
-	return a.state.unconfirmed, a.state.cutOff
-}
+// UnprovenAt returns when the last attempt was sent, this one included, that no response shows to have been applied or
+// refused; zero if there is none.
+func (a *Attempt) UnprovenAt() time.Time { return a.state.unprovenAt }
 
 // do sends a read and retries transient errors. parse reads the body of the response.
 func (c *Client) do(ctx context.Context, b *Budget, call *call, parse func(response) error) (response, error) {
 	if b == nil {
-		b = &Budget{}
+		b = &Budget{clock: &clock{}}
 	}
 	var resp response
 	var err error
@@ -132,9 +130,8 @@ func (a *Attempt) send(ctx context.Context, call *call, load payload) (response,
 	if failed.err.RequestID == "" {
 		failed.err.RequestID = resp.requestID
 	}
-	if s.isWrite && sent {
-		s.unconfirmed = s.unconfirmed || failed.unconfirmed
-		s.cutOff = s.cutOff || failed.cutOff
+	if s.isWrite && sent && failed.unproven {
+		s.unprovenAt = resp.sentAt
 	}
 	s.last = s.finish(failed.err)
 	a.failed = failed

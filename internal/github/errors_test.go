@@ -189,42 +189,40 @@ func TestForeignBody(t *testing.T) {
 }
 
 // TestErrorFromTransport checks the error of an attempt without a response, the
-// reason for the log if it is retried, and whether GitHub may still apply it.
+// reason for the log if it is retried, and that GitHub may have applied it.
 func TestErrorFromTransport(t *testing.T) {
 	const (
 		checkServer = "Check api_url, the runner's clock and the server's certificate; ca_certificate does not help here."
 		addCA       = "Add that authority's certificate in ca_certificate, as PEM text or as the path of a PEM file."
 		oldTLS      = "The server, or a proxy that opens the connection, does not support TLS 1.2, which is the minimum."
-		open        = true // GitHub may still apply a write that was sent
 	)
 	corp := []*x509.Certificate{{Issuer: pkix.Name{CommonName: "Corp"}}}
 	refused := &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 	for _, test := range []struct {
 		err                   error
 		problem, hint, reason string // no reason: not retried
-		cutOff                bool
 	}{
-		{errCrossOriginRedirect, errCrossOriginRedirect.Error(), finalURL, "", open},
-		{errTooManyRedirects, "too many redirects", finalURL, "", open},
-		{&http.MaxBytesError{}, "the response is larger than 16 MiB", wrongURL, "", open},
-		{&tls.CertificateVerificationError{UnverifiedCertificates: corp, Err: x509.UnknownAuthorityError{}}, `the server's certificate is issued by "CN=Corp", which is not trusted here`, addCA, "", open},
-		{&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, "the server's certificate is issued by an unknown authority, which is not trusted here", addCA, "", open},
-		{&tls.CertificateVerificationError{UnverifiedCertificates: corp, Err: errors.New("expired")}, `the server's certificate is issued by "CN=Corp" and is not valid: expired`, checkServer, "", open},
-		{errors.New("remote error: tls: protocol version not supported"), "remote error: tls: protocol version not supported", oldTLS, "", open},
-		{&proxyError{407}, "the proxy returned 407 Proxy Authentication Required", proxyCredentials, "", open},
-		{&proxyError{403}, "the proxy returned 403 Forbidden", "The proxy must allow github.test. " + checkProxy, "", open},
-		{&proxyError{429}, "the proxy returned 429 Too Many Requests", checkProxy, "the proxy returned 429 Too Many Requests", open},
-		{&proxyError{502}, "the proxy returned 502 Bad Gateway", checkProxy, "the proxy returned 502 Bad Gateway", open},
-		{&net.OpError{Op: "proxyconnect", Net: "tcp", Err: refused}, "cannot connect to the proxy (dial tcp: connection refused)", checkProxy, "cannot connect to the proxy (dial tcp: connection refused)", open},
-		{refused, "cannot connect to github.test (dial tcp: connection refused)", "", "cannot connect to github.test (dial tcp: connection refused)", open},
-		{context.DeadlineExceeded, "no response within 7 s", "", "no response from github.test within 7 s", open},
-		{io.EOF, "no response (connection closed)", "", "no response from github.test (connection closed)", false},
-		{io.ErrUnexpectedEOF, "no response (connection closed)", "", "no response from github.test (connection closed)", false},
-		{syscall.ECONNRESET, "no response (connection reset by peer)", "", "no response from github.test (connection reset by peer)", false},
-		{syscall.EPIPE, "no response (broken pipe)", "", "no response from github.test (broken pipe)", false},
-		{errors.New("http2: server sent GOAWAY"), "no response (http2: server sent GOAWAY)", "", "no response from github.test (http2: server sent GOAWAY)", false},
-		{errors.New("stream error; received from peer"), "no response (stream error; received from peer)", "", "no response from github.test (stream error; received from peer)", false},
-		{errors.New("other"), "no response (other)", "", "no response from github.test (other)", open},
+		{errCrossOriginRedirect, errCrossOriginRedirect.Error(), finalURL, ""},
+		{errTooManyRedirects, "too many redirects", finalURL, ""},
+		{&http.MaxBytesError{}, "the response is larger than 16 MiB", wrongURL, ""},
+		{&tls.CertificateVerificationError{UnverifiedCertificates: corp, Err: x509.UnknownAuthorityError{}}, `the server's certificate is issued by "CN=Corp", which is not trusted here`, addCA, ""},
+		{&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, "the server's certificate is issued by an unknown authority, which is not trusted here", addCA, ""},
+		{&tls.CertificateVerificationError{UnverifiedCertificates: corp, Err: errors.New("expired")}, `the server's certificate is issued by "CN=Corp" and is not valid: expired`, checkServer, ""},
+		{errors.New("remote error: tls: protocol version not supported"), "remote error: tls: protocol version not supported", oldTLS, ""},
+		{&proxyError{407}, "the proxy returned 407 Proxy Authentication Required", proxyCredentials, ""},
+		{&proxyError{403}, "the proxy returned 403 Forbidden", "The proxy must allow github.test. " + checkProxy, ""},
+		{&proxyError{429}, "the proxy returned 429 Too Many Requests", checkProxy, "the proxy returned 429 Too Many Requests"},
+		{&proxyError{502}, "the proxy returned 502 Bad Gateway", checkProxy, "the proxy returned 502 Bad Gateway"},
+		{&net.OpError{Op: "proxyconnect", Net: "tcp", Err: refused}, "cannot connect to the proxy (dial tcp: connection refused)", checkProxy, "cannot connect to the proxy (dial tcp: connection refused)"},
+		{refused, "cannot connect to github.test (dial tcp: connection refused)", "", "cannot connect to github.test (dial tcp: connection refused)"},
+		{context.DeadlineExceeded, "no response within 7 s", "", "no response from github.test within 7 s"},
+		{io.EOF, "no response (connection closed)", "", "no response from github.test (connection closed)"},
+		{io.ErrUnexpectedEOF, "no response (connection closed)", "", "no response from github.test (connection closed)"},
+		{syscall.ECONNRESET, "no response (connection reset by peer)", "", "no response from github.test (connection reset by peer)"},
+		{syscall.EPIPE, "no response (broken pipe)", "", "no response from github.test (broken pipe)"},
+		{errors.New("http2: server sent GOAWAY"), "no response (http2: server sent GOAWAY)", "", "no response from github.test (http2: server sent GOAWAY)"},
+		{errors.New("stream error; received from peer"), "no response (stream error; received from peer)", "", "no response from github.test (stream error; received from peer)"},
+		{errors.New("other"), "no response (other)", "", "no response from github.test (other)"},
 	} {
 		c := &Client{opt: Options{BaseURL: &url.URL{Host: "github.test"}}}
 		failed := c.errorFromTransport(t.Context(), &call{}, &url.Error{Op: "Put", URL: "https://github.test", Err: test.err}, true, 7*time.Second)
@@ -237,8 +235,8 @@ func TestErrorFromTransport(t *testing.T) {
 		if failed.retryable != (test.reason != "") || failed.reason != test.reason {
 			t.Errorf("%v: got retryable %v for the reason %q, want the reason %q", test.err, failed.retryable, failed.reason, test.reason)
 		}
-		if !failed.unconfirmed || failed.cutOff != test.cutOff {
-			t.Errorf("%v: got unconfirmed %v and cut off %v, want true and %v", test.err, failed.unconfirmed, failed.cutOff, test.cutOff)
+		if !failed.unproven {
+			t.Errorf("%v: got an attempt that is proven, want unproven", test.err)
 		}
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"set-org-secret/internal/secret"
@@ -21,7 +20,7 @@ import (
 // one kind of 429, use the reset time of another limit, and lose the message of unusual bodies.
 func (c *Client) errorFromResponse(call *call, load payload, resp *http.Response, text []byte) *failure {
 	status, msg := resp.StatusCode, message(text, load.sealed, c.opt.Token)
-	failed := &failure{err: errorForStatus(call, resp, msg), unconfirmed: !refused(resp)}
+	failed := &failure{err: errorForStatus(call, resp, msg), unproven: !refused(resp)}
 	failed.reason = strconv.Itoa(status) + " from GitHub"
 	switch foreign := foreignResponse(resp, text); {
 	case rateLimited(resp, msg, text):
@@ -79,7 +78,7 @@ func (c *Client) errorFromTransport(
 		err = urlErr.Err // without the address
 	}
 	e := &secret.Error{Op: call.op, Problem: err.Error()}
-	failed := &failure{err: e, unconfirmed: sent, cutOff: sent}
+	failed := &failure{err: e, unproven: sent}
 	proxy, _ := errors.AsType[*proxyError](err)
 	certificate, _ := errors.AsType[*tls.CertificateVerificationError](err)
 	switch {
@@ -101,16 +100,9 @@ func (c *Client) errorFromTransport(
 	case proxy != nil && proxy.status < 500 && proxy.status != http.StatusTooManyRequests:
 		e.Hint = "The proxy must allow " + c.opt.BaseURL.Host + ". " + checkProxy
 	default:
-		failed.retryable, failed.cutOff = true, sent && !closedByServer(err)
-		failed.reason = c.noResponse(e, err, limit)
+		failed.retryable, failed.reason = true, c.noResponse(e, err, limit)
 	}
 	return failed
-}
-
-// closedByServer reports whether the server, or something in between, ended the connection or the stream.
-func closedByServer(err error) bool {
-	return isOneOf(err, io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE) ||
-		containsAny(err.Error(), "received from peer", "server sent GOAWAY") // net/http does not export these errors
 }
 
 // noResponse completes the error of an attempt without a response that may have one if it is retried. It returns the

@@ -112,7 +112,11 @@ func (c *testClient) log() []string {
 
 // put makes attempts at a write as package upsert does, without sealing again.
 func (c *testClient) put(ctx context.Context, name secret.Name) (created bool, err error) {
-	for attempt, final := range c.Attempts(ctx, NewBudget(), "writing the secret") {
+	return c.putWithin(ctx, NewBudget(), name)
+}
+
+func (c *testClient) putWithin(ctx context.Context, b *Budget, name secret.Name) (created bool, err error) {
+	for attempt, final := range c.Attempts(ctx, b, "writing the secret") {
 		if err = final; err == nil {
 			c.attempts.Store(name, attempt)
 			created, err = c.send(ctx, attempt, name)
@@ -124,16 +128,12 @@ func (c *testClient) put(ctx context.Context, name secret.Name) (created bool, e
 	return created, err
 }
 
-// wantUnconfirmed checks what the last attempt at writing A says of its effect.
-func (c *testClient) wantUnconfirmed(t *testing.T, unconfirmed, cutOff bool) {
+// wantUnproven checks whether GitHub may have applied an attempt at writing A.
+func (c *testClient) wantUnproven(t *testing.T, want bool) {
 	t.Helper()
-	var gotUnconfirmed, gotCutOff bool
-	if attempt, ok := c.attempts.Load(secret.Name("A")); ok {
-		gotUnconfirmed, gotCutOff = attempt.(*Attempt).Unconfirmed()
-	}
-	if gotUnconfirmed != unconfirmed || gotCutOff != cutOff {
-		t.Errorf("got unconfirmed %v and cut off %v, want %v and %v",
-			gotUnconfirmed, gotCutOff, unconfirmed, cutOff)
+	attempt, ok := c.attempts.Load(secret.Name("A"))
+	if got := ok && !attempt.(*Attempt).UnprovenAt().IsZero(); got != want {
+		t.Errorf("got unproven %v, want %v", got, want)
 	}
 }
 
@@ -428,7 +428,7 @@ func TestTrippedBreaker(t *testing.T) {
 		_, err := c.put(t.Context(), "A")
 		wantError(t, err, "writing the secret: not sent: down")
 		c.wantElapsed(t, time.Second) // it does not wait for the limiter
-		once := &retryState{op: "reading", budget: c.SendOnce()}
+		once := &retryState{op: "reading", budget: c.sendOnce(t)}
 		if err := c.retry.sleep(t.Context(), once, 0); err != nil {
 			t.Errorf("got the error %v of a request that is sent once, want none", err)
 		}
@@ -576,13 +576,12 @@ func TestSignal(t *testing.T) {
 		ends    time.Duration // after the signal
 		ok      bool
 		unknown bool
-		cutOff  bool
 	}{
-		{"read", neverRespond, read, 0, false, false, false},
-		{"write without a response", neverRespond, write, 3 * time.Second, false, true, true},
-		{"write with a response in the grace period", respondAfter2s, write, 1500 * time.Millisecond, true, false, false},
-		{"wait before a retry", respond(502, "", "Retry-After: 50"), write, 0, false, true, false},
-		{"wait after a refusal", respond(429, "", "Retry-After: 50", requestIDHeader+": 1"), write, 0, false, false, false},
+		{"read", neverRespond, read, 0, false, false},
+		{"write without a response", neverRespond, write, 3 * time.Second, false, true},
+		{"write with a response in the grace period", respondAfter2s, write, 1500 * time.Millisecond, true, false},
+		{"wait before a retry", respond(502, "", "Retry-After: 50"), write, 0, false, true},
+		{"wait after a refusal", respond(429, "", "Retry-After: 50"), write, 0, false, false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -595,7 +594,7 @@ func TestSignal(t *testing.T) {
 					t.Errorf("got the error %v, want success: %v", err, test.ok)
 				}
 				wantIs(t, err, secret.ErrInterrupted, !test.ok)
-				c.wantUnconfirmed(t, test.unknown, test.cutOff)
+				c.wantUnproven(t, test.unknown)
 			})
 		})
 	}
@@ -606,51 +605,51 @@ func TestSignal(t *testing.T) {
 func TestOutcomeUnknown(t *testing.T) {
 	refused := respond(403, "no")
 	for _, test := range []struct {
-		name            string
-		h               http.HandlerFunc
-		want            string
-		unknown, cutOff bool
+		name     string
+		h        http.HandlerFunc
+		want     string
+		unproven bool
 	}{
-		{"403", refused, "writing the secret: 403 no", false, false},
-		{"403 of a proxy", respond(403, "no", proxy), "writing the secret: 403 no, but not from GitHub's API", true, false},
-		{"404", respond(404, "no"), "writing the secret: 404 no", false, false},
-		{"422", respond(422, "no"), "writing the secret: 422 no", false, false},
-		{"301", respond(301, "no", "Location: /x"), "writing the secret: 301 no", false, false},
-		{"200", respond(200, "no"), "writing the secret: 200 no", true, false},
+		{"403", refused, "writing the secret: 403 no", false},
+		{"403 of a proxy", respond(403, "no", proxy), "writing the secret: 403 no, but not from GitHub's API", true},
+		{"404", respond(404, "no"), "writing the secret: 404 no", false},
+		{"422", respond(422, "no"), "writing the secret: 422 no", false},
+		{"301", respond(301, "no", "Location: /x"), "writing the secret: 301 no", false},
+		{"200", respond(200, "no"), "writing the secret: 200 no", true},
 		{
 			"201 with HTML", func(rw http.ResponseWriter, _ *http.Request) {
 				rw.WriteHeader(http.StatusCreated)
 				_, _ = io.WriteString(rw, " <html>Created</html>")
 			},
-			"writing the secret: 201 Created, but not from GitHub's API", true, false,
+			"writing the secret: 201 Created, but not from GitHub's API", true,
 		},
 		{
 			"a rate limit", respond(429, "slow", "Retry-After: 3600"),
-			"writing the secret: 429 slow", false, false,
+			"writing the secret: 429 slow", false,
 		},
-		{"dropped, then 403", respondInTurn(dropConnection, refused), "writing the secret: 403 no, 2 attempts in 1 s", true, false},
+		{"dropped, then 403", respondInTurn(dropConnection, refused), "writing the secret: 403 no, 2 attempts in 1 s", true},
 		{
 			"502, then 403", respondInTurn(respond(502, ""), refused),
-			"writing the secret: 403 no, 2 attempts in 1 s", true, false,
+			"writing the secret: 403 no, 2 attempts in 1 s", true,
 		},
 		{
 			"dropped, then a rate limit that is too long",
 			respondInTurn(dropConnection, respond(429, "slow", "Retry-After: 3600")),
-			"writing the secret: 429 slow, 2 attempts in 1 s", true, false,
+			"writing the secret: 429 slow, 2 attempts in 1 s", true,
 		},
-		{"a hang, then 403", respondInTurn(neverRespond, refused), "writing the secret: 403 no, 2 attempts in 1 s", true, true},
+		{"a hang, then 403", respondInTurn(neverRespond, refused), "writing the secret: 403 no, 2 attempts in 1 s", true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			withClient(t, time.Minute, "ghp_x", test.h, func(t *testing.T, c *testClient) {
 				_, err := c.put(t.Context(), "A")
 				wantError(t, err, test.want)
-				c.wantUnconfirmed(t, test.unknown, test.cutOff)
+				c.wantUnproven(t, test.unproven)
 			})
 		})
 	}
 }
 
-// TestConnectionsRefused checks that an attempt stays unconfirmed if further ones reach nobody.
+// TestConnectionsRefused checks that an attempt stays unproven if further ones reach nobody.
 func TestConnectionsRefused(t *testing.T) {
 	var c *testClient
 	h := func(rw http.ResponseWriter, req *http.Request) {
@@ -662,14 +661,14 @@ func TestConnectionsRefused(t *testing.T) {
 		if _, err := c.put(t.Context(), "A"); err == nil {
 			t.Error("got no error, want one")
 		}
-		c.wantUnconfirmed(t, true, false)
+		c.wantUnproven(t, true)
 		c.wantRequests(t, 1)
 	})
 }
 
-// TestUnconfirmedWhilePaused checks that a signal during the pause for another write's rate limit leaves an attempt
-// unconfirmed.
-func TestUnconfirmedWhilePaused(t *testing.T) {
+// TestUnprovenWhilePaused checks that a signal during the pause for another write's rate limit leaves an attempt
+// unproven.
+func TestUnprovenWhilePaused(t *testing.T) {
 	h := func(rw http.ResponseWriter, req *http.Request) {
 		if strings.HasSuffix(req.URL.Path, "/B") {
 			respond(429, "slow", "Retry-After: 40")(rw, req)
@@ -683,7 +682,7 @@ func TestUnconfirmedWhilePaused(t *testing.T) {
 		wg.Go(func() {
 			_, err := c.put(ctx, "A")
 			wantIs(t, err, secret.ErrInterrupted, true)
-			c.wantUnconfirmed(t, true, false)
+			c.wantUnproven(t, true)
 		})
 		wg.Go(func() { _, _ = c.put(ctx, "B") })
 		time.Sleep(20 * time.Second)
@@ -866,8 +865,18 @@ func TestKeyID(t *testing.T) {
 	}
 }
 
-// TestSendOnce checks that such a request is sent once, even if the circuit
-// breaker has tripped, and not during a rate limit.
+// sendOnce returns a budget for requests that are sent once, now or after a rate limit.
+func (c *testClient) sendOnce(t *testing.T) *Budget {
+	t.Helper()
+	b, err := c.SendOnce(t.Context(), "read", time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// TestSendOnce checks that such a request is sent once, even if the circuit breaker has
+// tripped, no sooner than it may be, and not during a long rate limit.
 func TestSendOnce(t *testing.T) {
 	t.Run("once", func(t *testing.T) {
 		withClient(t, 10*time.Second, "ghp_x", respond(502, ""), func(t *testing.T, c *testClient) {
@@ -875,13 +884,13 @@ func TestSendOnce(t *testing.T) {
 				t.Error("got no error, want one")
 			}
 			before := len(c.requests())
-			wantError(t, c.getKeyWithin(t.Context(), c.SendOnce()), "reading the public key: 502 Bad Gateway")
+			wantError(t, c.getKeyWithin(t.Context(), c.sendOnce(t)), "reading the public key: 502 Bad Gateway")
 			c.wantRequests(t, before+1)
 		})
 	})
 	t.Run("for the time of one attempt", func(t *testing.T) {
 		withClient(t, time.Minute, "ghp_x", neverRespond, func(t *testing.T, c *testClient) {
-			b := c.SendOnce()
+			b := c.sendOnce(t)
 			for range 2 {
 				if err := c.getKeyWithin(t.Context(), b); err == nil {
 					t.Error("got no error, want one")
@@ -890,27 +899,44 @@ func TestSendOnce(t *testing.T) {
 			c.wantElapsed(t, maxAttemptTime)
 		})
 	})
-	t.Run("not during a rate limit", func(t *testing.T) {
-		withClient(t, time.Minute, "ghp_x", respond(429, "slow", "Retry-After: 3600"), func(t *testing.T, c *testClient) {
+	t.Run("no sooner than it may be", func(t *testing.T) {
+		withClient(t, time.Minute, "ghp_x", respondBody(keyJSON), func(t *testing.T, c *testClient) {
+			b, err := c.SendOnce(t.Context(), "read", time.Now().Add(15*time.Second))
+			wantError(t, err, "")
+			wantError(t, c.getKeyWithin(t.Context(), b), "")
+			c.wantElapsed(t, 15*time.Second)
+			if got, want := c.log(), []string{"waiting 15 s to read"}; !slices.Equal(got, want) {
+				t.Errorf("got the log %q, want %q", got, want)
+			}
+		})
+	})
+	t.Run("after a rate limit", func(t *testing.T) {
+		limited := respondInTurn(respond(429, "slow", "Retry-After: 60"), respondBody(keyJSON))
+		withClient(t, 10*time.Second, "ghp_x", limited, func(t *testing.T, c *testClient) {
 			if err := c.getKey(t.Context()); err == nil {
 				t.Error("got no error, want one")
 			}
-			wantError(t, c.getKeyWithin(t.Context(), c.SendOnce()), "reading the public key: not sent: an earlier request got 429 slow")
+			wantError(t, c.getKeyWithin(t.Context(), c.sendOnce(t)), "")
+			c.wantElapsed(t, time.Minute)
+		})
+	})
+	t.Run("not during a long rate limit", func(t *testing.T) {
+		withClient(t, time.Minute, "ghp_x", respond(429, "slow", "Retry-After: 61"), func(t *testing.T, c *testClient) {
+			if err := c.getKey(t.Context()); err == nil {
+				t.Error("got no error, want one")
+			}
+			wantError(t, c.getKeyWithin(t.Context(), c.sendOnce(t)), "reading the public key: not sent: an earlier request got 429 slow")
 			c.wantRequests(t, 1)
 		})
 	})
-}
-
-// TestSendOnceAfterTimeout checks that a read after a write that got no response ends with the last attempt at it.
-func TestSendOnceAfterTimeout(t *testing.T) {
-	withClient(t, time.Minute, "ghp_x", neverRespond, func(t *testing.T, c *testClient) {
-		if _, err := c.put(t.Context(), "A"); err == nil {
-			t.Error("got no error, want one")
-		}
-		if err := c.getKeyWithin(t.Context(), c.SendOnce()); err == nil {
-			t.Error("got no error, want one")
-		}
-		c.wantElapsed(t, time.Minute+2*maxAttemptTime)
+	t.Run("not after a signal", func(t *testing.T) {
+		withClient(t, time.Minute, "ghp_x", neverRespond, func(t *testing.T, c *testClient) {
+			ctx, cancel := context.WithCancel(t.Context())
+			time.AfterFunc(time.Second, cancel)
+			_, err := c.SendOnce(ctx, "read", time.Now().Add(15*time.Second))
+			wantIs(t, err, secret.ErrInterrupted, true)
+			c.wantElapsed(t, time.Second)
+		})
 	})
 }
 

@@ -96,10 +96,9 @@ type failure struct {
 	retryAfter time.Duration
 	// global is set for rate limits, which pause every request.
 	global bool
-	// unconfirmed says that GitHub may have applied a write: it was sent, and no response proves that it was refused.
-	unconfirmed bool
-	// cutOff says that this side ended an unconfirmed attempt, so that GitHub may still apply it.
-	cutOff bool
+	// unproven says that GitHub may have applied a write, or may still: it was sent, and no response proves that it was
+	// refused.
+	unproven bool
 }
 
 func (c *Client) send(ctx context.Context, call *call, load payload, limit time.Duration) (
@@ -146,7 +145,7 @@ func (c *Client) send(ctx context.Context, call *call, load payload, limit time.
 	if ok && call.isWrite() { // the status is the result, unless its body is foreign
 		if text := bytes.TrimSpace(drain(got.Response, cancel)); len(text) > 0 && text[0] != '{' {
 			resp.foreign = foreignBody(got.Header, text)
-			return resp, &failure{err: unreadable(call, resp, errNotJSON), unconfirmed: true}, true
+			return resp, &failure{err: unreadable(call, resp, errNotJSON), unproven: true}, true
 		}
 		return resp, nil, true
 	}

@@ -13,6 +13,9 @@ import (
 const (
 	firstBackoff = time.Second
 	maxBackoff   = 30 * time.Second
+	// maxPauseBefore is how long [Client.SendOnce] waits for a rate limit: as long as for one that does not say when
+	// it ends.
+	maxPauseBefore = time.Minute
 	// replicationDelay is how long a new installation token may be unknown to some of GitHub's servers; octokit's
 	// auth-app waits as long.
 	// https://github.com/octokit/auth-app.js/#authhook-options
@@ -24,8 +27,13 @@ const (
 // outage, in which nothing succeeds, all budgets count from its first error, and so end together.
 type Budget struct {
 	write    bool      // its requests are a write and those that it needs
+	optional bool      // its requests are reads that the write can do without
 	deadline time.Time // its requests are sent once, before this time; zero if they are retried
+	*clock
+}
 
+// clock counts what is used of a budget.
+type clock struct {
 	mu           sync.Mutex
 	start        time.Time     // the first error; zero before that
 	exempt       time.Duration // waits for the write limiter since the start
@@ -33,19 +41,39 @@ type Budget struct {
 }
 
 // NewBudget returns the budget of a write. Reads that serve no write have a budget each: theirs is nil.
-func NewBudget() *Budget { return &Budget{write: true} }
+func NewBudget() *Budget { return &Budget{write: true, clock: &clock{}} }
 
-// SendOnce returns a budget for requests that are each sent once, even if a circuit breaker has tripped. All of them
-// share the time of one attempt, or of the last one that writes have if none succeeds any more.
-func (c *Client) SendOnce() *Budget {
+// Optional returns the budget for reads that the write can do without. They share its time, but leave it the time of
+// one attempt, and trip no circuit breaker.
+func (b *Budget) Optional() *Budget { return &Budget{write: b.write, optional: true, clock: b.clock} }
+
+// SendOnce waits until a time, and for a rate limit of at most maxPauseBefore. Then it returns a budget for requests
+// that are each sent once, even if a circuit breaker has tripped; all of them share the time of one attempt. op names
+// them in the log. The error wraps [secret.ErrInterrupted] if a signal ends the wait.
+func (c *Client) SendOnce(ctx context.Context, op string, at time.Time) (*Budget, error) {
 	r := c.retry
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	left := r.timeout
-	if !r.writes.outage.IsZero() {
-		left -= time.Since(r.writes.outage)
+	if r.pausedUntil.After(at) && time.Until(r.pausedUntil) <= maxPauseBefore {
+		at = r.pausedUntil
 	}
-	return &Budget{deadline: time.Now().Add(r.attemptLimit(left))}
+	r.mu.Unlock()
+	wait := time.Until(at)
+	if wait > 0 {
+		r.log("waiting " + secret.FormatDuration(wait) + " to " + op)
+	}
+	if err := c.Sleep(ctx, wait); err != nil {
+		return nil, err
+	}
+	return &Budget{deadline: time.Now().Add(min(maxAttemptTime, r.timeout)), clock: &clock{}}, nil
+}
+
+// Sleep waits. The error wraps [secret.ErrInterrupted] if a signal ends the wait.
+func (c *Client) Sleep(ctx context.Context, d time.Duration) error {
+	once := &retryState{budget: &Budget{deadline: time.Now(), clock: &clock{}}}
+	if err := c.retry.sleep(ctx, once, d); err != nil {
+		return err
+	}
+	return nil
 }
 
 func (b *Budget) isRetried() bool { return b.deadline.IsZero() }
@@ -120,8 +148,7 @@ type retryState struct {
 	attempts   int
 	firstError time.Time
 	last       *secret.Error // of the last attempt
-	// unconfirmed says that GitHub may have applied an attempt at a write, and cutOff that it still may.
-	unconfirmed, cutOff bool
+	unprovenAt time.Time     // see [Attempt.UnprovenAt]
 }
 
 // finish completes the error of an attempt, or the one that ends the retries.
@@ -217,6 +244,9 @@ func (r *retrier) left(s *retryState) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	used, _ := s.budget.used(r.outage(s))
+	if s.budget.optional {
+		used += min(maxAttemptTime, r.timeout)
+	}
 	return r.timeout - used
 }
 
@@ -240,7 +270,7 @@ func (r *retrier) attemptLimit(left time.Duration) time.Duration {
 func (r *retrier) expire(s *retryState) *secret.Error {
 	e := s.lastOr("not sent: the timeout is used up")
 	e.Hint = cmp.Or(e.Hint, waitForGitHub)
-	if !s.budget.isRetried() {
+	if !s.budget.isRetried() || s.budget.optional {
 		return e
 	}
 	r.mu.Lock()

@@ -24,9 +24,9 @@ func (e *executor) lists(ctx context.Context) (tasks []*task) {
 			})
 		}})
 	}
-	resolveErr := e.prefetch(ctx, tasks)
+	e.prefetch(ctx, tasks)
 	for _, t := range tasks {
-		t.writes[0].err = resolveErr
+		t.writes[0].err = e.resolveErr
 	}
 	return tasks
 }
@@ -40,7 +40,9 @@ func (l *list) next(ctx context.Context, b *github.Budget) (p plan, err error) {
 	if err = checkSelected(p.before); err != nil {
 		return p, err
 	}
-	p.access = secret.Access{Visibility: secret.Selected, Repositories: l.desired.repositories}
+	if p.access, err = l.desired.accessFor(p.before); err != nil {
+		return p, err
+	}
 	p.unchanged = !secret.Diff(p.before, p.access).Any()
 	p.request = l.GitHub.SetRepositories(l.item.Store, l.item.Name, p.access.IDs())
 	return p, nil

@@ -35,7 +35,7 @@ func TestHiddenMembers(t *testing.T) {
 			[]int64{},
 		},
 		{
-			"removal of one that is not on the list after an unconfirmed attempt", secret.ListRemove, 2,
+			"removal of one that is not on the list after an unproven attempt", secret.ListRemove, 2,
 			[]fakegithub.Fault{dropped, {Status: 404}},
 			secret.Updated,
 			[]int64{2},

@@ -10,13 +10,13 @@ import (
 type desired struct {
 	// visibility is empty if an existing secret keeps its access and a new one is private.
 	visibility secret.Visibility
-	// replace says that repositories replace the existing list.
-	replace      bool
-	repositories []secret.Repository
+	// replace says that repositories replace the existing list, and hasGlob that a glob selected some of them.
+	replace, hasGlob bool
+	repositories     []secret.Repository
 }
 
-// fixed returns the access that a write gives whether or not the secret exists, and whether there is such an access.
-func (d desired) fixed() (secret.Access, bool) {
+// given returns the access that a write gives whether or not the secret exists, and whether there is such an access.
+func (d desired) given() (secret.Access, bool) {
 	switch {
 	case d.visibility == secret.Selected && d.replace:
 		return secret.Access{Visibility: secret.Selected, Repositories: d.repositories}, true
@@ -26,15 +26,28 @@ func (d desired) fixed() (secret.Access, bool) {
 	return secret.Access{}, false
 }
 
-// needsExisting reports whether the existing secret must be read before a write, to preserve its access or to report
-// how it changes.
+// needsExisting reports whether a write depends on the existing secret; else that is read only to report the change.
 func (d desired) needsExisting() bool {
-	return d.visibility == "" || d.visibility == secret.Selected
+	_, isGiven := d.given()
+	return !isGiven || d.hasGlob
 }
 
 // accessFor returns the access to write to a secret. The error is a *secret.Error if it must not be written.
 func (d desired) accessFor(existing secret.Existing) (secret.Access, error) {
-	if access, ok := d.fixed(); ok {
+	shown := len(existing.Access.Repositories)
+	const seeAll = "Use a token that can see all of them (in actions/create-github-app-token, set owner), or name the "
+	hidden := secret.Error{
+		Problem: fmt.Sprintf("the token can see only %d of %d selected repositories", shown, shown+existing.Hidden),
+		Cause: "A classic token needs the scope repo to see private repositories; " +
+			"a fine-grained or App token sees those it was granted.",
+		Hint: seeAll + "whole list in selected_repositories.",
+	}
+	if access, ok := d.given(); ok {
+		if d.hasGlob && existing.Hidden != 0 {
+			hidden.Problem += ", and a glob may mean the others; writing what it matches would remove them"
+			hidden.Hint = seeAll + "repositories without globs."
+			return secret.Access{}, &hidden
+		}
 		return access, nil
 	}
 	const nameThem = "Name the repositories in selected_repositories, or use none for an empty list."
@@ -53,14 +66,8 @@ func (d desired) accessFor(existing secret.Existing) (secret.Access, error) {
 	case !existing.Exists:
 		return secret.Access{Visibility: secret.Private}, nil
 	case existing.Hidden != 0:
-		shown := len(existing.Access.Repositories)
-		return secret.Access{}, &secret.Error{
-			Problem: fmt.Sprintf("the token can see only %d of %d selected repositories; "+
-				"writing that list would remove the others", shown, shown+existing.Hidden),
-			Cause: "A classic token needs the scope repo to see private repositories; " +
-				"a fine-grained or App token sees those it was granted.",
-			Hint: "Use a token that can see all of them, or name the whole list in selected_repositories.",
-		}
+		hidden.Problem += "; writing that list would remove the others"
+		return secret.Access{}, &hidden
 	}
 	return existing.Access, nil
 }

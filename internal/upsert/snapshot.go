@@ -97,11 +97,17 @@ func (c *publicKeyCache) newerThan(ctx context.Context, b *github.Budget, r refu
 	return key, nil
 }
 
-// snapshotCache caches the existing secrets of one store. A snapshot older than maxSnapshotAge is read again.
+// snapshotCache caches the existing secrets of one store. A snapshot older than maxSnapshotAge is read again, unless
+// the cache is optional.
 type snapshotCache struct {
 	github *github.Client
 	store  secret.Store
 	names  []secret.Name // of all items, in the order of their writes
+	// optional says that writes do not depend on the snapshots: none is read again, and none after a failure, so that
+	// not each write waits for the same.
+	optional bool
+	mu       sync.Mutex
+	failed   error
 
 	lock     lock
 	next     int // index of the first name that was not read yet
@@ -115,12 +121,33 @@ type snapshot struct {
 	hasList bool
 }
 
-func newSnapshotCache(client *github.Client, store secret.Store) *snapshotCache {
-	return &snapshotCache{github: client, store: store, lock: newLock(), byName: map[secret.Name]snapshot{}}
+func newSnapshotCache(client *github.Client, store secret.Store, optional bool) *snapshotCache {
+	return &snapshotCache{
+		github: client, store: store, optional: optional, lock: newLock(), byName: map[secret.Name]snapshot{},
+	}
 }
 
-// get returns a secret with its list of repositories, read at most maxSnapshotAge ago.
+// get returns a secret with its list of repositories, which is not too old.
 func (c *snapshotCache) get(ctx context.Context, b *github.Budget, name secret.Name) (secret.Existing, error) {
+	if !c.optional {
+		return c.read(ctx, b, name)
+	}
+	c.mu.Lock()
+	err := c.failed
+	c.mu.Unlock()
+	if err != nil {
+		return secret.Existing{}, err
+	}
+	existing, err := c.read(ctx, b.Optional(), name)
+	if err != nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.failed = err
+	}
+	return existing, err
+}
+
+func (c *snapshotCache) read(ctx context.Context, b *github.Budget, name secret.Name) (secret.Existing, error) {
 	for range maxReads {
 		found, err := c.find(ctx, b, name)
 		if err == nil && !found.hasList {
@@ -130,7 +157,7 @@ func (c *snapshotCache) get(ctx context.Context, b *github.Budget, name secret.N
 		if err == nil {
 			err = c.put(ctx, found)
 		}
-		if err != nil || isFresh(found.ReadAt) {
+		if err != nil || c.isFresh(found.ReadAt) {
 			return found.Existing, err
 		}
 	}
@@ -142,7 +169,7 @@ func (c *snapshotCache) get(ctx context.Context, b *github.Budget, name secret.N
 
 // find returns a snapshot from the cache or from GitHub.
 func (c *snapshotCache) find(ctx context.Context, b *github.Budget, name secret.Name) (snapshot, error) {
-	if cached, err := c.cached(ctx, b, name); err != nil || isFresh(cached.ReadAt) {
+	if cached, err := c.cached(ctx, b, name); err != nil || c.isFresh(cached.ReadAt) {
 		return cached, err
 	}
 	found, err := c.github.Lookup(ctx, b, c.store, name)
@@ -156,7 +183,7 @@ func (c *snapshotCache) cached(ctx context.Context, b *github.Budget, name secre
 		return snapshot{}, err
 	}
 	defer c.lock.release()
-	if isFresh(c.byName[name].ReadAt) || isFresh(c.lookedUp) {
+	if c.isFresh(c.byName[name].ReadAt) || c.isFresh(c.lookedUp) {
 		return c.byName[name], nil
 	}
 	soon := append([]secret.Name{name}, c.names[max(c.next, slices.Index(c.names, name)+1):]...)
@@ -192,4 +219,6 @@ func (c *snapshotCache) keep(s snapshot) {
 	}
 }
 
-func isFresh(readAt time.Time) bool { return time.Since(readAt) <= maxSnapshotAge }
+func (c *snapshotCache) isFresh(readAt time.Time) bool {
+	return !readAt.IsZero() && (c.optional || time.Since(readAt) <= maxSnapshotAge)
+}

@@ -13,7 +13,7 @@ import (
 )
 
 func newCache(g *testGitHub, names ...secret.Name) *snapshotCache {
-	cache := newSnapshotCache(g.client, secret.Actions)
+	cache := newSnapshotCache(g.client, secret.Actions, false)
 	cache.names = names
 	return cache
 }
@@ -25,15 +25,15 @@ func TestSnapshotAge(t *testing.T) {
 		at := func(v secret.Visibility, readAt time.Time) snapshot {
 			return snapshot{Existing: secret.Existing{Name: "A", ReadAt: readAt, Access: secret.Access{Visibility: v}}}
 		}
-		cache := newSnapshotCache(nil, secret.Actions)
+		cache := newSnapshotCache(nil, secret.Actions, false)
 		cache.keep(at(secret.Selected, time.Now().Add(time.Second)))
 		cache.keep(at(secret.All, time.Now()))
 		wantEqual(t, "visibility", cache.byName["A"].Access.Visibility, secret.Selected)
 		readAt := time.Now()
 		time.Sleep(maxSnapshotAge)
-		wantEqual(t, "fresh for a minute", isFresh(readAt), true)
+		wantEqual(t, "fresh for a minute", cache.isFresh(readAt), true)
 		time.Sleep(time.Nanosecond)
-		wantEqual(t, "fresh for more than a minute", isFresh(readAt), false)
+		wantEqual(t, "fresh for more than a minute", cache.isFresh(readAt), false)
 	})
 }
 

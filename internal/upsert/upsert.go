@@ -6,9 +6,9 @@
 // list (member.go). Access to be preserved is read at most maxSnapshotAge before its write (snapshot.go); pure
 // functions decide the access to write (plan.go). Retries and the write rate limit are in package github.
 //
-// An attempt is unconfirmed if it was sent and no response shows whether it took effect. Such writes are settled:
-// the state at GitHub is read once after all writes and compared with the state before. If the two differ, or if an
-// attempt may still be applied, the result is unknown.
+// An attempt is unproven if it was sent and no response shows whether it took effect. Such writes are settled: the
+// state at GitHub is read once after all writes, settleDelay after the last unproven attempt, and compared with the
+// state before. If the two differ, the result is unknown.
 package upsert
 
 import (
@@ -29,6 +29,9 @@ const (
 	maxConcurrentWrites = 4
 	// maxReads is how many times a snapshot is read if it is too old on arrival.
 	maxReads = 3
+	// settleDelay is how long after an unproven attempt a read shows whether it took effect: GitHub ends requests after
+	// 10 s, and copies that are read from may lag.
+	settleDelay = 15 * time.Second
 	// maxReseals limits sealing again if GitHub returns a new key each time.
 	maxReseals = 3
 )
@@ -69,29 +72,34 @@ type Job struct {
 // executor is a Job that is running.
 type executor struct {
 	Job
-	desired   desired
-	keys      map[secret.Store]*publicKeyCache
-	snapshots map[secret.Store]*snapshotCache
-	progress  func(secret.Result)
+	desired    desired
+	resolveErr error // why the repositories could not be resolved
+	keys       map[secret.Store]*publicKeyCache
+	snapshots  map[secret.Store]*snapshotCache
+	progress   func(secret.Result)
 
 	mu        sync.Mutex
 	results   []secret.Result
+	notices   notices
 	unsettled map[secret.Store][]*task
 }
 
 // Run makes all writes, a few at a time. The results are in input order, one for each item.
 func (j Job) Run(ctx context.Context) []secret.Result {
 	e := &executor{
-		Job: j, desired: desired{visibility: j.Visibility},
+		Job: j, desired: desired{visibility: j.Visibility, replace: j.Selection != nil},
 		keys: map[secret.Store]*publicKeyCache{}, snapshots: map[secret.Store]*snapshotCache{},
 		results: make([]secret.Result, len(j.Items)), unsettled: map[secret.Store][]*task{},
 		progress: progress(len(j.Items), github.WritesPerMinute, j.Log),
+	}
+	if e.desired.replace {
+		e.desired.visibility, e.desired.hasGlob = secret.Selected, len(j.Selection.Patterns) > 0
 	}
 	for i, item := range j.Items {
 		e.results[i] = secret.Result{Store: item.Store, Name: item.Name}
 		if e.snapshots[item.Store] == nil {
 			e.keys[item.Store] = newPublicKeyCache(j.GitHub, item.Store, j.Log)
-			e.snapshots[item.Store] = newSnapshotCache(j.GitHub, item.Store)
+			e.snapshots[item.Store] = newSnapshotCache(j.GitHub, item.Store, !e.desired.needsExisting())
 		}
 		if item.Stored == nil {
 			e.snapshots[item.Store].names = append(e.snapshots[item.Store].names, item.Name)
@@ -106,6 +114,7 @@ func (j Job) Run(ctx context.Context) []secret.Result {
 		e.execute(ctx, e.members(ctx))
 	}
 	e.settle(ctx)
+	e.warnOfSeveral()
 	return e.results
 }
 

@@ -284,7 +284,7 @@ func TestSettle(t *testing.T) {
 		{"refused", []fakegithub.Fault{forbidden}, secret.Failed, 1},
 		{"lost, then refused", []fakegithub.Fault{{Drop: "before"}, forbidden}, secret.Failed, 2},
 		{"applied, then refused", []fakegithub.Fault{{Drop: "after"}, forbidden}, secret.Unknown, 2},
-		{"cut off, then refused", []fakegithub.Fault{{Hang: "before"}, forbidden}, secret.Unknown, 2},
+		{"cut off, then refused", []fakegithub.Fault{{Hang: "before"}, forbidden}, secret.Failed, 2},
 		{"lost, then created", []fakegithub.Fault{{Drop: "before"}}, secret.Created, 1},
 		{"applied, then updated", []fakegithub.Fault{{Drop: "after"}}, secret.Created, 2},
 		{
@@ -320,9 +320,9 @@ func TestSettle(t *testing.T) {
 	}
 }
 
-// TestListAppliedUnconfirmed checks that a list that GitHub has after an unconfirmed attempt is written again, and
+// TestListAppliedUnproven checks that a list that GitHub has after an unproven attempt is written again, and
 // counts as changed.
-func TestListAppliedUnconfirmed(t *testing.T) {
+func TestListAppliedUnproven(t *testing.T) {
 	org := fakegithub.Org{
 		Repositories: []fakegithub.Repository{{ID: 1, Name: "web"}, {ID: 2, Name: "api"}},
 		Secrets: []fakegithub.Secret{
@@ -389,7 +389,7 @@ func TestResults(t *testing.T) {
 		g.AddFault(fakegithub.Fault{Method: "PUT", Path: "/S1", Delay: fakegithub.Duration(20 * time.Second)})
 		g.AddFault(fakegithub.Fault{Method: "PUT", Path: "/S3", Status: 403})
 		g.AddFault(fakegithub.Fault{Method: "PUT", Path: "/S4", Status: 400, Headers: map[string]string{"X-GitHub-Request-Id": ""}})
-		g.AddFault(fakegithub.Fault{Method: "GET", Path: "/secrets", Status: 403})
+		g.AddFault(fakegithub.Fault{Method: "GET", Path: "/secrets", After: 1, Status: 403})
 		var completed []secret.Name
 		j := g.job(5, secret.All)
 		j.OnResult = func(r secret.Result) { completed = append(completed, r.Name) }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"set-org-secret/internal/github"
 	"set-org-secret/internal/seal"
@@ -19,6 +20,7 @@ type value struct {
 	item    Item
 	sealed  seal.Sealed
 	reseals int
+	readErr error // of the existing secret
 }
 
 // values returns the writes of all values. It seals them before the first write, so that none is lost.
@@ -36,24 +38,23 @@ func (e *executor) values(ctx context.Context) (tasks []*task) {
 		values = append(values, v)
 		tasks = append(tasks, &task{i: i, writes: []*write{w}, finish: func() { v.finishValue(i, w) }})
 	}
-	resolveErr := e.prefetch(ctx, tasks)
+	e.prefetch(ctx, tasks)
 	for k, v := range values {
-		tasks[k].writes[0].err = cmp.Or(v.sealFirst(), resolveErr)
+		tasks[k].writes[0].err = cmp.Or(v.sealFirst(), e.resolveErr)
 	}
 	return tasks
 }
 
 // prefetch requests concurrently all that is needed before the first write: the repositories, each store's key and
-// the first existing secrets. It returns why the repositories could not be resolved; other errors are returned for
-// each item.
-func (e *executor) prefetch(ctx context.Context, tasks []*task) (resolveErr error) {
+// the first existing secrets. Errors are for each item.
+func (e *executor) prefetch(ctx context.Context, tasks []*task) {
 	var group sync.WaitGroup
 	for store, snapshots := range e.snapshots {
 		if e.needsKey(store) {
 			group.Go(func() { e.keys[store].fetch(ctx) })
 		}
 		first := slices.IndexFunc(tasks, func(t *task) bool { return e.Items[t.i].Store == store })
-		if e.readsExisting() && first >= 0 {
+		if first >= 0 {
 			group.Go(func() { // fills the cache; if it fails, the write reads again
 				_, _ = snapshots.get(ctx, tasks[first].writes[0].budget, e.Items[tasks[first].i].Name)
 			})
@@ -61,14 +62,10 @@ func (e *executor) prefetch(ctx context.Context, tasks []*task) (resolveErr erro
 	}
 	if e.Selection != nil {
 		group.Go(func() {
-			list, err := e.newResolver().resolve(ctx)
-			if resolveErr = err; err == nil {
-				e.desired.replace, e.desired.repositories = true, list
-			}
+			e.desired.repositories, e.resolveErr = e.newResolver().resolve(ctx)
 		})
 	}
 	group.Wait()
-	return resolveErr
 }
 
 // needsKey reports whether any item of the store must be sealed, or, in a dry run, its key checked.
@@ -78,20 +75,16 @@ func (e *executor) needsKey(store secret.Store) bool {
 	})
 }
 
-// readsExisting reports whether the existing secret is read before a write: to preserve its access, or to report how
-// it changes.
-func (e *executor) readsExisting() bool {
-	return e.Change != "" || e.DryRun || e.desired.needsExisting()
-}
-
 func (v *value) op() string { return "writing the secret" }
 
-// next plans the write, based on a snapshot at most maxSnapshotAge old.
+// next plans the write, based on a snapshot. If access is given, the write goes on without one.
 func (v *value) next(ctx context.Context, b *github.Budget) (p plan, err error) {
-	if v.readsExisting() {
-		if p.before, err = v.snapshots[v.item.Store].get(ctx, b, v.item.Name); err != nil {
+	p.before, err = v.snapshots[v.item.Store].get(ctx, b, v.item.Name)
+	if err != nil {
+		if v.desired.needsExisting() || v.DryRun || errors.Is(err, secret.ErrInterrupted) {
 			return p, err
 		}
+		p.before, v.readErr = secret.Existing{}, err
 	}
 	if p.access, err = v.desired.accessFor(p.before); err != nil {
 		return p, err
@@ -139,7 +132,8 @@ func (v *value) refused(ctx context.Context, w *write, err error) (retry bool, _
 		return false, err
 	}
 	old := v.sealed
-	key, keyErr := v.keys[v.item.Store].newerThan(ctx, w.budget, refusal{old.KeyID, secret.AsError(err).Problem})
+	r := refusal{old.KeyID, secret.AsError(err).Problem}
+	key, keyErr := v.keys[v.item.Store].newerThan(ctx, w.budget, r)
 	if keyErr != nil { // GitHub's 422 matters more than why the key could not be fetched
 		return false, err
 	}
@@ -159,19 +153,22 @@ func keyRotated(store secret.Store, sealedTo, current string) error {
 	}
 }
 
+// compare compares the times of the last update, both of which are GitHub's own.
 func (v *value) compare(w *write, now secret.Existing) (shown string, applied bool) {
-	if !now.Exists {
-		return "GitHub shows no such secret", w.before.Exists
-	}
-	first := v.began(w)
-	when := "before this run began writing"
 	switch {
-	case now.UpdatedAt.After(first):
-		when = "after this run began writing"
-	case now.UpdatedAt.Equal(first):
-		when = "in the second in which this run began writing"
+	case !now.Exists:
+		return "GitHub shows no such secret", w.before.Exists
+	case w.before.Exists && now.UpdatedAt.Equal(w.before.UpdatedAt):
+		return "GitHub shows no update since " + secret.FormatTime(now.UpdatedAt), v.mayShareSecond(w)
 	}
-	return "GitHub shows an update at " + secret.FormatTime(now.UpdatedAt) + ", " + when, !now.UpdatedAt.Before(first)
+	return "GitHub shows an update at " + secret.FormatTime(now.UpdatedAt), true
+}
+
+// mayShareSecond reports whether the first attempt may have the time of the update before it, since GitHub's times are
+// in whole seconds: that update was made just before it was read, and the attempt was sent at once.
+func (v *value) mayShareSecond(w *write) bool {
+	wasJustUpdated := w.before.Date.IsZero() || w.before.Date.Sub(w.before.UpdatedAt).Abs() <= 2*time.Second
+	return wasJustUpdated && w.firstAttempt.Sub(w.before.ReceivedAt) < time.Second
 }
 
 // finishValue completes the result of a value's write.
@@ -182,20 +179,21 @@ func (v *value) finishValue(i int, w *write) {
 	}
 	v.finish(i, op, err, func(r *secret.Result) {
 		r.Change, r.Access = w.change(), w.plan.access
-		if r.Access.Visibility == "" { // not planned; for storing the value manually
-			r.Access, _ = v.desired.fixed()
+		if r.Access.Visibility == "" && v.resolveErr == nil { // not planned; for storing the value manually
+			r.Access, _ = v.desired.given()
 		}
 		r.KeyID, r.PublicKey = v.sealed.KeyID, v.sealed.PublicKey
 		if err != nil && !r.Stored() {
 			r.EncryptedValue = v.sealed.EncryptedValue
 		}
+		v.notice(i, w, *r)
 	})
 }
 
 // overwritten returns the error for an existing secret that was overwritten because this run had not found it. If the
 // inputs give the access, it only warns.
 func (v *value) overwritten(w *write) error {
-	if _, ok := v.desired.fixed(); ok {
+	if _, ok := v.desired.given(); ok {
 		v.Warn(fmt.Sprintf("%s in %s: this run did not find the secret, but GitHub updated an existing one. "+
 			"Its access is now as the inputs say.", v.item.Name, v.item.Store))
 		return nil

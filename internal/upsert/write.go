@@ -41,9 +41,8 @@ type write struct {
 	// before is the target before the first attempt that GitHub may have applied, which was sent at firstAttempt.
 	before       secret.Existing
 	firstAttempt time.Time
-	created      bool // GitHub confirmed the write with 201
-	unconfirmed  bool // GitHub may have applied an attempt other than the one that it confirmed
-	cutOff       bool // GitHub may still apply one
+	created      bool      // GitHub confirmed the write with 201
+	unprovenAt   time.Time // when the last unproven attempt was sent; zero if there is none, or if a read settled it
 	err          error
 }
 
@@ -52,9 +51,19 @@ func newWrite(t target) *write { return &write{target: t, budget: github.NewBudg
 // isNew reports whether this run looked for the secret before its write and did not find it.
 func (w *write) isNew() bool { return !w.before.ReadAt.IsZero() && !w.before.Exists }
 
+func (w *write) isUnproven() bool { return !w.unprovenAt.IsZero() }
+
 // needsRead reports whether only a read after the last attempt can tell the result.
 func (w *write) needsRead() bool {
-	return w.unconfirmed && (w.err != nil || !w.created && !w.before.Exists)
+	return w.isUnproven() && (w.err != nil || !w.created && !w.before.Exists)
+}
+
+// readableAt returns when a read can tell the result. A confirmed write needs no delay.
+func (w *write) readableAt() time.Time {
+	if w.err == nil {
+		return time.Time{}
+	}
+	return w.unprovenAt.Add(settleDelay)
 }
 
 // change returns how the write changes access; only the new visibility if the secret was not read before.
@@ -67,7 +76,7 @@ func (w *write) change() secret.Change {
 
 // note makes an attempt's plan that of the write.
 func (w *write) note(p plan) {
-	if w.unconfirmed {
+	if w.isUnproven() {
 		p.unchanged = false
 	} else {
 		w.before, w.firstAttempt = p.before, time.Now()
@@ -151,7 +160,7 @@ func (e *executor) send(ctx context.Context, w *write) {
 		}
 		w.created, w.err = attempt.Send(ctx, next.request)
 		last = w.err
-		w.unconfirmed, w.cutOff = attempt.Unconfirmed()
+		w.unprovenAt = attempt.UnprovenAt()
 		if isAny(w.err, secret.ErrUnprocessable, secret.ErrNotFound) {
 			var retry bool
 			if retry, w.err = w.refused(ctx, w, w.err); !retry {
@@ -164,7 +173,7 @@ func (e *executor) send(ctx context.Context, w *write) {
 // notSentAgain returns the error of a write whose next attempt could not be planned. last is the previous attempt's
 // error; it wins if its outcome is unknown.
 func (w *write) notSentAgain(last, err error) error {
-	if !w.unconfirmed {
+	if !w.isUnproven() {
 		return err
 	}
 	attempt, cause := secret.AsError(last), secret.AsError(err)
@@ -187,7 +196,7 @@ func (e *executor) settle(ctx context.Context) {
 			for _, t := range tasks {
 				for _, w := range t.writes {
 					if now, ok := found[t]; ok && w.needsRead() {
-						e.settleWrite(w, now)
+						w.settle(now)
 					}
 				}
 				t.end()
@@ -200,7 +209,19 @@ func (e *executor) settle(ctx context.Context) {
 // readAfter returns the secrets of a store after their writes, as far as they can be read: all of them if values were
 // written, else their lists.
 func (e *executor) readAfter(ctx context.Context, store secret.Store, tasks []*task) map[*task]secret.Existing {
-	b, after := e.GitHub.SendOnce(), map[*task]secret.Existing{}
+	var at time.Time
+	for _, t := range tasks {
+		for _, w := range t.writes {
+			if w.needsRead() && w.readableAt().After(at) {
+				at = w.readableAt()
+			}
+		}
+	}
+	after := map[*task]secret.Existing{}
+	b, err := e.GitHub.SendOnce(ctx, "read whether a failed write took effect", at)
+	if err != nil {
+		return after
+	}
 	if e.Change == "" {
 		found, complete := e.readSecrets(ctx, b, store, tasks)
 		for _, t := range tasks {
@@ -233,42 +254,46 @@ func (e *executor) readSecrets(
 		found, _ = e.GitHub.Lookup(ctx, b, store, e.Items[tasks[0].i].Name)
 		return found, false
 	}
+	var names []secret.Name
+	for _, t := range tasks {
+		names = append(names, e.Items[t.i].Name)
+	}
 	found = map[secret.Name]secret.Existing{}
-	list, complete, _ := e.GitHub.Secrets(ctx, b, store)
+	list, complete, _ := e.GitHub.Secrets(ctx, b, store, names...)
 	for _, existing := range list {
 		found[existing.Name] = existing
 	}
 	return found, complete
 }
 
-// settleWrite decides the result of a write by the secret after it.
-func (e *executor) settleWrite(w *write, now secret.Existing) {
+// settle decides the result of a write by the secret after it.
+func (w *write) settle(now secret.Existing) {
+	var applied bool
 	if w.err == nil { // confirmed with 204: this attempt updated what an earlier one may have created
-		w.created = now.Exists && !now.CreatedAt.Before(e.began(w))
-		w.unconfirmed = !now.Exists
-		return
+		sinceFirst := now.ReadAt.Sub(w.firstAttempt) + time.Second // GitHub's times are in whole seconds
+		w.created = now.Exists && now.UpdatedAt.Sub(now.CreatedAt) <= sinceFirst
+		applied = !now.Exists
+	} else {
+		var shown string
+		shown, applied = w.compare(w, now)
+		err := secret.AsError(w.err)
+		w.err = err.With(shown)
 	}
-	shown, applied := w.compare(w, now)
-	err := secret.AsError(w.err)
-	w.err = err.With(shown)
-	w.unconfirmed = applied || w.cutOff
-}
-
-// began returns when the first attempt was sent by GitHub's clock, in whole seconds, as GitHub's times are.
-func (e *executor) began(w *write) time.Time {
-	return e.GitHub.Now().Add(-time.Since(w.firstAttempt)).Truncate(time.Second)
+	if !applied {
+		w.unprovenAt = time.Time{}
+	}
 }
 
 // operation returns the result of a write.
 func (e *executor) operation(w *write) secret.Operation {
 	switch {
-	case w.err != nil && w.unconfirmed:
+	case w.err != nil && w.isUnproven():
 		return secret.Unknown
 	case w.err != nil:
 		return secret.Failed
 	case w.plan.unchanged:
 		return secret.Unchanged
-	case w.created, w.isNew() && (w.unconfirmed || e.DryRun):
+	case w.created, w.isNew() && (w.isUnproven() || e.DryRun):
 		return secret.Created
 	}
 	return secret.Updated
