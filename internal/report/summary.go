@@ -3,7 +3,6 @@ package report
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"math"
 	"net/url"
 	"slices"
@@ -262,23 +261,15 @@ func (r *Reporter) readers(e *entry) string {
 	return cmp.Or(strings.Join(filter(parts, isNotEmpty), " and "), "<b>none</b>")
 }
 
-// addReaders adds a table of the repositories of a review, those that the most secrets select first.
+// addReaders adds a table of the repositories of a review, those that may read the most secrets first.
 func (r *Reporter) addReaders(b *htmlBuffer, d document) {
-	readers := map[string][]*entry{} // by repository
-	for _, e := range d.entries {
-		for _, repo := range e.Access.Repositories {
-			readers[repo.FullName] = append(readers[repo.FullName], e)
-		}
-	}
-	names := slices.SortedFunc(maps.Keys(readers), func(a, b string) int {
-		return cmp.Or(cmp.Compare(len(readers[b]), len(readers[a])), cmp.Compare(a, b))
-	})
-	rows := convert(names, func(name string) string {
-		number := secret.FormatCount(len(readers[name]))
-		return tableRow(r.code(name), number, r.list(readers[name], maxCellNames))
+	_, repositories := readersOf(d.entries)
+	rows := convert(repositories, func(repo reader) string {
+		number := secret.FormatCount(repo.count())
+		return tableRow(r.code(repo.FullName), number, r.list(repo.selectedBy, maxCellNames))
 	})
 	title := "By repository: " + secret.Count(len(rows), "repository")
-	b.addTable(title, []string{"Repository", "Secrets", "Selected by"}, rows)
+	b.addTable(title, []string{"Repository", "Secrets it may read", "Of these, for selected repositories only"}, rows)
 }
 
 // addLinks adds links to the settings of the organization's secrets. GitHub has no such page for agents.

@@ -11,6 +11,7 @@ import (
 type Repository struct {
 	ID       int64  `json:"id"` // the tags are those of GitHub's API
 	FullName string `json:"full_name"`
+	Private  bool   `json:"private"` // or internal; false if only the id was given
 }
 
 // String returns the name, or "repository ID" if only the id is known.
