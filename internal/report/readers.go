@@ -2,10 +2,16 @@ package report
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"set-org-secret/internal/secret"
 )
+
+// maxSecrets is how many organization secrets GitHub gives a workflow: the first of its repository, by name.
+//
+// https://docs.github.com/en/actions/reference/security/secrets#limits-for-secrets
+const maxSecrets = 100
 
 // reader is a repository, or every repository of a kind, which has no ID, with the secrets that it may read.
 type reader struct {
@@ -37,4 +43,25 @@ func readersOf(entries []*entry) (kinds, repositories []reader) {
 		{secret.Repository{FullName: "every repository"}, open[false], nil},
 		{secret.Repository{FullName: "every private and internal repository", Private: true}, open[true], nil},
 	}, repositories
+}
+
+// tooManyNotes returns a warning if a review finds that a repository may read more secrets than a workflow gets.
+func tooManyNotes(d document) []note {
+	inActions := func(e *entry) bool { return d.ListRepositories && e.Store == secret.Actions }
+	kinds, repositories := readersOf(filter(d.entries, inActions))
+	over := filter(append(kinds, repositories...), func(r reader) bool { return r.count() > maxSecrets })
+	if len(over) == 0 {
+		return nil
+	}
+	first, others := over[0], ""
+	isOther := func(r reader) bool { return first.ID != 0 || first.Private && !r.Private } // is not of that kind
+	if n := len(filter(over[1:], isOther)); n > 0 {
+		others = "; the same goes for " + secret.Count(n, "other repository")
+	}
+	byName := slices.SortedFunc(slices.Values(slices.Concat(first.open, first.selectedBy)),
+		func(a, b *entry) int { return cmp.Compare(a.Name, b.Name) })
+	text := fmt.Sprintf("%s may read %s actions secrets of %s, but GitHub gives a workflow only the first %d by name: "+
+		"the others, from %s on, are empty there", first.FullName, secret.FormatCount(first.count()), d.Org, maxSecrets,
+		byName[maxSecrets].Name)
+	return []note{{text + others, todo + "Select fewer repositories for them, or delete secrets that nobody uses."}}
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -52,5 +53,78 @@ func TestReadersOf(t *testing.T) {
 		if !slices.Equal(got, test.want) {
 			t.Errorf("%q: got %q, want %q", test.secrets, got, test.want)
 		}
+	}
+}
+
+// TestTooManyNotes checks when a review warns, and about whom; review-over-100.txtar has
+// the whole text.
+func TestTooManyNotes(t *testing.T) {
+	many := func(n int, access string, others ...string) (texts []string) {
+		for i := range n {
+			texts = append(texts, fmt.Sprintf("S%04d %s", n-i, access)) // not in order of names
+		}
+		return append(texts, others...)
+	}
+	const every, everyPrivate = "every repository", "every private and internal repository"
+	const listed = "selected web xkeys api"
+	for _, test := range []struct {
+		name    string
+		store   secret.Store
+		secrets []string
+		who     string // may read
+		number  string // so many; empty without a warning
+		from    string // the first name that a workflow does not get, and the end of the fact
+	}{
+		{"100 for all", secret.Actions, many(100, "all"), "", "", ""},
+		{"101 for all", secret.Actions, many(101, "all"), every, "101", "S0101 on, are empty there"},
+		{"1,000 for all", secret.Actions, many(1000, "all"), every, "1,000", "S0101 on, are empty there"},
+		{"another store", secret.Dependabot, many(101, "all"), "", "", ""},
+		{"and more for some", secret.Actions, many(101, "all", "A private", "B "+listed), every, "101", "S0101 on, are empty there"},
+		{"private and all", secret.Actions, many(100, "private", "A all"), everyPrivate, "101", "S0100 on, are empty there"},
+		{"100 selected", secret.Actions, many(100, "selected web"), "", "", ""},
+		{"selected and private", secret.Actions, many(100, listed, "A private"), "acme/xkeys", "101", "S0100 on, are empty there"},
+		{
+			"several repositories", secret.Actions, many(101, listed, "A private"),
+			"acme/xkeys", "102", "S0100 on, are empty there; the same goes for 2 other repositories",
+		},
+		{
+			"public ones besides the private", secret.Actions, many(101, listed, many(101, "private")...),
+			everyPrivate, "101", "S0101 on, are empty there; the same goes for 2 other repositories",
+		},
+	} {
+		run := Run{Mode: secret.ModeCheck, Org: "acme", ListRepositories: true, Results: reviewed(test.store, test.secrets...)}
+		got := strings.Join(slices.Concat(tooManyNotes(decide(run, roomy))...), "\n")
+		start, middle := test.who+" may read "+test.number+" actions secrets of acme, ", " from "+test.from+"\n"
+		switch {
+		case test.number == "" && got != "":
+			t.Errorf("%s: got %q, want no warning", test.name, got)
+		case test.number != "" && !(strings.HasPrefix(got, start) && strings.Contains(got, middle)):
+			t.Errorf("%s: got %q, want %q first and %q in it", test.name, got, start, middle)
+		}
+		run.ListRepositories = false
+		if got := tooManyNotes(decide(run, roomy)); len(got) > 0 {
+			t.Errorf("%s: got %q without a review", test.name, got)
+		}
+	}
+}
+
+// TestReviewInStores checks that a review of several stores warns about one, and counts
+// the secrets of all in its table.
+func TestReviewInStores(t *testing.T) {
+	texts := slices.Repeat([]string{"A all", "B selected web"}, 51)
+	run := Run{Mode: secret.ModeCheck, Org: "acme", ListRepositories: true, Results: slices.Concat(
+		reviewed(secret.Dependabot, texts...), reviewed(secret.Actions, texts...),
+	)}
+	r, stdout, env := newReporter(t)
+	if err := r.Finish(run); err != nil {
+		t.Fatal(err)
+	}
+	const warning = "::warning::acme/web may read 102 actions secrets of acme, "
+	if got := stdout.String(); strings.Count(got, "::warning::") != 1 || !strings.Contains(got, warning) {
+		t.Errorf("got %q, want one warning, %q", got, warning)
+	}
+	const row = "<tr><td><code>acme/web</code></td><td>204</td>"
+	if got := readFile(t, env["GITHUB_STEP_SUMMARY"]); !strings.Contains(got, row) {
+		t.Errorf("the summary lacks %q:\n%s", row, got)
 	}
 }
