@@ -33,15 +33,29 @@ type org struct {
 	stores map[string]*store
 }
 
-// store is one kind of secrets of an organization, with its own key pair.
+// store is one kind of secrets of an organization.
 type store struct {
+	contents
+	rand io.Reader
+	lag  time.Duration
+	past []past // oldest first; only those that a copy may still show
+}
+
+// contents are the key pair and the secrets of a store.
+type contents struct {
 	keyID           string
 	public, private *[32]byte
 	secrets         map[string]*storedSecret
-	rand            io.Reader
 }
 
-// storedSecret is a secret with the ids of its selected repositories.
+// past is the contents of a store until a change.
+type past struct {
+	contents
+	until time.Time
+}
+
+// storedSecret is a secret with the ids of its selected repositories. It is replaced by a copy, never modified, since
+// a copy of the store that lags has it as well.
 type storedSecret struct {
 	Secret
 	ids map[int64]bool
@@ -56,7 +70,7 @@ func newOrg(id int64, spec Org, random io.Reader) (*org, error) {
 		o.repos = append(o.repos, &Repository{ID: int64(10001 + i), Name: fmt.Sprintf("repo-%04d", i+1)})
 	}
 	for _, name := range storeNames {
-		o.stores[name] = &store{secrets: map[string]*storedSecret{}, rand: random}
+		o.stores[name] = &store{contents: contents{secrets: map[string]*storedSecret{}}, rand: random}
 		o.stores[name].rotate()
 	}
 	yesterday := time.Now().AddDate(0, 0, -1).Truncate(time.Second)
@@ -90,12 +104,44 @@ func (o *org) put(s Secret, at time.Time) error {
 		}
 		stored.ids[r.ID] = true
 	}
-	st.secrets[stored.Name] = stored
+	st.set(stored.Name, stored)
 	return nil
+}
+
+// set creates or replaces a secret, or deletes it if stored is nil.
+func (st *store) set(name string, stored *storedSecret) {
+	st.keepPast()
+	if stored == nil {
+		delete(st.secrets, name)
+	} else {
+		st.secrets[name] = stored
+	}
+}
+
+// keepPast keeps the contents before a change for the copies that lag.
+func (st *store) keepPast() {
+	if st.lag == 0 {
+		return
+	}
+	now := time.Now()
+	st.past = slices.DeleteFunc(st.past, func(p past) bool { return now.Sub(p.until) > st.lag })
+	st.past = append(st.past, past{st.contents, now})
+	st.secrets = maps.Clone(st.secrets)
+}
+
+// asOf returns a store as it was at a time, which is at most its lag ago.
+func (st *store) asOf(at time.Time) *store {
+	for _, p := range st.past {
+		if p.until.After(at) {
+			return &store{contents: p.contents}
+		}
+	}
+	return st
 }
 
 // rotate generates a new key pair and key id.
 func (st *store) rotate() {
+	st.keepPast()
 	st.public, st.private, _ = box.GenerateKey(st.rand)
 	n, _ := rand.Int(st.rand, big.NewInt(900_000_000_000_000_000))
 	st.keyID = strconv.FormatInt(n.Int64()+100_000_000_000_000_000, 10)
@@ -162,7 +208,7 @@ func (s *Server) PutSecret(org string, secret Secret) {
 func (s *Server) DeleteSecret(org, storeName, name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.orgs[strings.ToLower(org)].stores[storeName].secrets, strings.ToUpper(name))
+	s.orgs[strings.ToLower(org)].stores[storeName].set(strings.ToUpper(name), nil)
 }
 
 // RotateKey replaces the key pair of a store.
@@ -268,15 +314,16 @@ func (s *Server) putSecret(r request) response {
 		return invalid("Secret value is too large.")
 	}
 	name := strings.ToUpper(r.name)
-	stored, exists := r.store.secrets[name]
-	if !exists {
-		stored = &storedSecret{Secret: Secret{Name: name, CreatedAt: r.at}}
-		r.store.secrets[name] = stored
+	stored := storedSecret{Secret: Secret{Name: name, CreatedAt: r.at}}
+	old, exists := r.store.secrets[name]
+	if exists {
+		stored = *old
 	}
 	stored.Value, stored.Visibility, stored.UpdatedAt, stored.KeyID = string(plain), *in.Visibility, r.at, *in.KeyID
 	// A missing list counts as an empty one. The list is stored with every visibility, but only a selected secret
 	// returns it.
 	stored.ids = ids
+	r.store.set(name, &stored)
 	if exists {
 		return response{status: http.StatusNoContent}
 	}
@@ -307,7 +354,7 @@ func (s *Server) deleteSecret(r request) response {
 	if r.store.secrets[name] == nil {
 		return notFound
 	}
-	delete(r.store.secrets, name)
+	r.store.set(name, nil)
 	return noContent
 }
 
@@ -346,7 +393,14 @@ func (s *Server) replaceSelected(r request, stored *storedSecret) response {
 	if errResp != nil {
 		return *errResp
 	}
-	stored.ids = ids
+	return r.store.replaceIDs(stored, ids)
+}
+
+// replaceIDs replaces the list of a secret.
+func (st *store) replaceIDs(stored *storedSecret, ids map[int64]bool) response {
+	changed := *stored
+	changed.ids = ids
+	st.set(stored.Name, &changed)
 	return noContent
 }
 
@@ -354,14 +408,16 @@ func (s *Server) addSelected(r request, stored *storedSecret) response {
 	if r.org.repoByID(r.id) == nil {
 		return notFound
 	}
-	stored.ids[r.id] = true
-	return noContent
+	ids := maps.Clone(stored.ids)
+	ids[r.id] = true
+	return r.store.replaceIDs(stored, ids)
 }
 
 func (s *Server) removeSelected(r request, stored *storedSecret) response {
 	if !stored.ids[r.id] {
 		return notFound
 	}
-	delete(stored.ids, r.id)
-	return noContent
+	ids := maps.Clone(stored.ids)
+	delete(ids, r.id)
+	return r.store.replaceIDs(stored, ids)
 }

@@ -12,6 +12,7 @@ import (
 	"cmp"
 	"crypto/rand"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"net/http"
 	"slices"
@@ -38,6 +39,7 @@ type state struct {
 	faults      []*scriptedFault
 	requests    []*Request
 	writes      []time.Time
+	reads       map[string]int // of a store, by path
 	maxInFlight int
 }
 
@@ -67,11 +69,14 @@ func New(w World) (*Server, error) {
 // Reset replaces the whole state of the server, faults and requests included. It returns an error if a secret has
 // an unknown store or repository.
 func (s *Server) Reset(w World) error {
-	next := state{world: w, orgs: map[string]*org{}, byID: map[int64]*org{}, tokens: map[string]Token{}}
+	next := state{world: w, orgs: map[string]*org{}, byID: map[int64]*org{}, tokens: map[string]Token{}, reads: map[string]int{}}
 	for i, spec := range w.Orgs {
 		o, err := newOrg(int64(9001+i), spec, cmp.Or(w.Rand, rand.Reader))
 		if err != nil {
 			return err
+		}
+		for _, st := range o.stores {
+			st.lag = time.Duration(w.Lag)
 		}
 		next.orgs[strings.ToLower(spec.Login)], next.byID[o.id] = o, o
 	}
@@ -311,5 +316,20 @@ func (s *Server) call(e endpoint, vars map[string]string, r request) response {
 			panic(err) // closes the connection, and the stack is logged
 		}
 	}
+	if r.store != nil && !r.write {
+		r.store = r.store.asOf(time.Now().Add(-s.lagOf(r.URL.Path)))
+	}
 	return withHeader(e.handle(s, r), header)
+}
+
+// copies is how many copies of a store answer reads.
+const copies = 3
+
+// lagOf counts a read and returns how far the copy lags that answers it. It depends only on the path and on the number
+// of earlier reads of that path, so a run with concurrent reads can be repeated.
+func (s *Server) lagOf(path string) time.Duration {
+	s.reads[path]++
+	hash := fnv.New32a()
+	_, _ = fmt.Fprint(hash, path, s.reads[path], s.world.Lag)
+	return time.Duration(s.world.Lag) * time.Duration(hash.Sum32()%copies) / (copies - 1)
 }

@@ -23,6 +23,9 @@ type World struct {
 	MaxWritesPerMinute int `json:"max_writes_per_minute,omitempty"`
 	// HideRetryAfter omits the Retry-After header from that 403.
 	HideRetryAfter bool `json:"hide_retry_after,omitempty"`
+	// Lag is how old the copies of a store are at most that answer reads of its key, its secrets and their lists. One
+	// copy does not lag; writes see the newest state.
+	Lag Duration `json:"lag,omitempty"`
 	// ForgetBodies leaves Request.Body empty, for measurements of memory in the same process.
 	ForgetBodies bool `json:"-"`
 	// Rand is the source of key pairs and key ids; nil is crypto/rand.
