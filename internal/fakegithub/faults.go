@@ -1,6 +1,7 @@
 package fakegithub
 
 import (
+	"cmp"
 	"net/http"
 	"regexp"
 	"strings"
@@ -40,15 +41,15 @@ func (f *Fault) interrupt(req *http.Request, moment string) {
 
 // response returns the response that replaces the server's own.
 func (f *Fault) response() response {
-	resp := response{status: f.Status, header: http.Header{}}
+	resp := response{status: cmp.Or(f.Status, http.StatusBadGateway), header: http.Header{}}
 	for name, value := range f.Headers {
 		resp.header.Set(name, value)
 	}
 	switch {
 	case f.Body != "":
 		resp.body = f.Body
-	case f.Status != http.StatusNoContent:
-		resp.body = errorResponse(f.Status, http.StatusText(f.Status)).body
+	case resp.status != http.StatusNoContent:
+		resp.body = errorResponse(resp.status, http.StatusText(resp.status)).body
 	}
 	return resp
 }

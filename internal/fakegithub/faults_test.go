@@ -71,6 +71,73 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// TestStoreAfter checks for each response that it is sent at once, and that the write is checked and stored later.
+func TestStoreAfter(t *testing.T) {
+	later := Duration(9 * time.Second)
+	for _, test := range []struct {
+		name           string
+		fault          Fault
+		status         int           // 0 if the connection was closed
+		took           time.Duration // until the client got it
+		rotate         bool          // the key, before the write is stored
+		served, stored string
+	}{
+		{"status", Fault{Status: 504}, 504, 0, false, "204", "new"},
+		{"no status", Fault{}, 502, 0, false, "204", "new"},
+		{"after a delay", Fault{Status: 504, Delay: Duration(time.Second)}, 504, time.Second, false, "204", "new"},
+		{"dropped", Fault{Drop: "before"}, 0, 0, false, "204", "new"},
+		{"dropped after", Fault{Drop: "after"}, 0, 0, false, "204", "new"},
+		{"hang", Fault{Hang: "before"}, 0, time.Hour, false, "204", "new"},
+		{"hang after", Fault{Hang: "after"}, 0, time.Hour, false, "204", "new"},
+		{"key rotated", Fault{Status: 502}, 502, 0, true, "422", "old"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			world := acme()
+			test.fault.StoreAfter = later
+			world.Faults = []Fault{test.fault}
+			s := newServer(t, world)
+			start, status, took := time.Now(), -1, time.Duration(0)
+			go func() {
+				status = call(s, "PUT", faultPath, body(t, s, "actions", "new", `"all"`)).status
+				took = time.Since(start)
+			}()
+			state := func() string {
+				secret, _ := s.Secret("acme", "actions", "OPEN")
+				return fmt.Sprint(s.Requests()[0].Served, " ", secret.Value)
+			}
+			time.Sleep(time.Duration(later) - 1)
+			wantEqual(t, test.name+": before it is stored", state(), "0 old")
+			if test.rotate {
+				s.RotateKey("acme", "actions")
+			}
+			time.Sleep(2)
+			wantEqual(t, test.name+": after it is stored", state(), test.served+" "+test.stored)
+			wantEqual(t, test.name+": stored at", s.Requests()[0].ServedAt, start.Add(time.Duration(later)))
+			time.Sleep(2 * time.Hour)
+			wantEqual(t, test.name+": status", status, test.status)
+			wantEqual(t, test.name+": took", took, test.took)
+			wantEqual(t, test.name+": recorded status", s.Requests()[0].Status, test.status)
+		})
+	}
+}
+
+// TestResetForgetsLateWrites checks that a write is not stored in the World that follows.
+func TestResetForgetsLateWrites(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		world := acme()
+		world.Faults = []Fault{{StoreAfter: Duration(time.Second)}}
+		s := newServer(t, world)
+		call(s, "DELETE", faultPath, "")
+		if err := s.Reset(acme()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second)
+		if _, ok := s.Secret("acme", "actions", "OPEN"); !ok {
+			t.Error("the secret is gone")
+		}
+	})
+}
+
 // TestChangedResponse checks the responses of faults that replace it, or the secret before it.
 func TestChangedResponse(t *testing.T) {
 	for _, test := range []struct {

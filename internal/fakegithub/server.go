@@ -26,6 +26,7 @@ import (
 type Server struct {
 	mu sync.Mutex
 	state
+	resets   int
 	inFlight int // writes
 	serial   int // of the last request
 }
@@ -53,9 +54,10 @@ type scriptedFault struct {
 type Request struct {
 	Method, Path string // with the query
 	Status       int    // 0 if the connection was dropped
-	Served       int    // the status before a fault replaced the response; 0 if the request had no effect
+	Served       int    // the status before a fault replaced the response; 0 if the request had no effect (yet)
 	Fault        *Fault // nil if none matched
 	At           time.Time
+	ServedAt     time.Time
 	UserAgent    string
 	Body         string
 }
@@ -89,6 +91,7 @@ func (s *Server) Reset(w World) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state = next
+	s.resets++
 	return nil
 }
 
@@ -171,6 +174,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		defer s.endWrite()
 	}
 	r.fault = cmp.Or(entry.Fault, &Fault{})
+	if r.fault.StoreAfter > 0 {
+		time.AfterFunc(time.Duration(r.fault.StoreAfter), s.storeLate(r, entry))
+	}
 	if r.fault.Delay > 0 {
 		select {
 		case <-time.After(time.Duration(r.fault.Delay)):
@@ -216,11 +222,12 @@ func (s *Server) serve(r request, entry *Request) response {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var resp response
-	if r.fault.Status == 0 || r.fault.Applied {
+	isLate := r.fault.StoreAfter > 0
+	if !isLate && (r.fault.Status == 0 || r.fault.Applied) {
 		resp = s.respond(r)
+		entry.Served, entry.ServedAt = resp.status, time.Now()
 	}
-	entry.Served = resp.status
-	if r.fault.Status != 0 {
+	if isLate || r.fault.Status != 0 {
 		resp = r.fault.response()
 	}
 	if r.fault.Drop == "" && r.fault.Hang == "" {
@@ -228,6 +235,21 @@ func (s *Server) serve(r request, entry *Request) response {
 	}
 	s.serial++
 	return withHeader(resp, metadata(r, s.serial))
+}
+
+// storeLate returns a function that lets a request take effect, unless the server was reset.
+func (s *Server) storeLate(r request, entry *Request) func() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	resets := s.resets
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.resets == resets {
+			r.at = time.Now()
+			entry.Served, entry.ServedAt = s.respond(r).status, r.at
+		}
+	}
 }
 
 // metadata returns the headers of every response.

@@ -102,6 +102,10 @@ type Fault struct {
 	Body    string            `json:"body,omitempty"`
 	// Applied lets the request take effect before Status is returned, as a gateway may that fails afterwards.
 	Applied bool `json:"applied,omitempty"`
+	// StoreAfter lets a request take effect that long after it arrived, whether or not anybody waits for it, as a
+	// server does behind a gateway that gave up. It is checked then. The response is Status, 502 if that is 0, unless
+	// Drop or Hang is set.
+	StoreAfter Duration `json:"store_after,omitempty"`
 	// Drop closes the connection "before" or "after" the request took effect, and Hang keeps it open without a
 	// response.
 	Drop string `json:"drop,omitempty"`
