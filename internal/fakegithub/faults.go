@@ -41,10 +41,7 @@ func (f *Fault) interrupt(req *http.Request, moment string) {
 
 // response returns the response that replaces the server's own.
 func (f *Fault) response() response {
-	resp := response{status: cmp.Or(f.Status, http.StatusBadGateway), header: http.Header{}}
-	for name, value := range f.Headers {
-		resp.header.Set(name, value)
-	}
+	resp := response{status: cmp.Or(f.Status, http.StatusBadGateway), }
 	switch {
 	case f.Body != "":
 		resp.body = f.Body
@@ -52,6 +49,18 @@ func (f *Fault) response() response {
 		resp.body = errorResponse(resp.status, http.StatusText(resp.status)).body
 	}
 	return resp
+}
+
+// setHeaders changes the headers of a response.
+func (f *Fault) setHeaders(h http.Header) {
+	for name, value := range f.Headers {
+		if h.Set(name, value); value == "" {
+			h[http.CanonicalHeaderKey(name)] = nil // net/http adds a Date unless it is there
+		}
+	}
+	if f.NoLast {
+		h.Set("Link", lastLink.ReplaceAllString(h.Get("Link"), ""))
+	}
 }
 
 var lastLink = regexp.MustCompile(`(, )?<[^>]*>; rel="last"`)

@@ -161,6 +161,53 @@ func TestChangedResponse(t *testing.T) {
 	}
 }
 
+// TestHeaderFaults checks over a real connection that headers are set and removed in the
+// server's own response and in one that replaces it.
+func TestHeaderFaults(t *testing.T) {
+	const list, id, sso, none = "/orgs/acme/actions/secrets", "X-GitHub-Request-Id", "X-GitHub-SSO", faultPath + "X"
+	for _, test := range []struct {
+		path         string
+		fault        Fault
+		status       int
+		header, want string // empty if there is none
+	}{
+		{list, Fault{Headers: map[string]string{sso: "partial-results; organizations=1"}}, 200, sso, "partial-results; organizations=1"},
+		{list, Fault{Headers: map[string]string{sso: "x"}}, 200, "X-RateLimit-Limit", "5000"},
+		{none, Fault{Headers: map[string]string{id: ""}}, 404, id, ""},
+		{list, Fault{Headers: map[string]string{id: ""}, Status: 502}, 502, id, ""},
+		{list, Fault{Headers: map[string]string{id: "own"}, Status: 502}, 502, id, "own"},
+		{list, Fault{Headers: map[string]string{"date": ""}}, 200, "Date", ""},
+		{list, Fault{Headers: map[string]string{"date": "soon"}}, 200, "Date", "soon"},
+	} {
+		world := acme()
+		world.Faults = []Fault{test.fault}
+		status, header := get(t, world, test.path)
+		name := fmt.Sprint(test.path, " ", test.fault.Headers)
+		wantEqual(t, name+": status", status, test.status)
+		wantEqual(t, name+": "+test.header, strings.Join(header.Values(test.header), ", "), test.want)
+		_, found := header[http.CanonicalHeaderKey(test.header)]
+		wantEqual(t, name+": the header is there", found, test.want != "")
+	}
+}
+
+// get reads a path over a real connection.
+func get(t *testing.T, world World, path string) (status int, header http.Header) {
+	t.Helper()
+	server := httptest.NewServer(newServer(t, world))
+	defer server.Close()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer owner")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	return resp.StatusCode, resp.Header
+}
+
 // TestBodies checks over a real connection that a body is cut or does not end.
 func TestBodies(t *testing.T) {
 	const limit = 8 << 20

@@ -61,9 +61,7 @@ func send(w http.ResponseWriter, resp response, fault *Fault) {
 	}
 	h := w.Header()
 	maps.Copy(h, resp.header)
-	if fault.NoLast {
-		h.Set("Link", lastLink.ReplaceAllString(h.Get("Link"), ""))
-	}
+	fault.setHeaders(h)
 	if len(text) > 0 && h.Get("Content-Type") == "" {
 		h.Set("Content-Type", "application/json; charset=utf-8")
 	}

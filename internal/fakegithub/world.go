@@ -97,6 +97,8 @@ type Fault struct {
 	After int    `json:"after,omitempty"` // number of matching requests to skip
 	Times int    `json:"times,omitempty"` // 0 is once, -1 is unlimited
 
+	// Status and Body replace the response. Headers are set in it, or without a Status in the server's own; an empty
+	// value removes one.
 	Status  int               `json:"status,omitempty"`
 	Headers map[string]string `json:"headers,omitempty"`
 	Body    string            `json:"body,omitempty"`
