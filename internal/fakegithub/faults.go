@@ -41,7 +41,7 @@ func (f *Fault) interrupt(req *http.Request, moment string) {
 
 // response returns the response that replaces the server's own.
 func (f *Fault) response() response {
-	resp := response{status: cmp.Or(f.Status, http.StatusBadGateway), }
+	resp := response{status: cmp.Or(f.Status, http.StatusBadGateway)}
 	switch {
 	case f.Body != "":
 		resp.body = f.Body

@@ -208,6 +208,31 @@ func get(t *testing.T, world World, path string) (status int, header http.Header
 	return resp.StatusCode, resp.Header
 }
 
+// TestDate checks over a real connection that the Date of each response is off or missing.
+func TestDate(t *testing.T) {
+	for _, test := range []struct {
+		skew   time.Duration
+		noDate bool
+	}{{0, false}, {-90 * time.Second, false}, {time.Hour, false}, {0, true}} {
+		world := acme()
+		world.DateSkew, world.NoDate = Duration(test.skew), test.noDate
+		for _, world.Faults = range [][]Fault{nil, {{Status: 502}}} {
+			_, header := get(t, world, faultPath)
+			if test.noDate {
+				wantEqual(t, "headers Date", len(header["Date"]), 0)
+				continue
+			}
+			at, err := http.ParseTime(header.Get("Date"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if off := time.Until(at) - test.skew; off < -time.Minute || off > time.Minute {
+				t.Errorf("the Date is off by %v, want %v", time.Until(at), test.skew)
+			}
+		}
+	}
+}
+
 // TestBodies checks over a real connection that a body is cut or does not end.
 func TestBodies(t *testing.T) {
 	const limit = 8 << 20

@@ -234,7 +234,7 @@ func (s *Server) serve(r request, entry *Request) response {
 		entry.Status = resp.status
 	}
 	s.serial++
-	return withHeader(resp, metadata(r, s.serial))
+	return withHeader(resp, s.metadata(r))
 }
 
 // storeLate returns a function that lets a request take effect, unless the server was reset.
@@ -253,11 +253,15 @@ func (s *Server) storeLate(r request, entry *Request) func() {
 }
 
 // metadata returns the headers of every response.
-func metadata(r request, serial int) http.Header {
-	remaining := max(5000-serial, 1)
+func (s *Server) metadata(r request) http.Header {
+	remaining := max(5000-s.serial, 1)
+	date := []string{r.at.Add(time.Duration(s.world.DateSkew)).UTC().Format(http.TimeFormat)}
+	if s.world.NoDate {
+		date = nil // net/http adds one unless the header is there
+	}
 	return http.Header{
-		"Date":                          {r.at.UTC().Format(http.TimeFormat)},
-		"X-Github-Request-Id":           {fmt.Sprintf("8C1E:2F9B:%06X:%06X", serial, 0x1A2B3C)},
+		"Date":                          date,
+		"X-Github-Request-Id":           {fmt.Sprintf("8C1E:2F9B:%06X:%06X", s.serial, 0x1A2B3C)},
 		"X-Github-Api-Version-Selected": {r.Header.Get("X-GitHub-Api-Version")},
 		"X-Ratelimit-Limit":             {"5000"},
 		"X-Ratelimit-Remaining":         {strconv.Itoa(remaining)},

@@ -26,6 +26,9 @@ type World struct {
 	// Lag is how old the copies of a store are at most that answer reads of its key, its secrets and their lists. One
 	// copy does not lag; writes see the newest state.
 	Lag Duration `json:"lag,omitempty"`
+	// DateSkew is how far the Date of each response is off, as that of a proxy may be; NoDate omits it.
+	DateSkew Duration `json:"date_skew,omitempty"`
+	NoDate   bool     `json:"no_date,omitempty"`
 	// ForgetBodies leaves Request.Body empty, for measurements of memory in the same process.
 	ForgetBodies bool `json:"-"`
 	// Rand is the source of key pairs and key ids; nil is crypto/rand.
