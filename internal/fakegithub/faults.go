@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"time"
 )
 
 // nextFault returns the first fault that matches a request and is not used up, or nil. The caller holds the lock.
@@ -36,6 +37,21 @@ func (f *Fault) interrupt(req *http.Request, moment string) {
 	}
 	if f.Hang == moment || f.Drop == moment {
 		panic(http.ErrAbortHandler)
+	}
+}
+
+// modify changes a store as somebody else does.
+func (f *Fault) modify(o *org, st *store) {
+	if f.RotateKey {
+		st.rotate()
+	}
+	if f.Remove != "" {
+		st.set(strings.ToUpper(f.Remove), nil)
+	}
+	if f.Change != nil {
+		if err := o.put(*f.Change, time.Now()); err != nil {
+			panic(err) // closes the connection, and the stack is logged
+		}
 	}
 }
 

@@ -334,13 +334,8 @@ func (s *Server) call(e endpoint, vars map[string]string, r request) response {
 	case r.org == nil && vars["{org}"]+vars["{number}"] != "":
 		return withHeader(notFound, header)
 	}
-	if r.store != nil && r.fault.RotateKey {
-		r.store.rotate()
-	}
-	if r.store != nil && r.fault.Change != nil {
-		if err := r.org.put(*r.fault.Change, time.Now()); err != nil {
-			panic(err) // closes the connection, and the stack is logged
-		}
+	if r.store != nil {
+		r.fault.modify(r.org, r.store)
 	}
 	if r.store != nil && !r.write {
 		r.store = r.store.asOf(time.Now().Add(-s.lagOf(r.URL.Path)))

@@ -122,8 +122,10 @@ type Fault struct {
 	Endless bool `json:"endless,omitempty"`
 	// Delay is the time to wait first, for example "40ms".
 	Delay Duration `json:"delay,omitempty"`
-	// RotateKey and Change modify the store before the request is served.
+	// RotateKey, Remove and Change modify the store before the request is served: its key is rotated, the secret of
+	// that name is deleted, and that secret is put. At page 2 of a list, the last two shift it and keep its length.
 	RotateKey bool    `json:"rotate_key,omitempty"`
+	Remove    string  `json:"remove,omitempty"`
 	Change    *Secret `json:"change,omitempty"`
 	// Hook runs before the response is sent. It is for tests in the same process.
 	Hook func() `json:"-"`
