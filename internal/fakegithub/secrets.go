@@ -246,6 +246,7 @@ func (s *Server) toJSON(r request, stored *storedSecret) map[string]any {
 		url := fmt.Sprintf("http://%s%s/secrets/%s/repositories", r.Host, secrets, stored.Name)
 		out["selected_repositories_url"] = url
 	}
+	maps.Copy(out, stored.Extra)
 	return out
 }
 

@@ -69,6 +69,8 @@ type Secret struct {
 	CreatedAt time.Time `json:"created_at,omitzero"`
 	UpdatedAt time.Time `json:"updated_at,omitzero"`
 	KeyID     string    `json:"key_id,omitempty"`
+	// Extra are properties that the API shows as well, such as those of a later version of GitHub. A write keeps them.
+	Extra map[string]any `json:"extra,omitempty"`
 }
 
 // Token is a token with its rights.
