@@ -419,6 +419,27 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
+// TestStrictVersions checks which API version serves each store, and that each request records its version.
+func TestStrictVersions(t *testing.T) {
+	for _, strict := range []bool{false, true} {
+		world := acme()
+		world.StrictVersions = strict
+		s := newServer(t, world)
+		for _, store := range storeNames {
+			for _, version := range versions {
+				want := 200
+				if strict && store == "agents" && version != "2026-03-10" {
+					want = 404
+				}
+				s.ResetRequests()
+				resp := call(s, "GET", "/orgs/acme/"+store+"/secrets", "", "X-GitHub-Api-Version", version)
+				wantEqual(t, fmt.Sprintf("%s, %q, strict %v: status", store, version, strict), resp.status, want)
+				wantEqual(t, "the recorded version", s.Requests()[0].APIVersion, version)
+			}
+		}
+	}
+}
+
 // TestGHES checks the base path, the missing stores and the numeric key ids of GitHub Enterprise Server.
 func TestGHES(t *testing.T) {
 	world := acme()

@@ -59,6 +59,7 @@ type Request struct {
 	At           time.Time
 	ServedAt     time.Time
 	UserAgent    string
+	APIVersion   string
 	Body         string
 }
 
@@ -199,6 +200,7 @@ func (s *Server) begin(r request) *Request {
 	defer s.mu.Unlock()
 	entry := &Request{
 		Method: r.Method, Path: r.URL.RequestURI(), At: r.at, UserAgent: r.UserAgent(), Fault: s.nextFault(r.Request),
+		APIVersion: r.Header.Get(versionHeader),
 	}
 	if !s.world.ForgetBodies {
 		entry.Body = string(r.body)
@@ -262,7 +264,7 @@ func (s *Server) metadata(r request) http.Header {
 	return http.Header{
 		"Date":                          date,
 		"X-Github-Request-Id":           {fmt.Sprintf("8C1E:2F9B:%06X:%06X", s.serial, 0x1A2B3C)},
-		"X-Github-Api-Version-Selected": {r.Header.Get("X-GitHub-Api-Version")},
+		"X-Github-Api-Version-Selected": {r.Header.Get(versionHeader)},
 		"X-Ratelimit-Limit":             {"5000"},
 		"X-Ratelimit-Remaining":         {strconv.Itoa(remaining)},
 		"X-Ratelimit-Used":              {strconv.Itoa(5000 - remaining)},
@@ -272,7 +274,12 @@ func (s *Server) metadata(r request) http.Header {
 }
 
 // API versions that GitHub supports. A request does not need to name one.
-var versions = []string{"", "2022-11-28", "2026-03-10"}
+var versions = []string{"", "2022-11-28", newestVersion}
+
+const (
+	versionHeader = "X-GitHub-Api-Version"
+	newestVersion = "2026-03-10"
+)
 
 // respond finds the endpoint of a request and calls it.
 func (s *Server) respond(r request) response {
@@ -280,7 +287,7 @@ func (s *Server) respond(r request) response {
 	case r.UserAgent() == "":
 		return errorResponse(http.StatusForbidden, "Request forbidden by administrative rules."+
 			" Please make sure your request has a User-Agent header.")
-	case !slices.Contains(versions, r.Header.Get("X-GitHub-Api-Version")):
+	case !slices.Contains(versions, r.Header.Get(versionHeader)):
 		return errorResponse(http.StatusBadRequest, "Unsupported API version")
 	case r.write && s.exceedsWriteLimit(r.at):
 		resp := errorResponse(http.StatusForbidden, "You have exceeded a secondary rate limit."+
@@ -320,7 +327,8 @@ func (s *Server) call(e endpoint, vars map[string]string, r request) response {
 	storeName := vars["{store}"]
 	if storeName != "" {
 		missing := s.world.GHES && (storeName == "codespaces" || storeName == "agents")
-		if missing || !slices.Contains(storeNames, storeName) {
+		old := s.world.StrictVersions && storeName == "agents" && r.Header.Get(versionHeader) != newestVersion
+		if missing || old || !slices.Contains(storeNames, storeName) {
 			return notFound
 		}
 		if r.org != nil {

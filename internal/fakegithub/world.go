@@ -29,6 +29,9 @@ type World struct {
 	// DateSkew is how far the Date of each response is off, as that of a proxy may be; NoDate omits it.
 	DateSkew Duration `json:"date_skew,omitempty"`
 	NoDate   bool     `json:"no_date,omitempty"`
+	// StrictVersions omits the store agents from every API version but the newest; see
+	// google/go-github#4533.
+	StrictVersions bool `json:"strict_versions,omitempty"`
 	// ForgetBodies leaves Request.Body empty, for measurements of memory in the same process.
 	ForgetBodies bool `json:"-"`
 	// Rand is the source of key pairs and key ids; nil is crypto/rand.
