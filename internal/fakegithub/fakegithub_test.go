@@ -356,8 +356,9 @@ func TestPagination(t *testing.T) {
 	}
 }
 
-// TestShiftingPages checks that a secret which moves to an earlier page is on none of the pages that a client reads,
-// although the length of the list is right, and that the next reading has it.
+// TestShiftingPages checks that a secret which moves to an earlier page is on none of the
+// pages that a client reads, although the length of the list is right, and that the next
+// reading has it.
 func TestShiftingPages(t *testing.T) {
 	world := World{Orgs: []Org{{Login: "acme", SecretCount: 150}}}
 	world.Faults = []Fault{{
@@ -380,7 +381,8 @@ func TestShiftingPages(t *testing.T) {
 	}
 }
 
-// TestExtra checks that the additional properties of a secret are shown, also after a write.
+// TestExtra checks that the additional properties of a secret are shown, also after a
+// write.
 func TestExtra(t *testing.T) {
 	world, err := ParseWorld([]byte(`{"orgs": [{"login": "acme", "secrets": [
 		{"store": "actions", "name": "OPEN", "visibility": "all", "extra": {"environments": ["prod"], "branch": null}}]}]}`))
@@ -419,7 +421,8 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// TestStrictVersions checks which API version serves each store, and that each request records its version.
+// TestStrictVersions checks which API version serves each store, and that each request
+// records its version.
 func TestStrictVersions(t *testing.T) {
 	for _, strict := range []bool{false, true} {
 		world := acme()

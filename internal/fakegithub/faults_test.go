@@ -71,7 +71,8 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// TestStoreAfter checks for each response that it is sent at once, and that the write is checked and stored later.
+// TestStoreAfter checks for each response that it is sent at once, and that the write is
+// checked and stored later.
 func TestStoreAfter(t *testing.T) {
 	later := Duration(9 * time.Second)
 	for _, test := range []struct {
