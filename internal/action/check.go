@@ -3,6 +3,8 @@ package action
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -42,6 +44,16 @@ func (s *session) check(ctx context.Context) []secret.Result {
 		s.readLists(ctx, results)
 	}
 	s.report.Results(results...)
+	var unknown []string
+	for _, result := range results {
+		if result.Check != nil {
+			unknown = append(unknown, result.Check.Unknown...)
+		}
+	}
+	if slices.Sort(unknown); len(unknown) > 0 {
+		s.report.Event("GitHub shows properties of secrets that this version of the action does not know: " +
+			strings.Join(slices.Compact(unknown), ", "))
+	}
 	return results
 }
 
@@ -108,7 +120,7 @@ func (s *session) inputOrder(found [][]secret.Result) (results []secret.Result) 
 func lookupResult(store secret.Store, name secret.Name, s secret.Existing, err error) secret.Result {
 	return secret.Result{
 		Store: store, Name: name, Err: err, Access: s.Access,
-		Check: &secret.Check{Exists: s.Exists, UpdatedAt: s.UpdatedAt},
+		Check: &secret.Check{Exists: s.Exists, UpdatedAt: s.UpdatedAt, Unknown: s.Unknown},
 	}
 }
 

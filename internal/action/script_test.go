@@ -83,7 +83,7 @@ func TestScriptFinishesRun(t *testing.T) {
 // script could only guess, and passes the rows of its summary to another run: that
 // stores the value and keeps the access.
 func TestRowsFinishRun(t *testing.T) {
-	server := newGitHub(t, worldWith(t, "team", "fault path=/actions/secrets/TOKEN status=403 times=2"))
+	server := newGitHub(t, worldWith(t, "team", "fault path=/actions/secrets/TOKEN status=403"))
 	failed := stepRun{with: map[string]string{"secret_name": "TOKEN", "secret_value": "Correct-Horse"}}.simulate(t, server)
 	failed.wantCode(t, 1)
 	wantLacks(t, "the summary", failed.summary, "gh api")

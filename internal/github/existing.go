@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net/http"
 	"slices"
@@ -137,12 +138,26 @@ func (c *Client) secret(
 	return existing, err
 }
 
-// wireSecret is a secret without its list of repositories. Its fields are required by GitHub's description of the API.
+// wireSecret is a secret without its list of repositories. The first fields are required by GitHub's description of
+// the API.
 type wireSecret struct {
 	Name       *string    `json:"name"`
 	Visibility *string    `json:"visibility"`
 	CreatedAt  *time.Time `json:"created_at"`
 	UpdatedAt  *time.Time `json:"updated_at"`
+	unknown    []string   // other properties
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (w *wireSecret) UnmarshalJSON(text []byte) error {
+	type fields wireSecret // without this method
+	var properties map[string]json.RawMessage
+	err := cmp.Or(json.Unmarshal(text, (*fields)(w)), json.Unmarshal(text, &properties))
+	for _, known := range []string{"name", "visibility", "created_at", "updated_at", "selected_repositories_url"} {
+		delete(properties, known)
+	}
+	w.unknown = slices.Sorted(maps.Keys(properties))
+	return err
 }
 
 func (w wireSecret) parse(resp response) (secret.Existing, error) {
@@ -156,7 +171,7 @@ func (w wireSecret) parse(resp response) (secret.Existing, error) {
 	return secret.Existing{
 		Name: secret.Name(strings.ToUpper(*w.Name)), Exists: true,
 		CreatedAt: *w.CreatedAt, UpdatedAt: *w.UpdatedAt, Access: secret.Access{Visibility: v},
-		ReadAt: resp.sentAt, ReceivedAt: resp.receivedAt, Date: resp.date,
+		ReadAt: resp.sentAt, ReceivedAt: resp.receivedAt, Date: resp.date, Unknown: w.unknown,
 	}, nil
 }
 

@@ -940,6 +940,41 @@ func TestSendOnce(t *testing.T) {
 	})
 }
 
+// TestOptionalReads checks that a write has the time of one attempt left after reads that
+// it can do without have failed, and that they trip no circuit breaker.
+func TestOptionalReads(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		read    http.HandlerFunc
+		timeout time.Duration
+		ends    time.Duration
+	}{
+		{"refused", respond(503, ""), 2 * time.Minute, 90 * time.Second},
+		{"hanging", neverRespond, 2 * time.Minute, 127 * time.Second},
+		{"with a short timeout", neverRespond, 10 * time.Second, 10 * time.Second},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			h := func(rw http.ResponseWriter, req *http.Request) {
+				if req.Method == http.MethodGet {
+					test.read(rw, req)
+					return
+				}
+				time.Sleep(min(test.timeout, maxAttemptTime) - time.Second)
+				respond(201, "")(rw, req)
+			}
+			withClient(t, test.timeout, "ghp_x", h, func(t *testing.T, c *testClient) {
+				b := NewBudget()
+				if err := c.getKeyWithin(t.Context(), b.Optional()); err == nil {
+					t.Error("got no error, want one")
+				}
+				c.wantElapsed(t, test.ends)
+				_, err := c.putWithin(t.Context(), b, "A")
+				wantError(t, err, "")
+			})
+		})
+	}
+}
+
 // TestClock checks that the client's time is GitHub's, ahead of ours or behind.
 func TestClock(t *testing.T) {
 	for _, skew := range []time.Duration{0, time.Hour, -time.Hour} {

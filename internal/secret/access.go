@@ -53,6 +53,8 @@ type Existing struct {
 	Date time.Time
 	// Access has the repositories only if they were read as well.
 	Access Access
+	// Unknown has the names of properties that GitHub shows and this version does not know, sorted.
+	Unknown []string
 	// Hidden is how many selected repositories the token cannot see; Access.Repositories lacks them.
 	Hidden int
 }

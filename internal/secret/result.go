@@ -64,4 +64,5 @@ type Check struct {
 	Age       time.Duration // by GitHub's clock
 	Due       bool          // also true for a secret that does not exist
 	Listed    bool          // the list of selected repositories was read
+	Unknown   []string      // properties that this version does not know
 }

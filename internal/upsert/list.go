@@ -1,6 +1,7 @@
 package upsert
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -26,7 +27,7 @@ func (e *executor) lists(ctx context.Context) (tasks []*task) {
 	}
 	e.prefetch(ctx, tasks)
 	for _, t := range tasks {
-		t.writes[0].err = e.resolveErr
+		t.writes[0].err = cmp.Or(e.resolveErr, t.writes[0].err)
 	}
 	return tasks
 }

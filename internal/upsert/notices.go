@@ -11,9 +11,10 @@ import (
 
 // notices collect what concerns several items, for one warning a run about each.
 type notices struct {
-	newPrivate, unread []int // indexes of items
+	newPrivate, unread, extended []int // indexes of items
 
-	readErr error // the first one
+	readErr    error    // the first one
+	properties []string // that this version does not know
 }
 
 // notice notes what a write of a value did, or would do in a dry run. The caller holds the lock.
@@ -29,6 +30,10 @@ func (v *value) notice(i int, w *write, r secret.Result) {
 	case isGiven && (!isRead || w.before.Hidden != 0):
 		n.unread, n.readErr = append(n.unread, i), cmp.Or(n.readErr, v.readErr)
 	}
+	if len(w.before.Unknown) > 0 {
+		n.extended = append(n.extended, i)
+		n.properties = append(n.properties, w.before.Unknown...)
+	}
 }
 
 // warnOfSeveral warns of all notices.
@@ -39,6 +44,8 @@ func (e *executor) warnOfSeveral() {
 		err := secret.AsError(n.readErr)
 		reason = err.Fact()
 	}
+	slices.Sort(n.properties)
+	properties := strings.Join(slices.Compact(n.properties), ", ")
 	for _, warning := range []struct {
 		items []int
 		text  string
@@ -46,6 +53,8 @@ func (e *executor) warnOfSeveral() {
 		{n.newPrivate, "New secrets are private unless access is given, so every private and internal repository can read " +
 			"{secrets}. To choose who can, set visibility or selected_repositories."},
 		{n.unread, "The inputs replace the access of {secrets}, and it is not known what that takes away: " + reason + "."},
+		{n.extended, "GitHub shows a property that this version of the action does not know (" + properties + ") of {secrets}. " +
+			"An update may reset it: look for a newer version."},
 	} {
 		if len(warning.items) > 0 {
 			e.Warn(strings.Replace(warning.text, "{secrets}", e.namesOf(warning.items), 1))

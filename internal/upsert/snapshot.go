@@ -43,14 +43,23 @@ type publicKeyCache struct {
 	key      seal.PublicKey
 	// confirmed is when a fetch found the key of refused values unchanged, so that it is not why they were refused.
 	confirmed map[refusal]time.Time
+	rejected  map[string]bool // ids of keys with which GitHub could not decrypt a value that was just sealed
 }
 
 // refusal is why GitHub refused values that were sealed to a key.
-type refusal struct{ keyID, text string }
+type refusal struct {
+	keyID, text string
+	encrypted   bool // GitHub could not decrypt them
+}
+
+// lagDelays are the waits before further fetches of a key that GitHub says not to be the current one: a copy of it may
+// lag behind a rotation.
+var lagDelays = []time.Duration{2 * time.Second, 10 * time.Second}
 
 func newPublicKeyCache(client *github.Client, store secret.Store, log func(string)) *publicKeyCache {
 	return &publicKeyCache{
 		github: client, store: store, log: log, fetching: newLock(), confirmed: map[refusal]time.Time{},
+		rejected: map[string]bool{},
 	}
 }
 
@@ -68,6 +77,13 @@ func (c *publicKeyCache) current() seal.PublicKey {
 	return c.key
 }
 
+// isRejected reports whether GitHub could not decrypt values that were sealed to a key.
+func (c *publicKeyCache) isRejected(keyID string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.rejected[keyID]
+}
+
 // newerThan returns the key to use instead of one whose values GitHub refused, which is the same if that was not the
 // reason. Concurrent callers share one fetch, and so do all with the same refusal within maxSnapshotAge.
 func (c *publicKeyCache) newerThan(ctx context.Context, b *github.Budget, r refusal) (seal.PublicKey, error) {
@@ -75,12 +91,25 @@ func (c *publicKeyCache) newerThan(ctx context.Context, b *github.Budget, r refu
 		return seal.PublicKey{}, err
 	}
 	defer c.fetching.release()
+	if r.encrypted {
+		c.mu.Lock()
+		c.rejected[r.keyID] = true
+		c.mu.Unlock()
+	}
 	old := c.current()
 	if at, ok := c.confirmed[r]; !old.IsZero() && (old.ID() != r.keyID || ok && time.Since(at) <= maxSnapshotAge) {
 		return old, nil
 	}
 	sentAt := time.Now()
 	key, err := c.github.PublicKey(ctx, b, c.store)
+	for _, delay := range lagDelays {
+		if !r.encrypted || err != nil || key != old {
+			break
+		}
+		if err = c.github.Sleep(ctx, delay); err == nil {
+			key, err = c.github.PublicKey(ctx, b, c.store)
+		}
+	}
 	if err != nil {
 		return key, err
 	}

@@ -138,7 +138,7 @@ func TestKeyFetches(t *testing.T) {
 		old, _ := g.Key("acme", "actions")
 		check := func(what, refusedText string, rotated bool, fetches int) {
 			t.Helper()
-			got, err := cache.newerThan(t.Context(), github.NewBudget(), refusal{old, refusedText})
+			got, err := cache.newerThan(t.Context(), github.NewBudget(), refusal{old, refusedText, false})
 			wantEqual(t, what+": error", err, nil)
 			wantEqual(t, what+": another key", got.ID() != old, rotated)
 			wantEqual(t, what+": fetches", g.count("GET public-key"), fetches)

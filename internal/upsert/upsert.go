@@ -114,6 +114,7 @@ func (j Job) Run(ctx context.Context) []secret.Result {
 		e.execute(ctx, e.members(ctx))
 	}
 	e.settle(ctx)
+	e.sealUnstored()
 	e.warnOfSeveral()
 	return e.results
 }

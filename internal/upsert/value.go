@@ -40,7 +40,8 @@ func (e *executor) values(ctx context.Context) (tasks []*task) {
 	}
 	e.prefetch(ctx, tasks)
 	for k, v := range values {
-		tasks[k].writes[0].err = cmp.Or(v.sealFirst(), e.resolveErr)
+		w := tasks[k].writes[0]
+		w.err = cmp.Or(v.sealFirst(), e.resolveErr, w.err)
 	}
 	return tasks
 }
@@ -55,8 +56,11 @@ func (e *executor) prefetch(ctx context.Context, tasks []*task) {
 		}
 		first := slices.IndexFunc(tasks, func(t *task) bool { return e.Items[t.i].Store == store })
 		if first >= 0 {
-			group.Go(func() { // fills the cache; if it fails, the write reads again
-				_, _ = snapshots.get(ctx, tasks[first].writes[0].budget, e.Items[tasks[first].i].Name)
+			group.Go(func() { // fills the cache
+				w := tasks[first].writes[0]
+				if _, err := snapshots.get(ctx, w.budget, e.Items[tasks[first].i].Name); !snapshots.optional {
+					w.err = err
+				}
 			})
 		}
 	}
@@ -132,7 +136,8 @@ func (v *value) refused(ctx context.Context, w *write, err error) (retry bool, _
 		return false, err
 	}
 	old := v.sealed
-	r := refusal{old.KeyID, secret.AsError(err).Problem}
+	isEncrypted := errors.Is(err, secret.ErrCannotOpen) && !v.item.isSealed()
+	r := refusal{old.KeyID, secret.AsError(err).Problem, isEncrypted}
 	key, keyErr := v.keys[v.item.Store].newerThan(ctx, w.budget, r)
 	if keyErr != nil { // GitHub's 422 matters more than why the key could not be fetched
 		return false, err
@@ -141,6 +146,26 @@ func (v *value) refused(ctx context.Context, w *write, err error) (retry bool, _
 		return false, sealErr
 	}
 	return v.sealed != old, err
+}
+
+// sealUnstored seals the values that are not stored to a newer key if there is one. If GitHub rejects the key, the
+// error says that nobody can open the value.
+func (e *executor) sealUnstored() {
+	for i := range e.results {
+		r, item := &e.results[i], e.Items[i]
+		if r.EncryptedValue == "" || item.isSealed() {
+			continue
+		}
+		sealed := seal.Sealed{KeyID: r.KeyID, PublicKey: r.PublicKey, EncryptedValue: r.EncryptedValue}
+		v, keys := &value{executor: e, item: item, sealed: sealed}, e.keys[item.Store]
+		_ = v.sealTo(keys.current()) // if it fails, the value remains sealed to the older key
+		r.KeyID, r.PublicKey, r.EncryptedValue = v.sealed.KeyID, v.sealed.PublicKey, v.sealed.EncryptedValue
+		if keys.isRejected(r.KeyID) {
+			err := secret.AsError(r.Err)
+			err.Is = append(slices.Clone(err.Is), secret.ErrCannotOpen)
+			r.Err = &err
+		}
+	}
 }
 
 func keyRotated(store secret.Store, sealedTo, current string) error {
@@ -179,8 +204,8 @@ func (v *value) finishValue(i int, w *write) {
 	}
 	v.finish(i, op, err, func(r *secret.Result) {
 		r.Change, r.Access = w.change(), w.plan.access
-		if r.Access.Visibility == "" && v.resolveErr == nil { // not planned; for storing the value manually
-			r.Access, _ = v.desired.given()
+		if r.Access.Visibility == "" && v.resolveErr == nil && !v.desired.needsExisting() {
+			r.Access, _ = v.desired.given() // not planned; for storing the value manually
 		}
 		r.KeyID, r.PublicKey = v.sealed.KeyID, v.sealed.PublicKey
 		if err != nil && !r.Stored() {
