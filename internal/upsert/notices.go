@@ -1,7 +1,6 @@
 package upsert
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,56 +8,62 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// notices collect what concerns several items, for one warning a run about each.
-type notices struct {
-	newPrivate, unread, extended []int // indexes of items
+// notice is a warning about several secrets, given once a run. Its text has places for their names and for details.
+type notice int
 
-	readErr    error    // the first one
-	properties []string // that this version does not know
+const (
+	newPrivate notice = iota
+	unreadAccess
+	unknownProperties
+)
+
+var noticeTexts = [...]string{
+	newPrivate: "New secrets are private unless access is given, so every private and internal repository can read " +
+		"{secrets}. To choose who can, set visibility or selected_repositories.",
+	unreadAccess: "The inputs replace the access of {secrets}, and it is not known what that takes away: {details}.",
+	unknownProperties: "GitHub shows a property that this version of the action does not know ({details}) of {secrets}. " +
+		"An update may reset it: look for a newer version.",
 }
 
-// notice notes what a write of a value did, or would do in a dry run. The caller holds the lock.
-func (v *value) notice(i int, w *write, r secret.Result) {
-	if r.Operation == secret.Failed {
-		return
+// noted has the indexes of the items that a notice is about.
+type noted struct {
+	items   []int
+	details []string
+}
+
+// noteEffects notes what a write of a value did, or would do in a dry run. The caller holds the lock.
+func (v *value) noteEffects(i int, w *write, op secret.Operation) {
+	note := func(n notice, details ...string) {
+		v.noted[n].items = append(v.noted[n].items, i)
+		v.noted[n].details = append(v.noted[n].details, details...)
 	}
-	n := &v.notices
 	_, isGiven := v.desired.given()
-	switch isRead := !w.before.ReadAt.IsZero(); {
-	case !isGiven && (r.Operation == secret.Created || r.Operation == secret.WouldCreate):
-		n.newPrivate = append(n.newPrivate, i)
-	case isGiven && (!isRead || w.before.Hidden != 0):
-		n.unread, n.readErr = append(n.unread, i), cmp.Or(n.readErr, v.readErr)
+	switch {
+	case op == secret.Failed:
+		return
+	case !isGiven && (op == secret.Created || op == secret.WouldCreate):
+		note(newPrivate)
+	case isGiven && v.readErr != nil:
+		err := secret.AsError(v.readErr)
+		note(unreadAccess, err.Fact())
+	case isGiven && w.before.Hidden != 0:
+		note(unreadAccess, "this token cannot see all repositories on the list")
 	}
 	if len(w.before.Unknown) > 0 {
-		n.extended = append(n.extended, i)
-		n.properties = append(n.properties, w.before.Unknown...)
+		note(unknownProperties, w.before.Unknown...)
 	}
 }
 
-// warnOfSeveral warns of all notices.
-func (e *executor) warnOfSeveral() {
-	n := e.notices
-	reason := "this token cannot see all repositories on the list"
-	if n.readErr != nil {
-		err := secret.AsError(n.readErr)
-		reason = err.Fact()
-	}
-	slices.Sort(n.properties)
-	properties := strings.Join(slices.Compact(n.properties), ", ")
-	for _, warning := range []struct {
-		items []int
-		text  string
-	}{
-		{n.newPrivate, "New secrets are private unless access is given, so every private and internal repository can read " +
-			"{secrets}. To choose who can, set visibility or selected_repositories."},
-		{n.unread, "The inputs replace the access of {secrets}, and it is not known what that takes away: " + reason + "."},
-		{n.extended, "GitHub shows a property that this version of the action does not know (" + properties + ") of {secrets}. " +
-			"An update may reset it: look for a newer version."},
-	} {
-		if len(warning.items) > 0 {
-			e.Warn(strings.Replace(warning.text, "{secrets}", e.namesOf(warning.items), 1))
+// warnOfNotices gives the warnings.
+func (e *executor) warnOfNotices() {
+	for n, noted := range e.noted {
+		if len(noted.items) == 0 {
+			continue
 		}
+		slices.Sort(noted.details)
+		details := strings.Join(slices.Compact(noted.details), ", ")
+		names := strings.NewReplacer("{secrets}", e.namesOf(noted.items), "{details}", details)
+		e.Warn(names.Replace(noticeTexts[n]))
 	}
 }
 

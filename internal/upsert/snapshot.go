@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -43,7 +44,7 @@ type publicKeyCache struct {
 	key      seal.PublicKey
 	// confirmed is when a fetch found the key of refused values unchanged, so that it is not why they were refused.
 	confirmed map[refusal]time.Time
-	rejected  map[string]bool // ids of keys with which GitHub could not decrypt a value that was just sealed
+	rejected  sync.Map // ids of keys with which GitHub could not decrypt a value that was just sealed
 }
 
 // refusal is why GitHub refused values that were sealed to a key.
@@ -59,7 +60,6 @@ var lagDelays = []time.Duration{2 * time.Second, 10 * time.Second}
 func newPublicKeyCache(client *github.Client, store secret.Store, log func(string)) *publicKeyCache {
 	return &publicKeyCache{
 		github: client, store: store, log: log, fetching: newLock(), confirmed: map[refusal]time.Time{},
-		rejected: map[string]bool{},
 	}
 }
 
@@ -79,9 +79,8 @@ func (c *publicKeyCache) current() seal.PublicKey {
 
 // isRejected reports whether GitHub could not decrypt values that were sealed to a key.
 func (c *publicKeyCache) isRejected(keyID string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.rejected[keyID]
+	_, ok := c.rejected.Load(keyID)
+	return ok
 }
 
 // newerThan returns the key to use instead of one whose values GitHub refused, which is the same if that was not the
@@ -92,9 +91,7 @@ func (c *publicKeyCache) newerThan(ctx context.Context, b *github.Budget, r refu
 	}
 	defer c.fetching.release()
 	if r.encrypted {
-		c.mu.Lock()
-		c.rejected[r.keyID] = true
-		c.mu.Unlock()
+		c.rejected.Store(r.keyID, true)
 	}
 	old := c.current()
 	if at, ok := c.confirmed[r]; !old.IsZero() && (old.ID() != r.keyID || ok && time.Since(at) <= maxSnapshotAge) {
@@ -135,8 +132,7 @@ type snapshotCache struct {
 	// optional says that writes do not depend on the snapshots: none is read again, and none after a failure, so that
 	// not each write waits for the same.
 	optional bool
-	mu       sync.Mutex
-	failed   error
+	failed   atomic.Pointer[error]
 
 	lock     lock
 	next     int // index of the first name that was not read yet
@@ -161,17 +157,12 @@ func (c *snapshotCache) get(ctx context.Context, b *github.Budget, name secret.N
 	if !c.optional {
 		return c.read(ctx, b, name)
 	}
-	c.mu.Lock()
-	err := c.failed
-	c.mu.Unlock()
-	if err != nil {
-		return secret.Existing{}, err
+	if failed := c.failed.Load(); failed != nil {
+		return secret.Existing{}, *failed
 	}
 	existing, err := c.read(ctx, b.Optional(), name)
 	if err != nil {
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		c.failed = err
+		c.failed.Store(&err)
 	}
 	return existing, err
 }

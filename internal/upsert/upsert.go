@@ -80,7 +80,7 @@ type executor struct {
 
 	mu        sync.Mutex
 	results   []secret.Result
-	notices   notices
+	noted     [len(noticeTexts)]noted
 	unsettled map[secret.Store][]*task
 }
 
@@ -115,7 +115,7 @@ func (j Job) Run(ctx context.Context) []secret.Result {
 	}
 	e.settle(ctx)
 	e.sealUnstored()
-	e.warnOfSeveral()
+	e.warnOfNotices()
 	return e.results
 }
 

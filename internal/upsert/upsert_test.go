@@ -143,8 +143,10 @@ func TestAccessFor(t *testing.T) {
 		{"a list, selected", desired{visibility: secret.Selected, replace: true, repositories: other}, existing(chosen), secret.Access{Visibility: secret.Selected, Repositories: other}, ""},
 		{"a list, some not visible", desired{visibility: secret.Selected, replace: true, repositories: other}, secret.Existing{Exists: true, Access: chosen, Hidden: 1}, secret.Access{Visibility: secret.Selected, Repositories: other}, ""},
 		{
-			"a glob, some not visible", desired{visibility: secret.Selected, replace: true, hasGlob: true, repositories: other},
-			secret.Existing{Exists: true, Access: chosen, Hidden: 1}, secret.Access{},
+			"a glob, some not visible",
+			desired{visibility: secret.Selected, replace: true, hasGlob: true, repositories: other},
+			secret.Existing{Exists: true, Access: chosen, Hidden: 1},
+			secret.Access{},
 			"the token can see only 2 of 3 selected repositories, and a glob may mean the others",
 		},
 		{"a glob, all visible", desired{visibility: secret.Selected, replace: true, hasGlob: true, repositories: other}, existing(chosen), secret.Access{Visibility: secret.Selected, Repositories: other}, ""},

@@ -211,7 +211,7 @@ func (v *value) finishValue(i int, w *write) {
 		if err != nil && !r.Stored() {
 			r.EncryptedValue = v.sealed.EncryptedValue
 		}
-		v.notice(i, w, *r)
+		v.noteEffects(i, w, r.Operation)
 	})
 }
 
