@@ -95,11 +95,12 @@ func (j Job) Run(ctx context.Context) []secret.Result {
 	if e.desired.replace {
 		e.desired.visibility, e.desired.hasGlob = secret.Selected, len(j.Selection.Patterns) > 0
 	}
+	isOptional := j.Change == "" && !e.desired.needsExisting()
 	for i, item := range j.Items {
 		e.results[i] = secret.Result{Store: item.Store, Name: item.Name}
 		if e.snapshots[item.Store] == nil {
 			e.keys[item.Store] = newPublicKeyCache(j.GitHub, item.Store, j.Log)
-			e.snapshots[item.Store] = newSnapshotCache(j.GitHub, item.Store, !e.desired.needsExisting())
+			e.snapshots[item.Store] = newSnapshotCache(j.GitHub, item.Store, isOptional)
 		}
 		if item.Stored == nil {
 			e.snapshots[item.Store].names = append(e.snapshots[item.Store].names, item.Name)
