@@ -4,6 +4,8 @@ package main
 
 import (
 	"context"
+	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -12,6 +14,8 @@ import (
 )
 
 func main() {
+	// GODEBUG=http2debug=1 lets Go's own log name the token.
+	log.SetOutput(io.Discard)
 	// Writing to a closed log must not end the process before the secrets are stored.
 	signal.Ignore(syscall.SIGPIPE)
 	// To cancel a step the runner sends SIGINT, then SIGTERM.

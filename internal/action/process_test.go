@@ -2,6 +2,7 @@ package action
 
 import (
 	"crypto/tls"
+	"encoding/pem"
 	"fmt"
 	"net/http/httptest"
 	"os"
@@ -33,6 +34,7 @@ func TestProcess(t *testing.T) {
 	exe := build(t, root)
 	t.Run("closed stdout", func(t *testing.T) { testClosedStdout(t, exe) })
 	t.Run("proxy", func(t *testing.T) { testProxy(t, exe) })
+	t.Run("debug log", func(t *testing.T) { testDebugLog(t, exe) })
 	t.Run("signals", func(t *testing.T) { testSignals(t, exe) })
 }
 
@@ -99,6 +101,23 @@ func testProxy(t *testing.T, exe string) {
 			t.Errorf("%v: got proxied %v, want %v", test.env, proxied, test.code == 0)
 		}
 	}
+}
+
+// testDebugLog checks that Go's own log, which GODEBUG lets name the token, is not printed.
+func testDebugLog(t *testing.T, exe string) {
+	server := httptest.NewUnstartedServer(newGitHub(t, fakegithub.World{}))
+	server.EnableHTTP2 = true
+	server.StartTLS()
+	defer server.Close()
+	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	cmd, outputs := process(t, exe, newGitHub(t, fakegithub.World{}))
+	cmd.Env = append(cmd.Env, "GODEBUG=http2debug=2", "INPUT_API_URL="+server.URL, "INPUT_CA_CERTIFICATE="+string(ca))
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	wantEqual(t, "operation", outputs()["operation"], "created")
+	wantLacks(t, "the output without masks", withoutMasks(string(out)), "ghp_")
 }
 
 // testSignals sends the signals that the runner sends while the program waits for a
