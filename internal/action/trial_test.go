@@ -58,7 +58,7 @@ func (row trialRow) isDone() bool {
 // exist.
 type access struct{ visibility, repositories string }
 
-// state is the access to a secret since a time.
+// state is the access to a secret since a time, which is zero for that of the world.
 type state struct {
 	since time.Time
 	access
@@ -80,8 +80,9 @@ type ran struct {
 	rows     []trialRow
 	requests []fakegithub.Request // of the first run
 	after    []fakegithub.Secret  // what GitHub has after the first run
-	history  map[string][]state   // by path: initially, and after changes of others
-	second   *result              // nil if there was nothing to finish
+	mu       sync.Mutex
+	history  map[string][]state // by path: initially, and after changes of others
+	second   *result            // nil if there was nothing to finish
 	problems []string
 }
 
@@ -91,6 +92,10 @@ const requestIDHeader = "X-GitHub-Request-Id"
 const (
 	trialTimeout = 5 * time.Minute
 	attemptTime  = 30 * time.Second
+	// settleAfter is how long after an attempt a read tells whether GitHub applied it.
+	// GitHub ends requests after lateTime, and copies may lag by the rest.
+	settleAfter = 15 * time.Second
+	lateTime    = 10 * time.Second
 )
 
 // run makes the runs of a trial, in a directory for its files, and returns the
@@ -99,37 +104,15 @@ func (tr trial) run(t *testing.T, dir string) *ran {
 	t.Helper()
 	r := &ran{trial: tr, history: map[string][]state{}}
 	synctest.Test(t, func(t *testing.T) {
-		r.server = newGitHub(t, tr.world)
+		r.server = newGitHub(t, r.recorded(tr.world))
 		network := memnet.Serve(r.server)
 		defer network.Close()
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
 		for _, s := range r.server.Secrets() {
-			r.remember(s.Store, s.Name, accessOf(s))
+			path := secretPath(s.Store, s.Name)
+			r.history[path] = append(r.history[path], state{access: accessOf(s)})
 		}
-		var mu sync.Mutex
-		var timers []*time.Timer
-		for _, c := range tr.others {
-			timers = append(timers, time.AfterFunc(c.after, func() {
-				mu.Lock()
-				defer mu.Unlock()
-				if c.Visibility == "" {
-					r.server.DeleteSecret("acme", c.Store, c.Name)
-				} else {
-					r.server.PutSecret("acme", c.Secret)
-				}
-				r.remember(c.Store, c.Name, accessOf(c.Secret))
-			}))
-		}
-		if tr.signal > 0 {
-			timers = append(timers, time.AfterFunc(tr.signal, cancel))
-		}
-		r.first = stepRun{with: tr.with, dir: dir, dial: network.Dial}.run(ctx, t)
-		for _, timer := range timers {
-			timer.Stop()
-		}
-		mu.Lock() // a change that is under way
-		defer mu.Unlock()
+		r.first = r.runOnce(t, stepRun{with: tr.with, dir: dir, dial: network.Dial})
+		time.Sleep(lateTime)
 		r.requests, r.after = r.server.Requests(), r.server.Secrets()
 		if err := json.Unmarshal([]byte(r.first.outputs["results"]), &r.rows); err != nil {
 			r.broken("results: %v", err)
@@ -151,9 +134,48 @@ func (tr trial) run(t *testing.T, dir string) *ran {
 	return r
 }
 
-func (r *ran) remember(store, name string, a access) {
-	path := secretPath(store, name)
-	r.history[path] = append(r.history[path], state{time.Now(), a})
+// runOnce makes the first run, with the changes of others and the signal.
+func (r *ran) runOnce(t *testing.T, step stepRun) result {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var timers []*time.Timer
+	for _, c := range r.others {
+		timers = append(timers, time.AfterFunc(c.after, func() {
+			if c.Visibility == "" {
+				r.server.DeleteSecret("acme", c.Store, c.Name)
+			} else {
+				r.server.PutSecret("acme", c.Secret)
+			}
+			r.remember(c.Secret)
+		}))
+	}
+	if r.signal > 0 {
+		timers = append(timers, time.AfterFunc(r.signal, cancel))
+	}
+	first := step.run(ctx, t)
+	for _, timer := range timers {
+		timer.Stop()
+	}
+	return first
+}
+
+// recorded returns a world whose faults remember the secret that they change.
+func (r *ran) recorded(world fakegithub.World) fakegithub.World {
+	world.Faults = slices.Clone(world.Faults)
+	for i, f := range world.Faults {
+		if f.Change != nil {
+			world.Faults[i].Hook = func() { r.remember(*f.Change) }
+		}
+	}
+	return world
+}
+
+func (r *ran) remember(s fakegithub.Secret) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	path := secretPath(s.Store, s.Name)
+	r.history[path] = append(r.history[path], state{time.Now(), accessOf(s)})
 }
 
 func accessOf(s fakegithub.Secret) access {
@@ -172,16 +194,24 @@ func (r *ran) broken(format string, args ...any) {
 // report prints the promises that a trial broke, and what happened.
 func (r *ran) report(t *testing.T) {
 	t.Helper()
-	if len(r.problems) == 0 {
-		return
+	if len(r.problems) > 0 {
+		t.Errorf("%s:\n- %s\nrequests:\n%slog:\n%s\nresults: %s", r.about, strings.Join(r.problems, "\n- "), r.requestLog(),
+			withoutMasks(r.first.stdout), r.first.outputs["results"])
 	}
+}
+
+// requestLog has a line for each request of the first run.
+func (r *ran) requestLog() string {
 	var log strings.Builder
 	for _, q := range r.requests {
-		fmt.Fprintf(&log, "  %s %s %s%v: served %d, returned %d\n",
-			q.At.Format("04:05"), q.Method, q.Path, r.accessOfWrite(q), q.Served, q.Status)
+		late := ""
+		if q.ServedAt.After(q.At) {
+			late = " at " + q.ServedAt.Format("04:05")
+		}
+		fmt.Fprintf(&log, "  %s %s %s%.60v: served %d%s, returned %d\n",
+			q.At.Format("04:05"), q.Method, q.Path, r.accessOfWrite(q), q.Served, late, q.Status)
 	}
-	t.Errorf("%s:\n- %s\nrequests:\n%slog:\n%s\nresults: %s", r.about, strings.Join(r.problems, "\n- "), log.String(),
-		withoutMasks(r.first.stdout), r.first.outputs["results"])
+	return log.String()
 }
 
 // remaining returns the inputs that finish what the first run did not store, or nil
@@ -227,7 +257,7 @@ func (r *ran) checkRun() {
 	if want := len(r.stores) * max(len(r.values), 1); len(r.rows) != want {
 		r.broken("%d rows, want %d", len(r.rows), want)
 	}
-	most, succeeded := trialTimeout+2*attemptTime, false
+	most, succeeded := trialTimeout+2*attemptTime+settleAfter+attemptTime, false
 	first := map[string]time.Time{}
 	for _, q := range r.requests {
 		if q.Method == http.MethodGet {
