@@ -17,9 +17,11 @@ type rowFacts struct {
 	row       trialRow
 	path      string               // of the row's write
 	writes    []fakegithub.Request // to that path
-	applied   []fakegithub.Request // those of them that took effect
-	confirmed bool                 // a write was answered with 201 or 204
-	unproven  bool                 // a response, or none, does not prove that GitHub refused the write
+	applied   []fakegithub.Request // those of them that took effect, in that order
+	confirmed bool                 // GitHub itself answered a write with 201 or 204
+	unproven  time.Time            // of the last write that no response proves or refutes; zero if there is none
+	looked    bool                 // the last read of the secret before the first write was answered truly
+	late      *fakegithub.Request  // the last read after all writes, if it was late enough to settle them; or nil
 }
 
 // rowRules are what must be true of a row.
@@ -43,17 +45,33 @@ var rowRules = []struct {
 	{"failed has no effect", func(f rowFacts) bool {
 		return f.row.Operation != "failed" || len(f.applied) == 0 || f.isGone(f.path) || f.isDenied(f.path)
 	}},
-	{"unknown has an attempt that may have taken effect", func(f rowFacts) bool {
-		return f.row.Operation != "unknown" || f.unproven
+	{lateRule, func(f rowFacts) bool {
+		return f.row.Operation != "failed" || f.unproven.IsZero() || f.late != nil && isTrue(*f.late) || f.isDenied(f.path)
 	}},
-	{"unknown is settled by no read", unknownIsUnsettled},
+	{"unknown has an attempt that may have taken effect", func(f rowFacts) bool {
+		return f.row.Operation != "unknown" || !f.unproven.IsZero()
+	}},
+	{"unknown is confirmed by no response", func(f rowFacts) bool {
+		return f.row.Operation != "unknown" || !slices.ContainsFunc(f.writes, func(q fakegithub.Request) bool {
+			return isConfirmation(q) && !isUnproven(q)
+		})
+	}},
+	{"unknown was read late, unless a signal ended the run", func(f rowFacts) bool {
+		return f.row.Operation != "unknown" || f.late != nil || f.wasSignalled()
+	}},
+	{"unknown is settled by no read", func(f rowFacts) bool {
+		return f.row.Operation != "unknown" || f.late == nil || !isTrue(*f.late) || !f.isTold()
+	}},
 	{"a done row has no sealed value", func(f rowFacts) bool { return !f.row.isDone() || f.row.EncryptedValue == "" }},
 	{"a sealed value that is not stored is in the row", sealedIsSaved},
 	{"a row that is not done has an error", func(f rowFacts) bool { return f.row.isDone() || f.row.Error != "" }},
 	{accessRule, accessIsRight},
 }
 
-const accessRule = "each write has the access that was asked for, or else the recent one"
+const (
+	accessRule = "each write has the access that was asked for, or else the recent one"
+	lateRule   = "failed is proven by refusals or by a late read"
+)
 
 // checkRow checks that a row is true of what GitHub has.
 func (r *ran) checkRow(row trialRow) {
@@ -70,16 +88,24 @@ func (r *ran) factsOf(row trialRow) rowFacts {
 	method, path := r.writeOf(row)
 	f := rowFacts{ran: r, row: row, path: path}
 	for _, q := range r.requests {
-		if q.Method != method || q.Path != path {
-			continue
+		switch {
+		case q.Method == method && q.Path == path:
+			f.writes, f.late = append(f.writes, q), nil
+			if isApplied(q) {
+				f.applied = append(f.applied, q)
+			}
+			f.confirmed = f.confirmed || isConfirmation(q)
+			if isUnproven(q) {
+				f.unproven = q.At
+			}
+		case !shows(q, path):
+		case len(f.writes) == 0:
+			f.looked = isTrue(q)
+		case !q.At.Before(f.unproven.Add(settleAfter)):
+			f.late = &q
 		}
-		f.writes = append(f.writes, q)
-		if isApplied(q) {
-			f.applied = append(f.applied, q)
-		}
-		f.confirmed = f.confirmed || q.Status == 201 || q.Status == 204
-		f.unproven = f.unproven || !isRefusal(q)
 	}
+	slices.SortStableFunc(f.applied, func(a, b fakegithub.Request) int { return a.ServedAt.Compare(b.ServedAt) })
 	return f
 }
 
@@ -113,7 +139,20 @@ func (f rowFacts) storesValue() bool {
 
 // isTouched reports whether somebody else changed the secret during the run.
 func (f rowFacts) isTouched() bool {
-	return slices.ContainsFunc(f.others, func(c change) bool { return secretPath(c.Store, c.Name) == f.path })
+	path := secretPath(f.row.Store, f.row.SecretName)
+	return slices.ContainsFunc(f.history[path], func(s state) bool { return !s.since.IsZero() })
+}
+
+// wasSignalled reports whether a signal ended the run, after which nothing is read.
+func (r *ran) wasSignalled() bool { return r.signal > 0 && r.first.took >= r.signal }
+
+// isTold reports whether a late read can only tell that nothing took effect: nobody
+// else changed the secret, which is missing or was read before the first write. Without
+// a Date in that response, it may have been updated in the same second.
+func (f rowFacts) isTold() bool {
+	shifted := slices.ContainsFunc(f.requests, func(q fakegithub.Request) bool { return q.Fault != nil && q.Fault.Remove != "" })
+	isComparable := f.looked && (!f.world.NoDate || f.with["mode"] == "access")
+	return len(f.applied) == 0 && !f.isTouched() && (isComparable || !f.exists(f.path)) && !shifted
 }
 
 func doneIsConfirmed(f rowFacts) bool {
@@ -125,12 +164,13 @@ func doneIsConfirmed(f rowFacts) bool {
 func (f rowFacts) last() body { return bodyOf(f.applied[len(f.applied)-1]) }
 
 func createdAtFirst(f rowFacts) bool {
-	// Without a read before the first write and after the last, the status is all there is.
-	looked := f.with["visibility"] != "all" && f.with["visibility"] != "private" || f.readAfter(f.path)
-	if !f.storesValue() || f.isTouched() || !looked {
+	// Who keeps access and was told that there is no secret learns otherwise by a 204.
+	knows := f.looked || !f.givesAccess() && f.unproven.IsZero()
+	if !f.storesValue() || f.isTouched() || !knows {
 		return true
 	}
-	return (f.applied[0].Served == 201) == (f.row.Operation == "created")
+	wasCreated := slices.ContainsFunc(f.applied, func(q fakegithub.Request) bool { return q.Served == 201 })
+	return wasCreated == (f.row.Operation == "created")
 }
 
 func valueIsStored(f rowFacts) bool {
@@ -139,19 +179,14 @@ func valueIsStored(f rowFacts) bool {
 	})
 }
 
-func unknownIsUnsettled(f rowFacts) bool {
-	mayBeStored := len(f.applied) > 0 || len(f.others) > 0
-	return f.row.Operation != "unknown" || mayBeStored || !f.readAfter(f.path)
-}
-
 func sealedIsSaved(f rowFacts) bool {
 	isSealed := f.row.KeyID != "" && f.with["mode"] != "access"
 	return f.row.isDone() || !isSealed || f.row.EncryptedValue != ""
 }
 
 // accessIsRight checks that each write had the access that was asked for, or, where
-// none was, the one that the secret had within the minute before, or that the row says
-// that it did not.
+// none was, the one that the secret had within the minute before. Only a false 404 of
+// the secret, after which the row must say that it was overwritten, may change it.
 func accessIsRight(f rowFacts) bool {
 	if f.with["change"] != "" {
 		return true
@@ -166,7 +201,7 @@ func accessIsRight(f rowFacts) bool {
 			want = []access{{"selected", selected}}
 		case visibility != "all" && visibility != "private":
 			want = f.recent(f.row, q)
-			if f.row.Error != "" {
+			if f.row.Error != "" && slices.ContainsFunc(f.requests, func(q fakegithub.Request) bool { return denies(q, f.path) }) {
 				return false
 			}
 		}
@@ -180,55 +215,95 @@ func (r *ran) isGone(path string) bool {
 	deleted := slices.ContainsFunc(r.others, func(c change) bool {
 		return secretPath(c.Store, c.Name) == path && c.Visibility == ""
 	})
-	exists := slices.ContainsFunc(r.after, func(s fakegithub.Secret) bool { return secretPath(s.Store, s.Name) == path })
-	return deleted && !exists
+	return deleted && !r.exists(path)
+}
+
+// exists reports whether a secret exists after the first run.
+func (r *ran) exists(path string) bool {
+	return slices.ContainsFunc(r.after, func(s fakegithub.Secret) bool {
+		return strings.HasPrefix(path+"/", secretPath(s.Store, s.Name)+"/")
+	})
 }
 
 // isDenied reports whether the last read of a secret was answered with a false 404.
 func (r *ran) isDenied(path string) (denied bool) {
 	for _, q := range r.requests {
 		if q.Method == http.MethodGet && q.Path == path {
-			denied = q.Fault != nil && q.Fault.Status == http.StatusNotFound
+			denied = denies(q, path)
 		}
 	}
 	return denied
 }
 
+// denies reports whether a request is a read of a secret with a false 404 that seems to
+// be GitHub's.
+func denies(q fakegithub.Request, path string) bool {
+	isFalse := q.Fault != nil && q.Fault.Status == http.StatusNotFound && !isProxy(q)
+	return q.Method == http.MethodGet && q.Path == path && isFalse
+}
+
 // isApplied reports whether a write took effect.
 func isApplied(q fakegithub.Request) bool { return q.Served == 201 || q.Served == 204 }
 
+// isConfirmation reports whether a response confirms a write, if it can be read.
+func isConfirmation(q fakegithub.Request) bool {
+	return isApplied(q) && q.Status == q.Served && (q.Fault == nil || q.Fault.Status == 0)
+}
+
 // isRefusal reports whether a response proves that GitHub did not apply a write.
-func isRefusal(q fakegithub.Request) bool {
-	proxy := false
-	if q.Fault != nil {
-		_, proxy = q.Fault.Headers[requestIDHeader]
+func isRefusal(q fakegithub.Request) bool { return q.Status >= 300 && q.Status < 500 && !isProxy(q) }
+
+// isUnproven reports whether a response, or none, proves neither. A client need not take
+// a response that it cannot read for a proof.
+func isUnproven(q fakegithub.Request) bool {
+	return !isRefusal(q) && (!isConfirmation(q) || q.Fault != nil && (q.Fault.Cut || q.Fault.Endless))
+}
+
+// isProxy reports whether a response is not GitHub's.
+func isProxy(q fakegithub.Request) bool {
+	if q.Fault == nil {
+		return false
 	}
-	return q.Status >= 300 && q.Status < 500 && !proxy
+	_, proxy := q.Fault.Headers[requestIDHeader]
+	return proxy
+}
+
+// isTrue reports whether a request was answered with GitHub's own response. That of an
+// error needs no body.
+func isTrue(q fakegithub.Request) bool {
+	f := q.Fault
+	isWhole := f == nil || !f.Cut && !f.Endless || q.Status >= 400
+	return f == nil || f.Status == 0 && q.Status != 0 && isWhole && f.Headers == nil
+}
+
+// shows reports whether a request reads the secret of a path, alone or in a list.
+func shows(q fakegithub.Request, path string) bool {
+	list, _, _ := strings.Cut(strings.Replace(q.Path, "/organizations/9001/", "/orgs/acme/", 1), "?")
+	return q.Method == http.MethodGet && strings.HasPrefix(path+"/", list+"/")
 }
 
 // readAfter reports whether the last read after the last write to a path was answered
 // truly. An earlier one may be for another item.
 func (r *ran) readAfter(path string) (answered bool) {
 	for _, q := range r.requests {
-		list, _, _ := strings.Cut(q.Path, "?")
 		switch {
 		case q.Path == path && q.Method != http.MethodGet:
 			answered = false
-		case q.Method == http.MethodGet && strings.HasPrefix(path, list):
-			answered = q.Fault == nil
+		case shows(q, path):
+			answered = isTrue(q)
 		}
 	}
 	return answered
 }
 
-// recent returns the access that a secret had within the minute before a write; that
-// of one that did not exist is private.
+// recent returns the access that a secret had, or a copy that lags showed, within the
+// minute before a write was sent; that of one that did not exist is private.
 func (r *ran) recent(row trialRow, q fakegithub.Request) (list []access) {
 	path := secretPath(row.Store, row.SecretName)
 	history := append([]state{{}}, r.history[path]...)
 	for _, own := range r.requests {
-		if own.Path == path && own.Method == http.MethodPut && own.At.Before(q.At) && isApplied(own) {
-			history = append(history, state{own.At, r.accessOfWrite(own)})
+		if own.Path == path && own.Method == http.MethodPut && own.ServedAt.Before(q.At) && isApplied(own) {
+			history = append(history, state{own.ServedAt, r.accessOfWrite(own)})
 		}
 	}
 	slices.SortStableFunc(history, func(a, b state) int { return a.since.Compare(b.since) })
@@ -237,7 +312,7 @@ func (r *ran) recent(row trialRow, q fakegithub.Request) (list []access) {
 		if i+1 < len(history) {
 			until = history[i+1].since
 		}
-		if s.since.After(q.At) || until.Before(q.At.Add(-time.Minute)) {
+		if s.since.After(q.At) || until.Before(q.At.Add(-time.Minute-time.Duration(r.world.Lag))) {
 			continue
 		}
 		if s.visibility == "" {
@@ -255,6 +330,11 @@ func (r *ran) accessOfWrite(q fakegithub.Request) access {
 	for _, repo := range r.world.Orgs[0].Repositories {
 		if slices.Contains(b.IDs, repo.ID) {
 			names = append(names, repo.Name)
+		}
+	}
+	for i := range r.world.Orgs[0].RepositoryCount {
+		if slices.Contains(b.IDs, int64(10001+i)) {
+			names = append(names, fmt.Sprintf("repo-%04d", i+1))
 		}
 	}
 	slices.Sort(names)
@@ -282,12 +362,14 @@ func TestRowRules(t *testing.T) {
 	const kept, created = "a secret that keeps its access", "a new secret"
 	refused := fakegithub.Fault{Method: "PUT", Status: 403, Times: -1}
 	down := fakegithub.Fault{Method: "PUT", Status: 503, Times: -1}
+	hangs := fakegithub.Fault{Method: "PUT", Hang: "before", Times: -1}
 	page := fakegithub.Fault{
 		Method: "PUT", Status: 201, Headers: map[string]string{"Content-Type": "text/html"}, Body: "<html>", Times: -1,
 	}
 	unchanged := setting(t, "mode access")
 	unchanged.with["selected_repositories"] = "api,web"
 	says := func(operation string) func(*ran) { return func(r *ran) { r.rows[0].Operation = operation } }
+	unread := func(r *ran) { r.requests = r.requests[:len(r.requests)-1] } // the late read
 	asked := func(name, value string) func(*ran) { return func(r *ran) { r.with[name] = value } }
 	tested, dir := map[string]bool{}, t.TempDir()
 	for _, test := range []struct {
@@ -316,7 +398,17 @@ func TestRowRules(t *testing.T) {
 		}},
 		{"failed has no effect", setting(t, kept), says("failed")},
 		{"failed has no effect", setting(t, "adding a repository"), says("failed")},
+		{lateRule, setting(t, kept, hangs), unread},
+		{lateRule, setting(t, created, down), func(r *ran) {
+			last := &r.requests[len(r.requests)-1]
+			last.At = last.At.Add(-time.Second)
+		}},
 		{"unknown has an attempt that may have taken effect", setting(t, kept, refused), says("unknown")},
+		{"unknown is confirmed by no response", setting(t, kept), says("unknown")},
+		{"unknown was read late, unless a signal ended the run", setting(t, kept, down), func(r *ran) {
+			says("unknown")(r)
+			unread(r)
+		}},
 		{"unknown is settled by no read", setting(t, kept, down), says("unknown")},
 		{"a done row has no sealed value", setting(t, kept), func(r *ran) { r.rows[0].EncryptedValue = "AAAA" }},
 		{"a sealed value that is not stored is in the row", setting(t, kept, refused), func(r *ran) {

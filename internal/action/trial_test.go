@@ -171,6 +171,11 @@ func (r *ran) recorded(world fakegithub.World) fakegithub.World {
 	return world
 }
 
+// givesAccess reports whether the inputs name the access.
+func (tr trial) givesAccess() bool {
+	return tr.with["visibility"] == "all" || tr.with["visibility"] == "private" || tr.with["selected_repositories"] != ""
+}
+
 func (r *ran) remember(s fakegithub.Secret) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
