@@ -17,23 +17,29 @@ import (
 var (
 	modelSeeds = flag.Int("seeds", 200, "how many runs TestModel makes, from seed 1 on")
 	modelSeed  = flag.Uint64("seed", 0, "the only seed of TestModel; 0 for -seeds")
+	without    = flag.String("without", "", "disturbances that runs leave out, separated by commas")
 )
 
 // TestModel makes runs at random: batches in one or two stores, with each kind of
 // access, while other people change, make and delete secrets, requests fail, keys
-// are rotated, and signals arrive. To replay one:
+// are rotated, signals arrive, and what disturbances lists happens. To replay one:
 //
 //	go test ./internal/action -run TestModel -seed 17
+//
+// To leave disturbances out of it:
+//
+//	go test ./internal/action -run TestModel -seed 17 -without lag,late
 func TestModel(t *testing.T) {
 	if *modelSeed != 0 {
 		tr := randomTrial(*modelSeed)
 		r := tr.run(t, t.TempDir())
-		t.Logf("%s\n%s\n%s", tr.about, withoutMasks(r.first.stdout), r.server.RequestLog())
+		t.Logf("%s\nrequests:\n%slog:\n%s", tr.about, r.requestLog(), withoutMasks(r.first.stdout))
 		r.report(t)
 		return
 	}
 	const shards = 4
 	var next, runs atomic.Int64
+	var unknown tally
 	for shard := range shards {
 		t.Run(fmt.Sprint("shard ", shard+1), func(t *testing.T) {
 			t.Parallel()
@@ -43,12 +49,14 @@ func TestModel(t *testing.T) {
 				if seed > int64(*modelSeeds) {
 					return
 				}
-				randomTrial(uint64(seed)).run(t, dir).report(t)
+				r := randomTrial(uint64(seed)).run(t, dir)
+				r.report(t)
+				unknown.count(r)
 				runs.Add(1)
 			}
 		})
 	}
-	t.Cleanup(func() { t.Logf("%d runs at random, seeds 1 to %d", runs.Load(), *modelSeeds) })
+	t.Cleanup(func() { t.Logf("%d runs at random, seeds 1 to %d; %v", runs.Load(), *modelSeeds, &unknown) })
 }
 
 // randomTrial returns the trial of a seed.
@@ -128,5 +136,162 @@ func randomTrial(seed uint64) trial {
 	if chance(15) {
 		tr.signal = time.Millisecond + time.Duration(rnd.IntN(120_000))*time.Millisecond
 	}
+	tr.disturb(seed)
 	return tr
+}
+
+// disturb adds disturbances to a trial. Each has random numbers of its own, so a seed
+// without one of them is the same run otherwise.
+func (tr *trial) disturb(seed uint64) {
+	for i, d := range disturbances {
+		rnd := rand.New(rand.NewPCG(seed, uint64(i)))
+		if !leavesOut(d.name) && rnd.IntN(100) < d.percent {
+			tr.about += ", " + d.name
+			d.add(tr, rnd)
+		}
+	}
+}
+
+// leavesOut reports whether -without names a disturbance.
+func leavesOut(name string) bool { return slices.Contains(strings.Split(*without, ","), name) }
+
+// disturbances are what a run at random may meet besides, in a percentage of the runs
+// each. Their faults precede others, which may be unlimited.
+var disturbances = []struct {
+	name    string
+	percent int
+	add     func(*trial, *rand.Rand)
+}{
+	{"versions", 100, func(tr *trial, _ *rand.Rand) { tr.world.StrictVersions = true }},
+	{"lag", 40, func(tr *trial, rnd *rand.Rand) { tr.world.Lag = between(rnd, 500*time.Millisecond, 10*time.Second) }},
+	{"key", 15, func(tr *trial, rnd *rand.Rand) {
+		tr.addFaults(fakegithub.Fault{Method: "PUT", After: rnd.IntN(8), RotateKey: true})
+	}},
+	{"late", 40, storeLate},
+	{"date", 30, func(tr *trial, rnd *rand.Rand) {
+		tr.world.NoDate = rnd.IntN(2) == 0
+		tr.world.DateSkew = between(rnd, -90*time.Second, 90*time.Second)
+	}},
+	{"shifting secrets", 3, shiftSecrets},
+	{"shifting repositories", 2, shiftRepositories},
+	{"unread", 8, failReads},
+}
+
+func between(rnd *rand.Rand, least, most time.Duration) fakegithub.Duration {
+	return fakegithub.Duration(least + time.Duration(rnd.Int64N(int64((most-least)/time.Millisecond)+1))*time.Millisecond)
+}
+
+// addFaults adds faults before those that a trial has.
+func (tr *trial) addFaults(faults ...fakegithub.Fault) {
+	tr.world.Faults = append(faults, tr.world.Faults...)
+}
+
+// storeLate lets GitHub apply writes after a gateway has given up.
+func storeLate(tr *trial, rnd *rand.Rand) {
+	for range 1 + rnd.IntN(4) {
+		f := []fakegithub.Fault{{Status: 502}, {Status: 504}, {Drop: "before"}, {Hang: "before"}}[rnd.IntN(4)]
+		f.Method, f.After, f.Times = "PUT", rnd.IntN(8), 1+rnd.IntN(3)
+		if rnd.IntN(4) == 0 {
+			f.Path, f.After, f.Times = fmt.Sprintf("/S%d", 1+rnd.IntN(len(tr.values))), 0, -1 // and no attempt is confirmed
+		}
+		f.StoreAfter = between(rnd, 100*time.Millisecond, 9*time.Second)
+		tr.addFaults(f)
+	}
+}
+
+// shiftSecrets makes the list of secrets more than a page long. A secret of the trial, if
+// one exists, moves from page 2 to page 1 while it is read, once or twice. Pages of copies
+// that lag differently would hide the same entry in each reading.
+func shiftSecrets(tr *trial, rnd *rand.Rand) {
+	tr.world.Lag = 0
+	org := &tr.world.Orgs[0]
+	existing := map[string]bool{}
+	for _, s := range org.Secrets {
+		if s.Store == "actions" {
+			existing[s.Name] = true
+		}
+	}
+	for i := range 100 - rnd.IntN(max(len(existing), 1)) {
+		org.Secrets = append(org.Secrets, fakegithub.Secret{Store: "actions", Name: fmt.Sprintf("A%03d", i), Visibility: "all"})
+	}
+	for i := range 30 {
+		org.Secrets = append(org.Secrets, fakegithub.Secret{Store: "actions", Name: fmt.Sprintf("Z%03d", i), Visibility: "all"})
+	}
+	at := 1
+	for i := range 1 + rnd.IntN(2) {
+		tr.addFaults(fakegithub.Fault{
+			Method: "GET", Path: "/actions/secrets", After: at, Remove: fmt.Sprintf("A%03d", i),
+			Change: &fakegithub.Secret{Store: "actions", Name: fmt.Sprintf("Z1%02d", i), Visibility: "all"},
+		})
+		at += 2 * (1 + rnd.IntN(2)) // the second page of a later reading
+	}
+}
+
+// shiftRepositories gives a secret a list of more than a page. A repository moves from
+// page 2 to page 1 while it is read.
+func shiftRepositories(tr *trial, rnd *rand.Rand) {
+	tr.world.Lag = 0
+	org := &tr.world.Orgs[0]
+	org.RepositoryCount = 120
+	s := fakegithub.Secret{
+		Store: tr.stores[0], Name: fmt.Sprintf("S%d", 1+rnd.IntN(len(tr.values))), Value: "old", Visibility: "selected",
+		UpdatedAt: time.Date(1999, 11, 1, 0, 0, 0, 0, time.UTC),
+	}
+	for i := range 115 {
+		s.Repositories = append(s.Repositories, fmt.Sprintf("repo-%04d", i+1))
+	}
+	org.Secrets = append(org.Secrets, s)
+	for i := range 1 + rnd.IntN(2) {
+		s.Repositories = append(slices.Clone(s.Repositories[1:]), fmt.Sprintf("repo-%04d", 116+i))
+		changed := s
+		tr.addFaults(fakegithub.Fault{
+			Method: "GET", Path: "/" + s.Name + "/repositories", After: 1 + 2*i*(1+rnd.IntN(2)), Change: &changed,
+		})
+	}
+}
+
+// failReads makes the existing secrets unreadable. Where access is given, the write is
+// sent all the same.
+func failReads(tr *trial, rnd *rand.Rand) {
+	f := []fakegithub.Fault{
+		{Status: 503},
+		{Status: 403},
+		{Status: 404, Headers: map[string]string{requestIDHeader: ""}},
+		{Drop: "before"},
+		{Cut: true},
+		{Status: 200, Body: "{}"},
+	}[rnd.IntN(6)]
+	f.Method, f.Times = "GET", -1
+	one, list := f, f
+	one.Path, list.Path = "/secrets/S*", "/secrets"
+	if tr.givesAccess() && rnd.IntN(2) == 0 {
+		tr.mustSucceed, tr.signal, tr.others, tr.world.Faults = true, 0, nil, nil
+	}
+	tr.addFaults(one, list)
+}
+
+// tally counts the rows that are unknown.
+type tally struct{ rows, signalled, applied, told atomic.Int64 }
+
+func (n *tally) count(r *ran) {
+	for _, row := range r.rows {
+		if row.Operation != "unknown" {
+			continue
+		}
+		n.rows.Add(1)
+		switch f := r.factsOf(row); {
+		case f.isTold():
+			n.told.Add(1)
+		case len(f.applied) > 0:
+			n.applied.Add(1)
+		}
+		if r.wasSignalled() {
+			n.signalled.Add(1)
+		}
+	}
+}
+
+func (n *tally) String() string {
+	return fmt.Sprintf("%d rows are unknown: %d took effect, and of %d a read %v after the last unproven attempt"+
+		" would have told; %d after a signal", n.rows.Load(), n.applied.Load(), n.told.Load(), settleAfter, n.signalled.Load())
 }

@@ -96,6 +96,8 @@ const (
 	// GitHub ends requests after lateTime, and copies may lag by the rest.
 	settleAfter = 15 * time.Second
 	lateTime    = 10 * time.Second
+	// maxUnseen is how long an attempt may be unseen by reads: stored late, and then lagging.
+	maxUnseen = 14 * time.Second
 )
 
 // run makes the runs of a trial, in a directory for its files, and returns the
@@ -160,12 +162,17 @@ func (r *ran) runOnce(t *testing.T, step stepRun) result {
 	return first
 }
 
-// recorded returns a world whose faults remember the secret that they change.
+// recorded returns a world whose faults remember the secret that they change, and store
+// no write later than a late read shows.
 func (r *ran) recorded(world fakegithub.World) fakegithub.World {
 	world.Faults = slices.Clone(world.Faults)
 	for i, f := range world.Faults {
 		if f.Change != nil {
 			world.Faults[i].Hook = func() { r.remember(*f.Change) }
+		}
+		world.Faults[i].StoreAfter = min(f.StoreAfter, fakegithub.Duration(maxUnseen)-world.Lag)
+		if leavesOut("late") {
+			world.Faults[i].StoreAfter = 0
 		}
 	}
 	return world
