@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"set-org-secret/internal/fakegithub"
 )
@@ -28,6 +29,7 @@ var allFaults = func() []namedFault {
 	type headers = map[string]string
 	const html, notAPI = "<html>502 Bad Gateway</html>", `{"status": "ok"}`
 	message := func(text string) string { return fmt.Sprintf(`{"message": %q}`, text) }
+	seconds := func(n time.Duration) fakegithub.Duration { return fakegithub.Duration(n * time.Second) }
 	page := headers{"Content-Type": "text/html"}
 	secondary := message("You have exceeded a secondary rate limit. Please wait a few minutes before you try again.")
 	primary := headers{"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "946684845"} // 45 s after the start
@@ -50,6 +52,10 @@ var allFaults = func() []namedFault {
 		{"cut", true, fault{Cut: true}},
 		{"hangs before", true, fault{Hang: "before"}},
 		{"hangs after", true, fault{Hang: "after"}},
+		{"502, applied later", true, fault{Status: 502, Headers: page, Body: html, StoreAfter: seconds(4)}},
+		{"504, applied later", true, fault{Status: 504, StoreAfter: seconds(9)}},
+		{"dropped, applied later", true, fault{Drop: "before", StoreAfter: seconds(3)}},
+		{"hangs, applied later", true, fault{Hang: "before", StoreAfter: seconds(8)}},
 		{"key rotated", true, fault{RotateKey: true}},
 		{"200 with an empty object", false, fault{Status: 200, Body: "{}"}},
 		{"200 with HTML", false, fault{Status: 200, Headers: page, Body: html}},
@@ -61,6 +67,7 @@ var allFaults = func() []namedFault {
 		{"401", false, fault{Status: 401, Body: message("Bad credentials")}},
 		{"403", false, fault{Status: 403, Body: message("Resource not accessible by personal access token")}},
 		{"403 of a proxy", false, fault{Status: 403, Headers: headers{requestIDHeader: ""}, Body: html}},
+		{"404 of a proxy", false, fault{Status: 404, Headers: headers{requestIDHeader: ""}, Body: html}},
 		{"404", false, fault{Status: 404, Body: message("Not Found")}},
 		{"409", false, fault{Status: 409, Body: message("Conflict")}},
 		{"422", false, fault{Status: 422, Body: message("Validation Failed")}},
@@ -102,11 +109,14 @@ func trialSettings() []trial {
 	}
 }
 
-// with returns the trial with faults.
+// withFaults returns the trial with faults, and with reads that lag.
 func (tr trial) withFaults(faults ...fakegithub.Fault) trial {
 	tr.world.Orgs = slices.Clone(tr.world.Orgs)
 	tr.world.Orgs[0].Repositories = slices.Clone(trialRepositories)
 	tr.world.Faults = faults
+	if !leavesOut("lag") {
+		tr.world.Lag = fakegithub.Duration(5 * time.Second)
+	}
 	return tr
 }
 
