@@ -115,6 +115,7 @@ func TestStoreAfter(t *testing.T) {
 			wantEqual(t, test.name+": after it is stored", state(), test.served+" "+test.stored)
 			wantEqual(t, test.name+": stored at", s.Requests()[0].ServedAt, start.Add(time.Duration(later)))
 			time.Sleep(2 * time.Hour)
+			synctest.Wait()
 			wantEqual(t, test.name+": status", status, test.status)
 			wantEqual(t, test.name+": took", took, test.took)
 			wantEqual(t, test.name+": recorded status", s.Requests()[0].Status, test.status)
