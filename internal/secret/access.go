@@ -51,8 +51,9 @@ type Existing struct {
 	ReadAt, ReceivedAt time.Time
 	// Date is when GitHub responded, by its own clock; zero if it did not say.
 	Date time.Time
-	// Access has the repositories only if they were read as well.
-	Access Access
+	// Access has the repositories only if they were read as well. Unlisted says that they could not be.
+	Access   Access
+	Unlisted bool
 	// Unknown has the names of properties that GitHub shows and this version does not know, sorted.
 	Unknown []string
 	// Hidden is how many selected repositories the token cannot see; Access.Repositories lacks them.

@@ -129,10 +129,10 @@ type snapshotCache struct {
 	github *github.Client
 	store  secret.Store
 	names  []secret.Name // of all items, in the order of their writes
-	// optional says that writes do not depend on the snapshots: none is read again, and none after a failure, so that
-	// not each write waits for the same.
-	optional bool
-	failed   atomic.Pointer[error]
+	// optional says that writes do not depend on the snapshots: none is read again, and after a failure no others of
+	// its kind are, so that not each write waits for the same.
+	optional           bool
+	noSecrets, noLists atomic.Pointer[error]
 
 	lock     lock
 	next     int // index of the first name that was not read yet
@@ -152,26 +152,31 @@ func newSnapshotCache(client *github.Client, store secret.Store, optional bool) 
 	}
 }
 
-// get returns a secret with its list of repositories, which is not too old.
-func (c *snapshotCache) get(ctx context.Context, b *github.Budget, name secret.Name) (secret.Existing, error) {
-	if !c.optional {
-		return c.read(ctx, b, name)
+// request sends a request, or returns the error of an earlier one of its kind if the snapshots are optional.
+func (c *snapshotCache) request(failed *atomic.Pointer[error], send func() error) error {
+	if err := failed.Load(); err != nil {
+		return *err
 	}
-	if failed := c.failed.Load(); failed != nil {
-		return secret.Existing{}, *failed
+	err := send()
+	if err != nil && c.optional {
+		failed.Store(&err)
 	}
-	existing, err := c.read(ctx, b.Optional(), name)
-	if err != nil {
-		c.failed.Store(&err)
-	}
-	return existing, err
+	return err
 }
 
-func (c *snapshotCache) read(ctx context.Context, b *github.Budget, name secret.Name) (secret.Existing, error) {
+// get returns a secret with its list of repositories, which is not too old. If only the list cannot be read, it returns
+// the rest with the error.
+func (c *snapshotCache) get(ctx context.Context, b *github.Budget, name secret.Name) (secret.Existing, error) {
+	if c.optional {
+		b = b.Optional()
+	}
 	for range maxReads {
 		found, err := c.find(ctx, b, name)
-		if err == nil && !found.hasList {
-			found.Existing, err = c.github.WithRepositories(ctx, b, c.store, found.Existing)
+		if err == nil && found.Access.Visibility == secret.Selected && !found.hasList {
+			err = c.request(&c.noLists, func() (err error) {
+				found.Existing, err = c.github.WithRepositories(ctx, b, c.store, found.Existing)
+				return err
+			})
 			found.hasList = true
 		}
 		if err == nil {
@@ -192,8 +197,18 @@ func (c *snapshotCache) find(ctx context.Context, b *github.Budget, name secret.
 	if cached, err := c.cached(ctx, b, name); err != nil || c.isFresh(cached.ReadAt) {
 		return cached, err
 	}
-	found, err := c.github.Lookup(ctx, b, c.store, name)
+	found, err := c.lookUp(ctx, b, name)
 	return snapshot{Existing: found[name]}, err
+}
+
+func (c *snapshotCache) lookUp(
+	ctx context.Context, b *github.Budget, names ...secret.Name,
+) (found map[secret.Name]secret.Existing, err error) {
+	err = c.request(&c.noSecrets, func() (err error) {
+		found, err = c.github.Lookup(ctx, b, c.store, names...)
+		return err
+	})
+	return found, err
 }
 
 // cached returns a snapshot from the cache, which may be too old. If it is, all secrets whose writes follow are looked
@@ -209,7 +224,7 @@ func (c *snapshotCache) cached(ctx context.Context, b *github.Budget, name secre
 	soon := append([]secret.Name{name}, c.names[max(c.next, slices.Index(c.names, name)+1):]...)
 	if len(soon) > 1 {
 		at := time.Now()
-		found, err := c.github.Lookup(ctx, b, c.store, soon...)
+		found, err := c.lookUp(ctx, b, soon...)
 		if err != nil {
 			return snapshot{}, err
 		}

@@ -32,6 +32,8 @@ const (
 	// settleDelay is how long after an unproven attempt a read shows whether it took effect: GitHub ends requests after
 	// 10 s, and copies that are read from may lag.
 	settleDelay = 15 * time.Second
+	// maxDateSkew is how far the Date of a response may be off: it may be that of a proxy.
+	maxDateSkew = 2 * time.Minute
 	// maxReseals limits sealing again if GitHub returns a new key each time.
 	maxReseals = 3
 )

@@ -88,7 +88,7 @@ func (v *value) next(ctx context.Context, b *github.Budget) (p plan, err error) 
 		if v.desired.needsExisting() || v.DryRun || errors.Is(err, secret.ErrInterrupted) {
 			return p, err
 		}
-		p.before, v.readErr = secret.Existing{}, err
+		p.before.Unlisted, v.readErr = true, err
 	}
 	if p.access, err = v.desired.accessFor(p.before); err != nil {
 		return p, err
@@ -192,7 +192,7 @@ func (v *value) compare(w *write, now secret.Existing) (shown string, applied bo
 // mayShareSecond reports whether the first attempt may have the time of the update before it, since GitHub's times are
 // in whole seconds: that update was made just before it was read, and the attempt was sent at once.
 func (v *value) mayShareSecond(w *write) bool {
-	wasJustUpdated := w.before.Date.IsZero() || w.before.Date.Sub(w.before.UpdatedAt).Abs() <= 2*time.Second
+	wasJustUpdated := w.before.Date.IsZero() || w.before.Date.Sub(w.before.UpdatedAt).Abs() <= maxDateSkew
 	return wasJustUpdated && w.firstAttempt.Sub(w.before.ReceivedAt) < time.Second
 }
 

@@ -66,9 +66,9 @@ func (w *write) readableAt() time.Time {
 	return w.unprovenAt.Add(settleDelay)
 }
 
-// change returns how the write changes access; only the new visibility if the secret was not read before.
+// change returns how the write changes access; only the new visibility if the secret was not read whole before.
 func (w *write) change() secret.Change {
-	if w.before.ReadAt.IsZero() {
+	if w.before.ReadAt.IsZero() || w.before.Unlisted {
 		return secret.Change{To: w.plan.access.Visibility}
 	}
 	return secret.Diff(w.before, w.plan.access)
