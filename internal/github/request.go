@@ -152,7 +152,8 @@ func (c *Client) send(ctx context.Context, call *call, load payload, limit time.
 	// go-github has read the body of an error and put it back. The status is valid even if the body is not.
 	resp.body, err = io.ReadAll(got.Body)
 	switch {
-	case resp.status >= 400 && got.ContentLength > int64(len(resp.body)): // cut, with the message that explains it
+	case resp.status == http.StatusUnprocessableEntity && got.ContentLength > int64(len(resp.body)):
+		// Only the message says whether the key is the reason, and it was cut.
 		failed := c.errorFromTransport(ctx, call, io.ErrUnexpectedEOF, true, limit)
 		failed.unproven = !refused(got.Response)
 		return resp, failed, true
