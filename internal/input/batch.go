@@ -25,6 +25,7 @@ type entry struct {
 	name, value string
 	at          position
 	fault       *fault // nil if the value could be read
+	isExpanded  bool   // other readers put the value of a variable in
 }
 
 // fault is why an entry has no value. The place stands for the positions of all entries with the same text, which names
@@ -134,6 +135,7 @@ func (r *reader) batch(input, text string, listed map[secret.Name]bool) (values 
 	text = strings.TrimPrefix(text, byteOrderMark)
 	doc := parseBatch(text, r.isDotenv())
 	var faulty []entry
+	var expanded []position
 	seen := map[string]position{}
 	for _, e := range doc.entries {
 		name, _ := secret.ParseName(e.name)
@@ -149,6 +151,9 @@ func (r *reader) batch(input, text string, listed map[secret.Name]bool) (values 
 		if e.fault != nil {
 			faulty = append(faulty, e)
 		}
+		if e.fault == nil && e.isExpanded {
+			expanded = append(expanded, e.at)
+		}
 		if e.fault == nil || isRead && doc.isJSON { // all problems of a value that can be named are reported at once
 			seen[e.name] = e.at
 			shown := e.name
@@ -157,6 +162,10 @@ func (r *reader) batch(input, text string, listed map[secret.Name]bool) (values 
 			}
 			values = append(values, value{input, name, shown, e.value})
 		}
+	}
+	if len(expanded) > 0 {
+		r.warnf("%s: %s: a $ before a letter or _ is stored as it is, as Doppler means it; gh, Docker Compose and a shell "+
+			"would expand it: for those, write the expanded value", input, places(expanded))
 	}
 	r.reportFaults(input, faulty, doc.advice)
 	switch {

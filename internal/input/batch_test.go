@@ -62,7 +62,11 @@ func TestParseLines(t *testing.T) {
 		{"A=`x`", "line 1: a quote before the value"},
 		{`A="x\"`, "line 1: a quote that does not close on the line"},
 		{"A=\"x\nB=y\"", `line 1: a quote that does not close on the line | B="y\""`},
-		{"A=x\r\n\r\nB", "line 1: a CR at the end of the line | line 2: a CR at the end of the line | line 3" + noEquals},
+		{"A=x\r\n\r\nB", "line 1: a CR, as in the line ends of Windows | line 2: a CR, as in the line ends of Windows | line 3" + noEquals},
+		{"A=x\ry", "line 1: " + aCR},
+		{"A\r=x", "line 1: " + aCR},
+		{"A=\rx", "line 1: " + aCR},
+		{"A=x\r\r\n", "line 1: " + aCR},
 		{`A=x"y"`, `A="x\"y\""`},
 		{"A=x'y", `A="x'y"`},
 		{"A=x`y", "A=\"x`y\""},
@@ -81,8 +85,11 @@ func TestParseLines(t *testing.T) {
 		{"A<<x=y\nv\nx=y", `A="v"`},
 		{"export A<<E\nx=1\nE", "line 1: export before the name"},
 		{"export A<<E\nx", "line 1: export before the name | line 1: the closing delimiter is missing"},
-		{"A<<E\r\nx\r\nE\r\nB=y", `line 1: a CR at the end of the line | B="y"`},
-		{"A<<E\nx\nE\r\nB=y", `line 3: a CR at the end of the line | B="y"`},
+		{"A<<E\r\nx\r\nE\r\nB=y", `line 1: a CR, as in the line ends of Windows | B="y"`},
+		{"A<<E\nx\nE\r\nB=y", `line 3: a CR, as in the line ends of Windows | B="y"`},
+		{"A<<E\rF\nx\nE\rF\nB=y", "line 1: " + aCR + ` | B="y"`},
+		{"A\r<<E\nx\nE\nB=y", "line 1: " + aCR + ` | B="y"`},
+		{"A<<E\nx\ry\nE", `A="x\ry"`},
 		{"A<<\nx\nB=y", "line 1: no delimiter after <<"},
 		{"A<<E\nx\nB=y", "line 1: the closing delimiter is missing"},
 	})
@@ -90,6 +97,11 @@ func TestParseLines(t *testing.T) {
 
 // TestParseDotenv has what is read of a .env file, and what is rejected.
 func TestParseDotenv(t *testing.T) {
+	const (
+		expands = `line 1: a ${, $( or \$, which some readers expand`
+		escape  = `line 1: a backslash that does not begin \n, \r, \" or \\`
+		lone    = "line 1: a CR that no LF follows, which some readers take for a line end"
+	)
 	testParse(t, parseDotenv, []parseTest{
 		{"A=x", `A="x"`},
 		{"\n# c\n  # d\n\nA=x\n", `A="x"`},
@@ -101,8 +113,11 @@ func TestParseDotenv(t *testing.T) {
 		{"A=x $y \\n", `A="x $y \\n"`},
 		{`A="x y # ' z" # c`, `A="x y # ' z"`},
 		{`A='x "${y}" # \n' # c`, `A="x \"${y}\" # \\n"`},
-		{`A="\" \\ \/ \n \t \u00e9"`, `A="\" \\ / \n \t é"`},
-		{`A="\ud83d\ude00"`, `A="😀"`},
+		{`A="\" \\ \\n \n \r"`, `A="\" \\ \\n \n \r"`},
+		{`A="x\\$y"`, `A="x\\$y"`},
+		{`A='x\$(y) ${z} \q'`, `A="x\\$(y) ${z} \\q"`},
+		{"A=x\ty", `A="x\ty"`},
+		{"A=😀 # c\r\n# c\r\n\r\nB='x'\r\n", `A="😀" | B="x"`},
 		{"A=é # c", `A="é"`},
 		{"A=\"é\" # c", `A="é"`},
 		{`A="="`, `A="="`},
@@ -121,13 +136,27 @@ func TestParseDotenv(t *testing.T) {
 		{`A='x' 'y'`, "line 1: text after the closing quote"},
 		{"A=x\nB='y\nz=1'", `A="x" | line 2: a quote that does not close on the line | line 3: a quote within the value`},
 		{`A="x\"`, "line 1: a quote that does not close on the line"},
-		{"A=${x}", "line 1: a ${, which some readers expand"},
-		{`A="x${y}"`, "line 1: a ${, which some readers expand"},
-		{`A="\x41"`, "line 1: an escape that JSON does not have, a control character, or more than 64 KiB"},
-		{`A="\u12"`, "line 1: an escape that JSON does not have, a control character, or more than 64 KiB"},
-		{"A=x\ty", "line 1: an escape that JSON does not have, a control character, or more than 64 KiB"},
-		{`A="\ud83d"`, "line 1: an escape that JSON does not have, a control character, or more than 64 KiB"},
-		{`A="\ud83d\u0041"`, "line 1: an invalid Unicode escape (unpaired surrogate)"},
+		{"A=${x}", expands},
+		{`A="x${y}"`, expands},
+		{"A=$(x)", expands},
+		{`A="x$(y)"`, expands},
+		{`A=x\$y`, expands},
+		{`A="\x41"`, escape},
+		{`A="CORP\bob"`, escape},
+		{`A="x\ty"`, escape},
+		{`A="\u00e9"`, escape},
+		{`A="x\/"`, escape},
+		{`A="x\$y"`, escape},
+		{`A="\\\x"`, escape},
+		{"A=x\x00y", "line 1: a control character"},
+		{"A='x\x1by'", "line 1: a control character"},
+		{"A=x\r", lone},
+		{"A=x\r\r\nB=y", lone + ` | B="y"`},
+		{"A=x\rB=y\n", lone},
+		{"# c\rA=x\n", lone},
+		{"\rA=x", lone},
+		{"A='x\ry'", lone},
+		{"A=x\n\r", `A="x" | ` + strings.Replace(lone, "1", "2", 1)},
 		{"A=x\nB", `A="x" | line 2: no =; write NAME=value`},
 		{"A==", "line 1 looks like the end of a base64 value; pass an unnamed value in secret_value or secret_file"},
 	})
@@ -181,14 +210,14 @@ func TestParseBatch(t *testing.T) {
 // as one problem.
 func TestFaults(t *testing.T) {
 	const (
-		lines  = ". Other readers read these lines differently. Write NAME<<DELIMITER, the value and DELIMITER on "
-		readme = "lines of their own, which takes any value; for a .env file set secrets_format: dotenv\n"
-		quotes = ". Common readers disagree on these. Write the value in single quotes, or in double quotes with " +
-			`\", \\ and \n, or as JSON` + "\n"
+		lines  = ". Other tools parse these lines differently. Write NAME<<DELIMITER, the value and DELIMITER on "
+		readme = "lines of their own that end in LF: this form takes any value; for a .env file set secrets_format: dotenv\n"
+		quotes = ". Common readers disagree on these. Write the value in single quotes; or in double quotes, with the " +
+			`escapes \n, \r, \" and \\ only and without ${ and $(; or all secrets as a JSON object, without secrets_format` + "\n"
 	)
 	for _, test := range []struct{ text, format, want string }{
 		{"A='x'\nB=y\nC=\"z\"", "auto", "lines 1 and 3: a quote before the value" + lines + readme},
-		{"A=x\r\n\r\nB=y\r\n", "auto", "lines 1, 2 and 3: a CR at the end of the line" + lines + readme},
+		{"A=x\r\n\r\nB=y\r\n", "auto", "lines 1, 2 and 3: a CR, as in the line ends of Windows" + lines + readme},
 		{
 			"A='x'\nB= y\nC='z'", "auto",
 			"lines 1 and 3: a quote before the value; line 2: a space after the =" + lines + readme,
@@ -218,4 +247,22 @@ func TestFaults(t *testing.T) {
 			t.Errorf("%q: got the problems\n%s, want\n%s", test.text, got, want)
 		}
 	}
+}
+
+// TestVariables checks that one warning names all lines with a $ that other readers
+// expand, of the secrets that are stored.
+func TestVariables(t *testing.T) {
+	const text = "A=x$B\nB=\"$_c\"\nC='$D'\nD=5$ $5 $$\nE=$f # $g"
+	for _, test := range []struct{ format, listed, want string }{
+		{"dotenv", "", "secrets: lines 1, 2 and 5: a $ before a letter or _ is stored as it is, as Doppler means it; gh, " +
+			"Docker Compose and a shell would expand it: for those, write the expanded value"},
+		{"dotenv", "B, C", "secrets: line 2: a $"},
+		{"dotenv", "C, D", ""},
+	} {
+		r := read(t, with{"secrets": text, "secrets_format": test.format, "secret_name": test.listed})
+		wantWarning(t, test.listed, r, test.want)
+	}
+	r := read(t, with{"secrets": "A=$B"})
+	wantEntries(t, "auto", r, "A=$B")
+	wantWarning(t, "auto", r, "")
 }

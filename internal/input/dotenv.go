@@ -2,48 +2,52 @@ package input
 
 import (
 	"cmp"
+	"regexp"
 	"strings"
-
-	"github.com/hashicorp/go-envparse"
 )
 
-// parseDotenv reads a .env file, a value a line. Quotes and escapes are go-envparse's. It gets one value at a time, so
-// that order, line numbers and equal names are known, and without comments, since it cuts the last character before
-// one if that is not ASCII. Ambiguous lines are rejected before: go-envparse joins quoted pieces,
-// and takes any # for a comment.
+// parseDotenv reads a .env file, a value a line. Lines on which common readers disagree are rejected.
 func parseDotenv(text string) document {
 	d := document{advice: dotenv.advice}
-	for i, line := range strings.Split(text, "\n") {
-		line = strings.TrimSpace(line)
-		if line == "" || line[0] == '#' {
+	for i, line := range strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n") {
+		trimmed := strings.TrimSpace(line)
+		if isSkipped := trimmed == "" || trimmed[0] == '#'; isSkipped && !strings.Contains(line, "\r") {
 			continue
 		}
-		name, value, isPair := strings.Cut(line, "=")
+		written, value, isPair := strings.Cut(line, "=")
+		p, name := takeApart(written, value), strings.TrimSpace(written)
 		if after, ok := strings.CutPrefix(name, "export"); ok && startsWithSpace(after) {
-			name = after
+			name = strings.TrimSpace(after)
 		}
-		e := entry{name: strings.TrimSpace(name), at: position{line: i + 1}}
-		e.fault = cmp.Or(ambiguous(name, value, dotenv), base64End(value, e.at))
+		e := entry{name: name, at: position{line: i + 1}, isExpanded: p.quote != "'" && variable.MatchString(p.text)}
+		e.fault = cmp.Or(ambiguous(p, dotenv), base64End(value, e.at))
 		switch {
-		case !isPair:
+		case e.fault == nil && !isPair:
 			e.fault = &fault{text: place + ": no =; write NAME=value", always: true}
 		case e.fault == nil:
-			e.value, e.fault = unquoteDotenv(takeApart(name, value).text)
+			e.value = unquoteDotenv(p)
 		}
 		d.entries = append(d.entries, e)
 	}
 	return d
 }
 
+// variable is a reference that gh, Docker Compose and a shell expand.
+var variable = regexp.MustCompile(`\$[A-Za-z_]`)
+
+var (
+	dotenvEscapes = strings.NewReplacer(`\n`, "\n", `\r`, "\r", `\"`, `"`, `\\`, `\`)
+	// onlyEscapes matches texts in which every backslash begins one of them.
+	onlyEscapes = regexp.MustCompile(`^(?:[^\\]|\\[nr"\\])*$`)
+)
+
 // unquoteDotenv returns the value that a text in quotes, or without, stands for.
-func unquoteDotenv(text string) (string, *fault) {
-	values, err := envparse.Parse(strings.NewReader("V=" + text + "\n"))
-	if err != nil { // it may quote the text
-		const reason = ": an escape that JSON does not have, a control character, or more than 64 KiB"
-		return "", &fault{text: place + reason, isAdvised: true}
+func unquoteDotenv(p parts) string {
+	switch p.quote {
+	case "":
+		return p.text
+	case "'":
+		return p.text[1 : len(p.text)-1]
 	}
-	if unpairedSurrogate(text, values["V"]) {
-		return "", &fault{text: place + ": an invalid Unicode escape (unpaired surrogate)", isAdvised: true}
-	}
-	return values["V"], nil
+	return dotenvEscapes.Replace(p.text[1 : len(p.text)-1])
 }

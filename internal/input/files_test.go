@@ -45,6 +45,22 @@ func wantEntries(t *testing.T, what string, r Result, want ...string) {
 	}
 }
 
+// wantWarning checks that there is one warning that is not about masks, with a text;
+// or none, if the text is empty.
+func wantWarning(t *testing.T, what string, r Result, want string) {
+	t.Helper()
+	var got []string
+	for _, warning := range r.Warnings {
+		if !strings.Contains(warning, "for the runner to mask") {
+			got = append(got, warning)
+		}
+	}
+	isOne := len(got) == 1 && strings.Contains(got[0], want)
+	if isOne != (want != "") || want == "" && len(got) > 0 {
+		t.Errorf("%s: got the warnings %q, want %q", what, got, want)
+	}
+}
+
 // TestListed checks that secret_name says what is taken of a batch, and that what is
 // left out is neither looked at nor masked.
 func TestListed(t *testing.T) {

@@ -2,6 +2,7 @@ package input
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -29,7 +30,7 @@ func FuzzBatch(f *testing.F) {
 	for _, seed := range []string{
 		`{"A": "1\n", "b": "x"}`, "A=1\nB<<EOF\nx\ny\nEOF\n", `{"A": 5}`, "A<<\n", "x", "{", `{"A": "\ud83d"}`,
 		"A='x'\r\n", "x=", "x==", "x=1\nx=2", "x<<E\nE", "A=\u8300\u2192", `{"A": {"value": "x"}}`, "\uFEFFA=x",
-		"export A=x", "A=\"x\nB=y\"", "A=x # y", "A=x#y", `A="x\"\u00e9" # c`, "A='${x}'", `[{"key": "x", "value": "x"}]`,
+		"export A=x", "A=\"x\nB=y\"", "A=x # y", "A=x#y", `A="x\"\u00e9" # c`, "A='${x}'", "A=$x", `A="x\b"`, "A=x\rB=y", `[{"key": "x", "value": "x"}]`,
 	} {
 		f.Add(seed, uint64(1<<60), false, false)
 		f.Add(seed, uint64(1<<61), true, false)
@@ -122,6 +123,10 @@ func readDocumented(text string, dotenv, listed bool) (map[string]string, error)
 	values := map[string]string{}
 	switch isJSON := strings.HasPrefix(strings.TrimSpace(text), "{"); {
 	case dotenv:
+		text = strings.ReplaceAll(text, "\r\n", "\n")
+		if strings.Contains(text, "\r") {
+			return nil, errors.New("a CR without an LF")
+		}
 		for line := range strings.SplitSeq(text, "\n") {
 			name, value, err := readDotenvLine(line)
 			if err != nil && isLeftOut(line, listed) {
@@ -159,7 +164,9 @@ func readDocumented(text string, dotenv, listed bool) (map[string]string, error)
 const space = `[\t\n\v\f\r \x{85}\p{Z}]`
 
 var dotenvLine = regexp.MustCompile(`^` + space + `*(?:export` + space + `+)?([^=]*?)` + space + `*=` + space + `*` +
-	`(?:"((?:[^"\\]|\\.)*)"|'([^']*)'|([^"'` + "`" + `#]*?))(?:` + space + `+#.*)?` + space + `*$`)
+	`(?:"((?:[^"\\]|\\[nr"\\])*)"|'([^']*)'|([^"'` + "`" + `#]*?))(?:` + space + `+#.*)?` + space + `*$`)
+
+var dotenvEscape = regexp.MustCompile(`\\.`)
 
 // isLeftOut reports whether a line is the entry of another name than A.
 func isLeftOut(line string, listed bool) bool {
@@ -179,8 +186,10 @@ func readDotenvLine(line string) (name, value string, err error) {
 		return "", "", fmt.Errorf("%q is no line of a .env file", line)
 	}
 	if m[2] != "" {
-		err = json.Unmarshal([]byte(`"`+m[2]+`"`), &value)
-		return m[1], value, err
+		value = dotenvEscape.ReplaceAllStringFunc(m[2], func(escape string) string {
+			return map[string]string{`\n`: "\n", `\r`: "\r", `\"`: `"`, `\\`: `\`}[escape]
+		})
+		return m[1], value, nil
 	}
 	return m[1], m[3] + m[4], nil
 }

@@ -26,7 +26,7 @@ func parseLines(text string) document {
 		}
 		switch {
 		case isHeredoc:
-			start := entry{at: e.at, fault: ambiguous(e.name, "", environmentFile)}
+			start := entry{at: e.at, fault: ambiguous(takeApart(e.name, ""), environmentFile)}
 			var length int
 			e, length = parseHeredoc(e, lines[i+1:])
 			i += length
@@ -37,9 +37,9 @@ func parseLines(text string) document {
 				continue
 			}
 		case isPair:
-			e.fault = cmp.Or(ambiguous(e.name, e.value, environmentFile), base64End(e.value, e.at))
+			e.fault = cmp.Or(ambiguous(takeApart(e.name, e.value), environmentFile), base64End(e.value, e.at))
 		default:
-			e.fault = cmp.Or(ambiguous(line, "", environmentFile), &fault{
+			e.fault = cmp.Or(ambiguous(takeApart(line, ""), environmentFile), &fault{
 				text:   place + ": no =; write NAME=value, or a value of several lines as NAME<<DELIMITER",
 				always: true,
 			})
@@ -52,8 +52,8 @@ func parseLines(text string) document {
 // parseHeredoc reads a value of several lines, whose delimiter is the value of e. lines are those that follow. It
 // returns the number of lines that belong to the value: all if the closing one is missing.
 func parseHeredoc(e entry, lines []string) (entry, int) {
-	delimiter := strings.TrimSuffix(e.value, "\r")
-	length := slices.IndexFunc(lines, func(line string) bool { return strings.TrimSuffix(line, "\r") == delimiter })
+	delimiter := strings.Trim(e.value, "\r")
+	length := slices.IndexFunc(lines, func(line string) bool { return strings.Trim(line, "\r") == delimiter })
 	switch {
 	case delimiter == "":
 		e.fault = &fault{text: place + ": no delimiter after <<", always: true}
@@ -63,10 +63,10 @@ func parseHeredoc(e entry, lines []string) (entry, int) {
 		return e, len(lines)
 	}
 	switch {
-	case e.value != delimiter:
-		e.fault = &fault{place + ": " + endsInCR, true, true}
+	case strings.Contains(e.value, "\r"):
+		e.fault = &fault{place + ": " + aCR, true, true}
 	case lines[length] != delimiter:
-		e.fault = &fault{place + ": " + endsInCR, true, true}
+		e.fault = &fault{place + ": " + aCR, true, true}
 		e.at.line += length + 1
 	}
 	e.value = strings.Join(lines[:length], "\n")
@@ -91,23 +91,24 @@ type rule struct {
 var environmentFile = format{
 	[]rule{
 		{"a comment", true, func(p parts) bool { return strings.HasPrefix(p.name, "#") }},
-		{endsInCR, true, func(p parts) bool { return p.name == "\r" }},
+		{aCR, true, func(p parts) bool { return p.name == "\r" }},
 		{"a space at the start", true, func(p parts) bool { return startsWithSpace(p.name) }},
 		{"export before the name", true, func(p parts) bool { return strings.HasPrefix(p.name, "export ") }},
 		openQuote,
 		{"a quote before the value", false, func(p parts) bool { return p.quote != "" }},
+		{aCR, false, hasCR},
 		{"a space before the =", false, func(p parts) bool { return p.value != "" && endsWithSpace(p.name) }},
-		{endsInCR, false, func(p parts) bool { return strings.HasSuffix(p.value, "\r") }},
 		{"a space after the =", false, func(p parts) bool { return startsWithSpace(p.value) }},
 		{"a space at the end of the line", false, func(p parts) bool { return endsWithSpace(p.value) }},
 		{"a # that starts a comment elsewhere", false, func(p parts) bool { return strings.HasPrefix(p.rest, "#") }},
 	},
-	". Other readers read these lines differently. Write NAME<<DELIMITER, the value and DELIMITER on " +
-		"lines of their own, which takes any value; for a .env file set secrets_format: dotenv",
+	". Other tools parse these lines differently. Write NAME<<DELIMITER, the value and DELIMITER on " +
+		"lines of their own that end in LF: this form takes any value; for a .env file set secrets_format: dotenv",
 }
 
 var dotenv = format{
 	[]rule{
+		{"a CR that no LF follows, which some readers take for a line end", true, hasCR},
 		openQuote,
 		{"text after the closing quote", false, func(p parts) bool { return p.quote != "" && !isComment(p.rest) }},
 		{"a backquote around the value", false, func(p parts) bool { return p.quote == "`" }},
@@ -117,21 +118,29 @@ var dotenv = format{
 		{"a quote within the value", false, func(p parts) bool {
 			return p.quote == "" && strings.ContainsAny(p.text, quotes)
 		}},
-		{"a ${, which some readers expand", false, func(p parts) bool {
-			return p.quote != "'" && strings.Contains(p.text, "${")
+		{`a ${, $( or \$, which some readers expand`, false, func(p parts) bool {
+			return p.quote != "'" && (strings.Contains(p.text, "${") || strings.Contains(p.text, "$(")) ||
+				p.quote == "" && strings.Contains(p.text, `\$`)
 		}},
+		{`a backslash that does not begin \n, \r, \" or \\`, false, func(p parts) bool {
+			return p.quote == `"` && !onlyEscapes.MatchString(p.text)
+		}},
+		{"a control character", false, func(p parts) bool { return strings.ContainsFunc(p.text, isControl) }},
 	},
-	`. Common readers disagree on these. Write the value in single quotes, or in double quotes with ` +
-		`\", \\ and \n, or as JSON`,
+	". Common readers disagree on these. Write the value in single quotes; or in double quotes, with the escapes " +
+		`\n, \r, \" and \\ only and without ${ and $(; or all secrets as a JSON object, without secrets_format`,
 }
 
 var openQuote = rule{"a quote that does not close on the line", true, func(p parts) bool { return p.isOpen }}
 
-const endsInCR = "a CR at the end of the line"
+const aCR = "a CR, as in the line ends of Windows"
+
+func hasCR(p parts) bool { return strings.Contains(p.name+p.value, "\r") }
+
+func isControl(c rune) bool { return c < ' ' && c != '\t' }
 
 // ambiguous returns the fault of a line that readers of .env files read differently than the format does.
-func ambiguous(name, value string, f format) *fault {
-	p := takeApart(name, value)
+func ambiguous(p parts, f format) *fault {
 	for _, rule := range f.rules {
 		if rule.applies(p) {
 			return &fault{place + ": " + rule.text, true, rule.always}
