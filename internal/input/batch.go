@@ -66,15 +66,20 @@ func rejectAll(text string) document {
 func parseBatch(text string, isDotenv bool) document {
 	trimmed := strings.TrimSpace(text)
 	start := trimmed[:min(len(trimmed), 1)]
+	standIn := findStandIn(trimmed[:min(len(trimmed), 1<<10)], true)
 	switch {
+	case trimmed == "" || trimmed == "{}":
+		return rejectAll(noSecrets)
+	case standIn != nil:
+		d := rejectAll("is " + standIn.is + "; " + standIn.advice)
+		if standIn.isRejected {
+			d.advice = wayOut
+		}
+		return d
 	case !utf8.ValidString(text):
 		d := rejectAll("not UTF-8 at " + place + "; pass binary values one at a time in secret_file, or as base64")
 		d.entries[0].at = positionOf(text, invalidUTF8(text))
 		return d
-	case lostBatches[trimmed] != "":
-		return rejectAll(lostBatches[trimmed])
-	case isExpression(trimmed):
-		return rejectAll(unevaluated)
 	case isDotenv && isJSONObject(trimmed):
 		return rejectAll("a JSON object, not a .env file; remove secrets_format: dotenv")
 	case isDotenv:
@@ -90,13 +95,6 @@ func parseBatch(text string, isDotenv bool) document {
 }
 
 const noSecrets = "contains no secrets"
-
-// lostBatches are whole texts of a batch whose values did not arrive.
-var lostBatches = map[string]string{
-	"": noSecrets, "{}": noSecrets,
-	"null": "null: toJSON of something that does not exist; check the id of the step",
-	"***":  `is "***": the values were masked before they reached this action`,
-}
 
 func invalidUTF8(text string) int64 {
 	for i, c := range text {
@@ -117,6 +115,8 @@ func isUTF16(text string) bool {
 	return mark || (text[0] == 0) != (text[1] == 0) && utf8.ValidString(text) && isHalfZero
 }
 
+const writeUTF8 = "write it as UTF-8, in PowerShell with -Encoding utf8"
+
 const byteOrderMark = "\uFEFF"
 
 // isDotenv reports whether a batch is read as a .env file.
@@ -129,7 +129,7 @@ func (r *reader) batch(input, text string, listed map[secret.Name]bool) (values 
 		r.problemf(input, "the file is larger than 64 MiB")
 		return nil
 	case isUTF16(text):
-		r.problemf(input, "UTF-16; write it as UTF-8, in PowerShell with -Encoding utf8")
+		r.problemf(input, "UTF-16; "+writeUTF8)
 		return nil
 	}
 	text = strings.TrimPrefix(text, byteOrderMark)

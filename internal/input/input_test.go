@@ -173,7 +173,7 @@ var problemTests = []struct {
 	{"names equal but for case", with{"secrets": `{"A": "x", "a": "y"}`}, []string{"secrets: A and a are the same secret"}},
 	{"a name and a value in JSON", with{"secrets": `{"a-b": "***"}`}, []string{
 		`secrets: the name must have only letters, digits and _, not "a-b"`,
-		`secrets: "a-b" is "***": the value was masked before it reached this action`,
+		`secrets: "a-b" is "***", which the runner shows for a masked text`,
 	}},
 	{"a batch of all secrets", with{"secrets": `{"github_token": "x", "A": "y"}`}, []string{
 		`secrets: "github_token" is in toJSON(secrets) and cannot be stored; list the secrets to store in secret_name`,

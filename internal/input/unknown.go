@@ -110,9 +110,6 @@ func distance(a, b string) int {
 	return costs[len(b)]
 }
 
-// unevaluated explains an expression that was left as text.
-const unevaluated = "is an unevaluated expression: ${{ }} is evaluated only in workflow files"
-
 // checkNotation reports unevaluated expressions, and quotes around a whole input, which YAML removes and the runner
 // does not.
 func (r *reader) checkNotation() {
@@ -123,7 +120,7 @@ func (r *reader) checkNotation() {
 		s := r.GetInput(in.Name)
 		switch {
 		case strings.HasPrefix(s, "${{"), strings.Contains(s, "${{") && in.Name != "sealed": // errors in rows are text
-			r.explain(in.Name, unevaluated)
+			r.explain(in.Name, "is "+expression+"; "+expressionAdvice)
 		case len(s) > 1 && s[0] == s[len(s)-1] && strings.Contains(quotes, s[:1]):
 			r.explain(in.Name, "is in quotes; write it without them")
 		}

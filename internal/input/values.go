@@ -7,8 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
-	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"set-org-secret/internal/secret"
 )
@@ -73,8 +73,8 @@ func (r *reader) values() (values []value) {
 }
 
 func (r *reader) mask(v value) {
-	if !r.result.Masks.Add(v.text) && v.text != "" {
-		r.warnf("%s: too short, or not UTF-8, for the runner to mask: it can appear in logs", v.label())
+	if !isNothing(v.text) && !r.result.Masks.Add(v.text) && utf8.ValidString(v.text) {
+		r.warnf("%s: too short for the runner to mask: it can appear in logs", v.label())
 	}
 }
 
@@ -157,22 +157,24 @@ func trimNewline(s string) string {
 func (r *reader) checkValue(v value, trim bool) {
 	text, isFile := v.text, v.input == "secret_file"
 	problem := ""
-	switch trimmed := strings.TrimSpace(text); {
+	found := findStandIn(text, false)
+	switch {
 	case text == "" && isFile:
 		problem = "the file is empty"
 	case text == "" && v.shown != "":
 		problem = "is " + emptyValue
 	case text == "":
 		problem = emptyValue
-	case trimmed == "***":
-		problem = `is "***": the value was masked before it reached this action`
-	case isExpression(trimmed):
-		problem = unevaluated
+	case found != nil && found.isRejected:
+		problem = "is " + found.is + "; " + found.advice
 	case len(text) > secret.MaxValueBytes && isFile:
 		problem = "the file is larger than the 49,152 bytes (48 KB) that GitHub stores"
 	case len(text) > secret.MaxValueBytes:
 		problem = secret.FormatCount(len(text)) + " bytes; GitHub stores at most 49,152 (48 KB)"
 	default:
+		if found != nil {
+			r.warnf("%s is %s; it is stored as it is. If that is not meant, %s", v.label(), found.is, found.advice)
+		}
 		r.warnAboutText(v.label(), text, trim)
 		return
 	}
@@ -182,54 +184,39 @@ func (r *reader) checkValue(v value, trim bool) {
 	r.problemf(v.input, "%s", problem)
 }
 
-// warnAboutText warns about values that are seldom meant. They are stored unchanged.
+// warnAboutText warns about bytes that are seldom meant. They are stored unchanged.
 func (r *reader) warnAboutText(label, text string, trim bool) {
-	trimmed := strings.TrimSpace(text)
-	switch {
-	case trimmed == "":
-		r.warnf("%s contains only whitespace, which is stored as it is", label)
-		return
-	case isUTF16(text):
-		r.warnf("%s is UTF-16, which is stored as it is; was it written by PowerShell or Notepad?", label)
-		return
-	}
-	hasLines := strings.ContainsAny(trimmed, "\r\n")
+	hasLines := strings.ContainsAny(strings.TrimSpace(text), "\r\n")
 	hasCRLF := strings.Contains(text, "\r\n") && (hasLines || trim)
+	isText := utf8.ValidString(text) && !isUTF16(text)
 	for _, warning := range []struct {
 		applies bool
 		text    string
 	}{
-		{strings.HasPrefix(text, byteOrderMark), "%s starts with a UTF-8 byte order mark, which is stored with it"},
-		{hasCRLF, "%s: lines end in CR LF, which is stored with them; was it written on Windows?"},
+		{isUTF16(text), "%s is UTF-16, which is stored as it is; " + writeUTF8},
 		{
-			strings.HasSuffix(text, "\n") && !hasLines && !trim,
+			!isText && !isUTF16(text),
+			"%s is not UTF-8, and the runner cannot mask it: a job gets secrets as text, so these bytes do not come " +
+				"back; store base64",
+		},
+		{isText && hasCRLF, "%s: lines end in CR LF, which is stored with them; was it written on Windows?"},
+		{
+			isText && strings.HasSuffix(text, "\n") && !hasLines && !trim,
 			"%s ends in a newline, which is stored with it; trim_trailing_newline: true drops it",
 		},
 		{
-			strings.HasSuffix(text, "\r") && !hasCRLF,
+			isText && strings.HasSuffix(text, "\r") && !hasCRLF,
 			"%s ends in a CR, which is stored with it; was it written on Windows?",
 		},
 		{
-			reference.MatchString(trimmed),
-			"%s is a reference that nothing has resolved (op://, ENC[ or vault:); it is stored as it is",
-		},
-		{
-			strings.Contains(text, "\uFFFD"),
-			"%s contains U+FFFD, which decoders write in place of bytes that are not text",
+			isText && strings.Contains(text, "\uFFFD"),
+			"%s contains U+FFFD, which decoders write in place of bytes that are not text; store base64 of the bytes",
 		},
 	} {
 		if warning.applies {
 			r.warnf(warning.text, label)
 		}
 	}
-}
-
-// reference is one line that refers to a value which another tool keeps.
-var reference = regexp.MustCompile(`^(?:(?:op://|vault:)[^\r\n]*|ENC\[[^\r\n]*\])$`)
-
-// isExpression reports whether text is one ${{ … }} and nothing else.
-func isExpression(text string) bool {
-	return strings.HasPrefix(text, "${{") && strings.HasSuffix(text, "}}") && strings.Count(text, "${{") == 1
 }
 
 // oneName reads secret_name if one value has one name.

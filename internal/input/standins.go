@@ -1,0 +1,85 @@
+package input
+
+import (
+	"regexp"
+	"strings"
+)
+
+// standIn is a text that a tool writes in place of a value, or a value that was damaged on its way.
+type standIn struct {
+	pattern    *regexp.Regexp // for a value without the spaces around it
+	is         string         // after "the value is"
+	advice     string
+	isRejected bool
+}
+
+const (
+	reject = true
+	warn   = false
+)
+
+var re = regexp.MustCompile
+
+// standIns are the known ones; the first that matches counts. Those that are rejected match a whole value, and come
+// first.
+var standIns = []standIn{
+	{re(`^[\s\v\x{85}\x{200B}\x{FEFF}\p{Z}]*$`), "only white space", "check the command that writes it", reject},
+	{re(`^null$`), "null, as jq and toJSON write a missing value", "check the names that it looks up", reject},
+	{re(`^None$`), "None, as Python writes a missing value", "check the names that it looks up", reject},
+	{
+		re(`^(?:undefined|\[object Object\])$`), "text that JavaScript writes for a missing value or an object",
+		"write one member of the object, or JSON.stringify(…)", reject,
+	},
+	{
+		re(`^(?:Object|Array)$`), "text that GitHub writes for an object or a list in an expression",
+		"write one member of it, or ${{ toJSON(…) }}", reject,
+	},
+	{re(`^\*\*\*$`), `"***", which the runner shows for a masked text`, "pass the value itself", reject},
+	{re(`^\$\{\{(?:[^$]|\$[^{]|\$\{[^{])*\}\}$`), expression, expressionAdvice, reject},
+
+	{re(`^op://[^\r\n]*$`), "a reference to 1Password", "pass the output of op read", warn},
+	{re(`\{\{\s*op://`), "a template for 1Password", "pass the output of op inject", warn},
+	{re(`^ENC\[[^\r\n]*\]$`), "encrypted by SOPS", "pass the output of sops decrypt", warn},
+	{re(`^vault:[^\r\n]*$`), "a reference to Vault, or encrypted by it", "pass the output of the vault command", warn},
+	{re(`^(?:secret)?ref\+[a-z0-9]+:[^\r\n]*$`), "a reference for vals", "pass the output of vals get", warn},
+	{re(`^encrypted:\S+$`), "encrypted by dotenvx", "pass the output of dotenvx get", warn},
+	{re(`\{\{resolve:`), "a reference for CloudFormation", "pass the output of the aws command", warn},
+	{re(`^@Microsoft\.KeyVault\(`), "a reference to Azure Key Vault", "pass the output of az keyvault secret show", warn},
+	{re(`^version https://git-lfs`), "a pointer of Git LFS", "set lfs: true for actions/checkout", warn},
+	{re(`^\x00GITCRYPT`), "encrypted by git-crypt", "run git-crypt unlock in an earlier step", warn},
+	{re(`^\$ANSIBLE_VAULT;`), "encrypted by ansible-vault", "pass the output of ansible-vault view", warn},
+	{re(`^-----BEGIN AGE ENCRYPTED FILE-----`), "encrypted by age", "pass the output of age --decrypt", warn},
+	{
+		re(`^["']?-----BEGIN [^\r\n]*-----END `), `a PEM block on one line, or with \n in place of newlines`,
+		"pass the file itself in secret_file, since most programs cannot read it so", warn,
+	},
+	{re(`\$\{\{`), "text with ${{ in it", "write it in the workflow", warn},
+	{re(`\*\*\*`), "text with *** in it, which the runner shows for a masked text", "do not copy it from a log", warn},
+	{re(`^\x{FEFF}`), "text after a byte order mark (U+FEFF)", "write the file as UTF-8 without one", warn},
+	{re(`^[\x{200B}\x{A0}“”‘’]|[\x{200B}\x{FEFF}\x{A0}“”‘’]$`), "text with U+200B, U+FEFF, U+00A0 or a curly quote at " +
+		"an end", "remove it, since web pages, chats and word processors add it", warn},
+}
+
+const (
+	expression       = "an unevaluated expression"
+	expressionAdvice = "write it in the workflow, because GitHub evaluates ${{ }} only in workflow files"
+	wayOut           = "; for the outputs of a step write ${{ toJSON(steps.ID.outputs) }} with the id of that step"
+)
+
+// findStandIn returns the first stand-in in a value, or nil. If atStart is set, the value has to begin with it: no batch
+// of secrets begins like one.
+func findStandIn(text string, atStart bool) *standIn {
+	trimmed := strings.Trim(text, " \t\r\n")
+	for i, s := range standIns {
+		if at := s.pattern.FindStringIndex(trimmed); at != nil && (at[0] == 0 || !atStart) {
+			return &standIns[i]
+		}
+	}
+	return nil
+}
+
+// isNothing reports whether a text only stands for a value that is lost. A mask for it would blank logs.
+func isNothing(text string) bool {
+	s := findStandIn(text, true)
+	return s != nil && s.isRejected
+}
