@@ -3,6 +3,7 @@ package input
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -13,11 +14,7 @@ import (
 // batch.
 type document struct {
 	entries []entry
-	// advice ends the one problem that names all entries with an advised fault.
-	advice string
-	// isJSON says that names can be quoted. In the other formats the text before an = may be a part of a key that was
-	// pasted without a name.
-	isJSON bool
+	isJSON  bool
 }
 
 // entry is one secret of a document, or one fault of it.
@@ -29,10 +26,11 @@ type entry struct {
 }
 
 // fault is why an entry has no value. The place stands for the positions of all entries with the same text, which names
-// nothing else of the document that may be a secret.
+// nothing of the document that may be a secret.
 type fault struct {
-	text      string
-	isAdvised bool
+	text string
+	// advice is written once, after all faults that have it.
+	advice string
 	// always says that the fault concerns other entries too, so that it counts even if secret_name does not list
 	// this one.
 	always bool
@@ -58,8 +56,8 @@ func positionOf(text string, offset int64) position {
 }
 
 // rejectAll returns a document that cannot be read at all.
-func rejectAll(text string) document {
-	return document{entries: []entry{{fault: &fault{text, true, true}}}}
+func rejectAll(text, advice string) document {
+	return document{entries: []entry{{fault: &fault{text, advice, true}}}}
 }
 
 // parseBatch reads several secrets: a JSON object of strings, GitHub's environment-file format, or a .env file.
@@ -69,27 +67,23 @@ func parseBatch(text string, isDotenv bool) document {
 	standIn := findStandIn(trimmed[:min(len(trimmed), 1<<10)], true)
 	switch {
 	case trimmed == "" || trimmed == "{}":
-		return rejectAll(noSecrets)
+		return rejectAll(noSecrets, "")
+	case standIn != nil && standIn.isRejected:
+		return rejectAll("is "+standIn.is+"; "+standIn.advice, wayOut)
 	case standIn != nil:
-		d := rejectAll("is " + standIn.is + "; " + standIn.advice)
-		if standIn.isRejected {
-			d.advice = wayOut
-		}
-		return d
+		return rejectAll("is "+standIn.is+"; "+standIn.advice, "")
 	case !utf8.ValidString(text):
-		d := rejectAll("not UTF-8 at " + place + "; pass binary values one at a time in secret_file, or as base64")
+		d := rejectAll("not UTF-8 at "+place+"; pass binary values one at a time in secret_file, or as base64", "")
 		d.entries[0].at = positionOf(text, invalidUTF8(text))
 		return d
 	case isDotenv && isJSONObject(trimmed):
-		return rejectAll("a JSON object, not a .env file; remove secrets_format: dotenv")
+		return rejectAll("a JSON object, not a .env file; remove secrets_format: dotenv", "")
 	case isDotenv:
 		return parseDotenv(text)
 	case start == "{":
 		return parseJSON(text)
 	case start == "[" || start == `"`:
-		d := rejectAll("must be a JSON object of strings")
-		d.advice = flattenHint(trimmed)
-		return d
+		return rejectAll("must be a JSON object of strings", flattenHint(trimmed))
 	}
 	return parseLines(text)
 }
@@ -134,6 +128,14 @@ func (r *reader) batch(input, text string, listed map[secret.Name]bool) (values 
 	}
 	text = strings.TrimPrefix(text, byteOrderMark)
 	doc := parseBatch(text, r.isDotenv())
+	if kind := credentialIn(doc); kind != "" && listed == nil {
+		doc = rejectAll("one credential, "+kind+", and not several secrets; pass it in secret_file or secret_value, with "+
+			"its name in secret_name", "")
+	}
+	if input == "secrets" && !doc.isJSON && folded.MatchString(strings.TrimSpace(text)) {
+		r.warnf("secrets: one line with several NAME=, which is one value. Write secrets: | in the workflow, which keeps " +
+			"the lines, and not >")
+	}
 	var faulty []entry
 	var expanded []position
 	seen := map[string]position{}
@@ -144,30 +146,24 @@ func (r *reader) batch(input, text string, listed map[secret.Name]bool) (values 
 			r.leftOut++
 			continue
 		}
-		isRead := e.fault == nil
-		if isRead {
-			e.fault = nameFault(e, doc.isJSON, seen)
+		if e.fault == nil {
+			e.fault = cmp.Or(r.nameFault(e, doc.isJSON, seen), emptyFault(e, doc.isJSON, input))
 		}
 		if e.fault != nil {
 			faulty = append(faulty, e)
+			continue
 		}
-		if e.fault == nil && e.isExpanded {
+		if e.isExpanded {
 			expanded = append(expanded, e.at)
 		}
-		if e.fault == nil || isRead && doc.isJSON { // all problems of a value that can be named are reported at once
-			seen[e.name] = e.at
-			shown := e.name
-			if name == "" {
-				shown = secret.Quote(e.name)
-			}
-			values = append(values, value{input, name, shown, e.value})
-		}
+		seen[e.name] = e.at
+		values = append(values, value{input, name, e.name, e.value})
 	}
 	if len(expanded) > 0 {
 		r.warnf("%s: %s: a $ before a letter or _ is stored as it is, as Doppler means it; gh, Docker Compose and a shell "+
 			"would expand it: for those, write the expanded value", input, places(expanded))
 	}
-	r.reportFaults(input, faulty, doc.advice)
+	r.reportFaults(input, faulty)
 	switch {
 	case len(faulty) > 0:
 		r.maskRejected(text)
@@ -179,13 +175,18 @@ func (r *reader) batch(input, text string, listed map[secret.Name]bool) (values 
 		}
 	}
 	if doc.isJSON && len(values) == 0 {
-		r.flattenHint = cmp.Or(doc.advice, flattenHint(text)) // for names in secret_name that are missing
+		r.flattenHint = flattenHint(text) // for names in secret_name that are missing
 	}
 	return values
 }
 
-// nameFault returns the fault of a name that is not legal, is there twice, or has no value.
-func nameFault(e entry, isJSON bool, seen map[string]position) *fault {
+// folded is a batch whose lines YAML has folded into one.
+var folded = regexp.MustCompile(`^\w+=.* [A-Z_][A-Z0-9_]*=.*$`)
+
+// nameFault returns the fault of a name that is not legal, or is there twice. A name that is not legal may be a secret:
+// without its heredoc, a line of a key ends in an = too. So it is not quoted.
+func (r *reader) nameFault(e entry, isJSON bool, seen map[string]position) *fault {
+	const legal = ": letters, digits and _; no leading digit; no GITHUB_ prefix; a long one in upper case"
 	_, err := parseName(e.name)
 	first, isTwice := seen[e.name]
 	switch {
@@ -193,50 +194,53 @@ func nameFault(e entry, isJSON bool, seen map[string]position) *fault {
 		return &fault{text: secret.Quote(e.name) +
 			" is in toJSON(secrets) and cannot be stored; list the secrets to store in secret_name"}
 	case isJSON && err != nil:
-		return &fault{text: "the name " + err.Error()}
-	case isJSON && isTwice:
-		return &fault{text: secret.Quote(e.name) + " is listed twice"}
-	case isJSON:
-		return nil
+		r.maskRejected(e.name)
+		return &fault{text: "the name that ends at " + place + " must be that of a secret" + legal}
 	case err != nil:
-		return noName(e.at)
-	case e.value == "":
-		return &fault{text: places([]position{e.at}) + ": the value is " + emptyValue}
+		return &fault{text: place + ": must have a secret name before = or <<" + legal}
 	case isTwice:
-		return &fault{text: e.name + " is listed twice, in " + places([]position{first, e.at})}
+		return &fault{text: e.name + " is listed twice, at " + places([]position{first}) + " and " + place}
 	}
 	return nil
 }
 
-// noName returns the fault of a line whose name is not legal. It is not quoted: without its heredoc, a line of a key
-// ends in an = too.
-func noName(at position) *fault {
-	return &fault{text: places([]position{at}) + ": must have a secret name before = or <<: letters, digits and _; " +
-		"no leading digit; no GITHUB_ prefix"}
+// emptyFault returns the fault of an entry without a value. A line NAME= may be the end of a key: it is not quoted.
+func emptyFault(e entry, isJSON bool, input string) *fault {
+	switch {
+	case e.value != "":
+		return nil
+	case isJSON:
+		return &fault{text: e.name + " (" + place + ")", advice: ": " + empty(input)}
+	}
+	return &fault{text: place, advice: ": " + empty(input)}
 }
 
-// reportFaults reports equal faults together, and all that are advised as one problem.
-func (r *reader) reportFaults(input string, faulty []entry, advice string) {
+// reportFaults reports equal faults together, and those with the same advice as one problem.
+func (r *reader) reportFaults(input string, faulty []entry) {
 	var faults []fault // in order of appearance
 	at := map[fault][]position{}
 	for _, e := range faulty {
-		f := fault{text: e.fault.text, isAdvised: e.fault.isAdvised}
+		f := fault{text: e.fault.text, advice: e.fault.advice}
 		if at[f] == nil {
 			faults = append(faults, f)
 		}
 		at[f] = append(at[f], e.at)
 	}
-	var advised []string
+	var advices []string
+	advised := map[string][]string{}
 	for _, f := range faults {
 		text := strings.ReplaceAll(f.text, place, places(at[f]))
-		if f.isAdvised {
-			advised = append(advised, text)
-		} else {
+		switch {
+		case f.advice == "":
 			r.problemf(input, "%s", text)
+			continue
+		case advised[f.advice] == nil:
+			advices = append(advices, f.advice)
 		}
+		advised[f.advice] = append(advised[f.advice], text)
 	}
-	if len(advised) > 0 {
-		r.problemf(input, "%s%s", strings.Join(advised, "; "), advice)
+	for _, advice := range advices {
+		r.problemf(input, "%s%s", strings.Join(advised[advice], "; "), advice)
 	}
 }
 

@@ -237,8 +237,8 @@ func TestFaults(t *testing.T) {
 		},
 		{"A<<E\nx\nE", "dotenv", "lines 1, 2 and 3: no =; write NAME=value\n"},
 		{"a.b=x\nA=y", "dotenv", "line 1: must have a secret name before = or <<: " +
-			"letters, digits and _; no leading digit; no GITHUB_ prefix\n"},
-		{"A=x\nA=y", "dotenv", "A is listed twice, in lines 1 and 2\n"},
+			"letters, digits and _; no leading digit; no GITHUB_ prefix; a long one in upper case\n"},
+		{"A=x\nA=y", "dotenv", "A is listed twice, at line 1 and line 2\n"},
 		{
 			"A=x\nB==", "auto",
 			"line 2 looks like the end of a base64 value; pass an unnamed value in secret_value or secret_file\n",
@@ -270,4 +270,46 @@ func TestVariables(t *testing.T) {
 	r := read(t, with{"secrets": "A=$B"})
 	wantEntries(t, "auto", r, "A=$B")
 	wantWarning(t, "auto", r, "")
+}
+
+// TestOneCredential checks that a file that is one credential is not stored as several
+// secrets, unless secret_name chooses members of it.
+func TestOneCredential(t *testing.T) {
+	for text, kind := range map[string]string{
+		`{"type": "service_account", "private_key": "Correct-Horse"}`: "a Google service account key",
+		`{"type": "authorized_user", "client_id": "x"}`:               "a Google user's credential",
+		`{"type": "external_account", "credential_source": {}}`:       "a Google workload identity",
+		`{"n": "Correct-Horse", "kty": "RSA", "key_ops": ["sign"]}`:   "a JSON Web Key",
+	} {
+		r := read(t, with{"secrets": text})
+		wantProblem(t, text, r, "secrets: one credential, "+kind+", and not several secrets; pass it in secret_file or "+
+			"secret_value, with its name in secret_name")
+		if strings.Contains(text, "Correct") && r.Masks.Redact("Correct-Horse") != "***" {
+			t.Errorf("%s: got the masks %q, want one for the value", text, r.Masks.Lines())
+		}
+		wantEntries(t, text, read(t, with{"secret_value": text}), "DB_PASSWORD="+text)
+	}
+	r := read(t, with{"secrets": `{"type": "service_account", "private_key": "x"}`, "secret_name": "PRIVATE_KEY"})
+	wantEntries(t, "chosen", r, "PRIVATE_KEY=x")
+	for _, text := range []string{`{"type": "password", "A": "x"}`, `{"KTY": "x", "A": "y"}`, "type=service_account\nA=x"} {
+		if r := read(t, with{"secrets": text}); len(r.Problems) > 0 || len(r.Config.Entries) != 2 {
+			t.Errorf("%s: got the entries %q and the problems %s, want two entries", text, names(r), texts(r))
+		}
+	}
+}
+
+// TestFolded checks that lines that YAML has folded into one are warned of.
+func TestFolded(t *testing.T) {
+	const warning = "secrets: one line with several NAME=, which is one value. Write secrets: | in the workflow, which " +
+		"keeps the lines, and not >"
+	for text, want := range map[string]string{
+		"A=x B=y": warning, "A=x y z_1 DB_PASSWORD=y\n": warning,
+		"A=x b=y": "", "A=host=x user=y": "", "A=x B y": "", "A=x\nC=y B=z": "", `{"A": "x B=y"}`: "", "A=xB=y": "",
+	} {
+		r := read(t, with{"secrets": text})
+		if len(r.Problems) > 0 {
+			t.Errorf("%s: got problems, want none:\n%s", text, texts(r))
+		}
+		wantWarning(t, text, r, want)
+	}
 }

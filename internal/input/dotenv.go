@@ -7,8 +7,7 @@ import (
 )
 
 // parseDotenv reads a .env file, a value a line. Lines on which common readers disagree are rejected.
-func parseDotenv(text string) document {
-	d := document{advice: dotenv.advice}
+func parseDotenv(text string) (d document) {
 	for i, line := range strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n") {
 		trimmed := strings.TrimSpace(line)
 		if isSkipped := trimmed == "" || trimmed[0] == '#'; isSkipped && !strings.Contains(line, "\r") {

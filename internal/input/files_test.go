@@ -90,6 +90,7 @@ func TestListed(t *testing.T) {
 		{"A=x\nB= 'y\nC=z'", "auto", "A", "secrets: line 2: a quote that does not close on the line"},
 		{"A=x\n=y", "auto", "A", "secrets: line 2: must have a secret name"},
 		{`{"C": "x"}`, "auto", "A", "secret_name: A is not in secrets. It has 1 entry; if the whole file is the value"},
+		{`{"C": "x"}`, "auto", "A, B", "secret_name: A, B are not in secrets. It has 1 entry; if the whole file is the value"},
 		{`{"request_id": "1", "data": {"A": "x"}}`, "auto", "A", "secret_name: A is not in secrets. It is nested, as vault"},
 	} {
 		r := read(t, map[string]string{"secrets": test.text, "secrets_format": test.format, "secret_name": test.listed})
@@ -122,6 +123,11 @@ func TestStructureIsNotMasked(t *testing.T) {
 		{"c2VjcmV0IHRleHQ==", []string{"c2VjcmV0IHRleHQ=="}},
 		{"A_long_name=\"Correct-Horse\\\n# a comment", []string{`"Correct-Horse\`, `Correct-Horse\`, "# a comment"}},
 		{"A<<E\nCorrect-Horse\nshort", []string{"Correct-Horse"}},
+		{"A_long_name: Correct-Horse\n- b.c: 'Battery-Staple' # d\nC_long_name:\n  short: 1234567", []string{
+			"Correct-Horse", "'Battery-Staple' # d", "Battery-Staple",
+		}},
+		{"https://long-name: x", []string{"https://long-name: x"}},
+		{`{"Correct-Horse": "x", "a-b": "y"}`, []string{"Correct-Horse"}},
 	} {
 		r := read(t, map[string]string{"secrets": test.text})
 		if len(r.Problems) == 0 {

@@ -193,7 +193,7 @@ func Read(src Source) Result {
 	offline := c.Mode == secret.ModeSeal && r.isSet("public_key")
 	if c.Token == "" && !r.hasProblem("token") && !offline {
 		r.problemf("token", "required. %s. GITHUB_TOKEN cannot access organization secrets: use an App installation "+
-			"token with the organization permission for the store, or a personal token with admin:org", missingSecret)
+			"token with the organization permission for the store, or a personal token with admin:org", lostInput)
 	}
 	c.APIURL = parseInput(r, "api_url", parseAPIURL)
 	c.CACertificates = parseInput(r, "ca_certificate", r.caCertificates)
@@ -385,7 +385,7 @@ func (r *reader) requireOneSource(mode secret.Mode) {
 	case len(set) > 1:
 		r.problemf(set[0], "cannot be combined with %s; set exactly one of them", strings.Join(set[1:], ", "))
 	case len(set) == 0 && (!r.isSet("key_id") || r.isSet("public_key")):
-		r.problemf("secret_value", "%s", emptyValue)
+		r.problemf("secret_value", "%s", empty("secret_value"))
 	}
 	switch {
 	case r.isSet("secrets_format") && !r.isDotenv():

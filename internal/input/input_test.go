@@ -76,6 +76,11 @@ func box(n int) string { return encode(string(make([]byte, n))) }
 
 type with = map[string]string
 
+const emptyInput = "empty. A misspelled secret name gives an empty value, and so does a step or an output that does not " +
+	"exist: check the names in the expression. A secret is empty, too, if it is not shared with this repository, or " +
+	"withheld from forks and Dependabot. Last, a job output that GitHub masked is empty in the next job: store the value " +
+	"in the job that makes it, or seal it there (mode: seal)"
+
 var long = strings.Repeat("x", secret.MaxValueBytes+1)
 
 // problemTests has invalid inputs and contradictions, with a part of each problem's text in order. TestShapes has the
@@ -87,7 +92,7 @@ var problemTests = []struct {
 }{
 	{"mode in capitals", with{"mode": "Set", "secret_value": plain}, nil},
 	{"several problems", with{"secret_value": "", "visibility": "privat", "selected_repository_ids": "12x"}, []string{
-		"secret_value: empty. A job output that GitHub masked arrives empty in the next job",
+		"secret_value: " + emptyInput,
 		`visibility: must be all, private or selected, not "privat"`,
 		`selected_repository_ids: must be numbers, not "12x"`,
 	}},
@@ -169,20 +174,21 @@ var problemTests = []struct {
 	{"add none", with{"mode": "access", "change": "add", "selected_repositories": "none"}, []string{"selected_repositories: none cannot be used with change: add"}},
 	{"remove none", with{"mode": "access", "change": "remove", "selected_repositories": "None"}, []string{"selected_repositories: none cannot be used with change: remove"}},
 
-	{"equal names in JSON", with{"secrets": `{"A": "1", "A": "2"}`}, []string{`secrets: "A" is listed twice`}},
+	{"equal names in JSON", with{"secrets": `{"A": "1", "A": "2"}`}, []string{"secrets: A is listed twice, at line 1, column 5 and line 1, column 15"}},
 	{"names equal but for case", with{"secrets": `{"A": "x", "a": "y"}`}, []string{"secrets: A and a are the same secret"}},
-	{"a name and a value in JSON", with{"secrets": `{"a-b": "***"}`}, []string{
-		`secrets: the name must have only letters, digits and _, not "a-b"`,
-		`secrets: "a-b" is "***", which the runner shows for a masked text`,
+	{"illegal names in JSON", with{"secrets": `{"a-b": "***", "1": ""}`}, []string{
+		"secrets: the name that ends at line 1, column 7 (and 1 more) must be that of a secret: letters, digits and _; " +
+			"no leading digit; no GITHUB_ prefix; a long one in upper case",
 	}},
 	{"a batch of all secrets", with{"secrets": `{"github_token": "x", "A": "y"}`}, []string{
 		`secrets: "github_token" is in toJSON(secrets) and cannot be stored; list the secrets to store in secret_name`,
 	}},
-	{"empty value in JSON", with{"secrets": `{"A": ""}`}, []string{"secrets: A is empty. A job output that GitHub masked"}},
-	{"empty value in a line", with{"secrets": "B=1\nA="}, []string{
-		"secrets: line 2: the value is empty. A job output that GitHub masked",
+	{"empty values in JSON", with{"secrets": "{\"A\": \"\",\n\"B\": \"\"}"}, []string{
+		"secrets: A (line 1, column 5); B (line 2, column 4): " + emptyInput,
 	}},
-	{"empty value in a heredoc", with{"secrets": "A<<E\nE"}, []string{"secrets: line 1: the value is empty"}},
+	{"empty value in a line", with{"secrets": "B=1\nA="}, []string{"secrets: line 2: " + emptyInput}},
+	{"empty value in a .env file", with{"secrets": "A=''", "secrets_format": "dotenv"}, []string{"secrets: line 1: empty. A miss"}},
+	{"empty value in a heredoc", with{"secrets": "A<<E\nE"}, []string{"secrets: line 1: empty. A miss"}},
 	{"too long value in a batch", with{"secrets": "A=" + long}, []string{"secrets: A 49,153 bytes"}},
 	{"masked value in a batch", with{"secrets": "A=***"}, []string{`secrets: A is "***"`}},
 	{"UTF-16", with{"secrets": "\xff\xfeA\x00=\x00x\x00"}, []string{"secrets: UTF-16; write it as UTF-8"}},
@@ -289,7 +295,9 @@ func TestFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, test := range []struct{ input, path, want string }{
-		{"secret_file", write("empty", nil), "secret_file: the file is empty"},
+		{"secret_file", write("empty", nil), "secret_file: the file is empty; check the command that writes it"},
+		{"secrets_file", write("lines", []byte("A=\nB=x\nC=")), "secrets_file: lines 1 and 3: empty; write a value, or leave it out\n"},
+		{"secrets_file", write("json", []byte(`{"A": ""}`)), "secrets_file: A (line 1, column 5): empty; write a value, or leave it out\n"},
 		{"secret_file", large, "secret_file: the file is larger than the 49,152 bytes"},
 		{"secret_file", dir, "not a regular file"},
 		{"secrets_file", large, "secrets_file: the file is larger than 64 MiB"},

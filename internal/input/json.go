@@ -14,6 +14,7 @@ import (
 // turn an unpaired surrogate into U+FFFD.
 func parseJSON(text string) document {
 	d := document{isJSON: true}
+	notString := &fault{text: "the value at " + place + " is not a string, and only an object of strings can be stored"}
 	at, read := position{1, 1}, int64(0)
 	offset, err := walkObject(text, func(name string, raw json.RawMessage, start int64) {
 		at, read = at.after(text[read:start]), start
@@ -31,14 +32,28 @@ func parseJSON(text string) document {
 		d.entries = append(d.entries, entry{at: positionOf(text, offset), fault: broken})
 	}
 	if slices.ContainsFunc(d.entries, func(e entry) bool { return e.fault == notString }) {
-		d.advice = flattenHint(text)
+		notString.advice = flattenHint(text)
 	}
 	return d
 }
 
-var notString = &fault{
-	text:      "the value at " + place + " is not a string, and only an object of strings can be stored",
-	isAdvised: true,
+// credentials are JSON objects that are one secret, by a member of theirs. An empty value is any.
+var credentials = []struct{ name, value, kind string }{
+	{"type", "service_account", "a Google service account key"},
+	{"type", "authorized_user", "a Google user's credential"},
+	{"type", "external_account", "a Google workload identity"},
+	{"kty", "", "a JSON Web Key"},
+}
+
+// credentialIn returns the kind of credential that a document is as a whole, or "".
+func credentialIn(doc document) string {
+	for _, c := range credentials {
+		isMember := func(e entry) bool { return e.name == c.name && (c.value == "" || e.value == c.value) }
+		if doc.isJSON && slices.ContainsFunc(doc.entries, isMember) {
+			return c.kind
+		}
+	}
+	return ""
 }
 
 var (

@@ -12,7 +12,7 @@ import (
 //
 // https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#multiline-strings
 func parseLines(text string) document {
-	d := document{advice: environmentFile.advice}
+	var d document
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	for i := 0; i < len(lines); i++ {
 		line, e := lines[i], entry{at: position{line: i + 1}}
@@ -64,9 +64,9 @@ func parseHeredoc(e entry, lines []string) (entry, int) {
 	}
 	switch {
 	case strings.Contains(e.value, "\r"):
-		e.fault = &fault{place + ": " + aCR, true, true}
+		e.fault = &fault{place + ": " + aCR, environmentFile.advice, true}
 	case lines[length] != delimiter:
-		e.fault = &fault{place + ": " + aCR, true, true}
+		e.fault = &fault{place + ": " + aCR, environmentFile.advice, true}
 		e.at.line += length + 1
 	}
 	e.value = strings.Join(lines[:length], "\n")
@@ -143,7 +143,7 @@ func isControl(c rune) bool { return c < ' ' && c != '\t' }
 func ambiguous(p parts, f format) *fault {
 	for _, rule := range f.rules {
 		if rule.applies(p) {
-			return &fault{place + ": " + rule.text, true, rule.always}
+			return &fault{place + ": " + rule.text, f.advice, rule.always}
 		}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package input
 
 import (
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -81,9 +82,15 @@ func jsonRuns(text string) (list []string) {
 	}
 }
 
-// lineRuns returns the value of a line NAME=value as it is, and as readers of .env files take it. Without a legal name
-// or a value the whole line may be a part of a key.
+// yamlLine is a line of YAML, with its value.
+var yamlLine = regexp.MustCompile(`^\s*(?:- )?[A-Za-z_][\w.-]*:(?:\s+(.*))?$`)
+
+// lineRuns returns the value of a line NAME=value or NAME: value as it is, and as readers of .env files take it.
+// Without a legal name or a value the whole line may be a part of a key.
 func lineRuns(line string) []string {
+	if m := yamlLine.FindStringSubmatch(line); m != nil {
+		return []string{m[1], strings.Trim(takeApart("", m[1]).text, quotes)}
+	}
 	name, value, _ := strings.Cut(line, "=")
 	p := takeApart(name, value)
 	list := []string{value, strings.Trim(p.text, quotes)}

@@ -13,14 +13,19 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-const (
-	// missingSecret explains why a reference to a secret is empty.
-	missingSecret = "A secrets.… that is misspelled, not shared with this repository, or withheld (from forks and " +
-		"Dependabot) is empty"
-	// emptyValue explains the most common ways to lose a value.
-	emptyValue = "empty. A job output that GitHub masked arrives empty in the next job: " +
-		"store it in the same job, pass a file, or seal it there (mode: seal). " + missingSecret
-)
+// lostInput has the causes of an empty input, the common ones first.
+const lostInput = "A misspelled secret name gives an empty value, and so does a step or an output that does not exist: " +
+	"check the names in the expression. A secret is empty, too, if it is not shared with this repository, or withheld " +
+	"from forks and Dependabot"
+
+// empty explains an empty value. In a file there is no expression that could have lost it.
+func empty(input string) string {
+	if strings.HasSuffix(input, "_file") {
+		return "empty; write a value, or leave it out"
+	}
+	return "empty. " + lostInput + ". Last, a job output that GitHub masked is empty in the next job: store the value " +
+		"in the job that makes it, or seal it there (mode: seal)"
+}
 
 // maxBatchBytes bounds secrets_file: GitHub stores 1,000 secrets of 48 KB for an organization, and a file may have
 // each of them escaped.
@@ -29,8 +34,8 @@ const maxBatchBytes = 64 << 20
 // value is one plaintext as it was given.
 type value struct {
 	input string
-	name  secret.Name // the secret's name, in a batch; empty if it is not legal
-	shown string      // the name as it was given; in quotes if it is not legal
+	name  secret.Name // the secret's name, in a batch
+	shown string      // the name as it was given
 	text  string      // any bytes
 }
 
@@ -113,7 +118,7 @@ func (r *reader) entries(values []value, trim bool) []Entry {
 		}
 		r.checkValue(v, trim)
 		entries = append(entries, Entry{Name: cmp.Or(name, v.name), Value: secret.NewValue([]byte(v.text))})
-		if v.name == "" { // in a batch a problem already
+		if v.name == "" { // no batch
 			continue
 		}
 		if first, ok := seen[v.name]; ok && first != v.shown { // batch reports equal ones
@@ -134,10 +139,18 @@ func (r *reader) checkListed(listed []secret.Name, seen map[secret.Name]string) 
 	if r.hasProblem(source) {
 		return // an entry that could not be read may be the missing one
 	}
+	var missing []string
 	for _, name := range listed {
-		if _, ok := seen[name]; !ok {
-			r.problemf("secret_name", "%s is not in %s%s", name, source, r.flattenHint)
+		if seen[name] == "" {
+			missing = append(missing, string(name))
 		}
+	}
+	verb := "is"
+	if len(missing) > 1 {
+		verb = "are"
+	}
+	if len(missing) > 0 {
+		r.problemf("secret_name", "%s %s not in %s%s", strings.Join(missing, ", "), verb, source, r.flattenHint)
 	}
 	if r.leftOut > 0 {
 		r.result.Notes = append(r.result.Notes, fmt.Sprintf("%s: %s not stored, because secret_name does not list them",
@@ -160,11 +173,11 @@ func (r *reader) checkValue(v value, trim bool) {
 	found := findStandIn(text, false)
 	switch {
 	case text == "" && isFile:
-		problem = "the file is empty"
+		problem = "the file is empty; check the command that writes it"
 	case text == "" && v.shown != "":
-		problem = "is " + emptyValue
+		problem = "is " + empty(v.input)
 	case text == "":
-		problem = emptyValue
+		problem = empty(v.input)
 	case found != nil && found.isRejected:
 		problem = "is " + found.is + "; " + found.advice
 	case len(text) > secret.MaxValueBytes && isFile:
