@@ -124,3 +124,42 @@ func TestNestedJSON(t *testing.T) {
 		})
 	}
 }
+
+// TestCertificateCommands gives certificates that are not PEM to the action, runs the
+// command of the error, and checks that the action takes what it writes.
+func TestCertificateCommands(t *testing.T) {
+	dir := t.TempDir()
+	shell := func(script string) {
+		t.Helper()
+		bash := exec.Command("bash", "-euo", "pipefail", "-c", script)
+		bash.Dir = dir
+		if out, err := bash.CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v\n%s", script, err, out)
+		}
+	}
+	shell("openssl req -x509 -newkey ed25519 -nodes -keyout key.pem -out pem -subj /CN=x 2>&1")
+	for name, make := range map[string]string{
+		"DER":            "openssl x509 -in pem -outform der -out FILE",
+		"PKCS#7":         "openssl crl2pkcs7 -nocrl -certfile pem -out FILE",
+		"PKCS#7 as DER":  "openssl crl2pkcs7 -nocrl -certfile pem -outform der -out FILE",
+		"one line":       "tr -d '\\n' < pem > FILE",
+		"with spaces":    "tr '\\n' ' ' < pem > FILE",
+		"with backslash": `sed -z 's/\n/\\n/g' pem > FILE`,
+	} {
+		shell(make + "; rm -f ca.pem")
+		server := newGitHub(t, fakegithub.World{})
+		with := map[string]string{
+			"secret_name": "A", "secret_value": "Correct-Horse", "ca_certificate": filepath.Join(dir, "FILE"),
+		}
+		rejected := stepRun{with: with}.simulate(t, server)
+		rejected.wantCode(t, 1)
+		_, command, _ := strings.Cut(rejected.logText(), "convert it: ")
+		command, _, isFound := strings.Cut(command, "\n")
+		if !isFound {
+			t.Fatalf("%s: got the log\n%s, want a command", name, rejected.logText())
+		}
+		shell(command)
+		with["ca_certificate"] = filepath.Join(dir, "ca.pem")
+		stepRun{with: with}.simulate(t, server).wantCode(t, 0)
+	}
+}

@@ -1,7 +1,6 @@
 package input
 
 import (
-	"cmp"
 	"fmt"
 	"regexp"
 	"strings"
@@ -147,7 +146,7 @@ func (r *reader) batch(input, text string, listed map[secret.Name]bool) (values 
 			continue
 		}
 		if e.fault == nil {
-			e.fault = cmp.Or(r.nameFault(e, doc.isJSON, seen), emptyFault(e, doc.isJSON, input))
+			e.fault = r.entryFault(input, e, doc.isJSON, seen)
 		}
 		if e.fault != nil {
 			faulty = append(faulty, e)
@@ -183,9 +182,9 @@ func (r *reader) batch(input, text string, listed map[secret.Name]bool) (values 
 // folded is a batch whose lines YAML has folded into one.
 var folded = regexp.MustCompile(`^\w+=.* [A-Z_][A-Z0-9_]*=.*$`)
 
-// nameFault returns the fault of a name that is not legal, or is there twice. A name that is not legal may be a secret:
-// without its heredoc, a line of a key ends in an = too. So it is not quoted.
-func (r *reader) nameFault(e entry, isJSON bool, seen map[string]position) *fault {
+// entryFault returns the fault of a name that is not legal or is listed twice, or of an empty value. A name that is not
+// legal may be a secret, and so may a line NAME=, which can be the end of a key. They are not quoted.
+func (r *reader) entryFault(input string, e entry, isJSON bool, seen map[string]position) *fault {
 	const legal = ": letters, digits and _; no leading digit; no GITHUB_ prefix; a long one in upper case"
 	_, err := parseName(e.name)
 	first, isTwice := seen[e.name]
@@ -200,19 +199,12 @@ func (r *reader) nameFault(e entry, isJSON bool, seen map[string]position) *faul
 		return &fault{text: place + ": must have a secret name before = or <<" + legal}
 	case isTwice:
 		return &fault{text: e.name + " is listed twice, at " + places([]position{first}) + " and " + place}
+	case e.value == "" && isJSON:
+		return &fault{text: e.name + " (" + place + ")", advice: ": " + empty(input)}
+	case e.value == "":
+		return &fault{text: place, advice: ": " + empty(input)}
 	}
 	return nil
-}
-
-// emptyFault returns the fault of an entry without a value. A line NAME= may be the end of a key: it is not quoted.
-func emptyFault(e entry, isJSON bool, input string) *fault {
-	switch {
-	case e.value != "":
-		return nil
-	case isJSON:
-		return &fault{text: e.name + " (" + place + ")", advice: ": " + empty(input)}
-	}
-	return &fault{text: place, advice: ": " + empty(input)}
 }
 
 // reportFaults reports equal faults together, and those with the same advice as one problem.

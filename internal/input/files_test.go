@@ -248,7 +248,8 @@ func TestResembled(t *testing.T) {
 		"REPO": "selected_repositories", "SECRETNAME": "secret_name", "SECRET-VALUE": "secret_value",
 		"SECRETS_FILES": "secrets_file", "VALUE": "secret_value", "VISIBILTY": "visibility", "ACCESS": "visibility",
 		"ORGANIZATION": "org", "STORE": "stores", "GITHUB-TOKEN": "token", "ACCESS_TOKEN": "token", "DRYRUN": "dry_run",
-		"TIMEOUTS": "timeout", "API-URL": "api_url", "KEY": "key_id", "MODES": "mode", "LIST_REPOSITORY": "list_repositories", "CHANGES": "change",
+		"TIMEOUTS": "timeout", "API-URL": "api_url", "KEY": "key_id", "MODES": "mode", "NAME": "secret_name", "NAMES": "secret_name", "USERNAME": "secret_name",
+		"LIST_REPOSITORY": "list_repositories", "CHANGES": "change",
 		"TMEOT": "timeout", "TMET": "", "COLOUR": "", "FETCH-DEPTH": "", "VERBOSE": "", "NODE-VERSION": "", "WORKING-DIRECTORY": "",
 	} {
 		if got := resembled(unknown); got != want {

@@ -172,7 +172,7 @@ func Read(src Source) Result {
 	// Values come first: they must be masked even if other inputs are invalid.
 	values := r.values()
 	c.Token = r.token()
-	c.Mode = parseInput(r, "mode", secret.ParseMode)
+	c.Mode = parseInput(r, "mode", parseMode)
 	r.rejectUnused(c.Mode)
 	c.Org = r.org()
 	c.Stores = parseList(r, "stores", secret.ParseStore)

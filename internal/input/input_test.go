@@ -2,6 +2,7 @@ package input
 
 import (
 	"encoding/base64"
+	"encoding/pem"
 	"fmt"
 	"io/fs"
 	"os"
@@ -120,7 +121,8 @@ var problemTests = []struct {
 	{"longest value", with{"secret_value": long[1:]}, nil},
 	{"longest value and a newline, trimmed", with{"secret_value": long[1:] + "\n", "trim_trailing_newline": "true"}, nil},
 	{"only a newline, trimmed", with{"secret_value": "\n", "trim_trailing_newline": "true"}, []string{"secret_value: empty"}},
-	{"content instead of a path", with{"secret_file": "Correct-Horse\nBattery-Staple"}, []string{"secret_file: must be a path, not the content of a file"}},
+	{"content instead of a path", with{"secret_file": "Correct-Horse\nBattery-Staple"}, []string{"secret_file: must be a path, not the content of a file; pass that in secret_value\n"}},
+	{"several secrets instead of a path", with{"secrets_file": "A=b\nC=d"}, []string{"secrets_file: must be a path, not the content of a file; pass that in secrets\n"}},
 	{"content of one long line instead of a path", with{"secret_file": strings.Repeat("k", 5000)}, []string{"secret_file: must be a path, not the content"}},
 
 	{"visibility all with list", with{"visibility": "all", "selected_repository_ids": "1"}, []string{"visibility: cannot be all if repositories are given"}},
@@ -137,8 +139,24 @@ var problemTests = []struct {
 	{"empty list", with{"selected_repositories": ","}, []string{"use none for an empty list"}},
 
 	{"token with newline inside", with{"token": "ghp_a\nghp_b"}, []string{"token: contains characters that no token has"}},
+	{"a private key as token", with{"token": pemKey}, []string{
+		"token: is a private key; make a token of it in an earlier step, with actions/create-github-app-token",
+	}},
+	{"a private key on one line as token", with{"token": strings.ReplaceAll(pemKey, "\n", " ")}, []string{"token: is a private key"}},
+	{"a value with the token", with{"secret_value": "x ghp_test\n"}, []string{
+		"secret_value: contains the token of this step, with which each reader of the secret could change all others; " +
+			"pass the new credential",
+	}},
+	{"a batch with the token", with{"secrets": `{"A": "x", "B": "ghp_test"}`}, []string{"secrets: B contains the token of this step"}},
+	{"a value like the token", with{"secret_value": "ghp_tes", "token": "ghp_test"}, nil},
+	{"a token that is too short to be one", with{"secret_value": "ghp_test", "token": "ghp"}, nil},
+	{"a mode for a dry run", with{"mode": "dry-run", "secret_value": plain}, []string{
+		`mode: must be set, seal, check or access, not "dry-run"; for a run that writes nothing set dry_run: true, and remove mode`,
+	}},
+	{"another mode for a dry run", with{"mode": "DryRun", "secret_value": plain}, []string{"set dry_run: true"}},
+	{"an unknown mode", with{"mode": "update", "secret_value": plain}, []string{`mode: must be set, seal, check or access, not "update"` + "\n"}},
 	{"token masked", with{"token": "***"}, []string{`token: is "***"`}},
-	{"certificate that is invalid", with{"ca_certificate": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"}, []string{"ca_certificate: certificate 1 cannot be parsed"}},
+	{"certificate that is invalid", with{"ca_certificate": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"}, []string{"ca_certificate: certificate 1 cannot be parsed; copy it again from its authority"}},
 	{"timeout of zero", with{"timeout": "0s"}, []string{"timeout: must be greater than zero"}},
 
 	{
@@ -207,7 +225,7 @@ func TestProblems(t *testing.T) {
 				t.Fatalf("got %d problems, want %d:\n%s", len(r.Problems), len(test.want), texts(r))
 			}
 			for i, want := range test.want {
-				if got := r.Problems[i].Error(); !strings.Contains(got, want) {
+				if got := r.Problems[i].Error() + "\n"; !strings.Contains(got, want) {
 					t.Errorf("got %q, want a problem with %q", got, want)
 				}
 			}
@@ -222,7 +240,8 @@ func TestAPIURL(t *testing.T) {
 	for text, want := range map[string]string{
 		"https://ghe.example/api/v3": "https://ghe.example/api/v3/", "https://ghe.example/api/v3//": "https://ghe.example/api/v3/",
 		"https://api.octo.ghe.com": "https://api.octo.ghe.com/", "https://ghe.example:8443/x": "https://ghe.example:8443/x/",
-		"http://127.0.0.1:8080": "http://127.0.0.1:8080/", "http://localhost": "http://localhost/",
+		"https://ghe.example/api/v10": "https://ghe.example/api/v10/",
+		"http://127.0.0.1:8080":       "http://127.0.0.1:8080/", "http://localhost": "http://localhost/",
 	} {
 		u, err := parseAPIURL(text)
 		if err != nil {
@@ -235,6 +254,9 @@ func TestAPIURL(t *testing.T) {
 	}
 	const form = "must have the form https://HOST or https://HOST/api/v3"
 	for text, want := range map[string]string{
+		"https://gitea.example/api/v1": "is that of Gitea or Forgejo (/api/v1), which have no sealed secrets; this action " +
+			"works with GitHub only: " + form,
+		"http://forgejo:3000/api/v1/":  "is that of Gitea or Forgejo",
 		"http://ghe.example/api/v3":    "must be https, because the token is sent there",
 		"http://127.0.0.1.example.com": "must be https",
 		"ftp://ghe.example":            form + `, not "ftp://ghe.example"`,
@@ -304,6 +326,70 @@ func TestFiles(t *testing.T) {
 	} {
 		wantProblem(t, test.path, read(t, map[string]string{test.input: test.path}), test.want)
 	}
+}
+
+// TestPermission checks that a file that may not be read is one problem, with its
+// causes.
+func TestPermission(t *testing.T) {
+	for _, input := range []string{"secret_file", "secrets_file"} {
+		src := source(map[string]string{
+			"INPUT_" + strings.ToUpper(input): "/github/runner_temp/key", "INPUT_SECRET_NAME": "A", "INPUT_ORG": "acme",
+			"INPUT_TOKEN": "ghp_test",
+		})
+		src.Open = func(name string) (fs.File, error) {
+			return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
+		}
+		wantProblem(t, input, Read(src), input+`: "/github/runner_temp/key": permission denied: root in the container of `+
+			"this action is another user for the runner's Docker (rootless, or userns-remap; chmod o+r lets it read the "+
+			"file), or SELinux forbids it (chcon -t container_file_t)")
+	}
+}
+
+// TestCertificates checks that a certificate that is not PEM is rejected with the
+// command that converts it. The commands are tried with openssl in package action.
+func TestCertificates(t *testing.T) {
+	valid := certificate(t)
+	block, _ := pem.Decode([]byte(valid))
+	const oneLine = `PEM without its newlines; write it in several lines, or convert it: sed 's/-----[^-]*-----//g; ` +
+		`s/\\n//g' FILE | tr -d ' \r\n' | openssl base64 -d -A | openssl x509 -inform der -out ca.pem`
+	for _, test := range []struct{ name, text, want string }{
+		{"PEM", valid, ""},
+		{"two", "# comment\n" + valid + valid, ""},
+		{"DER", string(block.Bytes), "DER; convert it: openssl x509 -inform der -in FILE -out ca.pem"},
+		{
+			"PKCS#7", "-----BEGIN PKCS7-----\nYWJj\n-----END PKCS7-----\n",
+			"PKCS#7; convert it: openssl pkcs7 -print_certs -in FILE -out ca.pem",
+		},
+		{
+			"PKCS#7 as DER", "0\x82\x01\x5b\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02\xa0",
+			"PKCS#7; convert it: openssl pkcs7 -inform der -print_certs -in FILE -out ca.pem",
+		},
+		{"one line", strings.ReplaceAll(valid, "\n", " "), oneLine},
+		{`with \n`, strings.ReplaceAll(valid, "\n", `\n`), oneLine},
+		{"a key", valid + pemKey, "contains a private key; remove it, since only certificates belong here"},
+		{"a key on one line", strings.ReplaceAll(pemKey, "\n", " "), "contains a private key; remove it"},
+		{
+			"another block", "-----BEGIN PUBLIC KEY-----\nYWJj\n-----END PUBLIC KEY-----\n",
+			`contains a PEM block "PUBLIC KEY", which is not a CERTIFICATE; remove it`,
+		},
+		{"no PEM", "Correct-Horse", "contains no PEM certificate, which begins with -----BEGIN CERTIFICATE-----"},
+	} {
+		path := filepath.Join(t.TempDir(), "ca")
+		if err := os.WriteFile(path, []byte(test.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r := read(t, with{"ca_certificate": path})
+		if test.want == "" {
+			wantEntries(t, test.name, r, "DB_PASSWORD="+plain)
+			continue
+		}
+		wantProblem(t, test.name, r, "ca_certificate: "+test.want)
+		if strings.Contains(texts(r), "private key") != strings.Contains(test.name, "key") {
+			t.Errorf("%s: got %s, want private keys named only if there is one", test.name, texts(r))
+		}
+	}
+	wantProblem(t, "base64", read(t, with{"ca_certificate": strings.Repeat("MIIB", 300)}), "ca_certificate: must be PEM text "+
+		"or a readable file: must be a path, not the content of a file; PEM text begins with -----BEGIN CERTIFICATE-----")
 }
 
 func TestDefaults(t *testing.T) {

@@ -118,6 +118,15 @@ func parseList[T comparable](r *reader, input string, parse func(string) (T, err
 	return list
 }
 
+// parseMode parses a mode. A dry run is none.
+func parseMode(s string) (secret.Mode, error) {
+	mode, err := secret.ParseMode(s)
+	if err != nil && strings.Contains(strings.ToLower(s), "dry") {
+		err = fmt.Errorf("%w; for a run that writes nothing set dry_run: true, and remove mode", err)
+	}
+	return mode, err
+}
+
 func parseBool(s string) (bool, error) {
 	isTrue := strings.EqualFold(s, "true")
 	if !isTrue && !strings.EqualFold(s, "false") {
@@ -184,6 +193,9 @@ func (r *reader) token() string {
 	return parseInput(r, "token", parseToken)
 }
 
+// privateKey is in the first line of each PEM block that is a private key.
+const privateKey = "PRIVATE KEY-----"
+
 // parseToken rejects what cannot be sent in a header, without showing it.
 //
 // https://www.rfc-editor.org/rfc/rfc9110#name-credentials has the characters, as token68.
@@ -191,6 +203,9 @@ func parseToken(s string) (string, error) {
 	switch {
 	case s == "***":
 		return "", errors.New(`is "***": the token was masked before it reached this action; write ${{ secrets.NAME }}`)
+	case strings.Contains(s, privateKey):
+		return "", errors.New("is a private key; make a token of it in an earlier step, with " +
+			"actions/create-github-app-token")
 	case !secret.HasOnly(s, "-.~+/="):
 		return "", errors.New("contains characters that no token has, such as whitespace, quotes or a colon; " +
 			"check that only the token was pasted")
@@ -210,6 +225,9 @@ func parseAPIURL(s string) (*url.URL, error) {
 		return nil, errors.New("must not contain credentials; use the input token")
 	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
 		return nil, fmt.Errorf("%s, not %s", form, secret.Quote(s))
+	case strings.Contains(u.Path+"/", "/api/v1/"):
+		return nil, errors.New("is that of Gitea or Forgejo (/api/v1), which have no sealed secrets; this action works " +
+			"with GitHub only: " + form)
 	case u.Scheme == "http" && !loopback:
 		return nil, fmt.Errorf("must be https, because the token is sent there, not %s", secret.Quote(s))
 	case strings.ContainsAny(s, "?#"):
@@ -225,22 +243,48 @@ func parseAPIURL(s string) (*url.URL, error) {
 func (r *reader) caCertificates(s string) (certs []*x509.Certificate, err error) {
 	text := []byte(s)
 	if !strings.Contains(s, "-----BEGIN") {
-		if text, err = r.readFile(s, 1<<20); err != nil {
+		const content = "PEM text begins with -----BEGIN CERTIFICATE-----"
+		if text, err = r.readFile(s, 1<<20, content); err != nil {
 			return nil, fmt.Errorf("must be PEM text or a readable file: %w", err)
 		}
 	}
+	if strings.Contains(string(text), privateKey) {
+		r.result.Masks.Add(string(text))
+		return nil, errors.New("contains a private key; remove it, since only certificates belong here")
+	}
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
-		if block.Type != "CERTIFICATE" {
-			return nil, errors.New("contains a PEM block that is not a CERTIFICATE; do not put private keys here")
+		switch block.Type {
+		case "CERTIFICATE":
+		case "PKCS7":
+			return nil, errors.New("PKCS#7; convert it: openssl pkcs7 -print_certs -in FILE -out ca.pem")
+		default:
+			return nil, fmt.Errorf("contains a PEM block %s, which is not a CERTIFICATE; remove it", secret.Quote(block.Type))
 		}
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return nil, fmt.Errorf("certificate %d cannot be parsed", len(certs)+1)
+			return nil, fmt.Errorf("certificate %d cannot be parsed; copy it again from its authority", len(certs)+1)
 		}
 		certs = append(certs, cert)
 	}
 	if len(certs) == 0 {
-		return nil, errors.New("contains no PEM certificate")
+		return nil, notPEM(text)
 	}
 	return certs, nil
+}
+
+// notPEM explains a text without a PEM block.
+func notPEM(text []byte) error {
+	const signedData = "\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02" // the object identifier of PKCS#7, as DER
+	_, err := x509.ParseCertificate(text)
+	switch {
+	case err == nil:
+		return errors.New("DER; convert it: openssl x509 -inform der -in FILE -out ca.pem")
+	case strings.Contains(string(text), signedData):
+		return errors.New("PKCS#7; convert it: openssl pkcs7 -inform der -print_certs -in FILE -out ca.pem")
+	case strings.Contains(string(text), "-----BEGIN"):
+		return errors.New(`PEM without its newlines; write it in several lines, or convert it: ` +
+			`sed 's/-----[^-]*-----//g; s/\\n//g' FILE | tr -d ' \r\n' | openssl base64 -d -A | ` +
+			`openssl x509 -inform der -out ca.pem`)
+	}
+	return errors.New("contains no PEM certificate, which begins with -----BEGIN CERTIFICATE-----")
 }

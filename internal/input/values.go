@@ -51,15 +51,21 @@ func (v value) label() string {
 func (r *reader) values() (values []value) {
 	listed := r.listedNames()
 	for _, source := range []struct {
-		input string
-		limit int64 // of a file; 0 if the input is the value itself
-	}{{"secret_value", 0}, {"secret_file", secret.MaxValueBytes + 2}, {"secrets", 0}, {"secrets_file", maxBatchBytes}} {
+		input   string
+		limit   int64  // of a file; 0 if the input is the value itself
+		content string // says where the content of the file belongs
+	}{
+		{"secret_value", 0, ""},
+		{"secret_file", secret.MaxValueBytes + 2, "pass that in secret_value"},
+		{"secrets", 0, ""},
+		{"secrets_file", maxBatchBytes, "pass that in secrets"},
+	} {
 		if !r.isSet(source.input) {
 			continue
 		}
 		text := r.raw(source.input)
 		if source.limit > 0 {
-			b, err := r.readFile(r.get(source.input), source.limit)
+			b, err := r.readFile(r.get(source.input), source.limit, source.content)
 			if err != nil {
 				r.reject(source.input, err)
 				continue
@@ -184,6 +190,9 @@ func (r *reader) checkValue(v value, trim bool) {
 		problem = "the file is larger than the 49,152 bytes (48 KB) that GitHub stores"
 	case len(text) > secret.MaxValueBytes:
 		problem = secret.FormatCount(len(text)) + " bytes; GitHub stores at most 49,152 (48 KB)"
+	case r.containsToken(text):
+		problem = "contains the token of this step, with which each reader of the secret could change all others; " +
+			"pass the new credential"
 	default:
 		if found != nil {
 			r.warnf("%s is %s; it is stored as it is. If that is not meant, %s", v.label(), found.is, found.advice)
@@ -195,6 +204,12 @@ func (r *reader) checkValue(v value, trim bool) {
 		problem = v.shown + " " + problem
 	}
 	r.problemf(v.input, "%s", problem)
+}
+
+// containsToken reports whether a value contains the token. One that is too short is a mistake of its own.
+func (r *reader) containsToken(text string) bool {
+	token := r.get("token")
+	return len(token) >= minRun && strings.Contains(text, token)
 }
 
 // warnAboutText warns about bytes that are seldom meant. They are stored unchanged.
@@ -265,8 +280,8 @@ func parseName(s string) (secret.Name, error) {
 }
 
 // readFile reads a regular file of at most limit bytes, and one more so that the caller sees that there is more.
-// Relative paths start at the workspace.
-func (r *reader) readFile(path string, limit int64) ([]byte, error) {
+// Relative paths start at the workspace. The content is said to belong elsewhere if it is given in place of the path.
+func (r *reader) readFile(path string, limit int64, content string) ([]byte, error) {
 	full := path
 	if workspace := r.Getenv("GITHUB_WORKSPACE"); workspace != "" && !filepath.IsAbs(full) {
 		full = filepath.Join(workspace, full)
@@ -277,7 +292,10 @@ func (r *reader) readFile(path string, limit int64) ([]byte, error) {
 	case strings.ContainsAny(path, "\r\n"), isMissing && strings.ContainsAny(path, "={\""),
 		err != nil && len(path) > 1000:
 		r.maskContent(path)
-		return nil, errors.New("must be a path, not the content of a file; pass that in secret_value or secrets")
+		return nil, errors.New("must be a path, not the content of a file; " + content)
+	case errors.Is(err, fs.ErrPermission):
+		err = fmt.Errorf("%w: root in the container of this action is another user for the runner's Docker (rootless, or "+
+			"userns-remap; chmod o+r lets it read the file), or SELinux forbids it (chcon -t container_file_t)", err)
 	case isMissing:
 		err = fmt.Errorf("%w; this action runs in a container of its own, which has the workspace and runner.temp "+
 			"and no other folder of the runner: use a path relative to the workspace, or ${{ runner.temp }}/NAME", err)
