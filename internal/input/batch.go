@@ -128,12 +128,12 @@ func (r *reader) batch(input, text string, listed map[secret.Name]bool) (values 
 	text = strings.TrimPrefix(text, byteOrderMark)
 	doc := parseBatch(text, r.isDotenv())
 	if kind := credentialIn(doc); kind != "" && listed == nil {
-		doc = rejectAll("one credential, "+kind+", and not several secrets; pass it in secret_file or secret_value, with "+
-			"its name in secret_name", "")
+		doc = rejectAll("one credential, "+kind+", and not several secrets; pass it in secret_file or secret_value, "+
+			"with its name in secret_name", "")
 	}
 	if input == "secrets" && !doc.isJSON && folded.MatchString(strings.TrimSpace(text)) {
-		r.warnf("secrets: one line with several NAME=, which is one value. Write secrets: | in the workflow, which keeps " +
-			"the lines, and not >")
+		r.warnf("secrets: one line with several NAME=, which is one value. Write secrets: | in the workflow, which " +
+			"keeps the lines, and not >")
 	}
 	var faulty []entry
 	var expanded []position
@@ -159,8 +159,8 @@ func (r *reader) batch(input, text string, listed map[secret.Name]bool) (values 
 		values = append(values, value{input, name, e.name, e.value})
 	}
 	if len(expanded) > 0 {
-		r.warnf("%s: %s: a $ before a letter or _ is stored as it is, as Doppler means it; gh, Docker Compose and a shell "+
-			"would expand it: for those, write the expanded value", input, places(expanded))
+		r.warnf("%s: %s: a $ before a letter or _ is stored as it is, as Doppler means it; gh, Docker Compose and a "+
+			"shell would expand it: for those, write the expanded value", input, places(expanded))
 	}
 	r.reportFaults(input, faulty)
 	switch {

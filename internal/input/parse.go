@@ -226,8 +226,8 @@ func parseAPIURL(s string) (*url.URL, error) {
 	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
 		return nil, fmt.Errorf("%s, not %s", form, secret.Quote(s))
 	case strings.Contains(u.Path+"/", "/api/v1/"):
-		return nil, errors.New("is that of Gitea or Forgejo (/api/v1), which have no sealed secrets; this action works " +
-			"with GitHub only: " + form)
+		return nil, errors.New("is that of Gitea or Forgejo (/api/v1), which have no sealed secrets; this action " +
+			"works with GitHub only: " + form)
 	case u.Scheme == "http" && !loopback:
 		return nil, fmt.Errorf("must be https, because the token is sent there, not %s", secret.Quote(s))
 	case strings.ContainsAny(s, "?#"):
@@ -258,7 +258,8 @@ func (r *reader) caCertificates(s string) (certs []*x509.Certificate, err error)
 		case "PKCS7":
 			return nil, errors.New("PKCS#7; convert it: openssl pkcs7 -print_certs -in FILE -out ca.pem")
 		default:
-			return nil, fmt.Errorf("contains a PEM block %s, which is not a CERTIFICATE; remove it", secret.Quote(block.Type))
+			const text = "contains a PEM block %s, which is not a CERTIFICATE; remove it"
+			return nil, fmt.Errorf(text, secret.Quote(block.Type))
 		}
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {

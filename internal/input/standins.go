@@ -44,7 +44,7 @@ var standIns = []standIn{
 	{re(`^(?:secret)?ref\+[a-z0-9]+:[^\r\n]*$`), "a reference for vals", "pass the output of vals get", warn},
 	{re(`^encrypted:\S+$`), "encrypted by dotenvx", "pass the output of dotenvx get", warn},
 	{re(`\{\{resolve:`), "a reference for CloudFormation", "pass the output of the aws command", warn},
-	{re(`^@Microsoft\.KeyVault\(`), "a reference to Azure Key Vault", "pass the output of az keyvault secret show", warn},
+	{re(`^@Microsoft\.KeyVault\(`), "a reference to Azure Key Vault", "read it with az keyvault secret show", warn},
 	{re(`^version https://git-lfs`), "a pointer of Git LFS", "set lfs: true for actions/checkout", warn},
 	{re(`^\x00GITCRYPT`), "encrypted by git-crypt", "run git-crypt unlock in an earlier step", warn},
 	{re(`^\$ANSIBLE_VAULT;`), "encrypted by ansible-vault", "pass the output of ansible-vault view", warn},
@@ -56,8 +56,8 @@ var standIns = []standIn{
 	{re(`\$\{\{`), "text with ${{ in it", "write it in the workflow", warn},
 	{re(`\*\*\*`), "text with *** in it, which the runner shows for a masked text", "do not copy it from a log", warn},
 	{re(`^\x{FEFF}`), "text after a byte order mark (U+FEFF)", "write the file as UTF-8 without one", warn},
-	{re(`^[\x{200B}\x{A0}“”‘’]|[\x{200B}\x{FEFF}\x{A0}“”‘’]$`), "text with U+200B, U+FEFF, U+00A0 or a curly quote at " +
-		"an end", "remove it, since web pages, chats and word processors add it", warn},
+	{re(`^[\x{200B}\x{A0}“”‘’]|[\x{200B}\x{FEFF}\x{A0}“”‘’]$`), "text with U+200B, U+FEFF, U+00A0 or a curly quote " +
+		"at an end", "remove it, since web pages, chats and word processors add it", warn},
 }
 
 const (
@@ -66,8 +66,8 @@ const (
 	wayOut           = "; for the outputs of a step write ${{ toJSON(steps.ID.outputs) }} with the id of that step"
 )
 
-// findStandIn returns the first stand-in in a value, or nil. If atStart is set, the value has to begin with it: no batch
-// of secrets begins like one.
+// findStandIn returns the first stand-in in a value, or nil. If atStart is set, the value has to begin with it: no
+// batch of secrets begins like one.
 func findStandIn(text string, atStart bool) *standIn {
 	trimmed := strings.Trim(text, " \t\r\n")
 	for i, s := range standIns {

@@ -9,7 +9,7 @@ import (
 )
 
 // words are those that suggest that an unknown input is a known one, misspelled.
-var words = []string{"repo", "repository", "secret", "value", "visibility", "org", "store", "token", "key", "mode", "name"}
+var words = []string{"repo", "secret", "value", "visibility", "org", "store", "token", "key", "mode", "name"}
 
 // checkEnvironment finds inputs that this action does not have, of which the runner only warns, and inputs that are set
 // to nothing: only the whole environment shows both.

@@ -14,17 +14,17 @@ import (
 )
 
 // lostInput has the causes of an empty input, the common ones first.
-const lostInput = "A misspelled secret name gives an empty value, and so does a step or an output that does not exist: " +
-	"check the names in the expression. A secret is empty, too, if it is not shared with this repository, or withheld " +
-	"from forks and Dependabot"
+const lostInput = "A misspelled secret name gives an empty value, and so does a step or an output that does not " +
+	"exist: check the names in the expression. A secret is empty, too, if it is not shared with this repository, or " +
+	"withheld from forks and Dependabot"
 
 // empty explains an empty value. In a file there is no expression that could have lost it.
 func empty(input string) string {
 	if strings.HasSuffix(input, "_file") {
 		return "empty; write a value, or leave it out"
 	}
-	return "empty. " + lostInput + ". Last, a job output that GitHub masked is empty in the next job: store the value " +
-		"in the job that makes it, or seal it there (mode: seal)"
+	return "empty. " + lostInput + ". Last, a job output that GitHub masked is empty in the next job: store the " +
+		"value in the job that makes it, or seal it there (mode: seal)"
 }
 
 // maxBatchBytes bounds secrets_file: GitHub stores 1,000 secrets of 48 KB for an organization, and a file may have
@@ -294,8 +294,8 @@ func (r *reader) readFile(path string, limit int64, content string) ([]byte, err
 		r.maskContent(path)
 		return nil, errors.New("must be a path, not the content of a file; " + content)
 	case errors.Is(err, fs.ErrPermission):
-		err = fmt.Errorf("%w: root in the container of this action is another user for the runner's Docker (rootless, or "+
-			"userns-remap; chmod o+r lets it read the file), or SELinux forbids it (chcon -t container_file_t)", err)
+		err = fmt.Errorf("%w: root in the container of this action is another user for the runner's Docker (rootless, "+
+			"or userns-remap; chmod o+r lets it read the file), or SELinux forbids it (chcon -t container_file_t)", err)
 	case isMissing:
 		err = fmt.Errorf("%w; this action runs in a container of its own, which has the workspace and runner.temp "+
 			"and no other folder of the runner: use a path relative to the workspace, or ${{ runner.temp }}/NAME", err)
