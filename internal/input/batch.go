@@ -63,14 +63,12 @@ func rejectAll(text, advice string) document {
 func parseBatch(text string, isDotenv bool) document {
 	trimmed := strings.TrimSpace(text)
 	start := trimmed[:min(len(trimmed), 1)]
-	standIn := findStandIn(trimmed[:min(len(trimmed), 1<<10)], true)
+	standIn := findStandIn(trimmed, true)
 	switch {
 	case trimmed == "" || trimmed == "{}":
 		return rejectAll(noSecrets, "")
-	case standIn != nil && standIn.isRejected:
-		return rejectAll("is "+standIn.is+"; "+standIn.advice, wayOut)
 	case standIn != nil:
-		return rejectAll("is "+standIn.is+"; "+standIn.advice, "")
+		return rejectAll("is "+standIn.is+"; "+standIn.advice, map[bool]string{reject: wayOut}[standIn.isRejected])
 	case !utf8.ValidString(text):
 		d := rejectAll("not UTF-8 at "+place+"; pass binary values one at a time in secret_file, or as base64", "")
 		d.entries[0].at = positionOf(text, invalidUTF8(text))

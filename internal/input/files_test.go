@@ -237,6 +237,9 @@ func TestWarnings(t *testing.T) {
 		r := read(t, map[string]string{"secret_value": value})
 		wantEntries(t, value, r, "DB_PASSWORD="+value)
 		wantWarning(t, value, r, want)
+		if all := strings.Join(r.Warnings, "\n"); strings.Contains(all, "too short") {
+			t.Errorf("%q: got the warnings %q, want none of a value that is too short", value, all)
+		}
 	}
 }
 

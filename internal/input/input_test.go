@@ -370,7 +370,7 @@ func TestCertificates(t *testing.T) {
 		{"a key on one line", strings.ReplaceAll(pemKey, "\n", " "), "contains a private key; remove it"},
 		{
 			"another block", "-----BEGIN PUBLIC KEY-----\nYWJj\n-----END PUBLIC KEY-----\n",
-			`contains a PEM block "PUBLIC KEY", which is not a CERTIFICATE; remove it`,
+			`contains a PEM block "PUBLIC KEY", not a CERTIFICATE; remove it`,
 		},
 		{"no PEM", "Correct-Horse", "contains no PEM certificate, which begins with -----BEGIN CERTIFICATE-----"},
 	} {
@@ -384,6 +384,9 @@ func TestCertificates(t *testing.T) {
 			continue
 		}
 		wantProblem(t, test.name, r, "ca_certificate: "+test.want)
+		if strings.Contains(test.text, pemKey) && r.Masks.Redact(pemKey) == pemKey {
+			t.Errorf("%s: got the masks %q, want those of the key", test.name, r.Masks.Lines())
+		}
 		if strings.Contains(texts(r), "private key") != strings.Contains(test.name, "key") {
 			t.Errorf("%s: got %s, want private keys named only if there is one", test.name, texts(r))
 		}

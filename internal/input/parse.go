@@ -258,8 +258,7 @@ func (r *reader) caCertificates(s string) (certs []*x509.Certificate, err error)
 		case "PKCS7":
 			return nil, errors.New("PKCS#7; convert it: openssl pkcs7 -print_certs -in FILE -out ca.pem")
 		default:
-			const text = "contains a PEM block %s, which is not a CERTIFICATE; remove it"
-			return nil, fmt.Errorf(text, secret.Quote(block.Type))
+			return nil, fmt.Errorf("contains a PEM block %s, not a CERTIFICATE; remove it", secret.Quote(block.Type))
 		}
 		cert, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {

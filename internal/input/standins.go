@@ -66,12 +66,23 @@ const (
 	wayOut           = "; for the outputs of a step write ${{ toJSON(steps.ID.outputs) }} with the id of that step"
 )
 
+// endBytes is the length of each end of a value that patterns are matched with that do not begin with a fixed text.
+const endBytes = 1 << 10
+
 // findStandIn returns the first stand-in in a value, or nil. If atStart is set, the value has to begin with it: no
 // batch of secrets begins like one.
 func findStandIn(text string, atStart bool) *standIn {
 	trimmed := strings.Trim(text, " \t\r\n")
+	ends := trimmed
+	if len(ends) > 2*endBytes {
+		ends = trimmed[:endBytes] + trimmed[len(trimmed)-endBytes:]
+	}
 	for i, s := range standIns {
-		if at := s.pattern.FindStringIndex(trimmed); at != nil && (at[0] == 0 || !atStart) {
+		searched := trimmed
+		if prefix, _ := s.pattern.LiteralPrefix(); prefix == "" {
+			searched = ends // all of a long value would take too long
+		}
+		if at := s.pattern.FindStringIndex(searched); at != nil && (at[0] == 0 || !atStart) {
 			return &standIns[i]
 		}
 	}

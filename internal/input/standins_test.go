@@ -7,6 +7,9 @@ import (
 
 const pemKey = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIA\n-----END PRIVATE KEY-----\n"
 
+// longText is longer than the ends of a value.
+var longText = strings.Repeat("Correct-Horse ", 500)
+
 // standInTests has, for each row of standIns in its order, texts that are taken for it
 // and texts like these that are not.
 var standInTests = []struct{ taken, other []string }{
@@ -34,10 +37,10 @@ var standInTests = []struct{ taken, other []string }{
 		[]string{strings.ReplaceAll(pemKey, "\n", " "), strings.ReplaceAll(pemKey, "\n", `\n`), `"` + strings.ReplaceAll(pemKey, "\n", `\n`) + `"`},
 		[]string{pemKey, strings.ReplaceAll(pemKey, "\n", "\r\n"), `{"private_key": "` + strings.ReplaceAll(pemKey, "\n", `\n`) + `"}`},
 	},
-	{[]string{"a ${{ b }}", "${{ a }}${{ b }}", "${{ a"}, []string{"a ${b}", "{{ a }}"}},
+	{[]string{"a ${{ b }}", longText + "${{" + longText, "${{ a }}${{ b }}", "${{ a"}, []string{"a ${b}", "{{ a }}"}},
 	{[]string{"a***b", "****", "x ***\ny"}, []string{"**a**", "* * *"}},
 	{[]string{"\uFEFFCorrect"}, []string{"a\uFEFFb"}},
-	{[]string{"“Correct”", "Horse’", "Correct\u00A0", "\u200BHorse", "Horse\uFEFF\n"}, []string{"it’s", "a\u00A0b", "'a'", "«a»"}},
+	{[]string{"“Correct”", "Horse’", "Correct\u00A0", "\u200BHorse", longText + "”", "“" + longText, "Horse\uFEFF\n"}, []string{"it’s", "a\u00A0b", "'a'", "«a»"}},
 }
 
 // TestStandIns checks that each row of the table is rejected or stored as it says, and

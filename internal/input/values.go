@@ -151,11 +151,8 @@ func (r *reader) checkListed(listed []secret.Name, seen map[secret.Name]string) 
 			missing = append(missing, string(name))
 		}
 	}
-	verb := "is"
-	if len(missing) > 1 {
-		verb = "are"
-	}
 	if len(missing) > 0 {
+		verb := map[bool]string{true: "are", false: "is"}[len(missing) > 1]
 		r.problemf("secret_name", "%s %s not in %s%s", strings.Join(missing, ", "), verb, source, r.flattenHint)
 	}
 	if r.leftOut > 0 {
