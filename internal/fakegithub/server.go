@@ -72,7 +72,9 @@ func New(w World) (*Server, error) {
 // Reset replaces the whole state of the server, faults and requests included. It returns an error if a secret has
 // an unknown store or repository.
 func (s *Server) Reset(w World) error {
-	next := state{world: w, orgs: map[string]*org{}, byID: map[int64]*org{}, tokens: map[string]Token{}, reads: map[string]int{}}
+	next := state{
+		world: w, orgs: map[string]*org{}, byID: map[int64]*org{}, tokens: map[string]Token{}, reads: map[string]int{},
+	}
 	for i, spec := range w.Orgs {
 		o, err := newOrg(int64(9001+i), spec, cmp.Or(w.Rand, rand.Reader))
 		if err != nil {

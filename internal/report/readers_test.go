@@ -98,7 +98,7 @@ func TestTooManyNotes(t *testing.T) {
 		switch {
 		case test.number == "" && got != "":
 			t.Errorf("%s: got %q, want no warning", test.name, got)
-		case test.number != "" && !(strings.HasPrefix(got, start) && strings.Contains(got, middle)):
+		case test.number != "" && (!strings.HasPrefix(got, start) || !strings.Contains(got, middle)):
 			t.Errorf("%s: got %q, want %q first and %q in it", test.name, got, start, middle)
 		}
 		run.ListRepositories = false
