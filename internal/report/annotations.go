@@ -41,7 +41,7 @@ func (r *Reporter) annotate(kind string, n note) {
 // those are logged; warnings are not, because the log has the same in its lines of results.
 func (r *Reporter) annotateAll(kind string, notes []note, noun string) {
 	r.mu.Lock()
-	left := maxAnnotations - r.annotated[kind]
+	left := max(maxAnnotations-r.annotated[kind], 0)
 	r.mu.Unlock()
 	if len(notes) > left && r.actions {
 		first, more := secret.FirstOf(notes, left-1)

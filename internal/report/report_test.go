@@ -163,6 +163,18 @@ func TestAnnotations(t *testing.T) {
 	}
 }
 
+// TestNoMoreAnnotations checks that nothing counts further annotations if there are none.
+func TestNoMoreAnnotations(t *testing.T) {
+	r, stdout, _ := newReporter(t)
+	for range maxAnnotations + 2 {
+		r.Warn("a warning")
+	}
+	r.annotateAll("warning", nil, "due secret")
+	if got := stdout.String(); strings.Contains(got, "more") {
+		t.Errorf("got %q, want no line that counts more", got)
+	}
+}
+
 // TestLongAnnotation checks that an annotation within GitHub's limit is cut between words.
 func TestLongAnnotation(t *testing.T) {
 	r, stdout, _ := newReporter(t)
