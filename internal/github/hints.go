@@ -2,6 +2,7 @@ package github
 
 import (
 	"cmp"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -17,14 +18,15 @@ var explanations = []explanation{
 		"The organization was renamed, or api_url is not the final URL. "+
 			"Redirected writes are not followed, because they would be resent as GET and store nothing.",
 		"Set org to the organization's current login, and api_url to the final URL."),
-	on(401, "", hasWorked,
-		"The token worked earlier in this run and has expired or been revoked since.",
-		"{renew}"),
+	on(407, "", nil, "", proxyCredentials),
+	on(anyStatus, "", isJWT,
+		"The token is a JWT: it shows who an App is, and cannot access secrets.",
+		"Use the installation token that it is exchanged for, such as that of actions/create-github-app-token."),
+	on(401, "", hasWorked, "The token worked earlier in this run and has expired or been revoked since.", "{replace}"),
 	on(401, "", nil,
 		"GitHub rejected this {token}. It may be mistyped, expired, revoked, "+
 			"or issued by a different server than api_url.",
 		"{replace}"),
-	on(407, "", nil, "", proxyCredentials),
 
 	on(403, "", needsSSO, notAuthorized, "{authorize}"),
 	on(403, "saml", nil, notAuthorized, "{authorize}"),
@@ -35,18 +37,31 @@ var explanations = []explanation{
 	on(403, "forbids access via", nil,
 		"A policy of the organization does not allow this token.",
 		"Use a token of a kind and lifetime that the policy allows, such as an App token with {permission}."),
+	on(403, "oauth app access restrictions", nil,
+		"The organization restricts OAuth Apps, and no owner has approved the one that issued this token.",
+		"Have an owner of {org} approve it, or use an App token with {permission}."),
+	on(403, "installation has been suspended", nil,
+		"An owner of {org}, or the owner of the App, has suspended its installation.", "Have them unsuspend it."),
+	on(403, "enterprise managed user", nil,
+		"The token's user is managed by an enterprise and can access only the organizations of that enterprise.",
+		"Check org, or use an App token with {permission}."),
 	on(403, "by integration", canOnlyRead,
 		"The App can read the {store} secrets of {org} but not write them. {grants}",
 		"Give it {setting}: Read and write; an owner must accept the change at the installation."),
+	on(403, "by integration", isApp,
+		"The App lacks the permission, or no owner of {org} has accepted it yet. {grants}",
+		"{grant} An owner must accept a changed permission at the installation."),
 	on(403, "by integration", nil,
 		"The token is the workflow's GITHUB_TOKEN, or an App token without the required permission. {grants}",
-		"Use an App token with {permission}, or a personal token with {scope}. "+
+		"Use an App token with {permission}, accepted at the installation, or a personal token with {scope}. "+
 			"GITHUB_TOKEN can never access organization secrets."),
 	on(403, "personal access token", nil, notApproved, approve),
 	on(403, "", isFineGrained, notApproved, approve),
 	on(403, "", hasScope,
 		"The token has the scope {scope}, but its user may not do this.",
 		"Use a token of {user}, or an App token with {permission}."),
+	on(403, "", isOAuthWithoutScope, "This is a {token}. {grants}",
+		"Run `gh auth refresh --scopes {scope}`, or use a personal token with this scope. Its user must be {user}."),
 	on(403, "", lacksScope, "{grants}", "Give the token the scope {scope}. Its user must be {user}."),
 	on(403, "", nil,
 		"The token's user may not do this, or the token lacks the scope or the permission.",
@@ -63,14 +78,14 @@ var explanations = []explanation{
 		finalURL),
 	on(404, "", isLookupWithScope,
 		"The token has the scope repo, so it can access all repositories of its user: "+
-			"this one does not exist, or its user cannot access it. {grants}",
+			"this one does not exist, or its user cannot access it.",
 		"Check the name and the access of the token's user."),
 	on(404, "", isLookupWithoutScope,
 		"A classic token without the repo scope cannot see private repositories. "+
-			"Either this repository is private or it does not exist. {grants}",
+			"Either this repository is private or it does not exist.",
 		"Give the token the scope repo, or check the name."),
 	on(404, "", isLookup,
-		"GitHub returns 404 both for missing repositories and for those the token cannot access. {grants}",
+		"GitHub returns 404 both for missing repositories and for those the token cannot access.",
 		"{access}"),
 	on(404, "", lacksStore,
 		"{host} is a GitHub Enterprise Server, which has no organization secrets for {store}.",
@@ -140,13 +155,14 @@ func on(
 // rejection is a response that rejects a request, with the request and its token.
 type rejection struct {
 	*Options
-	call         *call
-	load         payload
-	resp         *http.Response
-	kind         *tokenKind
-	needs        requirement
-	scopes       []string // of the token; nil if unknown
-	worked, read bool     // an earlier request succeeded; a read of the store did
+	call   *call
+	load   payload
+	resp   *http.Response
+	kind   *tokenKind
+	needs  requirement
+	scopes []string              // of the token; nil if unknown
+	worked bool                  // an earlier request succeeded
+	reads  map[secret.Store]bool // whose secrets or key were read
 }
 
 // The conditions of the rows.
@@ -161,18 +177,26 @@ func isLookupWithScope(r *rejection) bool    { return isLookup(r) && hasScope(r)
 func isLookupWithoutScope(r *rejection) bool { return isLookup(r) && lacksScope(r) }
 func needsSSO(r *rejection) bool             { return r.resp.Header.Get(ssoHeader) != "" }
 func isFineGrained(r *rejection) bool        { return r.kind == fineGrained }
-func hasScope(r *rejection) bool             { return slices.Contains(r.scopes, r.needs.scope) }
-func lacksScope(r *rejection) bool           { return r.scopes != nil && !hasScope(r) }
-func hasWorked(r *rejection) bool            { return r.worked }
-func canOnlyRead(r *rejection) bool          { return r.read && r.call.isWrite() }
-func sendsListAndCanRead(r *rejection) bool  { return sendsList(r) && canOnlyRead(r) }
+func isJWT(r *rejection) bool {
+	return strings.HasPrefix(r.Token, "eyJ") && strings.Count(r.Token, ".") == 2
+}
+func isApp(r *rejection) bool               { return r.kind == appUser || len(r.reads) > 0 }
+func isOAuthWithoutScope(r *rejection) bool { return r.kind == oauth && lacksScope(r) }
+func hasScope(r *rejection) bool            { return slices.Contains(r.scopes, r.needs.scope) }
+func lacksScope(r *rejection) bool          { return r.scopes != nil && !hasScope(r) }
+func hasWorked(r *rejection) bool           { return r.worked }
+func canOnlyRead(r *rejection) bool         { return r.reads[r.call.store] && r.call.isWrite() }
+func sendsListAndCanRead(r *rejection) bool { return sendsList(r) && canOnlyRead(r) }
 
-// lacksStore reports whether the API is that of a GitHub Enterprise Server, which has only two of the stores. A
-// loopback host (tests) counts as one if its path is that of one.
+// lacksStore reports whether the API is that of a GitHub Enterprise Server, which has only two of the stores.
 func lacksStore(r *rejection) bool {
-	host, path := r.BaseURL.Hostname(), r.BaseURL.Path
-	isServer := host != "api.github.com" && !strings.HasSuffix(host, ".ghe.com") && strings.HasPrefix(path, "/api/")
-	return isServer && (r.call.store == secret.Codespaces || r.call.store == secret.Agents)
+	return r.isServer() && (r.call.store == secret.Codespaces || r.call.store == secret.Agents)
+}
+
+// isServer reports whether the API is that of a GitHub Enterprise Server; of loopback (tests), by its path alone.
+func (o *Options) isServer() bool {
+	host, path := o.BaseURL.Hostname(), o.BaseURL.Path
+	return host != "api.github.com" && !strings.HasSuffix(host, ".ghe.com") && strings.HasPrefix(path, "/api/")
 }
 
 // explain adds the cause of a rejection and a hint to its error. It sends nothing: the request, the response and the
@@ -184,8 +208,9 @@ func (c *Client) explain(e *secret.Error, call *call, load payload, resp *http.R
 		kind: kind, scopes: kind.scopes(resp.Header), needs: c.opt.requires(call),
 	}
 	c.mu.Lock()
-	r.worked, r.read = c.tokenAccepted, c.storeRead[call.store]
+	r.worked, r.reads = c.tokenAccepted, maps.Clone(c.storeRead)
 	c.mu.Unlock()
+	maps.DeleteFunc(r.reads, func(store secret.Store, read bool) bool { return store == "" || !read })
 	i := slices.IndexFunc(explanations, func(row explanation) bool {
 		return (row.status == anyStatus || row.status == status) && (row.when == nil || row.when(r)) &&
 			says(msg, row.message, c.opt.Org)
@@ -213,8 +238,8 @@ func says(msg, parts, org string) bool {
 
 // fill replaces the names in braces, first those whose texts have such names too.
 func (r *rejection) fill(text string) string {
-	ofKind := strings.NewReplacer("{token}", r.kind.name, "{replace}", r.kind.replace, "{renew}", r.kind.renew,
-		"{access}", r.kind.access, "{grant}", r.grant())
+	ofKind := strings.NewReplacer("{token}", r.kind.name, "{replace}", r.kind.replace, "{access}", r.kind.access,
+		"{grant}", r.grant())
 	others := strings.NewReplacer("{org}", r.Org, "{host}", r.BaseURL.Host, "{store}", string(r.call.store),
 		"{setting}", settings[r.call.store], "{permission}", r.needs.permission, "{scope}", r.needs.scope,
 		"{user}", r.needs.user, "{grants}", r.grants(), "{authorize}", authorize(r.resp.Header.Get(ssoHeader)))
@@ -235,8 +260,8 @@ func (r *rejection) grant() string {
 // grants describes the token's rights and the request's, as far as the response's headers name them.
 func (r *rejection) grants() string {
 	header := r.resp.Header
-	if required := header.Get("X-Accepted-GitHub-Permissions"); required != "" && r.kind != classic {
-		return "This request requires " + strings.NewReplacer("; ", " or ", ";", " or ").Replace(required) + "."
+	if needed := header.Get("X-Accepted-GitHub-Permissions"); needed != "" && r.kind != classic && r.call.store != "" {
+		return "This request requires " + strings.NewReplacer("; ", " or ", ";", " or ").Replace(needed) + "."
 	}
 	if r.scopes == nil || r.call.store == "" {
 		return ""
@@ -283,16 +308,16 @@ type tokenKind struct {
 	prefix, name string
 	hasScopes    bool
 	replace      string // for a token that GitHub rejects
-	renew        string // for one that GitHub accepted earlier in the run
 	grant        string // for one that may lack the permission
 	access       string // for one that may not see a repository
 }
 
 const (
 	newPersonal = "Use a valid token: the settings of its user show whether it has expired."
-	newApp      = "Use a valid token. " + lifetime
-	renewApp    = "Create the token just before this step. " + lifetime
-	lifetime    = "An App token expires after one hour, and is revoked when the job that created it ends."
+	newOAuth    = "Use a personal token or an App token: this kind belongs to a person who logs in."
+	newUser     = "Use an installation token of the App: one for a user expires after 8 hours."
+	newApp      = "Use a valid token, created just before this step: " +
+		"an App token expires after one hour, and is revoked when the job that created it ends."
 
 	scopeOrPermission = "The token needs {permission} (classic: {scope}), and must belong to {org} or a member of it."
 	scopeRepo         = "Check the name and the token's access; " +
@@ -301,20 +326,23 @@ const (
 )
 
 var (
-	classic = &tokenKind{
-		"ghp_", "classic personal token", true, newPersonal, newPersonal, scopeOrPermission, scopeRepo,
-	}
+	classic     = &tokenKind{"ghp_", "classic personal token", true, newPersonal, scopeOrPermission, scopeRepo}
 	fineGrained = &tokenKind{
-		"github_pat_", "fine-grained personal token", false, newPersonal, newPersonal,
+		"github_pat_", "fine-grained personal token", false, newPersonal,
 		"The token needs {permission}, with {org} as its resource owner.", chosenRepositories,
 	}
 	installation = &tokenKind{
-		"ghs_", "App installation token or a workflow's GITHUB_TOKEN", false, newApp, renewApp,
+		"ghs_", "App installation token or a workflow's GITHUB_TOKEN", false, newApp,
 		"The App must be installed in {org}, with {permission}.", chosenRepositories,
 	}
-	otherToken = &tokenKind{"", "token of an unknown kind", true, newApp, renewApp, scopeOrPermission, scopeRepo}
+	appUser = &tokenKind{
+		"ghu_", "token of an App for a user", false, newUser,
+		"The App must be installed in {org}, with {permission}. The token's user must be {user}.", chosenRepositories,
+	}
+	oauth      = &tokenKind{"gho_", "token of an OAuth App, such as gh", true, newOAuth, scopeOrPermission, scopeRepo}
+	otherToken = &tokenKind{"", "token of an unknown kind", true, newApp, scopeOrPermission, scopeRepo}
 
-	tokenKinds = []*tokenKind{classic, fineGrained, installation, otherToken} // the last one has no prefix
+	tokenKinds = []*tokenKind{classic, fineGrained, installation, appUser, oauth, otherToken} // the last has no prefix
 )
 
 func kindOf(token string) *tokenKind {

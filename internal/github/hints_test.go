@@ -21,7 +21,7 @@ type explanationTest struct {
 	status  int
 	message string
 	headers []string // "Name: value"
-	earlier string   // "success"; "read", a success for the store; or "redirect", to this response
+	earlier string   // "success"; "read", of the store or "other", of another; or "redirect", to this response
 	reads   bool     // the mode only reads
 	org     string   // acme if empty
 
@@ -54,7 +54,7 @@ var explanationTests = []explanationTest{
 	{
 		name: "an App token that expired during the run", token: "ghs_x", request: putRequest, status: 401, message: "Bad credentials", earlier: "success",
 		cause: "The token worked earlier in this run and has expired or been revoked since.",
-		hint:  "Create the token just before this step. An App token expires after one hour, and is revoked when the job that created it ends.",
+		hint:  "Use a valid token, created just before this step: an App token expires after one hour, and is revoked when the job that created it ends.",
 	},
 	{
 		name: "a fine-grained token that is not valid", token: "github_pat_x", request: getKeyRequest, status: 401, message: "Bad credentials",
@@ -64,7 +64,43 @@ var explanationTests = []explanationTest{
 	{
 		name: "a token of an unknown kind", token: "0123abcd", request: getKeyRequest, status: 401, message: "Bad credentials",
 		cause: "GitHub rejected this token of an unknown kind. It may be mistyped, expired, revoked, or issued by a different server than api_url.",
-		hint:  "Use a valid token. An App token expires after one hour, and is revoked when the job that created it ends.",
+		hint:  "Use a valid token, created just before this step: an App token expires after one hour, and is revoked when the job that created it ends.",
+	},
+	{
+		name: "an installation token that contains a JWT", token: "ghs_1_eyJh.eyJp.c2ln", request: getKeyRequest, status: 401, message: "Bad credentials",
+		cause: "GitHub rejected this App installation token or a workflow's GITHUB_TOKEN. It may be mistyped, expired, revoked, or issued by a different server than api_url.",
+		hint:  "Use a valid token, created just before this step: an App token expires after one hour, and is revoked when the job that created it ends.",
+	},
+	{
+		name: "a token of an OAuth App", token: "gho_x", request: getKeyRequest, status: 401, message: "Bad credentials",
+		cause: "GitHub rejected this token of an OAuth App, such as gh. It may be mistyped, expired, revoked, or issued by a different server than api_url.",
+		hint:  "Use a personal token or an App token: this kind belongs to a person who logs in.",
+	},
+	{
+		name: "a token of an App for a user", token: "ghu_x", request: getKeyRequest, status: 401, message: "Bad credentials",
+		cause: "GitHub rejected this token of an App for a user. It may be mistyped, expired, revoked, or issued by a different server than api_url.",
+		hint:  "Use an installation token of the App: one for a user expires after 8 hours.",
+	},
+	{
+		name: "a JWT that is not valid", token: "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiIxIn0.c2ln", request: getKeyRequest, status: 401,
+		message: "A JSON web token could not be decoded",
+		cause:   "The token is a JWT: it shows who an App is, and cannot access secrets.",
+		hint:    "Use the installation token that it is exchanged for, such as that of actions/create-github-app-token.",
+	},
+	{
+		name: "a JWT that GitHub knows", token: "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiIxIn0.c2ln", request: getKeyRequest, status: 403,
+		message: "Resource not accessible by integration",
+		cause:   "The token is a JWT: it shows who an App is, and cannot access secrets.",
+		hint:    "Use the installation token that it is exchanged for, such as that of actions/create-github-app-token.",
+	},
+	{
+		name: "no JWT: base64 of JSON", token: "eyJhIjoxfQ", request: getKeyRequest, status: 401, message: "Bad credentials",
+		cause: "GitHub rejected this token of an unknown kind. It may be mistyped, expired, revoked, or issued by a different server than api_url.",
+		hint:  "Use a valid token, created just before this step: an App token expires after one hour, and is revoked when the job that created it ends.",
+	},
+	{
+		name: "a proxy that requires credentials, a JWT", token: "eyJh.eyJp.c2ln", request: getKeyRequest, status: 407,
+		hint: "The proxy requires credentials: set HTTPS_PROXY to `http://USER:PASSWORD@HOST:PORT`.",
 	},
 	{
 		name: "a proxy that requires credentials", token: "ghp_x", request: getKeyRequest, status: 407,
@@ -96,17 +132,52 @@ var explanationTests = []explanationTest{
 		hint:    "Use a token of a kind and lifetime that the policy allows, such as an App token with the organization permission Secrets: write.",
 	},
 	{
+		name: "an OAuth App that is restricted", token: "gho_x", request: getKeyRequest, status: 403, headers: []string{adminOrgScope},
+		message: "Although you appear to have the correct authorization credentials, the `acme` organization has enabled OAuth App access restrictions, meaning that data access to third-parties is limited.",
+		cause:   "The organization restricts OAuth Apps, and no owner has approved the one that issued this token.",
+		hint:    "Have an owner of acme approve it, or use an App token with the organization permission Secrets: write.",
+	},
+	{
+		name: "a suspended installation", token: "ghs_x", request: getKeyRequest, status: 403, message: "This installation has been suspended",
+		cause: "An owner of acme, or the owner of the App, has suspended its installation.",
+		hint:  "Have them unsuspend it.",
+	},
+	{
+		name: "a managed user", token: "ghp_x", request: getKeyRequest, status: 403, headers: []string{adminOrgScope},
+		message: "As an Enterprise Managed User, you cannot access this content",
+		cause:   "The token's user is managed by an enterprise and can access only the organizations of that enterprise.",
+		hint:    "Check org, or use an App token with the organization permission Secrets: write.",
+	},
+	{
+		name: "an App that can read another store", token: "ghs_x", request: "GET dependabot/secrets/public-key", status: 403, earlier: "other",
+		message: "Resource not accessible by integration", headers: []string{"X-Accepted-GitHub-Permissions: organization_dependabot_secrets=read"},
+		cause: "The App lacks the permission, or no owner of acme has accepted it yet. This request requires organization_dependabot_secrets=read.",
+		hint:  "The App must be installed in acme, with the organization permission Dependabot secrets: write. An owner must accept a changed permission at the installation.",
+	},
+	{
+		name: "an App that cannot list repositories", token: "ghs_x", request: "GET repos", status: 403, earlier: "other",
+		message: "Resource not accessible by integration", headers: []string{"X-Accepted-GitHub-Permissions: metadata=read"},
+		cause: "The App lacks the permission, or no owner of acme has accepted it yet.",
+		hint:  "The App must be installed in acme, with the repository permission Metadata: read. An owner must accept a changed permission at the installation.",
+	},
+	{
+		name: "an App for a user", token: "ghu_x", request: getKeyRequest, status: 403,
+		message: "Resource not accessible by integration", headers: []string{"X-OAuth-Scopes: "},
+		cause: "The App lacks the permission, or no owner of acme has accepted it yet.",
+		hint:  "The App must be installed in acme, with the organization permission Secrets: write. The token's user must be an owner of acme. An owner must accept a changed permission at the installation.",
+	},
+	{
 		name: "an App that can only read", token: "ghs_x", request: putRequest, status: 403, earlier: "read",
 		message: "Resource not accessible by integration", headers: []string{needsWrite},
 		cause: "The App can read the actions secrets of acme but not write them. This request requires organization_secrets=write.",
 		hint:  "Give it Secrets: Read and write; an owner must accept the change at the installation.",
 	},
 	{
-		name: "GITHUB_TOKEN", token: "ghs_x", request: getKeyRequest, status: 403, earlier: "read",
+		name: "GITHUB_TOKEN", token: "ghs_x", request: getKeyRequest, status: 403, earlier: "success",
 		message: "Resource not accessible by integration",
 		headers: []string{"X-Accepted-GitHub-Permissions: organization_secrets=read; organization_secrets=write"},
 		cause:   "The token is the workflow's GITHUB_TOKEN, or an App token without the required permission. This request requires organization_secrets=read or organization_secrets=write.",
-		hint:    "Use an App token with the organization permission Secrets: write, or a personal token with admin:org. GITHUB_TOKEN can never access organization secrets.",
+		hint:    "Use an App token with the organization permission Secrets: write, accepted at the installation, or a personal token with admin:org. GITHUB_TOKEN can never access organization secrets.",
 	},
 	{
 		name: "a token without a known prefix that is fine-grained", token: "0123abcd", request: putRequest, status: 403,
@@ -133,10 +204,16 @@ var explanationTests = []explanationTest{
 		hint:    "Give the token the scope admin:org. Its user must be an owner of acme.",
 	},
 	{
-		name: "no scopes", token: "gho_x", request: getKeyRequest, status: 403, message: "Must have admin rights to Repository.",
+		name: "no scopes", token: "0123abcd", request: getKeyRequest, status: 403, message: "Must have admin rights to Repository.",
 		headers: []string{"X-OAuth-Scopes: "},
 		cause:   "The token has the scopes none.",
 		hint:    "Give the token the scope admin:org. Its user must be an owner of acme.",
+	},
+	{
+		name: "an OAuth App without the scope", token: "gho_x", request: getKeyRequest, status: 403, message: "Must have admin rights to Repository.",
+		headers: []string{"X-OAuth-Scopes: repo, gist", needsAdminOrg},
+		cause:   "This is a token of an OAuth App, such as gh. The token has the scopes repo, gist; this request requires admin:org.",
+		hint:    "Run `gh auth refresh --scopes admin:org`, or use a personal token with this scope. Its user must be an owner of acme.",
 	},
 	{
 		name: "a repository of others, unknown scopes", token: "ghp_x", request: lookUpRequest, status: 403, message: "Forbidden",
@@ -179,7 +256,7 @@ var explanationTests = []explanationTest{
 	{
 		name: "a repository outside an installation", token: "ghs_x", request: lookUpRequest, status: 404, message: "Not Found",
 		headers: []string{"X-Accepted-GitHub-Permissions: metadata=read"},
-		cause:   "GitHub returns 404 both for missing repositories and for those the token cannot access. This request requires metadata=read.",
+		cause:   "GitHub returns 404 both for missing repositories and for those the token cannot access.",
 		hint:    "Check the name, and that the token, or the App's installation, has access to that repository.",
 	},
 	{
@@ -290,7 +367,10 @@ func (test explanationTest) explain() *secret.Error {
 			BaseURL: &url.URL{Scheme: "https", Host: "ghes.test", Path: "/api/v3/"},
 		},
 		tokenAccepted: test.earlier == "success",
-		storeRead:     map[secret.Store]bool{request.store: test.earlier == "read"},
+		storeRead: map[secret.Store]bool{
+			"": test.earlier == "success", secret.Codespaces: test.earlier == "other",
+			request.store: test.earlier == "read",
+		},
 	}
 	e := &secret.Error{}
 	c.explain(e, request, load, resp, test.message)
@@ -360,6 +440,7 @@ func TestAuthorize(t *testing.T) {
 func TestLacksStore(t *testing.T) {
 	for address, want := range map[string]bool{
 		"https://api.github.com/": false, "https://api.octo.ghe.com/": false, "http://127.0.0.1:8080/": false,
+		"https://octo.ghe.com/api/v3/": false, "https://api.github.com/api/v3/": false,
 		"https://ghe.example/api/v3/": true, "http://127.0.0.1/api/v3/": true, "https://github.api.corp/api/v3/": true,
 	} {
 		base, err := url.Parse(address)
@@ -378,7 +459,8 @@ func TestLacksStore(t *testing.T) {
 
 func TestTokenKind(t *testing.T) {
 	for token, want := range map[string]*tokenKind{
-		"ghp_a": classic, "github_pat_a": fineGrained, "ghs_a": installation, "gho_a": otherToken, "0123abcd": otherToken,
+		"ghp_a": classic, "github_pat_a": fineGrained, "ghs_a": installation, "ghs_1_eyJ.eyJ.c2ln": installation,
+		"gho_a": oauth, "ghu_a": appUser, "0123abcd": otherToken, "eyJ": otherToken,
 	} {
 		if got := kindOf(token); got != want {
 			t.Errorf("%s: got the kind %q, want %q", token, got.name, want.name)
