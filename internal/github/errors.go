@@ -26,8 +26,16 @@ const (
 	checkProxy       = "Check HTTPS_PROXY and NO_PROXY of the runner, and the proxy itself."
 	proxyCredentials = "The proxy requires credentials: set HTTPS_PROXY to `http://USER:PASSWORD@HOST:PORT`."
 
-	waitForGitHub = "Wait until GitHub responds again, see https://www.githubstatus.com."
+	waitForGitHub = "Wait until GitHub responds again."
 )
+
+// waitForServer is the hint for an outage. The status page is not that of a GitHub Enterprise Server.
+func (o *Options) waitForServer() string {
+	if o.isServer() {
+		return "Wait until " + o.BaseURL.Host + " responds again."
+	}
+	return "Wait until GitHub responds again, see https://www.githubstatus.com."
+}
 
 // sentinels are the errors to match for a status.
 var sentinels = map[int][]error{

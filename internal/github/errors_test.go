@@ -202,6 +202,7 @@ func TestErrorFromTransport(t *testing.T) {
 		checkServer = "Check api_url, the runner's clock and the server's certificate; ca_certificate does not help here."
 		addCA       = "Add that authority's certificate in ca_certificate, as PEM text or as the path of a PEM file."
 		oldTLS      = "The server, or a proxy that opens the connection, does not support TLS 1.2, which is the minimum."
+		status      = "Wait until GitHub responds again, see https://www.githubstatus.com."
 	)
 	corp := []*x509.Certificate{{Issuer: pkix.Name{CommonName: "Corp"}}}
 	refused := &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
@@ -221,17 +222,17 @@ func TestErrorFromTransport(t *testing.T) {
 		{&proxyError{429}, "the proxy returned 429 Too Many Requests", checkProxy, "the proxy returned 429 Too Many Requests"},
 		{&proxyError{502}, "the proxy returned 502 Bad Gateway", checkProxy, "the proxy returned 502 Bad Gateway"},
 		{&net.OpError{Op: "proxyconnect", Net: "tcp", Err: refused}, "cannot connect to the proxy (dial tcp: connection refused)", checkProxy, "cannot connect to the proxy (dial tcp: connection refused)"},
-		{refused, "cannot connect to github.test (dial tcp: connection refused)", "", "cannot connect to github.test (dial tcp: connection refused)"},
-		{context.DeadlineExceeded, "no response within 7 s", "", "no response from github.test within 7 s"},
-		{io.EOF, "no response (connection closed)", "", "no response from github.test (connection closed)"},
-		{io.ErrUnexpectedEOF, "no response (connection closed)", "", "no response from github.test (connection closed)"},
-		{syscall.ECONNRESET, "no response (connection reset by peer)", "", "no response from github.test (connection reset by peer)"},
-		{syscall.EPIPE, "no response (broken pipe)", "", "no response from github.test (broken pipe)"},
-		{errors.New("http2: server sent GOAWAY"), "no response (http2: server sent GOAWAY)", "", "no response from github.test (http2: server sent GOAWAY)"},
-		{errors.New("stream error; received from peer"), "no response (stream error; received from peer)", "", "no response from github.test (stream error; received from peer)"},
-		{errors.New("other"), "no response (other)", "", "no response from github.test (other)"},
+		{refused, "cannot connect to github.test (dial tcp: connection refused)", status, "cannot connect to github.test (dial tcp: connection refused)"},
+		{context.DeadlineExceeded, "no response within 7 s", status, "no response from github.test within 7 s"},
+		{io.EOF, "no response (connection closed)", status, "no response from github.test (connection closed)"},
+		{io.ErrUnexpectedEOF, "no response (connection closed)", status, "no response from github.test (connection closed)"},
+		{syscall.ECONNRESET, "no response (connection reset by peer)", status, "no response from github.test (connection reset by peer)"},
+		{syscall.EPIPE, "no response (broken pipe)", status, "no response from github.test (broken pipe)"},
+		{errors.New("http2: server sent GOAWAY"), "no response (http2: server sent GOAWAY)", status, "no response from github.test (http2: server sent GOAWAY)"},
+		{errors.New("stream error; received from peer"), "no response (stream error; received from peer)", status, "no response from github.test (stream error; received from peer)"},
+		{errors.New("other"), "no response (other)", status, "no response from github.test (other)"},
 	} {
-		c := &Client{opt: Options{BaseURL: &url.URL{Host: "github.test"}}}
+		c := &Client{opt: Options{BaseURL: &url.URL{Host: "github.test", Path: "/"}}}
 		failed := c.errorFromTransport(t.Context(), &call{}, &url.Error{Op: "Put", URL: "https://github.test", Err: test.err}, true, 7*time.Second)
 		if got := failed.err.Problem; got != test.problem {
 			t.Errorf("%v: got the problem %q, want %q", test.err, got, test.problem)
@@ -244,6 +245,30 @@ func TestErrorFromTransport(t *testing.T) {
 		}
 		if !failed.unproven {
 			t.Errorf("%v: got an attempt that is proven, want unproven", test.err)
+		}
+	}
+}
+
+// TestServerIsNamed checks that the status page of github.com is named only for
+// servers that it is about.
+func TestServerIsNamed(t *testing.T) {
+	const status = "Wait until GitHub responds again, see https://www.githubstatus.com."
+	for address, want := range map[string]string{
+		"https://api.github.com/": status, "https://api.octo.ghe.com/": status,
+		"https://ghe.example/api/v3/": "Wait until ghe.example responds again.",
+	} {
+		base, err := url.Parse(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := &Client{opt: Options{BaseURL: base}}
+		resp := &http.Response{StatusCode: 502, Header: http.Header{}}
+		for _, failed := range []*failure{
+			c.errorFromResponse(&call{}, payload{}, resp, nil), c.errorFromTransport(t.Context(), &call{}, io.EOF, true, 0),
+		} {
+			if got := failed.err.Hint; got != want {
+				t.Errorf("%s, %s: got the hint %q, want %q", address, failed.err.Problem, got, want)
+			}
 		}
 	}
 }

@@ -28,7 +28,7 @@ func (c *Client) errorFromResponse(call *call, load payload, resp *http.Response
 		failed.retryable, failed.global, failed.retryAfter = true, true, max(wait, time.Nanosecond)
 		failed.reason += " (" + limit + ")"
 	case status >= 500:
-		failed.retryable = true
+		failed.retryable, failed.err.Hint = true, c.opt.waitForServer()
 		failed.retryAfter, _ = retryAfter(resp)
 		if resp.Header.Get(requestIDHeader) == "" {
 			failed.err.Cause = "The response has no request id of GitHub: it may be that of a proxy or a gateway."
@@ -100,7 +100,8 @@ func (c *Client) errorFromTransport(
 	case proxy != nil && proxy.status < 500 && proxy.status != http.StatusTooManyRequests:
 		e.Hint = "The proxy must allow " + c.opt.BaseURL.Host + ". " + checkProxy
 	default:
-		failed.retryable, failed.reason = true, c.noResponse(e, err, limit)
+		failed.retryable, e.Hint = true, c.opt.waitForServer()
+		failed.reason = c.noResponse(e, err, limit)
 	}
 	return failed
 }

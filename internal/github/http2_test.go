@@ -227,7 +227,7 @@ func TestNoConnection(t *testing.T) {
 		proxy      func(*http.Request) (*url.URL, error)
 		want, hint string
 	}{
-		"server": {nil, "cannot connect to github.test " + why, waitForGitHub},
+		"server": {nil, "cannot connect to github.test " + why, "Wait until GitHub responds again, see https://www.githubstatus.com."},
 		"proxy": {
 			http.ProxyURL(&url.URL{Scheme: "http", Host: "proxy.test:3128"}), "cannot connect to the proxy " + why,
 			checkProxy,
