@@ -1,17 +1,21 @@
 package action
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/base64"
 	"encoding/pem"
-	"errors"
 	"io"
 	"log"
 	"maps"
@@ -40,8 +44,20 @@ type corp struct {
 	password string // of the proxy, or empty
 	broken   bool   // the proxy returns 503
 	tunnels  atomic.Int32
-	ca       string // PEM
+	ca       string            // PEM
+	leaf     leaf              // the certificate of the server
+	change   func(*tls.Config) // of the server; nil for none
 }
+
+// leaf is a kind of certificate of a server.
+type leaf int
+
+const (
+	usual        leaf = iota
+	withRSA           // its key is one of RSA
+	withNegative      // its serial number is negative
+	truncated         // it cannot be parsed
+)
 
 const corpHost = "github.corp.test"
 
@@ -49,13 +65,19 @@ const corpHost = "github.corp.test"
 func (c *corp) start(t *testing.T, maxTLS uint16) {
 	t.Helper()
 	c.github = newGitHub(t, fakegithub.World{BasePath: "/api/v3", GHES: true})
-	server := httptest.NewUnstartedServer(c.github)
-	server.TLS = &tls.Config{Certificates: []tls.Certificate{c.certificate(t)}, MinVersion: tls.VersionTLS10, MaxVersion: maxTLS}
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // handshakes fail on purpose
-	server.StartTLS()
-	t.Cleanup(server.Close)
+	config := &tls.Config{Certificates: []tls.Certificate{c.certificate(t)}, MinVersion: tls.VersionTLS10, MaxVersion: maxTLS}
+	if c.change != nil {
+		c.change(config)
+	}
+	listener, err := tls.Listen("tcp", "127.0.0.1:0", config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := &http.Server{Handler: c.github, ErrorLog: log.New(io.Discard, "", 0)} // handshakes fail on purpose
+	go func() { _ = server.Serve(listener) }()
+	t.Cleanup(func() { _ = server.Close() })
 
-	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+	proxy := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		want := ""
 		if c.password != "" {
 			want = "Basic " + base64.StdEncoding.EncodeToString([]byte("bot:"+c.password))
@@ -74,8 +96,10 @@ func (c *corp) start(t *testing.T, maxTLS uint16) {
 			return
 		}
 		c.tunnels.Add(1)
-		tunnel(w, server.Listener.Addr().String())
+		tunnel(w, listener.Addr().String())
 	}))
+	proxy.Config.ErrorLog = server.ErrorLog
+	proxy.Start()
 	t.Cleanup(proxy.Close)
 	c.proxy = proxy.Listener.Addr().String()
 }
@@ -102,8 +126,8 @@ func tunnel(w http.ResponseWriter, addr string) {
 // certificate returns a certificate for corpHost, of an authority that it creates.
 func (c *corp) certificate(t *testing.T) tls.Certificate {
 	t.Helper()
-	sign := func(template, parent *x509.Certificate, key *ecdsa.PrivateKey, by *ecdsa.PrivateKey) []byte {
-		der, err := x509.CreateCertificate(rand.Reader, template, parent, &key.PublicKey, by)
+	sign := func(template, parent *x509.Certificate, key crypto.Signer, by *ecdsa.PrivateKey) []byte {
+		der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), by)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -120,19 +144,80 @@ func (c *corp) certificate(t *testing.T) tls.Certificate {
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Corp Root"}, IsCA: true, BasicConstraintsValid: true,
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageCertSign,
 	}
-	rootKey, key := newKey(), newKey()
+	rootKey, key := newKey(), crypto.Signer(newKey())
+	if c.leaf == withRSA {
+		var err error
+		if key, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
+			t.Fatal(err)
+		}
+	}
 	root := sign(authority, authority, rootKey, rootKey)
 	c.ca = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: root}))
-	leaf := sign(&x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: corpHost}, DNSNames: []string{corpHost},
+	der := sign(&x509.Certificate{
+		SerialNumber: big.NewInt(0x42), Subject: pkix.Name{CommonName: corpHost}, DNSNames: []string{corpHost},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}, authority, key, rootKey)
-	return tls.Certificate{Certificate: [][]byte{leaf}, PrivateKey: key}
+	switch c.leaf {
+	case withNegative:
+		der = withNegativeSerial(t, der, rootKey)
+	case truncated:
+		der = der[:len(der)-1]
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-// run runs the action in the company network. Only loopback can be dialled, so
-// that corpHost is reachable through the proxy only.
+// withNegativeSerial returns a certificate with the serial number 0xc2, which is
+// negative, for one with 0x42. [x509.CreateCertificate] makes none.
+func withNegativeSerial(t *testing.T, der []byte, by *ecdsa.PrivateKey) []byte {
+	t.Helper()
+	var cert struct {
+		TBS       asn1.RawValue
+		Algorithm pkix.AlgorithmIdentifier
+		Signature asn1.BitString
+	}
+	if _, err := asn1.Unmarshal(der, &cert); err != nil {
+		t.Fatal(err)
+	}
+	cert.TBS.FullBytes = bytes.Replace(cert.TBS.FullBytes, []byte{2, 1, 0x42}, []byte{2, 1, 0xc2}, 1)
+	hash := sha256.Sum256(cert.TBS.FullBytes)
+	signature, err := ecdsa.SignASN1(rand.Reader, by, hash[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert.Signature = asn1.BitString{Bytes: signature, BitLength: 8 * len(signature)}
+	if der, err = asn1.Marshal(cert); err != nil {
+		t.Fatal(err)
+	}
+	return der
+}
+
+// dialer returns a dialer that resolves names by a server which knows none.
+func dialer(t *testing.T) *net.Dialer {
+	t.Helper()
+	dns, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = dns.Close() })
+	go func() {
+		query := make([]byte, 512)
+		for {
+			n, from, err := dns.ReadFrom(query)
+			if err != nil {
+				return
+			}
+			query[2], query[3] = query[2]|0x80, 3 // a response: NXDOMAIN
+			_, _ = dns.WriteTo(query[:n], from)
+		}
+	}()
+	return &net.Dialer{Resolver: &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "udp", dns.LocalAddr().String())
+	}}}
+}
+
+// run runs the action in the company network. No name is found, so that corpHost is
+// reachable through the proxy only.
 func (c *corp) run(t *testing.T, printed *transcript, proxy string, with map[string]string) result {
 	t.Helper()
 	dir := t.TempDir()
@@ -148,74 +233,118 @@ func (c *corp) run(t *testing.T, printed *transcript, proxy string, with map[str
 	r := stepRun{
 		with: all, dir: dir, env: map[string]string{"HTTPS_PROXY": proxy},
 		proxy: func(req *http.Request) (*url.URL, error) { return config.ProxyFunc()(req.URL) },
-		dial: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			if !strings.HasPrefix(addr, "127.0.0.1:") {
-				return nil, errors.New("dial " + addr + ": no such host")
-			}
-			return (&net.Dialer{}).DialContext(ctx, network, addr)
-		},
+		dial:  dialer(t).DialContext,
 	}.run(t.Context(), t)
 	printed.add(r.stdout)
 	if c.password != "" {
-		wantLacks(t, "the log", r.stdout, c.password)
+		wantLacks(t, "the log", r.stdout, "Sesame")
 	}
 	return r
+}
+
+// sesame is the password of the proxy.
+const sesame = "Sesame-Open"
+
+// networkTests are runs in the company network.
+var networkTests = []struct {
+	name    string
+	maxTLS  uint16
+	leaf    leaf
+	change  func(*tls.Config)
+	godebug string
+	locked  bool // the proxy has a password
+	broken  bool
+	proxy   string            // * stands for the proxy's address
+	with    map[string]string // besides the certificate of the authority; * in api_url as well
+	want    []string          // in the log of a run that fails; nil if it succeeds
+	retries bool
+}{
+	{name: "ca_certificate as text"},
+	{name: "ca_certificate as a path", with: map[string]string{"ca_certificate": "ca.pem"}},
+	{name: "an unknown authority", with: map[string]string{"ca_certificate": ""}, want: []string{
+		`the server's certificate is issued by "CN=Corp Root", which is not trusted here`,
+		"Add that authority's certificate in ca_certificate",
+	}},
+	{name: "TLS 1.1", maxTLS: tls.VersionTLS11, want: []string{"protocol version", "support TLS 1.2, the minimum here"}},
+	{name: "RSA key exchange", leaf: withRSA, change: onlyRSAKeyExchange, want: []string{
+		"reading the public key: remote error: tls: handshake failure",
+		"knows only RSA key exchange, update it; until then set `GODEBUG: tlsrsakex=1` in the env of this step.",
+	}},
+	{name: "RSA key exchange, GODEBUG", leaf: withRSA, change: onlyRSAKeyExchange, godebug: "tlsrsakex=1"},
+	{name: "a negative serial number", leaf: withNegative, want: []string{
+		"tls: failed to parse certificate from server: x509: negative serial number",
+		"until then set `GODEBUG: x509negativeserial=1` in the env of this step.",
+	}},
+	{name: "a negative serial number, GODEBUG", leaf: withNegative, godebug: "x509negativeserial=1"},
+	{name: "a certificate that cannot be parsed", leaf: truncated, want: []string{
+		"tls: failed to parse certificate from server: x509: malformed certificate", "Replace the certificate.",
+	}},
+	{
+		name: "a certificate of the client", change: func(c *tls.Config) { c.ClientAuth = tls.RequireAnyClientCert },
+		want: []string{"remote error: tls: certificate required", "Check api_url, and the TLS settings of the server"},
+	},
+	{name: "HTTP for HTTPS", with: map[string]string{"api_url": "https://*/api/v3"}, want: []string{
+		"http: server gave HTTP response to HTTPS client", "Check api_url: its host and port must serve HTTPS.",
+	}},
+	{name: "HTTP for HTTPS, the proxy", proxy: "https://*", want: []string{
+		"proxyconnect tcp: tls: first record does not look like a TLS handshake", "Begin HTTPS_PROXY with `http://`",
+	}},
+	{name: "a password of the proxy", locked: true, proxy: "http://bot:" + sesame + "@*"},
+	{
+		name: "a wrong password", locked: true, proxy: "http://bot:wrong-" + sesame + "@*",
+		want: []string{"the proxy returned 407 Proxy Authentication Required", "The proxy requires credentials"},
+	},
+	{
+		name: "a proxy that is no URL", locked: true, proxy: "http://bot:" + sesame + "@%zz",
+		want: []string{"environment variable HTTPS_PROXY: not a proxy URL"},
+	},
+	{
+		name: "a password that is not encoded", locked: true, proxy: "http://bot:12#" + sesame + "@*",
+		want: []string{"not a proxy URL such as", "in its password, percent-encode all but letters and digits"},
+	},
+	{
+		name: "a host that the proxy does not allow",
+		with: map[string]string{"api_url": "https://other.corp.test/api/v3"},
+		want: []string{"the proxy returned 403 Forbidden", "The proxy must allow other.corp.test."},
+	},
+	{name: "a proxy that is out of order", broken: true, with: map[string]string{"timeout": "100ms"}, retries: true, want: []string{
+		"the proxy returned 503 Service Unavailable; retrying in 0.1 s",
+		"reading the public key: the proxy returned 503 Service Unavailable",
+		"Check HTTPS_PROXY and NO_PROXY of the runner",
+	}},
+	{
+		name: "a proxy that cannot be reached", proxy: "http://proxy.corp.test:3128", with: map[string]string{"timeout": "100ms"}, retries: true,
+		want: []string{
+			"cannot connect to the proxy (dial tcp: lookup proxy.corp.test", "no such host); retrying in 0.1 s",
+			"Check api_url, HTTPS_PROXY and NO_PROXY of the runner, and the DNS servers of the container.",
+		},
+	},
+	{
+		name: "a host that cannot be found", with: map[string]string{"timeout": "100ms"}, retries: true, proxy: "none",
+		want: []string{"cannot connect to github.corp.test (dial tcp: lookup github.corp.test", "no such host)"},
+	},
 }
 
 // testNetwork runs the action through a company network, with real handshakes and
 // a real CONNECT. That the program takes the proxy of its own environment, in either
 // case, and NO_PROXY, is tested by [TestProcess].
 func testNetwork(t *testing.T, printed *transcript) {
-	const password = "Sesame-Open"
-	soon := map[string]string{"timeout": "100ms"}
-	for _, test := range []struct {
-		name    string
-		maxTLS  uint16
-		locked  bool // the proxy has a password
-		broken  bool
-		proxy   string            // * stands for the proxy's address
-		with    map[string]string // besides the certificate of the authority
-		want    []string          // in the log of a run that fails; nil if it succeeds
-		retries bool
-	}{
-		{name: "ca_certificate as text"},
-		{name: "ca_certificate as a path", with: map[string]string{"ca_certificate": "ca.pem"}},
-		{name: "an unknown authority", with: map[string]string{"ca_certificate": ""}, want: []string{
-			`the server's certificate is issued by "CN=Corp Root", which is not trusted here`,
-			"Add that authority's certificate in ca_certificate",
-		}},
-		{name: "TLS 1.1", maxTLS: tls.VersionTLS11, want: []string{"protocol version", "does not support TLS 1.2"}},
-		{name: "a password of the proxy", locked: true, proxy: "http://bot:" + password + "@*"},
-		{
-			name: "a wrong password", locked: true, proxy: "http://bot:wrong-" + password + "@*",
-			want: []string{"the proxy returned 407 Proxy Authentication Required", "The proxy requires credentials"},
-		},
-		{
-			name: "a proxy that is no URL", locked: true, proxy: "http://bot:" + password + "@%zz",
-			want: []string{"environment variable HTTPS_PROXY: not a proxy URL"},
-		},
-		{
-			name: "a host that the proxy does not allow",
-			with: map[string]string{"api_url": "https://other.corp.test/api/v3"},
-			want: []string{"the proxy returned 403 Forbidden", "The proxy must allow other.corp.test."},
-		},
-		{name: "a proxy that is out of order", broken: true, with: soon, retries: true, want: []string{
-			"the proxy returned 503 Service Unavailable; retrying in 0.1 s",
-			"reading the public key: the proxy returned 503 Service Unavailable",
-			"Check HTTPS_PROXY and NO_PROXY of the runner",
-		}},
-		{
-			name: "a proxy that cannot be reached", proxy: "http://proxy.corp.test:3128", with: soon, retries: true,
-			want: []string{"cannot connect to the proxy (dial proxy.corp.test:3128: no such host)"},
-		},
-	} {
+	for _, test := range networkTests {
 		t.Run(test.name, func(t *testing.T) {
-			c := &corp{broken: test.broken}
+			c := &corp{broken: test.broken, leaf: test.leaf, change: test.change}
 			if test.locked {
-				c.password = password
+				c.password = sesame
 			}
 			c.start(t, cmp.Or(test.maxTLS, tls.VersionTLS13))
-			r := c.run(t, printed, strings.Replace(cmp.Or(test.proxy, "http://*"), "*", c.proxy, 1), test.with)
+			if test.godebug != "" {
+				t.Setenv("GODEBUG", test.godebug)
+			}
+			with := maps.Clone(test.with)
+			if address, ok := with["api_url"]; ok {
+				with["api_url"] = strings.Replace(address, "*", c.proxy, 1)
+			}
+			proxy := strings.TrimPrefix(cmp.Or(test.proxy, "http://*"), "none")
+			r := c.run(t, printed, strings.Replace(proxy, "*", c.proxy, 1), with)
 			r.wantCode(t, min(len(test.want), 1))
 			wantContains(t, "the log", r.stdout, test.want...)
 			wantEqual(t, "retried", strings.Contains(r.stdout, "retrying"), test.retries)
@@ -228,4 +357,8 @@ func testNetwork(t *testing.T, printed *transcript) {
 			wantAtMost(t, "tunnels", int(c.tunnels.Load()), 2)
 		})
 	}
+}
+
+func onlyRSAKeyExchange(c *tls.Config) {
+	c.MaxVersion, c.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256}
 }

@@ -26,6 +26,7 @@ const (
 	checkProxy       = "Check HTTPS_PROXY and NO_PROXY of the runner, and the proxy itself."
 	proxyCredentials = "The proxy requires credentials: set HTTPS_PROXY to `http://USER:PASSWORD@HOST:PORT`."
 
+	unknownHost   = "Check api_url, HTTPS_PROXY and NO_PROXY of the runner, and the DNS servers of the container."
 	waitForGitHub = "Wait until GitHub responds again."
 )
 
@@ -35,6 +36,19 @@ func (o *Options) waitForServer() string {
 		return "Wait until " + o.BaseURL.Host + " responds again."
 	}
 	return "Wait until GitHub responds again, see https://www.githubstatus.com."
+}
+
+// connectionHints are for errors that no retry changes, by a part of Go's text. The first row that fits is used.
+var connectionHints = [][2]string{
+	{"server gave HTTP response", "Check api_url: its host and port must serve HTTPS."},
+	{"proxyconnect tcp: tls: first record", "Begin HTTPS_PROXY with `http://`: this proxy is not reached over TLS."},
+	{"protocol version", "Have the server, or the proxy that opens the connection, support TLS 1.2, the minimum here."},
+	{"negative serial number", "Replace the certificate; until then set " +
+		"`GODEBUG: x509negativeserial=1` in the env of this step."},
+	{"failed to parse certificate", "Replace the certificate."},
+	{"tls: handshake failure", "If the server, or the proxy that opens the connection, knows only RSA key exchange, " +
+		"update it; until then set `GODEBUG: tlsrsakex=1` in the env of this step."},
+	{"tls: ", "Check api_url, and the TLS settings of the server and of a proxy that opens the connection."},
 }
 
 // sentinels are the errors to match for a status.

@@ -201,9 +201,14 @@ func TestErrorFromTransport(t *testing.T) {
 	const (
 		checkServer = "Check api_url, the runner's clock and the server's certificate; ca_certificate does not help here."
 		addCA       = "Add that authority's certificate in ca_certificate, as PEM text or as the path of a PEM file."
-		oldTLS      = "The server, or a proxy that opens the connection, does not support TLS 1.2, which is the minimum."
+		checkTLS    = "Check api_url, and the TLS settings of the server and of a proxy that opens the connection."
+		oldCiphers  = "If the server, or the proxy that opens the connection, knows only RSA key exchange, update it; until then set `GODEBUG: tlsrsakex=1` in the env of this step."
+		oldTLS      = "Have the server, or the proxy that opens the connection, support TLS 1.2, the minimum here."
 		status      = "Wait until GitHub responds again, see https://www.githubstatus.com."
 	)
+	missing := &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "github.test", IsNotFound: true}}
+	overloaded := &net.OpError{Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "server misbehaving", Name: "github.test"}}
+	notTLS := tls.RecordHeaderError{Msg: "first record does not look like a TLS handshake"}
 	corp := []*x509.Certificate{{Issuer: pkix.Name{CommonName: "Corp"}}}
 	refused := &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 	for _, test := range []struct {
@@ -217,6 +222,17 @@ func TestErrorFromTransport(t *testing.T) {
 		{&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, "the server's certificate is issued by an unknown authority, which is not trusted here", addCA, ""},
 		{&tls.CertificateVerificationError{UnverifiedCertificates: corp, Err: errors.New("expired")}, `the server's certificate is issued by "CN=Corp" and is not valid: expired`, checkServer, ""},
 		{errors.New("remote error: tls: protocol version not supported"), "remote error: tls: protocol version not supported", oldTLS, ""},
+		{errors.New("tls: server selected unsupported protocol version 301"), "tls: server selected unsupported protocol version 301", oldTLS, ""},
+		{http.ErrSchemeMismatch, "http: server gave HTTP response to HTTPS client", "Check api_url: its host and port must serve HTTPS.", ""},
+		{notTLS, "tls: first record does not look like a TLS handshake", checkTLS, ""},
+		{&net.OpError{Op: "proxyconnect", Net: "tcp", Err: notTLS}, "proxyconnect tcp: tls: first record does not look like a TLS handshake", "Begin HTTPS_PROXY with `http://`: this proxy is not reached over TLS.", ""},
+		{&net.OpError{Op: "remote error", Err: tls.AlertError(40)}, "remote error: tls: handshake failure", oldCiphers, ""},
+		{&net.OpError{Op: "remote error", Err: tls.AlertError(116)}, "remote error: tls: certificate required", checkTLS, ""},
+		{&net.OpError{Op: "local error", Err: tls.AlertError(20)}, "local error: tls: bad record MAC", checkTLS, ""},
+		{errors.New("net/http: TLS handshake timeout"), "no response (net/http: TLS handshake timeout)", status, "no response from github.test (net/http: TLS handshake timeout)"},
+		{missing, "cannot connect to github.test (dial tcp: lookup github.test: no such host)", unknownHost, "cannot connect to github.test (dial tcp: lookup github.test: no such host)"},
+		{overloaded, "cannot connect to github.test (dial tcp: lookup github.test: server misbehaving)", status, "cannot connect to github.test (dial tcp: lookup github.test: server misbehaving)"},
+		{&net.OpError{Op: "proxyconnect", Net: "tcp", Err: missing}, "cannot connect to the proxy (dial tcp: lookup github.test: no such host)", unknownHost, "cannot connect to the proxy (dial tcp: lookup github.test: no such host)"},
 		{&proxyError{407}, "the proxy returned 407 Proxy Authentication Required", proxyCredentials, ""},
 		{&proxyError{403}, "the proxy returned 403 Forbidden", "The proxy must allow github.test. " + checkProxy, ""},
 		{&proxyError{429}, "the proxy returned 429 Too Many Requests", checkProxy, "the proxy returned 429 Too Many Requests"},
@@ -232,7 +248,10 @@ func TestErrorFromTransport(t *testing.T) {
 		{errors.New("stream error; received from peer"), "no response (stream error; received from peer)", status, "no response from github.test (stream error; received from peer)"},
 		{errors.New("other"), "no response (other)", status, "no response from github.test (other)"},
 	} {
-		c := &Client{opt: Options{BaseURL: &url.URL{Host: "github.test", Path: "/"}}}
+		c, err := New(Options{BaseURL: &url.URL{Scheme: "https", Host: "github.test", Path: "/"}})
+		if err != nil {
+			t.Fatal(err)
+		}
 		failed := c.errorFromTransport(t.Context(), &call{}, &url.Error{Op: "Put", URL: "https://github.test", Err: test.err}, true, 7*time.Second)
 		if got := failed.err.Problem; got != test.problem {
 			t.Errorf("%v: got the problem %q, want %q", test.err, got, test.problem)
@@ -268,6 +287,36 @@ func TestServerIsNamed(t *testing.T) {
 		} {
 			if got := failed.err.Hint; got != want {
 				t.Errorf("%s, %s: got the hint %q, want %q", address, failed.err.Problem, got, want)
+			}
+		}
+	}
+}
+
+// TestProxyVariables checks which proxies are rejected before any request. The error
+// names the variable and does not quote its value.
+func TestProxyVariables(t *testing.T) {
+	for value, ok := range map[string]bool{
+		"http://proxy.corp:3128": true, "http://proxy.corp:3128/": true, "https://proxy.corp": true,
+		"socks5://proxy.corp:1080": true, "proxy.corp:3128": true, "proxy.corp": true, "[::1]:3128": true,
+		"http://bot:Sesame%23Open@proxy.corp:3128": true, "bot:Sesame@proxy.corp:3128": true,
+
+		"http://bot:Sesame#Open@proxy.corp:3128": false, "http://bot:12#Sesame@proxy.corp:3128": false,
+		"http://bot:12/Sesame@proxy.corp:3128": false, "http://bot:12?Sesame@proxy.corp:3128": false,
+		"http://bot:Sesame%@proxy.corp:3128": false, "http://bot:Sesame Open@proxy.corp:3128": false,
+		"bot:Sesame#Open@proxy.corp:3128": false, "http://bot:Sesame@": false, "http://bot:Sesame@:3128": false,
+		"http://": false, "://Sesame": false, "//proxy.corp:3128": false, "http:/proxy.corp/Sesame": false, " http://bot:Sesame@proxy.corp": false,
+		"http://proxy.corp:3128 # Sesame": false,
+	} {
+		for _, name := range []string{"HTTPS_PROXY", "http_proxy"} {
+			err := checkProxies(func(asked string) string { return map[string]string{name: value}[asked] })
+			want := "environment variable " + strings.ToUpper(name) + ": not a proxy URL such as http://proxy.example:3128; " +
+				"in its password, percent-encode all but letters and digits (# as %23)"
+			if ok {
+				want = ""
+			}
+			wantError(t, err, want)
+			if t.Failed() {
+				t.Fatalf("%s=%s", name, value)
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package github
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -81,6 +82,7 @@ func (c *Client) errorFromTransport(
 	failed := &failure{err: e, unproven: sent}
 	proxy, _ := errors.AsType[*proxyError](err)
 	certificate, _ := errors.AsType[*tls.CertificateVerificationError](err)
+	final := slices.IndexFunc(connectionHints, func(r [2]string) bool { return strings.Contains(err.Error(), r[0]) })
 	switch {
 	case ctx.Err() != nil:
 		e.Problem, e.Is = interruptedUnsent, []error{secret.ErrInterrupted}
@@ -93,8 +95,8 @@ func (c *Client) errorFromTransport(
 		e.Problem, e.Hint = "the response is larger than 16 MiB", wrongURL
 	case certificate != nil:
 		e.Problem, e.Hint = explainCertificate(certificate)
-	case strings.Contains(err.Error(), "protocol version"):
-		e.Hint = "The server, or a proxy that opens the connection, does not support TLS 1.2, which is the minimum."
+	case final >= 0:
+		e.Hint = connectionHints[final][1]
 	case proxy != nil && proxy.status == http.StatusProxyAuthRequired:
 		e.Hint = proxyCredentials
 	case proxy != nil && proxy.status < 500 && proxy.status != http.StatusTooManyRequests:
@@ -102,6 +104,12 @@ func (c *Client) errorFromTransport(
 	default:
 		failed.retryable, e.Hint = true, c.opt.waitForServer()
 		failed.reason = c.noResponse(e, err, limit)
+		if dns, _ := errors.AsType[*net.DNSError](err); dns != nil && dns.IsNotFound {
+			now, unknown := time.Now(), c.transport.Load().unknownSince
+			unknown.CompareAndSwap(nil, &now)
+			e.Hint, failed.retryableFor = unknownHost, resolverDelay-now.Sub(*cmp.Or(unknown.Load(), &now))
+			failed.retryable = failed.retryableFor > 0
+		}
 	}
 	return failed
 }

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -266,4 +267,80 @@ func TestNoConnection(t *testing.T) {
 			})
 		})
 	}
+}
+
+// withNames runs f in a bubble of simulated time, with a client that finds the name
+// of its server if found is set.
+func withNames(t *testing.T, timeout time.Duration, f func(t *testing.T, c *testClient, found *atomic.Bool)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		network := memnet.Serve(respondBody(keyJSON))
+		defer network.Close()
+		base, err := url.Parse("http://github.test/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, found := &testClient{start: time.Now()}, &atomic.Bool{}
+		c.Client, err = New(Options{
+			Org: "acme", BaseURL: base, Token: "ghp_x", UserAgent: "test", Timeout: timeout,
+			Log: func(line string) { c.logged = append(c.logged, line) },
+			Network: Network{Dial: func(ctx context.Context, kind, addr string) (net.Conn, error) {
+				if found.Load() {
+					return network.Dial(ctx, kind, addr)
+				}
+				return nil, &net.OpError{
+					Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "github.test", IsNotFound: true},
+				}
+			}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		f(t, c, found)
+	})
+}
+
+// TestUnknownHost checks that a host that is not found is retried for 30 seconds, or
+// for the timeout if that is shorter, by all requests together.
+func TestUnknownHost(t *testing.T) {
+	const text = "reading the public key: cannot connect to github.test (dial tcp: lookup github.test: no such host)"
+	wantHint := func(t *testing.T, err error) {
+		t.Helper()
+		if got := asError(t, err).Hint; got != unknownHost {
+			t.Errorf("got the hint %q, want %q", got, unknownHost)
+		}
+	}
+	t.Run("30 seconds", func(t *testing.T) {
+		withNames(t, 5*time.Minute, func(t *testing.T, c *testClient, _ *atomic.Bool) {
+			err := c.getKey(t.Context())
+			wantError(t, err, text+", 6 attempts in 30 s")
+			wantHint(t, err)
+			if got := c.log(); len(got) != 5 || !strings.HasSuffix(got[4], "retrying in 15 s (15 s left)") {
+				t.Errorf("got the log %q, want 5 lines, the last of 15 s", got)
+			}
+			err = c.getKey(t.Context())
+			wantError(t, err, text)
+			wantHint(t, err)
+			c.wantElapsed(t, 30*time.Second)
+		})
+	})
+	t.Run("the timeout", func(t *testing.T) {
+		withNames(t, 10*time.Second, func(t *testing.T, c *testClient, _ *atomic.Bool) {
+			err := c.getKey(t.Context())
+			wantError(t, err, text+", 5 attempts in 10 s")
+			wantHint(t, err)
+		})
+	})
+	t.Run("found again", func(t *testing.T) {
+		withNames(t, 5*time.Minute, func(t *testing.T, c *testClient, found *atomic.Bool) {
+			defer time.AfterFunc(14*time.Second, func() { found.Store(true) }).Stop()
+			wantError(t, c.getKey(t.Context()), "")
+			c.wantElapsed(t, 15*time.Second)
+			time.Sleep(time.Minute)
+			found.Store(false)
+			c.Close() // idle connections
+			wantError(t, c.getKey(t.Context()), text+", 6 attempts in 30 s")
+		})
+	})
 }

@@ -24,6 +24,7 @@ const (
 	// A connection that is silent for pingAfter is checked with a ping, and given up without a response to it within
 	// pingTimeout: a firewall that drops it without a reset would otherwise cost every attempt.
 	pingAfter, pingTimeout = 10 * time.Second, 5 * time.Second
+	resolverDelay          = 30 * time.Second // how long a host that is not found is retried: Docker's resolver may lag
 )
 
 const requestIDHeader = "X-GitHub-Request-Id"
@@ -48,10 +49,11 @@ type Network struct {
 // transport adds the token to requests to the API's origin and refuses all others. It counts requests and bounds
 // responses. go-github's WithAuthToken would add the token on every redirect, to other hosts too.
 type transport struct {
-	inner    *http.Transport
-	origin   string
-	token    string
-	requests *atomic.Int64
+	inner        *http.Transport
+	origin       string
+	token        string
+	requests     *atomic.Int64
+	unknownSince *atomic.Pointer[time.Time] // the time of the first "no such host"; nil after a response
 }
 
 // replaceTransport makes further attempts use other connections than an attempt that timed out: http.Transport keeps an
@@ -100,22 +102,24 @@ func newTransport(n Network, base *url.URL, token string) (*transport, error) {
 		}
 		inner.TLSClientConfig.RootCAs = pool
 	}
-	return &transport{inner: inner, origin: origin(base), token: token, requests: &atomic.Int64{}}, nil
+	return &transport{inner, origin(base), token, &atomic.Int64{}, &atomic.Pointer[time.Time]{}}, nil
 }
 
-// checkProxies returns an error if a proxy variable is not a URL. It names the variable and does not quote it, since it
-// may hold a password; [http.ProxyFromEnvironment] would.
+// checkProxies returns an error if a proxy variable is not a URL, or has more than a host: a part of a password, for
+// which [http.ProxyFromEnvironment] takes no host or a wrong one. It names the variable and does not quote it.
 func checkProxies(getenv func(string) string) error {
 	for _, name := range []string{"HTTPS_PROXY", "HTTP_PROXY"} {
 		value := cmp.Or(getenv(name), getenv(strings.ToLower(name)))
 		if value == "" {
 			continue
 		}
-		if u, err := url.Parse(value); err == nil && u.Hostname() != "" {
-			continue
+		u, err := url.Parse(value)
+		if err != nil || u.Scheme == "" || u.Host == "" {
+			u, err = url.Parse("http://" + value)
 		}
-		if u, err := url.Parse("http://" + value); err != nil || u.Hostname() == "" {
-			return fmt.Errorf("environment variable %s: not a proxy URL such as http://proxy.example:3128", name)
+		if err != nil || u.Hostname() == "" || u.RequestURI() != "/" || u.Fragment != "" {
+			return fmt.Errorf("environment variable %s: not a proxy URL such as http://proxy.example:3128; "+
+				"in its password, percent-encode all but letters and digits (# as %%23)", name)
 		}
 	}
 	return nil
@@ -150,6 +154,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	t.unknownSince.Store(nil)
 	resp.Body = http.MaxBytesReader(nil, resp.Body, maxResponseBytes)
 	return resp, nil
 }
