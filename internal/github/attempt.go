@@ -39,7 +39,7 @@ func (a *Attempt) Send(ctx context.Context, w Write) (created bool, err error) {
 func (a *Attempt) UnprovenAt() time.Time { return a.state.unprovenAt }
 
 // do sends a read and retries transient errors. parse reads the body of the response.
-func (c *Client) do(ctx context.Context, b *Budget, call *call, parse func(response) error) (response, error) {
+func (c *Client) do(ctx context.Context, b *Budget, call *call, parse func(body []byte) error) (response, error) {
 	if b == nil {
 		b = &Budget{clock: &clock{}}
 	}
@@ -53,7 +53,7 @@ func (c *Client) do(ctx context.Context, b *Budget, call *call, parse func(respo
 	if err != nil {
 		return resp, err
 	}
-	if err := parse(resp); err != nil {
+	if err := parse(resp.body); err != nil {
 		return resp, unreadable(call, resp, err)
 	}
 	return resp, nil
@@ -131,7 +131,7 @@ func (a *Attempt) send(ctx context.Context, call *call, load payload) (response,
 		failed.err.RequestID = resp.requestID
 	}
 	if s.isWrite && sent && failed.unproven {
-		s.unprovenAt = resp.sentAt
+		s.unprovenAt = resp.ReadAt
 	}
 	s.last = s.finish(failed.err)
 	a.failed = failed

@@ -19,7 +19,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -119,7 +118,7 @@ func (c *Client) PublicKey(ctx context.Context, b *Budget, store secret.Store) (
 		Key   string          `json:"key"`
 	}
 	call := c.secretsCall(http.MethodGet, "reading the public key", store, "public-key")
-	resp, err := c.do(ctx, b, call, func(resp response) error { return unmarshal(resp.body, &wire) })
+	resp, err := c.do(ctx, b, call, func(body []byte) error { return unmarshal(body, &wire) })
 	if err != nil {
 		return seal.PublicKey{}, err
 	}
@@ -138,8 +137,8 @@ func (c *Client) PublicKey(ctx context.Context, b *Budget, store secret.Store) (
 func (c *Client) Repository(ctx context.Context, b *Budget, name string) (secret.Repository, error) {
 	var repo secret.Repository
 	call := newCall(http.MethodGet, "looking up repository "+c.opt.Org+"/"+name, "", "repos", c.opt.Org, name)
-	resp, err := c.do(ctx, b, call, func(resp response) error {
-		if err := unmarshal(resp.body, &repo); err != nil {
+	resp, err := c.do(ctx, b, call, func(body []byte) error {
+		if err := unmarshal(body, &repo); err != nil {
 			return err
 		}
 		return checkRepositories(repo)
@@ -166,17 +165,17 @@ func (c *Client) Repositories(
 ) ([]secret.Repository, error) {
 	call := newCall(http.MethodGet, "listing the repositories of "+c.opt.Org, "", "orgs", c.opt.Org, "repos")
 	call.query = "sort=created&direction=asc&"
-	parse := func(resp response) (page []secret.Repository, total int, err error) {
-		err = unmarshal(resp.body, &page)
+	parse := func(body []byte) (page []secret.Repository, total int, err error) {
+		err = unmarshal(body, &page)
 		return page, 0, cmp.Or(err, checkRepositories(page...))
 	}
-	fact := func(repo secret.Repository) any {
-		if isWanted(repo) {
-			return repo
+	all, err := list[secret.Repository]{c, b, call, parse, UniqueRepositories, isWanted}.readSettled(ctx)
+	if err == nil && all.partial {
+		err = &secret.Error{
+			Op: call.op, Problem: "GitHub returned only a part of the list", Cause: notAuthorized, Hint: authorize(""),
+			Is: []error{secret.ErrPartial},
 		}
-		return nil
 	}
-	all, err := list[secret.Repository]{c, b, call, parse, UniqueRepositories, fact}.readAgreed(ctx, math.MaxInt)
 	return all.entries, err
 }
 

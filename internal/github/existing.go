@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math"
 	"net/http"
 	"slices"
 	"strings"
@@ -31,13 +30,14 @@ func (c *Client) Lookup(
 		}
 		return found, err
 	}
-	all, err := c.listSecrets(ctx, b, store, max(len(names)/2, 1), names)
+	all, err := c.secrets(b, store, names).readAgreed(ctx, len(names)/2)
 	if all.isComplete() {
 		for _, name := range names {
-			found[name] = secret.Existing{Name: name, ReadAt: all.readAt}
+			found[name] = secret.Existing{Name: name, Reading: all.Reading}
 		}
 	}
 	for _, existing := range all.entries {
+		existing.Reading = all.Reading
 		found[existing.Name] = existing
 	}
 	return found, err
@@ -48,7 +48,10 @@ func (c *Client) Lookup(
 func (c *Client) Secrets(
 	ctx context.Context, b *Budget, store secret.Store, wanted ...secret.Name,
 ) (list []secret.Existing, complete bool, err error) {
-	all, err := c.listSecrets(ctx, b, store, math.MaxInt, wanted)
+	all, err := c.secrets(b, store, wanted).readSettled(ctx)
+	for i := range all.entries {
+		all.entries[i].Reading = all.Reading
+	}
 	return all.entries, err == nil && all.isComplete(), err
 }
 
@@ -93,27 +96,25 @@ func (c *Client) SelectedRepositories(
 	all, err := list[secret.Repository]{
 		client: c, budget: b, parse: parseRepositories, unique: UniqueRepositories,
 		call: c.secretsCall(http.MethodGet, "listing the selected repositories", store, string(name), "repositories"),
-	}.readAgreed(ctx, math.MaxInt)
-	return all.entries, all.total - len(all.entries), err
+	}.readSettled(ctx)
+	if hidden = all.total - len(all.entries); all.partial {
+		hidden = max(hidden, 1)
+	}
+	return all.entries, hidden, err
 }
 
-// listSecrets reads the list of secrets, or its first page if it has more than limit pages.
-func (c *Client) listSecrets(
-	ctx context.Context, b *Budget, store secret.Store, limit int, wanted []secret.Name,
-) (pages[secret.Existing], error) {
+// secrets describes the list of secrets, of which the wanted ones matter, or all if none are given.
+func (c *Client) secrets(b *Budget, store secret.Store, wanted []secret.Name) list[secret.Existing] {
 	secrets := list[secret.Existing]{
 		client: c, budget: b, call: c.secretsCall(http.MethodGet, "listing the secrets", store), parse: parseSecrets,
 		unique: func(list []secret.Existing) []secret.Existing {
 			return unique(list, func(s secret.Existing) secret.Name { return s.Name })
 		},
 	}
-	secrets.fact = func(s secret.Existing) any {
-		if len(wanted) > 0 && !slices.Contains(wanted, s.Name) {
-			return nil
-		}
-		return []any{s.Name, s.Access, s.CreatedAt, s.UpdatedAt}
+	if len(wanted) > 0 {
+		secrets.isWanted = func(s secret.Existing) bool { return slices.Contains(wanted, s.Name) }
 	}
-	return secrets.readAgreed(ctx, limit)
+	return secrets
 }
 
 // secret reads a secret without its list of repositories. Exists is false if GitHub returns 404: there is no such
@@ -122,10 +123,10 @@ func (c *Client) secret(
 	ctx context.Context, b *Budget, store secret.Store, name secret.Name,
 ) (existing secret.Existing, err error) {
 	call := c.secretsCall(http.MethodGet, "reading the secret", store, string(name))
-	resp, err := c.do(ctx, b, call, func(resp response) (err error) {
+	resp, err := c.do(ctx, b, call, func(body []byte) (err error) {
 		var wire wireSecret
-		if err = unmarshal(resp.body, &wire); err == nil {
-			existing, err = wire.parse(resp)
+		if err = unmarshal(body, &wire); err == nil {
+			existing, err = wire.parse()
 		}
 		if err == nil && existing.Name != name {
 			err = errors.New("a different secret")
@@ -133,8 +134,9 @@ func (c *Client) secret(
 		return err
 	})
 	if errors.Is(err, secret.ErrNotFound) {
-		return secret.Existing{Name: name, ReadAt: resp.sentAt}, nil
+		existing, err = secret.Existing{Name: name}, nil
 	}
+	existing.Reading = resp.Reading
 	return existing, err
 }
 
@@ -160,7 +162,7 @@ func (w *wireSecret) UnmarshalJSON(text []byte) error {
 	return err
 }
 
-func (w wireSecret) parse(resp response) (secret.Existing, error) {
+func (w wireSecret) parse() (secret.Existing, error) {
 	if w.Name == nil || w.Visibility == nil || w.CreatedAt == nil || w.UpdatedAt == nil {
 		return secret.Existing{}, errors.New("a secret without name, visibility, created_at or updated_at")
 	}
@@ -171,7 +173,7 @@ func (w wireSecret) parse(resp response) (secret.Existing, error) {
 	return secret.Existing{
 		Name: secret.Name(strings.ToUpper(*w.Name)), Exists: true,
 		CreatedAt: *w.CreatedAt, UpdatedAt: *w.UpdatedAt, Access: secret.Access{Visibility: v},
-		ReadAt: resp.sentAt, ReceivedAt: resp.receivedAt, Date: resp.date, Unknown: w.unknown,
+		Unknown: w.unknown,
 	}, nil
 }
 
@@ -198,17 +200,17 @@ func parsePage[T any](body []byte, field string) (entries []T, total int, err er
 	return entries, *count, nil
 }
 
-func parseSecrets(resp response) (entries []secret.Existing, total int, err error) {
-	list, total, err := parsePage[wireSecret](resp.body, "secrets")
+func parseSecrets(body []byte) (entries []secret.Existing, total int, err error) {
+	list, total, err := parsePage[wireSecret](body, "secrets")
 	for _, w := range list {
-		existing, parseErr := w.parse(resp)
+		existing, parseErr := w.parse()
 		entries, err = append(entries, existing), cmp.Or(err, parseErr)
 	}
 	return entries, total, err
 }
 
-func parseRepositories(resp response) (entries []secret.Repository, total int, err error) {
-	entries, total, err = parsePage[secret.Repository](resp.body, "repositories")
+func parseRepositories(body []byte) (entries []secret.Repository, total int, err error) {
+	entries, total, err = parsePage[secret.Repository](body, "repositories")
 	return entries, total, cmp.Or(err, checkRepositories(entries...))
 }
 

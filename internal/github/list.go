@@ -3,9 +3,9 @@ package github
 import (
 	"context"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -26,12 +26,12 @@ type list[T any] struct {
 	budget *Budget
 	call   *call
 	// parse returns the entries of a page and the total that it reports; 0 if it reports none.
-	parse func(response) (entries []T, total int, err error)
+	parse func(body []byte) (entries []T, total int, err error)
 	// unique drops duplicate entries, which a list has if its pages shift while they are read.
 	unique func([]T) []T
-	// fact returns the part of an entry on which two readings have to agree, and nil for an entry that does not matter.
-	// If it is nil, they have to agree on all entries and the total.
-	fact func(T) any
+	// isWanted selects the entries on which two readings have to agree. If it is nil, they have to agree on all of
+	// them, and on the total.
+	isWanted func(T) bool
 }
 
 // pages is a list that was read.
@@ -40,13 +40,16 @@ type pages[T any] struct {
 	total     int  // the largest that a page reports; 0 if none does
 	truncated bool // there are more pages than the limit; entries has the first
 	count     int  // of pages
-	agreed    bool // two readings of several pages had the same answer
-	partial   bool // GitHub marked a page as partial
-	readAt    time.Time
+	agreed    bool // two readings of several pages agreed
+	partial   bool // GitHub left out what the token is not authorized for
+	secret.Reading
 }
 
+// isSettled reports whether the list did not change while it was read.
+func (p pages[T]) isSettled() bool { return p.agreed || p.count == 1 }
+
 // isComplete reports whether an entry that is not on the list is missing at GitHub.
-func (p pages[T]) isComplete() bool { return p.agreed || p.count == 1 && len(p.entries) == p.total }
+func (p pages[T]) isComplete() bool { return p.isSettled() && len(p.entries) == p.total }
 
 // unique drops duplicate entries.
 func unique[T any, K comparable](entries []T, key func(T) K) []T {
@@ -59,50 +62,36 @@ func unique[T any, K comparable](entries []T, key func(T) K) []T {
 	})
 }
 
-// readAgreed reads a list. One of several pages is read until two readings in a row agree: two changes between pages
-// can leave the total right and hide an entry. The error wraps [secret.ErrPartial] if the token does not see all of
-// it; the entries are returned as well.
+// readAgreed reads a list. One of several pages is read until two readings in a row agree, at most maxListReads times:
+// two changes between pages can leave the total right and hide an entry.
 func (l list[T]) readAgreed(ctx context.Context, limit int) (all pages[T], err error) {
 	var last any
 	for range maxListReads {
-		if all, err = l.read(ctx, limit); err != nil {
-			return pages[T]{}, err
+		if all, err = l.read(ctx, limit); err != nil || all.truncated || all.count == 1 {
+			return all, err
 		}
-		answer := l.answer(all)
-		all.agreed = reflect.DeepEqual(answer, last)
-		if all.truncated || all.count == 1 || all.agreed {
-			return all, l.checkPartial(all)
+		var answer any = pages[T]{entries: all.entries, total: all.total}
+		if l.isWanted != nil {
+			answer = slices.DeleteFunc(slices.Clone(all.entries), func(entry T) bool { return !l.isWanted(entry) })
+		}
+		if all.agreed = reflect.DeepEqual(answer, last); all.agreed {
+			break
 		}
 		last = answer
 	}
-	return pages[T]{}, &secret.Error{
-		Op: l.call.op, Problem: fmt.Sprintf("the list changed each time it was read (%d times)", maxListReads),
-		Hint: "Wait until nobody else changes it.",
-	}
+	return all, nil
 }
 
-// answer returns the part of a reading that matters.
-func (l list[T]) answer(all pages[T]) any {
-	if l.fact == nil {
-		return pages[T]{entries: all.entries, total: all.total}
-	}
-	facts := []any{}
-	for _, entry := range all.entries {
-		if fact := l.fact(entry); fact != nil {
-			facts = append(facts, fact)
+// readSettled is readAgreed, but returns an error if no two readings agree.
+func (l list[T]) readSettled(ctx context.Context) (pages[T], error) {
+	all, err := l.readAgreed(ctx, math.MaxInt)
+	if err == nil && !all.isSettled() {
+		err = &secret.Error{
+			Op: l.call.op, Problem: fmt.Sprintf("the list changed each time it was read (%d times)", maxListReads),
+			Hint: "Wait until nobody else changes it.",
 		}
 	}
-	return facts
-}
-
-func (l list[T]) checkPartial(all pages[T]) error {
-	if !all.partial {
-		return nil
-	}
-	return &secret.Error{
-		Op: l.call.op, Problem: "GitHub returned only a part of the list", Cause: notAuthorized, Hint: authorize(""),
-		Is: []error{secret.ErrPartial},
-	}
+	return all, err
 }
 
 // page is one page of a list, with the total that it reports, or 0.
@@ -125,7 +114,7 @@ func (l list[T]) read(ctx context.Context, limit int) (pages[T], error) {
 	if err != nil {
 		return pages[T]{}, err
 	}
-	truncated := pages[T]{entries: first.entries, total: first.total, truncated: true, readAt: first.sentAt}
+	truncated := pages[T]{entries: first.entries, total: first.total, truncated: true, Reading: first.Reading}
 	tooLong := unreadable(l.call, first.response, fmt.Errorf("a list of more than %d pages", maxPages))
 	limit = min(limit, maxPages+1) // maxPages+1 is no limit
 	last := max(first.lastPage, (first.total+perPage-1)/perPage, 1)
@@ -161,7 +150,8 @@ func (l list[T]) read(ctx context.Context, limit int) (pages[T], error) {
 		}
 		all = append(all, next)
 	}
-	whole := pages[T]{count: len(all), readAt: first.sentAt}
+	whole := pages[T]{count: len(all), Reading: first.Reading}
+	whole.ReceivedAt = all[len(all)-1].ReceivedAt
 	for _, p := range all {
 		whole.entries = append(whole.entries, p.entries...)
 		whole.total, whole.partial = max(whole.total, p.total), whole.partial || p.partial
@@ -176,8 +166,8 @@ func (l list[T]) readPage(ctx context.Context, number int) (p page[T], err error
 	if number > 1 {
 		call.query += fmt.Sprintf("&page=%d", number)
 	}
-	p.response, err = l.client.do(ctx, l.budget, &call, func(resp response) (err error) {
-		p.entries, p.total, err = l.parse(resp)
+	p.response, err = l.client.do(ctx, l.budget, &call, func(body []byte) (err error) {
+		p.entries, p.total, err = l.parse(body)
 		return err
 	})
 	return p, err

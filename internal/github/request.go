@@ -78,9 +78,7 @@ type response struct {
 	hasLinks  bool   // to any page
 	partial   bool   // GitHub left out what the token is not authorized for
 	body      []byte // of a read
-
-	sentAt, receivedAt time.Time // by our clock
-	date               time.Time // by GitHub's; zero if it is missing
+	secret.Reading
 }
 
 // failure is a failed attempt.
@@ -127,7 +125,7 @@ func (c *Client) send(ctx context.Context, call *call, load payload, limit time.
 	}()
 	var wrote atomic.Bool
 	trace := &httptrace.ClientTrace{WroteHeaders: func() { wrote.Store(true) }}
-	resp.sentAt = time.Now()
+	resp.ReadAt = time.Now()
 	got, err := gh.BareDo(httptrace.WithClientTrace(attemptCtx, trace), req)
 	if got == nil || got.Response == nil {
 		return resp, c.errorFromTransport(ctx, call, err, wrote.Load(), limit), wrote.Load()
@@ -137,9 +135,9 @@ func (c *Client) send(ctx context.Context, call *call, load payload, limit time.
 		status: got.StatusCode, requestID: got.Header.Get(requestIDHeader),
 		nextPage: got.NextPage, lastPage: got.LastPage, hasLinks: got.Header.Get("Link") != "",
 		partial: strings.HasPrefix(got.Header.Get(ssoHeader), "partial-results"),
-		sentAt:  resp.sentAt, receivedAt: time.Now(),
+		Reading: secret.Reading{ReadAt: resp.ReadAt, ReceivedAt: time.Now()},
 	}
-	resp.date, _ = http.ParseTime(got.Header.Get("Date"))
+	resp.Date, _ = http.ParseTime(got.Header.Get("Date"))
 	ok := slices.Contains(call.ok, got.StatusCode)
 	c.recordMetadata(call, got, ok)
 	if ok && call.isWrite() { // the status is the result, unless its body is foreign

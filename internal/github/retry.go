@@ -49,31 +49,29 @@ func (b *Budget) Optional() *Budget { return &Budget{write: b.write, optional: t
 
 // SendOnce waits until a time, and for a rate limit of at most maxPauseBefore. Then it returns a budget for requests
 // that are each sent once, even if a circuit breaker has tripped; all of them share the time of one attempt. op names
-// them in the log. The error wraps [secret.ErrInterrupted] if a signal ends the wait.
-func (c *Client) SendOnce(ctx context.Context, op string, at time.Time) (*Budget, error) {
+// them in the log. A signal ends the wait.
+func (c *Client) SendOnce(ctx context.Context, op string, at time.Time) *Budget {
 	r := c.retry
 	r.mu.Lock()
 	if r.pausedUntil.After(at) && time.Until(r.pausedUntil) <= maxPauseBefore {
 		at = r.pausedUntil
 	}
 	r.mu.Unlock()
-	wait := time.Until(at)
-	if wait > 0 {
+	if wait := time.Until(at); wait > 0 && ctx.Err() == nil {
 		r.log("waiting " + secret.FormatDuration(wait) + " to " + op)
+		Sleep(ctx, wait)
 	}
-	if err := c.Sleep(ctx, wait); err != nil {
-		return nil, err
-	}
-	return &Budget{deadline: time.Now().Add(min(maxAttemptTime, r.timeout)), clock: &clock{}}, nil
+	return &Budget{deadline: time.Now().Add(min(maxAttemptTime, r.timeout)), clock: &clock{}}
 }
 
-// Sleep waits. The error wraps [secret.ErrInterrupted] if a signal ends the wait.
-func (c *Client) Sleep(ctx context.Context, d time.Duration) error {
-	once := &retryState{budget: &Budget{deadline: time.Now(), clock: &clock{}}}
-	if err := c.retry.sleep(ctx, once, d); err != nil {
-		return err
+// Sleep waits, or until a signal cancels ctx.
+func Sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
 	}
-	return nil
 }
 
 func (b *Budget) isRetried() bool { return b.deadline.IsZero() }
@@ -194,7 +192,7 @@ func (s *retryState) waitTooLong(limit *secret.Error, until time.Time) *secret.E
 
 // breakers returns the circuit breakers that count a request's errors.
 func (r *retrier) breakers(s *retryState) []*breaker {
-	if s.budget.write {
+	if s.budget.write && !s.budget.optional {
 		return []*breaker{r.reads, r.writes}
 	}
 	return []*breaker{r.reads}

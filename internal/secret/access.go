@@ -46,11 +46,7 @@ type Existing struct {
 	Exists bool
 	// CreatedAt and UpdatedAt are in whole seconds.
 	CreatedAt, UpdatedAt time.Time
-	// ReadAt is when the request for it was sent, and ReceivedAt when its response came, by our clock. ReadAt is zero
-	// if it was not read.
-	ReadAt, ReceivedAt time.Time
-	// Date is when GitHub responded, by its own clock; zero if it did not say.
-	Date time.Time
+	Reading
 	// Access has the repositories only if they were read as well. Unlisted says that they could not be.
 	Access   Access
 	Unlisted bool
@@ -58,6 +54,15 @@ type Existing struct {
 	Unknown []string
 	// Hidden is how many selected repositories the token cannot see; Access.Repositories lacks them.
 	Hidden int
+}
+
+// Reading is when something was read.
+type Reading struct {
+	// ReadAt is when the request was sent, and ReceivedAt when its response came, by our clock. ReadAt is zero if
+	// nothing was read.
+	ReadAt, ReceivedAt time.Time
+	// Date is when GitHub responded, by its own clock; zero if it did not say.
+	Date time.Time
 }
 
 // Change is the effect of a write on the access of an existing secret.

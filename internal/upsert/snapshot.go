@@ -103,9 +103,8 @@ func (c *publicKeyCache) newerThan(ctx context.Context, b *github.Budget, r refu
 		if !r.encrypted || err != nil || key != old {
 			break
 		}
-		if err = c.github.Sleep(ctx, delay); err == nil {
-			key, err = c.github.PublicKey(ctx, b, c.store)
-		}
+		github.Sleep(ctx, delay)
+		key, err = c.github.PublicKey(ctx, b, c.store)
 	}
 	if err != nil {
 		return key, err
@@ -129,8 +128,8 @@ type snapshotCache struct {
 	github *github.Client
 	store  secret.Store
 	names  []secret.Name // of all items, in the order of their writes
-	// optional says that writes do not depend on the snapshots: none is read again, and after a failure no others of
-	// its kind are, so that not each write waits for the same.
+	// optional says that writes do not depend on the snapshots: none is read again, and not each write waits for a
+	// request that fails.
 	optional           bool
 	noSecrets, noLists atomic.Pointer[error]
 
@@ -152,13 +151,15 @@ func newSnapshotCache(client *github.Client, store secret.Store, optional bool) 
 	}
 }
 
-// request sends a request, or returns the error of an earlier one of its kind if the snapshots are optional.
-func (c *snapshotCache) request(failed *atomic.Pointer[error], send func() error) error {
+// request sends a request. If the snapshots are optional, it returns the error of an earlier one of its kind that took
+// so long to fail.
+func (c *snapshotCache) request(failed *atomic.Pointer[error], tooLong time.Duration, send func() error) error {
 	if err := failed.Load(); err != nil {
 		return *err
 	}
+	start := time.Now()
 	err := send()
-	if err != nil && c.optional {
+	if err != nil && c.optional && time.Since(start) >= tooLong {
 		failed.Store(&err)
 	}
 	return err
@@ -173,7 +174,7 @@ func (c *snapshotCache) get(ctx context.Context, b *github.Budget, name secret.N
 	for range maxReads {
 		found, err := c.find(ctx, b, name)
 		if err == nil && found.Access.Visibility == secret.Selected && !found.hasList {
-			err = c.request(&c.noLists, func() (err error) {
+			err = c.request(&c.noLists, time.Second, func() (err error) {
 				found.Existing, err = c.github.WithRepositories(ctx, b, c.store, found.Existing)
 				return err
 			})
@@ -204,7 +205,7 @@ func (c *snapshotCache) find(ctx context.Context, b *github.Budget, name secret.
 func (c *snapshotCache) lookUp(
 	ctx context.Context, b *github.Budget, names ...secret.Name,
 ) (found map[secret.Name]secret.Existing, err error) {
-	err = c.request(&c.noSecrets, func() (err error) {
+	err = c.request(&c.noSecrets, 0, func() (err error) {
 		found, err = c.github.Lookup(ctx, b, c.store, names...)
 		return err
 	})

@@ -23,7 +23,7 @@ func newCache(g *testGitHub, names ...secret.Name) *snapshotCache {
 func TestSnapshotAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at := func(v secret.Visibility, readAt time.Time) snapshot {
-			return snapshot{Existing: secret.Existing{Name: "A", ReadAt: readAt, Access: secret.Access{Visibility: v}}}
+			return snapshot{Existing: secret.Existing{Name: "A", Reading: secret.Reading{ReadAt: readAt}, Access: secret.Access{Visibility: v}}}
 		}
 		cache := newSnapshotCache(nil, secret.Actions, false)
 		cache.keep(at(secret.Selected, time.Now().Add(time.Second)))

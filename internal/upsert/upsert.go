@@ -97,7 +97,7 @@ func (j Job) Run(ctx context.Context) []secret.Result {
 	if e.desired.replace {
 		e.desired.visibility, e.desired.hasGlob = secret.Selected, len(j.Selection.Patterns) > 0
 	}
-	isOptional := j.Change == "" && !e.desired.needsExisting()
+	isOptional := j.Change == "" && !j.DryRun && !e.desired.needsExisting()
 	for i, item := range j.Items {
 		e.results[i] = secret.Result{Store: item.Store, Name: item.Name}
 		if e.snapshots[item.Store] == nil {

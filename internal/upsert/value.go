@@ -85,7 +85,7 @@ func (v *value) op() string { return "writing the secret" }
 func (v *value) next(ctx context.Context, b *github.Budget) (p plan, err error) {
 	p.before, err = v.snapshots[v.item.Store].get(ctx, b, v.item.Name)
 	if err != nil {
-		if v.desired.needsExisting() || v.DryRun || errors.Is(err, secret.ErrInterrupted) {
+		if !v.snapshots[v.item.Store].optional || errors.Is(err, secret.ErrInterrupted) {
 			return p, err
 		}
 		p.before.Unlisted, v.readErr = true, err
@@ -137,7 +137,10 @@ func (v *value) refused(ctx context.Context, w *write, err error) (retry bool, _
 	}
 	old := v.sealed
 	isEncrypted := errors.Is(err, secret.ErrCannotOpen) && !v.item.isSealed()
-	r := refusal{old.KeyID, secret.AsError(err).Problem, isEncrypted}
+	r := refusal{keyID: old.KeyID, encrypted: isEncrypted}
+	if !isEncrypted {
+		r.text = secret.AsError(err).Problem
+	}
 	key, keyErr := v.keys[v.item.Store].newerThan(ctx, w.budget, r)
 	if keyErr != nil { // GitHub's 422 matters more than why the key could not be fetched
 		return false, err
@@ -204,6 +207,9 @@ func (v *value) finishValue(i int, w *write) {
 	}
 	v.finish(i, op, err, func(r *secret.Result) {
 		r.Change, r.Access = w.change(), w.plan.access
+		if w.rejected { // the value must not be stored manually with that access
+			r.Access = secret.Access{}
+		}
 		if r.Access.Visibility == "" && v.resolveErr == nil && !v.desired.needsExisting() {
 			r.Access, _ = v.desired.given() // not planned; for storing the value manually
 		}

@@ -42,6 +42,8 @@ type write struct {
 	before       secret.Existing
 	firstAttempt time.Time
 	created      bool      // GitHub confirmed the write with 201
+	confirmedAt  time.Time // when the last response came
+	rejected     bool      // the last attempt could not be planned, so that plan is out of date
 	unprovenAt   time.Time // when the last unproven attempt was sent; zero if there is none, or if a read settled it
 	err          error
 }
@@ -59,11 +61,11 @@ func (w *write) needsRead() bool {
 }
 
 // readableAt returns when a read can tell the result. A confirmed write needs no delay.
-func (w *write) readableAt() time.Time {
-	if w.err == nil {
-		return time.Time{}
+func (w *write) readableAt() (at time.Time) {
+	if w.err != nil && w.isUnproven() {
+		at = w.unprovenAt.Add(settleDelay)
 	}
-	return w.unprovenAt.Add(settleDelay)
+	return at
 }
 
 // change returns how the write changes access; only the new visibility if the secret was not read whole before.
@@ -151,7 +153,7 @@ func (e *executor) send(ctx context.Context, w *write) {
 		}
 		next, err := w.next(ctx, w.budget)
 		if err != nil {
-			w.err = w.notSentAgain(last, err)
+			w.err, w.rejected = w.notSentAgain(last, err), true
 			return
 		}
 		w.note(next)
@@ -159,7 +161,7 @@ func (e *executor) send(ctx context.Context, w *write) {
 			return
 		}
 		w.created, w.err = attempt.Send(ctx, next.request)
-		last = w.err
+		last, w.confirmedAt = w.err, time.Now()
 		w.unprovenAt = attempt.UnprovenAt()
 		if isAny(w.err, secret.ErrUnprocessable, secret.ErrNotFound) {
 			var retry bool
@@ -212,16 +214,13 @@ func (e *executor) readAfter(ctx context.Context, store secret.Store, tasks []*t
 	var at time.Time
 	for _, t := range tasks {
 		for _, w := range t.writes {
-			if w.needsRead() && w.readableAt().After(at) {
+			if w.readableAt().After(at) {
 				at = w.readableAt()
 			}
 		}
 	}
 	after := map[*task]secret.Existing{}
-	b, err := e.GitHub.SendOnce(ctx, "read whether a failed write took effect", at)
-	if err != nil {
-		return after
-	}
+	b := e.GitHub.SendOnce(ctx, "read whether a failed write took effect", at)
 	if e.Change == "" {
 		found, complete := e.readSecrets(ctx, b, store, tasks)
 		for _, t := range tasks {
@@ -270,8 +269,9 @@ func (e *executor) readSecrets(
 func (w *write) settle(now secret.Existing) {
 	var applied bool
 	if w.err == nil { // confirmed with 204: this attempt updated what an earlier one may have created
-		sinceFirst := now.ReadAt.Sub(w.firstAttempt) + time.Second // GitHub's times are in whole seconds
-		w.created = now.Exists && now.UpdatedAt.Sub(now.CreatedAt) <= sinceFirst
+		// All attempts have been applied after this time.
+		took := w.confirmedAt.Sub(w.firstAttempt) + settleDelay
+		w.created = now.Exists && now.UpdatedAt.Sub(now.CreatedAt) <= took
 		applied = !now.Exists
 	} else {
 		var shown string
