@@ -1,0 +1,34 @@
+package upsert
+
+import (
+	"testing"
+
+	"set-org-secret/internal/fakegithub"
+)
+
+// TestWrongTotal has a list of two pages that lacks a secret each time, as its total
+// shows: the secret exists, and keeps its access.
+func TestWrongTotal(t *testing.T) {
+	org := fakegithub.Org{SecretCount: 100, Repositories: []fakegithub.Repository{{ID: 1, Name: "web"}}}
+	for _, name := range []string{"T1", "T2"} {
+		org.Secrets = append(org.Secrets, fakegithub.Secret{
+			Store: "actions", Name: name, Visibility: "selected", Repositories: []string{"web"},
+		})
+	}
+	withGitHub(t, org, func(t *testing.T, g *testGitHub) {
+		second := fakegithub.Fault{
+			Method: "GET", Path: "/secrets", After: 1, Status: 200,
+			Body: `{"total_count": 102, "secrets": [{"name": "T1", "visibility": "selected",
+				"created_at": "2000-01-01T00:00:00Z", "updated_at": "2000-01-01T00:00:00Z"}]}`,
+		}
+		g.AddFault(second) // of the first reading
+		second.After++
+		g.AddFault(second) // of the second
+		j := g.job(4, "")
+		j.Items[3].Name = "T2"
+		r := j.Run(t.Context())[3]
+		wantEqual(t, "error", r.Err, nil)
+		stored, _ := g.Secret("acme", "actions", "T2")
+		wantEqual(t, "visibility", stored.Visibility, "selected")
+	})
+}
