@@ -1,6 +1,7 @@
 package upsert
 
 import (
+	"fmt"
 	"testing"
 
 	"set-org-secret/internal/fakegithub"
@@ -31,4 +32,23 @@ func TestReplaceListsAlone(t *testing.T) {
 		wantEqual(t, "the other", results[1].Operation, secret.Updated)
 		wantEqual(t, "error of the other", results[1].Err, nil)
 	})
+}
+
+// TestGivenAccessAlone gives the access of two secrets, the list of one of which cannot
+// be read: the change of the other is known, in a dry run, too.
+func TestGivenAccessAlone(t *testing.T) {
+	for _, dryRun := range []bool{false, true} {
+		t.Run(fmt.Sprintf("dry run %v", dryRun), func(t *testing.T) {
+			org, fault := twoLists()
+			withGitHub(t, org, func(t *testing.T, g *testGitHub) {
+				g.AddFault(fault)
+				j := g.job(2, secret.Private)
+				j.DryRun = dryRun
+				r := j.Run(t.Context())[1]
+				wantEqual(t, "error of the one that can be read", r.Err, nil)
+				wantEqual(t, "visibility before", r.Change.From, secret.Selected)
+				wantEqual(t, "removed", len(r.Change.Removed), 1)
+			})
+		})
+	}
 }
