@@ -1,0 +1,26 @@
+package upsert
+
+import (
+	"testing"
+	"time"
+
+	"set-org-secret/internal/fakegithub"
+	"set-org-secret/internal/secret"
+)
+
+// TestOverwrittenLate has a secret that somebody else creates after this run looked for
+// it and 20 s before this run's first attempt, which fails; the second overwrites it.
+// Another write of the batch fails for minutes, so the read that settles is late.
+func TestOverwrittenLate(t *testing.T) {
+	withGitHub(t, fakegithub.Org{}, func(t *testing.T, g *testGitHub) {
+		g.AddFault(fakegithub.Fault{Path: "/public-key", Delay: fakegithub.Duration(20 * time.Second)})
+		g.AddFault(fakegithub.Fault{Method: "GET", Path: "/secrets", Hook: func() {
+			g.PutSecret("acme", fakegithub.Secret{Store: "actions", Name: "S1", Visibility: "selected"})
+		}})
+		g.AddFault(fakegithub.Fault{Method: "PUT", Path: "/S1", Status: 502})
+		g.AddFault(fakegithub.Fault{Method: "PUT", Path: "/S2", Status: 502, Times: -1})
+		r := g.job(2, "").Run(t.Context())[0]
+		wantEqual(t, "operation", r.Operation, secret.Updated)
+		wantError(t, "result", r.Err, "an existing secret was overwritten")
+	})
+}
