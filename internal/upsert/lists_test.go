@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"set-org-secret/internal/fakegithub"
+	"set-org-secret/internal/secret"
 )
 
 // TestWrongTotal has a list of two pages that lacks a secret each time, as its total
@@ -31,4 +32,33 @@ func TestWrongTotal(t *testing.T) {
 		stored, _ := g.Secret("acme", "actions", "T2")
 		wantEqual(t, "visibility", stored.Visibility, "selected")
 	})
+}
+
+// TestPartialListOfSecret has a secret whose list GitHub marks as partial. To add a
+// repository, or to remove one, needs no other one on the list.
+func TestPartialListOfSecret(t *testing.T) {
+	for _, change := range []secret.ListChange{secret.ListAdd, secret.ListRemove} {
+		t.Run(string(change), func(t *testing.T) {
+			org := fakegithub.Org{
+				Repositories: []fakegithub.Repository{{ID: 1, Name: "web"}, {ID: 2, Name: "api"}},
+				Secrets: []fakegithub.Secret{
+					{Store: "actions", Name: "S1", Visibility: "selected", Repositories: []string{"web"}},
+				},
+			}
+			withGitHub(t, org, func(t *testing.T, g *testGitHub) {
+				g.AddFault(fakegithub.Fault{
+					Method: "GET", Path: "/S1/repositories", Times: -1,
+					Headers: map[string]string{"X-GitHub-SSO": "partial-results; organizations=1"},
+				})
+				j := g.job(1, "")
+				j.Change, j.Selection = change, &secret.Selection{IDs: []int64{2}}
+				if change == secret.ListRemove {
+					j.Selection.IDs[0] = 1
+				}
+				r := j.Run(t.Context())[0]
+				wantEqual(t, "error", r.Err, nil)
+				wantEqual(t, "operation", r.Operation, secret.Updated)
+			})
+		})
+	}
 }
