@@ -2,6 +2,7 @@ package upsert
 
 import (
 	"testing"
+	"time"
 
 	"set-org-secret/internal/fakegithub"
 	"set-org-secret/internal/secret"
@@ -61,4 +62,22 @@ func TestPartialListOfSecret(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestListNeverAgrees has a list whose readings differ each time, since one of the
+// secrets changes: the list is not read again for each secret of the batch.
+func TestListNeverAgrees(t *testing.T) {
+	withGitHub(t, fakegithub.Org{SecretCount: 101}, func(t *testing.T, g *testGitHub) {
+		for i := range 200 { // each at the second page of a reading
+			g.AddFault(fakegithub.Fault{
+				Method: "GET", Path: "/secrets", After: i + 1, Change: &fakegithub.Secret{
+					Store: "actions", Name: "S0001", Visibility: "private", UpdatedAt: time.Unix(int64(i), 0),
+				},
+			})
+		}
+		j := g.job(20, "")
+		j.Items[19].Name = "S0001"
+		j.Run(t.Context())
+		wantEqual(t, "pages of the list", g.count("GET secrets"), 3*2)
+	})
 }
