@@ -1,6 +1,8 @@
 package upsert
 
 import (
+	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,5 +24,16 @@ func TestOverwrittenLate(t *testing.T) {
 		r := g.job(2, "").Run(t.Context())[0]
 		wantEqual(t, "operation", r.Operation, secret.Updated)
 		wantError(t, "result", r.Err, "an existing secret was overwritten")
+	})
+}
+
+// TestNoWaitAfterSignal checks that the log does not promise a read that a signal has
+// already prevented.
+func TestNoWaitAfterSignal(t *testing.T) {
+	withGitHub(t, fakegithub.Org{}, func(t *testing.T, g *testGitHub) {
+		ctx, cancel := context.WithCancel(t.Context())
+		g.AddFault(fakegithub.Fault{Method: "PUT", Path: "*", Status: 503, Hook: cancel})
+		g.job(1, "").Run(ctx)
+		wantEqual(t, "log about a wait", strings.Contains(strings.Join(g.logged, "\n"), "waiting"), false)
 	})
 }
