@@ -35,6 +35,9 @@ func TestSameUpdate(t *testing.T) {
 		_, applied := (&value{}).compare(w, secret.Existing{Exists: true, UpdatedAt: updated})
 		wantEqual(t, test.name, applied, test.applied)
 	}
+	w := &write{before: secret.Existing{Exists: true, UpdatedAt: updated}}
+	_, applied := (&value{}).compare(w, secret.Existing{Exists: true, UpdatedAt: updated.Add(-time.Hour)})
+	wantEqual(t, "an earlier update, from a copy that lags", applied, true)
 }
 
 // TestSettleTime checks when the read is sent that settles two writes: once, 15 s after
@@ -64,4 +67,14 @@ func TestSettleTime(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestServerErrorProvesNothing has a 500 after which GitHub has stored the value.
+func TestServerErrorProvesNothing(t *testing.T) {
+	withGitHub(t, fakegithub.Org{}, func(t *testing.T, g *testGitHub) {
+		g.AddFault(fakegithub.Fault{Method: "PUT", Path: "*", Status: 500, Applied: true})
+		g.AddFault(fakegithub.Fault{Method: "PUT", Path: "*", Status: 403})
+		r := g.job(1, secret.All).Run(t.Context())[0]
+		wantEqual(t, "operation", r.Operation, secret.Unknown)
+	})
 }
