@@ -56,8 +56,8 @@ func (r *reader) checkEnvironment() {
 // written much the same, or else the closest of those that have a word in common with it.
 func resembled(unknown string) string {
 	name := strings.ToLower(unknown)
-	byName := func(in Input) int { return distance(name, in.Name) }
-	byStem := func(in Input) int { return min(distance(stemOf(name), stemOf(in.Name)), byName(in)) }
+	byName := func(in Input) int { return secret.Distance(name, in.Name) }
+	byStem := func(in Input) int { return min(secret.Distance(stemOf(name), stemOf(in.Name)), byName(in)) }
 	if in := closest(Inputs, byStem); byStem(in) <= 2 {
 		return in.Name
 	}
@@ -87,27 +87,6 @@ func closest(inputs []Input, distance func(Input) int) Input {
 func stemOf(name string) string {
 	name = strings.NewReplacer("-", "", "_", "", " ", "", "ies", "y").Replace(strings.ToLower(name))
 	return strings.TrimSuffix(name, "s")
-}
-
-// distance is how many characters must be inserted, removed or replaced to turn a into b.
-func distance(a, b string) int {
-	costs := make([]int, len(b)+1) // from the part of a so far to each beginning of b
-	for j := range costs {
-		costs[j] = j
-	}
-	for i := range len(a) {
-		diagonal := costs[0]
-		costs[0] = i + 1
-		for j := range len(b) {
-			replace := diagonal
-			if a[i] != b[j] {
-				replace++
-			}
-			diagonal = costs[j+1]
-			costs[j+1] = min(replace, costs[j]+1, costs[j+1]+1)
-		}
-	}
-	return costs[len(b)]
 }
 
 // checkNotation reports unevaluated expressions, and quotes around a whole input, which YAML removes and the runner

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -72,6 +73,7 @@ func (r *Reporter) PrintMasks() {
 // sealed value.
 func (r *Reporter) CheckFiles() error {
 	var errs []error
+	var denied []string
 	if r.randErr != nil {
 		errs = append(errs, fmt.Errorf("cannot read random bytes: %w", r.randErr))
 	}
@@ -79,13 +81,20 @@ func (r *Reporter) CheckFiles() error {
 		switch path := r.getenv(name); {
 		case path != "":
 			f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-			if err != nil {
+			if errors.Is(err, fs.ErrPermission) {
+				denied = append(denied, name)
+			} else if err != nil {
 				errs = append(errs, fmt.Errorf("%s is not writable: %w", name, err))
 			}
 			_ = f.Close() // returns an error if f is nil
 		case r.actions && name == "GITHUB_OUTPUT": // a runner without summaries loses no output
 			errs = append(errs, errors.New("GITHUB_OUTPUT is not set: this step's outputs would be lost"))
 		}
+	}
+	if len(denied) > 0 {
+		errs = append(errs, fmt.Errorf("%s: permission denied: root in the container of this action is another user for "+
+			"the runner's Docker (rootless, or userns-remap), or SELinux forbids it. Use a runner whose Docker runs as "+
+			"root without userns-remap, and label its work folder container_file_t", strings.Join(denied, " and ")))
 	}
 	return errors.Join(errs...)
 }

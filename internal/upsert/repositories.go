@@ -85,7 +85,7 @@ func (r *resolver) selectFrom(list []secret.Repository) (selected []secret.Repos
 			}
 		}
 		if selected = append(selected, repo); repo.ID == 0 {
-			errs = append(errs, r.missing[i])
+			errs = append(errs, suggest(r.missing[i], name, list))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -108,6 +108,18 @@ func (r *resolver) selectFrom(list []secret.Repository) (selected []secret.Repos
 		selected = append(selected, secret.Repository{ID: id, FullName: names[id]})
 	}
 	return github.UniqueRepositories(selected), matches, nil
+}
+
+// suggest adds the repository of a list to an error that resembles the name of a missing one.
+func suggest(missing error, name string, list []secret.Repository) error {
+	name = strings.ToLower(name)
+	for _, repo := range list {
+		listed := strings.ToLower(bareName(repo))
+		if d := secret.Distance(name, listed); d <= 2 && d < len(name) {
+			return fmt.Errorf("%w; did you mean %s?", missing, bareName(repo))
+		}
+	}
+	return missing
 }
 
 // checkMatches returns an error if a pattern matches nothing. A typo would otherwise pass for an empty list.
@@ -173,8 +185,11 @@ func (r *resolver) lookUp(ctx context.Context) error {
 	if !needsAll && len(s.IDs) > 0 && slices.ContainsFunc(r.excluded, isMissing) {
 		_ = readAll() // ids are compared by name instead
 	}
-	r.missing = slices.Clone(errs[:len(s.Names)])
 	isNotFound := func(err error) bool { return errors.Is(err, secret.ErrNotFound) }
+	if len(r.all) == 0 && !r.fromList && slices.ContainsFunc(errs[:len(s.Names)], isNotFound) { // for suggestions
+		r.all, _ = r.github.Repositories(ctx, r.budget, func(secret.Repository) bool { return true })
+	}
+	r.missing = slices.Clone(errs[:len(s.Names)])
 	return errors.Join(append(slices.DeleteFunc(errs, isNotFound), allErr)...)
 }
 
