@@ -69,6 +69,10 @@ func (r *Reporter) PrintMasks() {
 	}
 }
 
+const notOwner = "root in the container of this action is another user for the runner's Docker (rootless, or " +
+	"userns-remap), or SELinux forbids it. Use a runner whose Docker runs as root without userns-remap, and label " +
+	"its work folder container_file_t"
+
 // CheckFiles returns an error if the outputs or the summary cannot be written. At the end of the run that could lose a
 // sealed value.
 func (r *Reporter) CheckFiles() error {
@@ -92,9 +96,7 @@ func (r *Reporter) CheckFiles() error {
 		}
 	}
 	if len(denied) > 0 {
-		errs = append(errs, fmt.Errorf("%s: permission denied: root in the container of this action is another user for "+
-			"the runner's Docker (rootless, or userns-remap), or SELinux forbids it. Use a runner whose Docker runs as "+
-			"root without userns-remap, and label its work folder container_file_t", strings.Join(denied, " and ")))
+		errs = append(errs, errors.New(strings.Join(denied, " and ")+": permission denied: "+notOwner))
 	}
 	return errors.Join(errs...)
 }
