@@ -3,12 +3,14 @@ package input
 import (
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // standIn is a text that a tool writes in place of a value, or a value that was damaged on its way.
 type standIn struct {
-	pattern    *regexp.Regexp // for a value without the spaces around it
-	is         string         // after "the value is"
+	literal    string                // in every value that the pattern matches; it is compiled only for those
+	pattern    func() *regexp.Regexp // for a value without the spaces around it
+	is         string                // after "the value is"
 	advice     string
 	isRejected bool
 }
@@ -18,46 +20,58 @@ const (
 	warn   = false
 )
 
-var re = regexp.MustCompile
+// re returns a pattern that is compiled when it is needed.
+func re(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
 
 // standIns are the known ones; the first that matches counts. Those that are rejected match a whole value, and come
 // first.
 var standIns = []standIn{
-	{re(`^[\s\v\x{85}\x{200B}\x{FEFF}\p{Z}]*$`), "only white space", "check the command that writes it", reject},
-	{re(`^null$`), "null, as jq and toJSON write a missing value", "check the names that it looks up", reject},
-	{re(`^None$`), "None, as Python writes a missing value", "check the names that it looks up", reject},
+	{"", re(`^[\s\v\x{85}\x{200B}\x{FEFF}\p{Z}]*$`), "only white space", "check the command that writes it", reject},
+	{"null", re(`^null$`), "null, as jq and toJSON write a missing value", "check the names that it looks up", reject},
+	{"None", re(`^None$`), "None, as Python writes a missing value", "check the names that it looks up", reject},
 	{
-		re(`^(?:undefined|\[object Object\])$`), "text that JavaScript writes for a missing value or an object",
+		"e", re(`^(?:undefined|\[object Object\])$`), "text that JavaScript writes for a missing value or an object",
 		"write one member of the object, or JSON.stringify(…)", reject,
 	},
 	{
-		re(`^(?:Object|Array)$`), "text that GitHub writes for an object or a list in an expression",
+		"", re(`^(?:Object|Array)$`), "text that GitHub writes for an object or a list in an expression",
 		"write one member of it, or ${{ toJSON(…) }}", reject,
 	},
-	{re(`^\*\*\*$`), `"***", which the runner shows for a masked text`, "pass the value itself", reject},
-	{re(`^\$\{\{(?:[^$]|\$[^{]|\$\{[^{])*\}\}$`), expression, expressionAdvice, reject},
+	{"***", re(`^\*\*\*$`), `"***", which the runner shows for a masked text`, "pass the value itself", reject},
+	{"${{", re(`^\$\{\{(?:[^$]|\$[^{]|\$\{[^{])*\}\}$`), expression, expressionAdvice, reject},
 
-	{re(`^op://[^\r\n]*$`), "a reference to 1Password", "pass the output of op read", warn},
-	{re(`\{\{\s*op://`), "a template for 1Password", "pass the output of op inject", warn},
-	{re(`^ENC\[[^\r\n]*\]$`), "encrypted by SOPS", "pass the output of sops decrypt", warn},
-	{re(`^vault:[^\r\n]*$`), "a reference to Vault, or encrypted by it", "pass the output of the vault command", warn},
-	{re(`^(?:secret)?ref\+[a-z0-9]+:[^\r\n]*$`), "a reference for vals", "pass the output of vals get", warn},
-	{re(`^encrypted:\S+$`), "encrypted by dotenvx", "pass the output of dotenvx get", warn},
-	{re(`\{\{resolve:`), "a reference for CloudFormation", "pass the output of the aws command", warn},
-	{re(`^@Microsoft\.KeyVault\(`), "a reference to Azure Key Vault", "read it with az keyvault secret show", warn},
-	{re(`^version https://git-lfs`), "a pointer of Git LFS", "set lfs: true for actions/checkout", warn},
-	{re(`^\x00GITCRYPT`), "encrypted by git-crypt", "run git-crypt unlock in an earlier step", warn},
-	{re(`^\$ANSIBLE_VAULT;`), "encrypted by ansible-vault", "pass the output of ansible-vault view", warn},
-	{re(`^-----BEGIN AGE ENCRYPTED FILE-----`), "encrypted by age", "pass the output of age --decrypt", warn},
+	{"op://", re(`^op://[^\r\n]*$`), "a reference to 1Password", "pass the output of op read", warn},
+	{"op://", re(`\{\{\s*op://`), "a template for 1Password", "pass the output of op inject", warn},
+	{"ENC[", re(`^ENC\[[^\r\n]*\]$`), "encrypted by SOPS", "pass the output of sops decrypt", warn},
 	{
-		re(`^["']?-----BEGIN [^\r\n]*-----END `), `a PEM block on one line, or with \n in place of newlines`,
+		"vault:", re(`^vault:[^\r\n]*$`), "a reference to Vault, or encrypted by it",
+		"pass the output of the vault command", warn,
+	},
+	{"ref+", re(`^(?:secret)?ref\+[a-z0-9]+:[^\r\n]*$`), "a reference for vals", "pass the output of vals get", warn},
+	{"encrypted:", re(`^encrypted:\S+$`), "encrypted by dotenvx", "pass the output of dotenvx get", warn},
+	{"{{resolve:", re(`\{\{resolve:`), "a reference for CloudFormation", "pass the output of the aws command", warn},
+	{
+		"@Microsoft.KeyVault(", re(`^@Microsoft\.KeyVault\(`), "a reference to Azure Key Vault",
+		"read it with az keyvault secret show", warn,
+	},
+	{"git-lfs", re(`^version https://git-lfs`), "a pointer of Git LFS", "set lfs: true for actions/checkout", warn},
+	{"GITCRYPT", re(`^\x00GITCRYPT`), "encrypted by git-crypt", "run git-crypt unlock in an earlier step", warn},
+	{"$ANSIBLE_VAULT;", re(`^\$ANSIBLE_VAULT;`), "encrypted by ansible-vault", "pass the output of ansible-vault view", warn},
+	{"AGE ENCRYPTED", re(`^-----BEGIN AGE ENCRYPTED FILE-----`), "encrypted by age", "pass the output of age --decrypt", warn},
+	{
+		"-----BEGIN ", re(`^["']?-----BEGIN [^\r\n]*-----END `), `a PEM block on one line, or with \n in place of newlines`,
 		"pass the file itself in secret_file, since most programs cannot read it so", warn,
 	},
-	{re(`\$\{\{`), "text with ${{ in it", "write it in the workflow", warn},
-	{re(`\*\*\*`), "text with *** in it, which the runner shows for a masked text", "do not copy it from a log", warn},
-	{re(`^\x{FEFF}`), "text after a byte order mark (U+FEFF)", "write the file as UTF-8 without one", warn},
-	{re(`^[\x{200B}\x{A0}“”‘’]|[\x{200B}\x{FEFF}\x{A0}“”‘’]$`), "text with U+200B, U+FEFF, U+00A0 or a curly quote " +
-		"at an end", "remove it, since web pages, chats and word processors add it", warn},
+	{"${{", re(`\$\{\{`), "text with ${{ in it", "write it in the workflow", warn},
+	{"***", re(`\*\*\*`), "text with *** in it, which the runner shows for a masked text", "do not copy it from a log", warn},
+	{"\uFEFF", re(`^\x{FEFF}`), "text after a byte order mark (U+FEFF)", "write the file as UTF-8 without one", warn},
+	{
+		"", re(`^[\x{200B}\x{A0}“”‘’]|[\x{200B}\x{FEFF}\x{A0}“”‘’]$`),
+		"text with U+200B, U+FEFF, U+00A0 or a curly quote at an end",
+		"remove it, since web pages, chats and word processors add it", warn,
+	},
 }
 
 const (
@@ -66,7 +80,7 @@ const (
 	wayOut           = "; for the outputs of a step write ${{ toJSON(steps.ID.outputs) }} with the id of that step"
 )
 
-// endBytes is the length of each end of a value that patterns are matched with that do not begin with a fixed text.
+// endBytes is the length of each end of a value that anchored patterns are matched with.
 const endBytes = 1 << 10
 
 // findStandIn returns the first stand-in in a value, or nil. If atStart is set, the value has to begin with it: no
@@ -78,11 +92,14 @@ func findStandIn(text string, atStart bool) *standIn {
 		ends = trimmed[:endBytes] + trimmed[len(trimmed)-endBytes:]
 	}
 	for i, s := range standIns {
-		searched := trimmed
-		if prefix, _ := s.pattern.LiteralPrefix(); prefix == "" {
+		if !strings.Contains(trimmed, s.literal) {
+			continue
+		}
+		pattern, searched := s.pattern(), trimmed
+		if strings.HasPrefix(pattern.String(), "^") {
 			searched = ends // all of a long value would take too long
 		}
-		if at := s.pattern.FindStringIndex(searched); at != nil && (at[0] == 0 || !atStart) {
+		if at := pattern.FindStringIndex(searched); at != nil && (at[0] == 0 || !atStart) {
 			return &standIns[i]
 		}
 	}
