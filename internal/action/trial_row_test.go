@@ -3,7 +3,9 @@ package action
 import (
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -49,7 +51,7 @@ var rowRules = []struct {
 		return f.row.Operation != "failed" || f.unproven.IsZero() || f.late != nil && isTrue(*f.late) || f.isDenied(f.path)
 	}},
 	{"unknown has an attempt that may have taken effect", func(f rowFacts) bool {
-		return f.row.Operation != "unknown" || !f.unproven.IsZero()
+		return f.row.Operation != "unknown" || !f.unproven.IsZero() || f.isLost()
 	}},
 	{"unknown is confirmed by no response", func(f rowFacts) bool {
 		return f.row.Operation != "unknown" || !slices.ContainsFunc(f.writes, func(q fakegithub.Request) bool {
@@ -107,6 +109,19 @@ func (r *ran) factsOf(row trialRow) rowFacts {
 	}
 	slices.SortStableFunc(f.applied, func(a, b fakegithub.Request) int { return a.ServedAt.Compare(b.ServedAt) })
 	return f
+}
+
+var attempts = regexp.MustCompile(`, (\d+) attempts in `)
+
+// isLost reports whether an attempt never reached the server: a connection was closed,
+// by the response to another request, while it was sent.
+func (f rowFacts) isLost() bool {
+	m := attempts.FindStringSubmatch(f.row.Error)
+	if m == nil {
+		return false
+	}
+	n, err := strconv.Atoi(m[1])
+	return err == nil && n > len(f.writes)
 }
 
 // writeOf returns the request that writes a row.
