@@ -176,6 +176,12 @@ func (c *snapshotCache) get(ctx context.Context, b *github.Budget, name secret.N
 		if err == nil && found.Access.Visibility == secret.Selected && !found.hasList {
 			err = c.request(&c.noLists, time.Second, func() (err error) {
 				found.Existing, err = c.github.WithRepositories(ctx, b, c.store, found.Existing)
+				if err == nil && !found.Exists { // a new secret would be private
+					err = &secret.Error{
+						Problem: "GitHub showed the secret, and then returned 404 for it",
+						Hint:    "See whether somebody has just deleted it.",
+					}
+				}
 				return err
 			})
 			found.hasList = true

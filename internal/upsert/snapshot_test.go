@@ -115,6 +115,22 @@ func TestSnapshotOfDeleted(t *testing.T) {
 	})
 }
 
+// TestSnapshotContradicted has a secret that is on the list of secrets and then gets 404, as does its list of
+// repositories: it is not taken for a new one.
+func TestSnapshotContradicted(t *testing.T) {
+	org := fakegithub.Org{
+		Repositories: []fakegithub.Repository{{ID: 1, Name: "web"}},
+		Secrets:      []fakegithub.Secret{{Store: "actions", Name: "S1", Visibility: "selected", Repositories: []string{"web"}}},
+	}
+	withGitHub(t, org, func(t *testing.T, g *testGitHub) {
+		g.AddFault(fakegithub.Fault{Method: "GET", Path: "/S1*", Times: -1, Status: 404})
+		results := g.job(2, "").Run(t.Context())
+		wantError(t, "result", results[0].Err, "GitHub showed the secret, and then returned 404 for it")
+		wantEqual(t, "the other", results[1].Operation, secret.Created)
+		wantEqual(t, "writes", g.count("PUT"), 1)
+	})
+}
+
 // TestOneSlowWrite checks that a write that is retried for long reads its secret alone, when the others are written.
 func TestOneSlowWrite(t *testing.T) {
 	withGitHub(t, fakegithub.Org{SecretCount: 300}, func(t *testing.T, g *testGitHub) {
