@@ -15,22 +15,30 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// Lookup reads secrets by name, without their lists of repositories. One name is read alone. Several are read from the
-// list of secrets, or from its first page if its pages cost more requests than the names; a name that this does not
-// decide is not in the result, and has to be looked up alone. A secret that GitHub does not have, or does not show to
-// the token, has Exists false: one that gets 404, or that is not on a list that is complete.
+// Lookup reads secrets by name, without their lists of repositories: one alone, and several from the list of secrets. A
+// secret that GitHub does not have, or does not show to the token, has Exists false: one that gets 404, or that is not
+// on a list that is complete. A name that the list does not decide is not in the result, and has to be looked up alone.
 func (c *Client) Lookup(
 	ctx context.Context, b *Budget, store secret.Store, names ...secret.Name,
 ) (map[secret.Name]secret.Existing, error) {
-	found := map[secret.Name]secret.Existing{}
-	if len(names) == 1 {
-		existing, err := c.secret(ctx, b, store, names[0])
-		if err == nil {
-			found[names[0]] = existing
-		}
-		return found, err
+	if len(names) > 1 {
+		return c.LookupInList(ctx, b, store, names...)
 	}
-	all, err := c.secrets(b, store, names).readAgreed(ctx, len(names)/2)
+	existing, err := c.secret(ctx, b, store, names[0])
+	if err != nil {
+		return nil, err
+	}
+	return map[secret.Name]secret.Existing{names[0]: existing}, nil
+}
+
+// LookupInList is Lookup from the list of secrets, even for one name.
+func (c *Client) LookupInList(
+	ctx context.Context, b *Budget, store secret.Store, names ...secret.Name,
+) (map[secret.Name]secret.Existing, error) {
+	found := map[secret.Name]secret.Existing{}
+	secrets := c.secrets(b, store)
+	secrets.isWanted = func(s secret.Existing) bool { return slices.Contains(names, s.Name) }
+	all, err := secrets.readAgreed(ctx)
 	if all.isComplete() {
 		for _, name := range names {
 			found[name] = secret.Existing{Name: name, Reading: all.Reading}
@@ -43,15 +51,11 @@ func (c *Client) Lookup(
 	return found, err
 }
 
-// Secrets lists the secrets of a store. Its readings have to agree on the wanted ones alone if any are given. complete
-// is false if the total that GitHub reports does not match the list.
+// Secrets lists the secrets of a store. complete is false if the total that GitHub reports does not match the list.
 func (c *Client) Secrets(
-	ctx context.Context, b *Budget, store secret.Store, wanted ...secret.Name,
+	ctx context.Context, b *Budget, store secret.Store,
 ) (list []secret.Existing, complete bool, err error) {
-	all, err := c.secrets(b, store, wanted).readSettled(ctx)
-	for i := range all.entries {
-		all.entries[i].Reading = all.Reading
-	}
+	all, err := c.secrets(b, store).readSettled(ctx)
 	return all.entries, err == nil && all.isComplete(), err
 }
 
@@ -103,18 +107,13 @@ func (c *Client) SelectedRepositories(
 	return all.entries, hidden, err
 }
 
-// secrets describes the list of secrets, of which the wanted ones matter, or all if none are given.
-func (c *Client) secrets(b *Budget, store secret.Store, wanted []secret.Name) list[secret.Existing] {
-	secrets := list[secret.Existing]{
+func (c *Client) secrets(b *Budget, store secret.Store) list[secret.Existing] {
+	return list[secret.Existing]{
 		client: c, budget: b, call: c.secretsCall(http.MethodGet, "listing the secrets", store), parse: parseSecrets,
 		unique: func(list []secret.Existing) []secret.Existing {
 			return unique(list, func(s secret.Existing) secret.Name { return s.Name })
 		},
 	}
-	if len(wanted) > 0 {
-		secrets.isWanted = func(s secret.Existing) bool { return slices.Contains(wanted, s.Name) }
-	}
-	return secrets
 }
 
 // secret reads a secret without its list of repositories. Exists is false if GitHub returns 404: there is no such

@@ -708,48 +708,75 @@ func pageOf(req *http.Request, list []int) []int {
 
 func isFirstPage(req *http.Request) bool { return req.URL.Query().Get("page") == "" }
 
-// TestSecretsDeletedWhileListed checks that a list of several pages is read until two
-// readings agree on the wanted secrets, and fails if they never do.
-func TestSecretsDeletedWhileListed(t *testing.T) {
-	// serve has 150 secrets, and deletes one after each of the first reads of page 1.
-	serve := func(deletions int) http.HandlerFunc {
-		existing := numbers(150)
-		return func(rw http.ResponseWriter, req *http.Request) {
-			var page []string
-			for _, n := range pageOf(req, existing) {
-				page = append(page, secretJSON(fmt.Sprint("S", n), "all"))
-			}
-			_, _ = fmt.Fprintf(rw, `{"total_count": %d, "secrets": [%s]}`, len(existing), strings.Join(page, ","))
-			if deletions > 0 && isFirstPage(req) {
-				deletions--
-				existing = existing[1:]
-			}
+// deleting serves 150 secrets, and deletes one after each of the first reads of page 1.
+func deleting(deletions int) http.HandlerFunc {
+	existing := numbers(150)
+	return func(rw http.ResponseWriter, req *http.Request) {
+		var page []string
+		for _, n := range pageOf(req, existing) {
+			page = append(page, secretJSON(fmt.Sprint("S", n), "all"))
+		}
+		_, _ = fmt.Fprintf(rw, `{"total_count": %d, "secrets": [%s]}`, len(existing), strings.Join(page, ","))
+		if deletions > 0 && isFirstPage(req) {
+			deletions--
+			existing = existing[1:]
 		}
 	}
+}
+
+// TestSecretsDeletedWhileListed checks that a list of several pages is read until two
+// readings agree, and fails if they never do.
+func TestSecretsDeletedWhileListed(t *testing.T) {
 	const changed = "listing the secrets: the list changed each time it was read (3 times)"
 	for _, test := range []struct {
 		deletions, requests, listed int
-		wanted                      []secret.Name
 		complete                    bool // an entry that is not on the list is missing
 		err                         string
 	}{
-		{0, 4, 150, nil, true, ""},
-		{1, 6, 149, nil, true, ""},
-		{2, 6, 148, nil, false, changed},
-		{9, 6, 147, nil, false, changed},
-		{9, 4, 148, []secret.Name{"S100", "S150", "S777"}, false, ""}, // the total does not match
-		{9, 6, 147, []secret.Name{"S1"}, false, ""},
-		{9, 6, 147, []secret.Name{"S1", "S2"}, false, changed}, // of which the second reading has one, and the third none
+		{0, 4, 150, true, ""},
+		{1, 6, 149, true, ""},
+		{2, 6, 148, false, changed},
+		{9, 6, 147, false, changed},
 	} {
-		t.Run(fmt.Sprintf("%d deletions, %d wanted", test.deletions, len(test.wanted)), func(t *testing.T) {
-			withClient(t, time.Minute, "ghp_x", serve(test.deletions), func(t *testing.T, c *testClient) {
-				list, complete, err := c.Secrets(t.Context(), nil, secret.Actions, test.wanted...)
+		t.Run(fmt.Sprintf("%d deletions", test.deletions), func(t *testing.T) {
+			withClient(t, time.Minute, "ghp_x", deleting(test.deletions), func(t *testing.T, c *testClient) {
+				list, complete, err := c.Secrets(t.Context(), nil, secret.Actions)
 				wantError(t, err, test.err)
 				if len(list) != test.listed || complete != test.complete {
 					t.Errorf("got %d secrets and complete %v, want %d and %v", len(list), complete, test.listed, test.complete)
 				}
 				c.wantRequests(t, test.requests)
 			})
+		})
+	}
+}
+
+// TestLookupWhileListed checks that two readings have to agree on the names alone that
+// are looked up, that what is found counts in any case, and that nothing is missing from
+// a list whose total does not match.
+func TestLookupWhileListed(t *testing.T) {
+	for _, test := range []struct {
+		names    []secret.Name
+		found    string
+		requests int
+	}{
+		{[]secret.Name{"S100", "S150", "S777"}, "[S100 S150]", 4},
+		{[]secret.Name{"S1", "S120"}, "[S120]", 6},
+		{[]secret.Name{"S1", "S2", "S120"}, "[S120]", 6}, // the second reading lacks one more, and the third, too
+	} {
+		withClient(t, time.Minute, "ghp_x", deleting(9), func(t *testing.T, c *testClient) {
+			found, err := c.Lookup(t.Context(), nil, secret.Actions, test.names...)
+			wantError(t, err, "")
+			var got []secret.Name
+			for _, name := range test.names {
+				if existing, ok := found[name]; ok {
+					got = append(got, existing.Name)
+				}
+			}
+			if fmt.Sprint(got) != test.found {
+				t.Errorf("%v: got %v, want %s", test.names, got, test.found)
+			}
+			c.wantRequests(t, test.requests)
 		})
 	}
 }

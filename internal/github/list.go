@@ -3,7 +3,6 @@ package github
 import (
 	"context"
 	"fmt"
-	"math"
 	"reflect"
 	"slices"
 
@@ -37,11 +36,10 @@ type list[T any] struct {
 // pages is a list that was read.
 type pages[T any] struct {
 	entries   []T
-	total     int  // the largest that a page reports; 0 if none does
-	truncated bool // there are more pages than the limit; entries has the first
-	count     int  // of pages
-	agreed    bool // two readings of several pages agreed
-	partial   bool // GitHub left out what the token is not authorized for
+	total   int  // the largest that a page reports; 0 if none does
+	count   int  // of pages
+	agreed  bool // two readings of several pages agreed
+	partial bool // GitHub left out what the token is not authorized for
 	secret.Reading
 }
 
@@ -64,10 +62,10 @@ func unique[T any, K comparable](entries []T, key func(T) K) []T {
 
 // readAgreed reads a list. One of several pages is read until two readings in a row agree, at most maxListReads times:
 // two changes between pages can leave the total right and hide an entry.
-func (l list[T]) readAgreed(ctx context.Context, limit int) (all pages[T], err error) {
+func (l list[T]) readAgreed(ctx context.Context) (all pages[T], err error) {
 	var last any
 	for range maxListReads {
-		if all, err = l.read(ctx, limit); err != nil || all.truncated || all.count == 1 {
+		if all, err = l.read(ctx); err != nil || all.count == 1 {
 			return all, err
 		}
 		var answer any = pages[T]{entries: all.entries, total: all.total}
@@ -84,7 +82,7 @@ func (l list[T]) readAgreed(ctx context.Context, limit int) (all pages[T], err e
 
 // readSettled is readAgreed, but returns an error if no two readings agree.
 func (l list[T]) readSettled(ctx context.Context) (pages[T], error) {
-	all, err := l.readAgreed(ctx, math.MaxInt)
+	all, err := l.readAgreed(ctx)
 	if err == nil && !all.isSettled() {
 		err = &secret.Error{
 			Op: l.call.op, Problem: fmt.Sprintf("the list changed each time it was read (%d times)", maxListReads),
@@ -107,22 +105,16 @@ func (p page[T]) isLast() bool {
 	return p.nextPage == 0 && (p.hasLinks || p.total > 0 || len(p.entries) < perPage)
 }
 
-// read reads page 1, the pages that it announces concurrently, and then one by one any that follow. It stops if there
-// are more than limit.
-func (l list[T]) read(ctx context.Context, limit int) (pages[T], error) {
+// read reads page 1, the pages that it announces concurrently, and then one by one any that follow.
+func (l list[T]) read(ctx context.Context) (pages[T], error) {
 	first, err := l.readPage(ctx, 1)
 	if err != nil {
 		return pages[T]{}, err
 	}
-	truncated := pages[T]{entries: first.entries, total: first.total, truncated: true, Reading: first.Reading}
 	tooLong := unreadable(l.call, first.response, fmt.Errorf("a list of more than %d pages", maxPages))
-	limit = min(limit, maxPages+1) // maxPages+1 is no limit
 	last := max(first.lastPage, (first.total+perPage-1)/perPage, 1)
-	switch {
-	case last > maxPages && limit > maxPages:
+	if last > maxPages {
 		return pages[T]{}, tooLong
-	case last > limit:
-		return truncated, nil
 	}
 	all := make([]page[T], last)
 	all[0] = first
@@ -138,11 +130,8 @@ func (l list[T]) read(ctx context.Context, limit int) (pages[T], error) {
 		return pages[T]{}, err
 	}
 	for !all[len(all)-1].isLast() {
-		switch {
-		case len(all) == maxPages:
+		if len(all) == maxPages {
 			return pages[T]{}, tooLong
-		case len(all) == limit:
-			return truncated, nil
 		}
 		next, err := l.readPage(ctx, len(all)+1)
 		if err != nil {

@@ -176,7 +176,8 @@ func TestLookup(t *testing.T) {
 	}{
 		{"one page", 1, numbers(1), true},
 		{"an entry is hidden", 2, numbers(1), false},
-		{"two pages, which cost more than the names", 101, numbers(101), false},
+		{"two pages", 101, numbers(101), true},
+		{"two pages, and an entry is hidden", 102, numbers(101), false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := func(rw http.ResponseWriter, req *http.Request) {

@@ -67,12 +67,6 @@ func TestSnapshotReads(t *testing.T) {
 			[]secret.Name{"A", "B", "C", "S0101"},
 			slices.Repeat([]string{"GET secrets 200"}, 4),
 		},
-		{
-			"a list whose pages cost more than the names",
-			fakegithub.Org{SecretCount: 301},
-			[]secret.Name{"A", "S0301", "B"},
-			[]string{"GET secrets 200", "GET A 404", "GET S0301 200", "GET B 404"},
-		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			withGitHub(t, test.org, func(t *testing.T, g *testGitHub) {

@@ -222,9 +222,9 @@ func (e *executor) readAfter(ctx context.Context, store secret.Store, tasks []*t
 	after := map[*task]secret.Existing{}
 	b := e.GitHub.SendOnce(ctx, "read whether a failed write took effect", at)
 	if e.Change == "" {
-		found, complete := e.readSecrets(ctx, b, store, tasks)
+		found := e.readSecrets(ctx, b, store, tasks)
 		for _, t := range tasks {
-			if now, ok := found[e.Items[t.i].Name]; ok || complete {
+			if now, ok := found[e.Items[t.i].Name]; ok {
 				after[t] = now
 			}
 		}
@@ -244,25 +244,21 @@ func (e *executor) readAfter(ctx context.Context, store secret.Store, tasks []*t
 	return after
 }
 
-// readSecrets reads one secret alone and several from the list; complete says that it lacks none. A revoked token, and
-// some gateways, return 404 for any secret, but no list.
+// readSecrets reads the secrets of tasks, as far as it can. A revoked token, and some gateways, return 404 for any
+// secret, but no list.
 func (e *executor) readSecrets(
 	ctx context.Context, b *github.Budget, store secret.Store, tasks []*task,
-) (found map[secret.Name]secret.Existing, complete bool) {
-	if len(tasks) == 1 && !isAny(tasks[0].writes[0].err, secret.ErrNotFound, secret.ErrNotFromAPI) {
-		found, _ = e.GitHub.Lookup(ctx, b, store, e.Items[tasks[0].i].Name)
-		return found, false
-	}
+) map[secret.Name]secret.Existing {
+	lookUp := e.GitHub.Lookup
 	var names []secret.Name
 	for _, t := range tasks {
 		names = append(names, e.Items[t.i].Name)
+		if isAny(t.writes[0].err, secret.ErrNotFound, secret.ErrNotFromAPI) {
+			lookUp = e.GitHub.LookupInList
+		}
 	}
-	found = map[secret.Name]secret.Existing{}
-	list, complete, _ := e.GitHub.Secrets(ctx, b, store, names...)
-	for _, existing := range list {
-		found[existing.Name] = existing
-	}
-	return found, complete
+	found, _ := lookUp(ctx, b, store, names...)
+	return found
 }
 
 // settle decides the result of a write by the secret after it.
