@@ -172,7 +172,7 @@ func (c *Client) Repositories(
 	all, err := list[secret.Repository]{c, b, call, parse, UniqueRepositories, isWanted}.readSettled(ctx)
 	if err == nil && all.partial {
 		err = &secret.Error{
-			Op: call.op, Problem: "GitHub returned only a part of the list", Cause: notAuthorized, Hint: authorize(""),
+			Op: call.op, Problem: "GitHub returned only a part of the list", Cause: notAuthorized, Hint: authorize("", ""),
 			Is: []error{secret.ErrPartial},
 		}
 	}

@@ -242,7 +242,7 @@ func (r *rejection) fill(text string) string {
 		"{grant}", r.grant())
 	others := strings.NewReplacer("{org}", r.Org, "{host}", r.BaseURL.Host, "{store}", string(r.call.store),
 		"{setting}", settings[r.call.store], "{permission}", r.needs.permission, "{scope}", r.needs.scope,
-		"{user}", r.needs.user, "{grants}", r.grants(), "{authorize}", authorize(r.resp.Header.Get(ssoHeader)))
+		"{user}", r.needs.user, "{grants}", r.grants(), "{authorize}", authorize(r.resp.Header.Get(ssoHeader), r.BaseURL.Host))
 	return strings.TrimSpace(others.Replace(ofKind.Replace(text)))
 }
 
@@ -362,10 +362,11 @@ func (k *tokenKind) scopes(header http.Header) []string {
 
 const ssoHeader = "X-GitHub-SSO"
 
-// authorize returns the hint for a header "required; url=…", with the URL if it is safe to show.
-func authorize(header string) string {
+// authorize returns the hint for a header "required; url=…", with the URL if it is one of the website of an API's host.
+func authorize(header, host string) string {
 	_, link, _ := strings.Cut(header, "url=")
-	if u, err := url.Parse(strings.TrimSpace(link)); err == nil && u.Scheme == "https" && u.User == nil {
+	website := "https://" + strings.TrimPrefix(host, "api.")
+	if u, err := url.Parse(strings.TrimSpace(link)); err == nil && u.Scheme+"://"+u.Host == website && u.User == nil {
 		return "Open " + u.String() + " to authorize the token for the organization."
 	}
 	return "Authorize the token for the organization in the settings of its owner (Configure SSO)."

@@ -109,9 +109,9 @@ var explanationTests = []explanationTest{
 
 	{
 		name: "single sign-on by its header", token: "ghp_x", request: getKeyRequest, status: 403, message: "Must have admin rights to Repository.",
-		headers: []string{"X-GitHub-SSO: required; url=https://github.com/orgs/acme/sso?authorization_request=A1"},
+		headers: []string{"X-GitHub-SSO: required; url=https://ghes.test/orgs/acme/sso?authorization_request=A1"},
 		cause:   "The organization enforces SAML single sign-on, and this token is not authorized for it.",
-		hint:    "Open https://github.com/orgs/acme/sso?authorization_request=A1 to authorize the token for the organization.",
+		hint:    "Open https://ghes.test/orgs/acme/sso?authorization_request=A1 to authorize the token for the organization.",
 	},
 	{
 		name: "single sign-on by the message", token: "ghp_x", request: getKeyRequest, status: 403,
@@ -418,18 +418,22 @@ func TestExplanations(t *testing.T) {
 func TestAuthorize(t *testing.T) {
 	const link = "https://github.com/orgs/acme/sso?a=b"
 	for header, shown := range map[string]bool{
-		"required; url=" + link:             true,
-		"required":                          false,
-		"required; url=http://evil.test":    false,
-		"required; url=javascript:alert(1)": false,
-		"required; url=https://u:p@evil":    false,
-		"partial-results; organizations=1":  false,
+		"required; url=" + link:                                    true,
+		"required":                                                 false,
+		"required; url=http://evil.test":                           false,
+		"required; url=javascript:alert(1)":                        false,
+		"required; url=https://u:p@evil":                           false,
+		"required; url=https://evil.test/orgs/acme/sso":            false,
+		"required; url=https://github.com.evil.test/orgs/acme/sso": false,
+		"required; url=https://github.com:8443/orgs/acme/sso":      false,
+		"required; url=https://evil.test@github.com/orgs/acme/sso": false,
+		"partial-results; organizations=1":                         false,
 	} {
 		want := "Authorize the token for the organization in the settings of its owner (Configure SSO)."
 		if shown {
 			want = "Open " + link + " to authorize the token for the organization."
 		}
-		if got := authorize(header); got != want {
+		if got := authorize(header, "api.github.com"); got != want {
 			t.Errorf("%q: got the hint %q, want %q", header, got, want)
 		}
 	}

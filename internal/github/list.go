@@ -35,7 +35,7 @@ type list[T any] struct {
 
 // pages is a list that was read.
 type pages[T any] struct {
-	entries   []T
+	entries []T
 	total   int  // the largest that a page reports; 0 if none does
 	count   int  // of pages
 	agreed  bool // two readings of several pages agreed
