@@ -6,7 +6,6 @@ package action
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"io"
 	"io/fs"
 	mathrand "math/rand/v2"
@@ -15,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"syscall"
 	"time"
 
 	"github.com/sethvargo/go-githubactions"
@@ -52,17 +52,8 @@ func System() Env {
 	}
 }
 
-// open rejects pipes: opening one blocks until it has a writer.
-func open(name string) (fs.File, error) {
-	info, err := os.Stat(name)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, errors.New("not a regular file")
-	}
-	return os.Open(name)
-}
+// open does not wait for the writer of a pipe, which the reader of a file rejects.
+func open(name string) (fs.File, error) { return os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) }
 
 // session is one run of the action.
 type session struct {

@@ -3,6 +3,7 @@ package action
 import (
 	"crypto/tls"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"net/http/httptest"
 	"os"
@@ -34,6 +35,7 @@ func TestProcess(t *testing.T) {
 	exe := build(t, root)
 	t.Run("closed stdout", func(t *testing.T) { testClosedStdout(t, exe) })
 	t.Run("proxy", func(t *testing.T) { testProxy(t, exe) })
+	t.Run("files", func(t *testing.T) { testFiles(t, exe) })
 	t.Run("debug log", func(t *testing.T) { testDebugLog(t, exe) })
 	t.Run("signals", func(t *testing.T) { testSignals(t, exe) })
 }
@@ -100,6 +102,25 @@ func testProxy(t *testing.T, exe string) {
 		if proxied := c.tunnels.Load() > before; proxied != (test.code == 0) {
 			t.Errorf("%v: got proxied %v, want %v", test.env, proxied, test.code == 0)
 		}
+	}
+}
+
+// testFiles checks that a link to a file of the kernel, which has the token, is empty, and
+// that a pipe without a writer blocks nothing.
+func testFiles(t *testing.T, exe string) {
+	dir := t.TempDir()
+	environ, pipe := filepath.Join(dir, "environ"), filepath.Join(dir, "pipe")
+	if err := errors.Join(os.Symlink("/proc/self/environ", environ), syscall.Mkfifo(pipe, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{environ: "the file is empty", pipe: "not a regular file"} {
+		cmd, _ := process(t, exe, newGitHub(t, fakegithub.World{}))
+		cmd.Env = append(cmd.Env, "INPUT_SECRET_VALUE=", "INPUT_SECRET_FILE="+path)
+		out, err := cmd.CombinedOutput()
+		if err == nil {
+			t.Errorf("%s: got no error, want one", path)
+		}
+		wantContains(t, path, string(out), want)
 	}
 }
 

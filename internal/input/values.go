@@ -318,5 +318,8 @@ func (r *reader) readRegular(full string, limit int64) ([]byte, error) {
 	if !info.Mode().IsRegular() {
 		return nil, errors.New("not a regular file")
 	}
+	if info.Size() == 0 { // as the kernel's own files have, such as the environment of a process with its tokens
+		return nil, nil
+	}
 	return io.ReadAll(io.LimitReader(f, limit+1))
 }
