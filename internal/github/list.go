@@ -15,8 +15,8 @@ const (
 	perPage = 100 // GitHub's maximum
 	// maxListReads is how many times a list of several pages is read if the readings differ.
 	maxListReads = 3
-	// maxPages is ten times the longest list of the largest organizations.
-	maxPages = 10_000
+	// maxPages is that of 20,000 entries, more than an organization has. It bounds a list that never ends.
+	maxPages = 200
 )
 
 // list is a list that is read page by page.
@@ -156,7 +156,9 @@ func (l list[T]) readPage(ctx context.Context, number int) (p page[T], err error
 		call.query += fmt.Sprintf("&page=%d", number)
 	}
 	p.response, err = l.client.do(ctx, l.budget, &call, func(body []byte) (err error) {
-		p.entries, p.total, err = l.parse(body)
+		if p.entries, p.total, err = l.parse(body); err == nil && len(p.entries) > perPage {
+			err = fmt.Errorf("a page of more than %d entries", perPage)
+		}
 		return err
 	})
 	return p, err
