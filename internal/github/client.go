@@ -172,8 +172,8 @@ func (c *Client) Repositories(
 	all, err := list[secret.Repository]{c, b, call, parse, UniqueRepositories, isWanted}.readSettled(ctx)
 	if err == nil && all.partial {
 		err = &secret.Error{
-			Op: call.op, Problem: "GitHub returned only a part of the list", Cause: notAuthorized, Hint: authorize("", ""),
-			Is: []error{secret.ErrPartial},
+			Op: call.op, Problem: "GitHub returned only a part of the list", Cause: notAuthorized,
+			Hint: authorize("", ""), Is: []error{secret.ErrPartial},
 		}
 	}
 	return all.entries, err

@@ -242,7 +242,8 @@ func (r *rejection) fill(text string) string {
 		"{grant}", r.grant())
 	others := strings.NewReplacer("{org}", r.Org, "{host}", r.BaseURL.Host, "{store}", string(r.call.store),
 		"{setting}", settings[r.call.store], "{permission}", r.needs.permission, "{scope}", r.needs.scope,
-		"{user}", r.needs.user, "{grants}", r.grants(), "{authorize}", authorize(r.resp.Header.Get(ssoHeader), r.BaseURL.Host))
+		"{user}", r.needs.user, "{grants}", r.grants(),
+		"{authorize}", authorize(r.resp.Header.Get(ssoHeader), r.BaseURL.Host))
 	return strings.TrimSpace(others.Replace(ofKind.Replace(text)))
 }
 

@@ -58,14 +58,18 @@ var standIns = []standIn{
 	},
 	{"git-lfs", re(`^version https://git-lfs`), "a pointer of Git LFS", "set lfs: true for actions/checkout", warn},
 	{"GITCRYPT", re(`^\x00GITCRYPT`), "encrypted by git-crypt", "run git-crypt unlock in an earlier step", warn},
-	{"$ANSIBLE_VAULT;", re(`^\$ANSIBLE_VAULT;`), "encrypted by ansible-vault", "pass the output of ansible-vault view", warn},
-	{"AGE ENCRYPTED", re(`^-----BEGIN AGE ENCRYPTED FILE-----`), "encrypted by age", "pass the output of age --decrypt", warn},
+	{"$ANSIBLE", re(`^\$ANSIBLE_VAULT;`), "encrypted by ansible-vault", "pass the output of ansible-vault view", warn},
+	{"AGE", re(`^-----BEGIN AGE ENCRYPTED FILE-----`), "encrypted by age", "pass the output of age --decrypt", warn},
 	{
-		"-----BEGIN ", re(`^["']?-----BEGIN [^\r\n]*-----END `), `a PEM block on one line, or with \n in place of newlines`,
+		"-----BEGIN ", re(`^["']?-----BEGIN [^\r\n]*-----END `),
+		`a PEM block on one line, or with \n in place of newlines`,
 		"pass the file itself in secret_file, since most programs cannot read it so", warn,
 	},
 	{"${{", re(`\$\{\{`), "text with ${{ in it", "write it in the workflow", warn},
-	{"***", re(`\*\*\*`), "text with *** in it, which the runner shows for a masked text", "do not copy it from a log", warn},
+	{
+		"***", re(`\*\*\*`), "text with *** in it, which the runner shows for a masked text",
+		"do not copy it from a log", warn,
+	},
 	{"\uFEFF", re(`^\x{FEFF}`), "text after a byte order mark (U+FEFF)", "write the file as UTF-8 without one", warn},
 	{
 		"", re(`^[\x{200B}\x{A0}“”‘’]|[\x{200B}\x{FEFF}\x{A0}“”‘’]$`),

@@ -39,6 +39,11 @@ func (a Access) IDs() []int64 {
 	return slices.Compact(ids)
 }
 
+// Equal reports whether both accesses are the same.
+func (a Access) Equal(other Access) bool {
+	return a.Visibility == other.Visibility && slices.Equal(a.IDs(), other.IDs())
+}
+
 // Existing is one secret as GitHub has it before a write. The zero value, but for its Name, is a secret that does not
 // exist.
 type Existing struct {

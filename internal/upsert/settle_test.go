@@ -37,3 +37,24 @@ func TestNoWaitAfterSignal(t *testing.T) {
 		wantEqual(t, "log about a wait", strings.Contains(strings.Join(g.logged, "\n"), "waiting"), false)
 	})
 }
+
+// TestLateAttemptWithOtherAccess has an attempt that GitHub applies 4 s later. Before the
+// next one somebody else has changed the access, which is to be kept: the late attempt
+// must not come after it.
+func TestLateAttemptWithOtherAccess(t *testing.T) {
+	existing := fakegithub.Secret{Store: "actions", Name: "S1", Visibility: "all"}
+	org := fakegithub.Org{
+		Repositories: []fakegithub.Repository{{ID: 1, Name: "web"}}, Secrets: []fakegithub.Secret{existing},
+	}
+	withGitHub(t, org, func(t *testing.T, g *testGitHub) {
+		g.AddFault(fakegithub.Fault{Method: "PUT", Path: "*", Status: 429, Headers: map[string]string{"Retry-After": "60"}})
+		g.AddFault(fakegithub.Fault{Method: "PUT", Path: "*", Status: 504, StoreAfter: fakegithub.Duration(4 * time.Second)})
+		existing.Visibility, existing.Repositories = "selected", []string{"web"}
+		time.AfterFunc(30*time.Second, func() { g.PutSecret("acme", existing) })
+		r := g.job(1, "").Run(t.Context())[0]
+		wantEqual(t, "operation", r.Operation, secret.Updated)
+		time.Sleep(time.Minute)
+		s, _ := g.Secret("acme", "actions", "S1")
+		wantEqual(t, "visibility", s.Visibility, "selected")
+	})
+}

@@ -1,6 +1,7 @@
 package upsert
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -18,6 +19,8 @@ import (
 // maxSnapshotAge is how old a snapshot may be when its access is written back.
 const maxSnapshotAge = time.Minute
 
+var errInterrupted = &secret.Error{Problem: "the run was interrupted", Is: []error{secret.ErrInterrupted}}
+
 // lock is a mutex; waiting for it ends if the context is cancelled.
 type lock struct{ *semaphore.Weighted }
 
@@ -25,7 +28,7 @@ func newLock() lock { return lock{semaphore.NewWeighted(1)} }
 
 func (l lock) acquire(ctx context.Context) error {
 	if l.Acquire(ctx, 1) != nil {
-		return &secret.Error{Problem: "the run was interrupted", Is: []error{secret.ErrInterrupted}}
+		return errInterrupted
 	}
 	return nil
 }
@@ -176,13 +179,7 @@ func (c *snapshotCache) get(ctx context.Context, b *github.Budget, name secret.N
 		if err == nil && found.Access.Visibility == secret.Selected && !found.hasList {
 			err = c.request(&c.noLists, time.Second, func() (err error) {
 				found.Existing, err = c.github.WithRepositories(ctx, b, c.store, found.Existing)
-				if err == nil && !found.Exists { // a new secret would be private
-					err = &secret.Error{
-						Problem: "GitHub showed the secret, and then returned 404 for it",
-						Hint:    "See whether somebody has just deleted it.",
-					}
-				}
-				return err
+				return cmp.Or(err, checkExists(found.Existing))
 			})
 			found.hasList = true
 		}
@@ -199,12 +196,27 @@ func (c *snapshotCache) get(ctx context.Context, b *github.Budget, name secret.N
 	}
 }
 
+// checkExists returns an error if a secret does not exist that was there before: as a new one it would be private.
+func checkExists(now secret.Existing) error {
+	if now.Exists {
+		return nil
+	}
+	return &secret.Error{
+		Problem: "GitHub showed the secret, and then returned 404 for it",
+		Hint:    "See whether somebody has just deleted it.",
+	}
+}
+
 // find returns a snapshot from the cache or from GitHub.
 func (c *snapshotCache) find(ctx context.Context, b *github.Budget, name secret.Name) (snapshot, error) {
-	if cached, err := c.cached(ctx, b, name); err != nil || c.isFresh(cached.ReadAt) {
+	cached, err := c.cached(ctx, b, name)
+	if err != nil || c.isFresh(cached.ReadAt) {
 		return cached, err
 	}
 	found, err := c.lookUp(ctx, b, name)
+	if err == nil && cached.Exists {
+		err = checkExists(found[name])
+	}
 	return snapshot{Existing: found[name]}, err
 }
 

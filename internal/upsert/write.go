@@ -60,10 +60,13 @@ func (w *write) needsRead() bool {
 	return w.isUnproven() && (w.err != nil || !w.created && !w.before.Exists)
 }
 
+// appliedAt returns when the unproven attempts have been applied or never are.
+func (w *write) appliedAt() time.Time { return w.unprovenAt.Add(settleDelay) }
+
 // readableAt returns when a read can tell the result. A confirmed write needs no delay.
 func (w *write) readableAt() (at time.Time) {
 	if w.err != nil && w.isUnproven() {
-		at = w.unprovenAt.Add(settleDelay)
+		at = w.appliedAt()
 	}
 	return at
 }
@@ -155,6 +158,12 @@ func (e *executor) send(ctx context.Context, w *write) {
 		if err != nil {
 			w.err, w.rejected = w.notSentAgain(last, err), true
 			return
+		}
+		if w.isUnproven() && !next.access.Equal(w.plan.access) { // GitHub may still apply the older access
+			if github.Sleep(ctx, time.Until(w.appliedAt())); ctx.Err() != nil {
+				w.err = w.notSentAgain(last, errInterrupted)
+				return
+			}
 		}
 		w.note(next)
 		if w.plan.unchanged {
