@@ -62,7 +62,8 @@ var rowRules = []struct {
 		return f.row.Operation != "unknown" || f.late != nil || f.wasSignalled()
 	}},
 	{"unknown is settled by no read", func(f rowFacts) bool {
-		return f.row.Operation != "unknown" || f.late == nil || !isTrue(*f.late) || !f.isTold()
+		isRead := f.late != nil && isTrue(*f.late) && !f.wasSignalled() // else it was for another row
+		return f.row.Operation != "unknown" || !isRead || !f.isTold()
 	}},
 	{"a done row has no sealed value", func(f rowFacts) bool { return !f.row.isDone() || f.row.EncryptedValue == "" }},
 	{"a sealed value that is not stored is in the row", sealedIsSaved},
