@@ -17,7 +17,7 @@ func (s *session) set(ctx context.Context) []secret.Result {
 		}
 	}
 	for _, row := range c.Sealed {
-		items = append(items, upsert.Item{Store: row.Store, Name: row.Name, Sealed: row.Sealed, Stored: row.Stored})
+		items = append(items, upsert.Item{Store: row.Store, Name: row.Name, Sealed: row.Sealed, Done: row.Done})
 	}
 	return s.upsert(ctx, upsert.Job{Items: items})
 }

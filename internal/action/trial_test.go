@@ -51,7 +51,7 @@ type trialRow struct {
 
 // isDone reports whether a row leaves nothing to do.
 func (row trialRow) isDone() bool {
-	return slices.Contains([]string{"created", "updated", "unchanged"}, row.Operation)
+	return slices.Contains([]string{"created", "updated", "unchanged", "skipped"}, row.Operation)
 }
 
 // access is who may read a secret; the zero access is that of a secret that does not

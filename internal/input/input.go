@@ -134,8 +134,8 @@ type Sealed struct {
 	Store  secret.Store
 	Name   secret.Name
 	Sealed seal.Sealed
-	// Stored is the result of an earlier run that stored the value, or nil.
-	Stored *secret.Result
+	// Done says that an earlier run stored the value, as its row says.
+	Done bool
 }
 
 // Problem is one thing wrong with one input.

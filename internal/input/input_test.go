@@ -463,11 +463,11 @@ func TestSealed(t *testing.T) {
 	}{
 		{"in the order of the allowlist", "A,B", "actions,dependabot", ok("B", "actions") + "," + ok("A", "dependabot") + "," + ok("A", "actions") + "," + ok("B", "dependabot"), "A@actions A@dependabot B@actions B@dependabot", ""},
 		{"case does not count", "a", "actions", ok("A", "Actions"), "A@actions", ""},
-		{"stored before", "A,B", "actions", ok("A", "actions") + `,{"store":"actions","secret_name":"B","operation":"updated","visibility":"all","key_id":"9"}`, "A@actions B@actions=updated", ""},
+		{"stored before", "A,B", "actions", ok("A", "actions") + `,{"store":"actions","secret_name":"B","operation":"updated","visibility":"all","key_id":"9"}`, "A@actions B@actions=done", ""},
 		{"other rows are skipped", "A", "actions", ok("ADMIN", "actions") + "," + ok("A", "actions") + "," + ok("A", "agents"), "A@actions", ""},
 		{"other rows are not looked at", "A", "actions", ok("A", "actions") + `,{"secret_name":"a b","store":"x"},{}`, "A@actions", ""},
-		{"stored, with a key id that is none", "A", "actions", `{"store":"actions","secret_name":"A","operation":"created","visibility":"all","key_id":"1 |\n\n## x"}`, "", "row 1: A in actions: key_id: must have only letters, digits, _ and -"},
-		{"stored, with a visibility that is none", "A", "actions", `{"store":"actions","secret_name":"A","operation":"updated","visibility":"everyone","key_id":"1"}`, "", "row 1: A in actions: visibility: must be all, private or selected"},
+		{"skipped before", "A", "actions", `{"store":"actions","secret_name":"A","operation":"skipped"}`, "A@actions=done", ""},
+		{"stored, with a value to store", "A", "actions", `{"store":"actions","secret_name":"A","operation":"created","encrypted_value":"` + box(60) + `","key_id":"1"}`, "", "row 1: A in actions is stored, as it says, and has an encrypted_value to store"},
 		{"a plaintext in base64", "A", "actions", `{"store":"actions","secret_name":"A","key_id":"1","encrypted_value":"` + encode(plain) + `"}`, "", "row 1: A in actions: encrypted_value: holds readable text"},
 		{"missing", "A,B", "actions", ok("A", "actions"), "", "B in actions is requested by secret_name and stores, but has no row"},
 		{"no value", "A", "actions", `{"store":"actions","secret_name":"A","operation":"failed","key_id":"568"}`, "", "row 1: A in actions has no encrypted_value and is not stored yet"},
@@ -494,8 +494,8 @@ func TestSealed(t *testing.T) {
 			var got []string
 			for _, s := range r.Config.Sealed {
 				text := string(s.Name) + "@" + string(s.Store)
-				if s.Stored != nil {
-					text += "=" + string(s.Stored.Operation)
+				if s.Done {
+					text += "=done"
 				}
 				got = append(got, text)
 			}

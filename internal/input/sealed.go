@@ -3,6 +3,7 @@ package input
 import (
 	"encoding/base64"
 	"encoding/json"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -79,10 +80,11 @@ type sealedRow struct {
 	EncryptedValue string `json:"encrypted_value"`
 }
 
-// isStored reports whether the row says that the value is stored.
+// isStored reports whether the row says that the value is stored. The job that made it is not trusted to say who can
+// read it.
 func (row sealedRow) isStored() bool {
-	op := secret.Operation(row.Operation)
-	return op == secret.Created || op == secret.Updated
+	done := []secret.Operation{secret.Created, secret.Updated, secret.Skipped}
+	return slices.Contains(done, secret.Operation(row.Operation))
 }
 
 // target is the secret of a row.
@@ -146,13 +148,11 @@ func (r *reader) sealedRows(stores []secret.Store, names []secret.Name) (list []
 func (r *reader) sealedRow(number int, s Sealed, row sealedRow) Sealed {
 	var err error
 	switch {
+	case row.isStored() && row.EncryptedValue != "":
+		r.problemf("sealed", "row %d: %s in %s is stored, as it says, and has an encrypted_value to store", number,
+			s.Name, s.Store)
 	case row.isStored():
-		s.Stored = &secret.Result{Operation: secret.Operation(row.Operation), KeyID: row.KeyID}
-		if err = seal.CheckKeyID(row.KeyID); err == nil {
-			if s.Stored.Access.Visibility, err = secret.ParseVisibility(row.Visibility); err != nil {
-				err = &seal.Error{Field: "visibility", Text: err.Error()}
-			}
-		}
+		s.Done = true
 	case row.EncryptedValue == "":
 		r.problemf("sealed", "row %d: %s in %s has no encrypted_value and is not stored yet", number, s.Name, s.Store)
 	default:

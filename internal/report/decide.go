@@ -239,7 +239,8 @@ func (d *document) groupFailures() {
 	for _, e := range d.entries {
 		isSaved := e.place > hasValue
 		d.anySaved = d.anySaved || e.Err != nil && isSaved
-		d.renewed[e.Name] = d.renewed[e.Name] || e.Stored() || e.Operation == secret.Unknown || isSaved
+		d.renewed[e.Name] = d.renewed[e.Name] || e.Stored() || e.Operation == secret.Skipped ||
+			e.Operation == secret.Unknown || isSaved
 	}
 	failed := filter(d.entries, func(e *entry) bool { return e.err != nil })
 	alike := func(e *entry) string {

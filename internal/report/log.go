@@ -69,6 +69,8 @@ func resultText(result secret.Result) string {
 	switch {
 	case result.Err != nil:
 		return secret.AsError(result.Err).Problem
+	case result.Operation == secret.Skipped:
+		return "stored by an earlier run, as its row says"
 	case result.Operation == secret.SealedOnly:
 		return "with key " + result.KeyID
 	case result.Check == nil:

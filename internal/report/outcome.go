@@ -63,8 +63,9 @@ func newOutcome(run Run, result secret.Result) outcome {
 		o = outcome{failed, []string{"failed"}, "not " + verb}
 	case result.Operation == secret.Unknown:
 		o = outcome{unknown, []string{"unknown"}, "may or may not be " + verb}
-	case result.Operation == secret.Unchanged:
-		o = outcome{fine, []string{"unchanged"}, "unchanged"}
+	case result.Operation == secret.Unchanged, result.Operation == secret.Skipped:
+		text := string(result.Operation)
+		o = outcome{fine, []string{text}, text}
 	case check != nil && !check.Exists:
 		o = outcome{due, []string{missing}, "is " + missing}
 	case check != nil && check.Due:
@@ -134,7 +135,7 @@ func (d *document) counts() string {
 		}
 	}
 	total, first := len(d.entries)-numbers[unread], done(d.Run)
-	heads := []string{tooOld(d.Run), missing, openToAll, first, "unchanged"}
+	heads := []string{tooOld(d.Run), missing, openToAll, first, "unchanged", "skipped"}
 	if i := slices.IndexFunc(heads, func(count string) bool { return numbers[count] > 0 }); i >= 0 {
 		first = heads[i]
 	}

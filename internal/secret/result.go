@@ -13,6 +13,7 @@ const (
 	Created     Operation = "created"
 	Updated     Operation = "updated"
 	Unchanged   Operation = "unchanged"    // mode access: nothing had to change
+	Skipped     Operation = "skipped"      // another run says that it stored it
 	Failed      Operation = "failed"       // nothing took effect
 	Unknown     Operation = "unknown"      // an attempt may have taken effect, and nothing confirms it
 	WouldCreate Operation = "would-create" // dry run

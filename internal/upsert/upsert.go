@@ -38,15 +38,15 @@ const (
 	maxReseals = 3
 )
 
-// Item is one secret in one store. It has a Value, a Sealed value, or a Stored result.
+// Item is one secret in one store. It has a Value, a Sealed value, or is Done.
 type Item struct {
 	Store secret.Store
 	Name  secret.Name
 
 	Value  secret.Value
 	Sealed seal.Sealed
-	// Stored is the result of an earlier run that stored the item, or nil.
-	Stored *secret.Result
+	// Done says that an earlier run stored the item.
+	Done bool
 }
 
 // isSealed reports whether there is no plaintext to seal again.
@@ -104,7 +104,7 @@ func (j Job) Run(ctx context.Context) []secret.Result {
 			e.keys[item.Store] = newPublicKeyCache(j.GitHub, item.Store, j.Log)
 			e.snapshots[item.Store] = newSnapshotCache(j.GitHub, item.Store, isOptional)
 		}
-		if item.Stored == nil {
+		if !item.Done {
 			e.snapshots[item.Store].names = append(e.snapshots[item.Store].names, item.Name)
 		}
 	}

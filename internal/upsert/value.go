@@ -27,10 +27,8 @@ type value struct {
 func (e *executor) values(ctx context.Context) (tasks []*task) {
 	var values []*value
 	for i, item := range e.Items {
-		if item.Stored != nil {
-			e.finish(i, item.Stored.Operation, nil, func(r *secret.Result) {
-				r.KeyID, r.Access = item.Stored.KeyID, item.Stored.Access
-			})
+		if item.Done {
+			e.finish(i, secret.Skipped, nil, nil)
 			continue
 		}
 		v := &value{executor: e, item: item, sealed: item.Sealed}
@@ -75,7 +73,7 @@ func (e *executor) prefetch(ctx context.Context, tasks []*task) {
 // needsKey reports whether any item of the store must be sealed, or, in a dry run, its key checked.
 func (e *executor) needsKey(store secret.Store) bool {
 	return e.Change == "" && slices.ContainsFunc(e.Items, func(item Item) bool {
-		return item.Store == store && item.Stored == nil && (!item.isSealed() || e.DryRun)
+		return item.Store == store && !item.Done && (!item.isSealed() || e.DryRun)
 	})
 }
 
