@@ -113,6 +113,8 @@ func (s *session) run(ctx context.Context) int {
 			return reject(s, "with the network", err)
 		}
 		defer s.github.Close()
+		s.notes = append(s.replacedAuthorities(), s.notes...)
+		host += s.throughProxy()
 	}
 	s.report.Header(Version, c.Mode, c.Org, host, c.DryRun)
 	for _, note := range s.notes {
@@ -140,6 +142,28 @@ func (s *session) run(ctx context.Context) int {
 		return 1
 	}
 	return 0
+}
+
+// throughProxy names the proxy that requests go through, which an earlier step may have set.
+func (s *session) throughProxy() string {
+	if s.Proxy == nil {
+		return ""
+	}
+	proxy, err := s.Proxy(&http.Request{URL: s.config.APIURL})
+	if err != nil || proxy == nil {
+		return ""
+	}
+	return " through the proxy " + proxy.Host
+}
+
+// replacedAuthorities names the variables that replace the system's certificate authorities.
+func (s *session) replacedAuthorities() (notes []string) {
+	for _, name := range []string{"SSL_CERT_FILE", "SSL_CERT_DIR"} {
+		if s.Getenv(name) != "" {
+			notes = append(notes, name+" is set: it replaces the system's certificate authorities")
+		}
+	}
+	return notes
 }
 
 // needsGitHub is false only if mode seal was given the key.

@@ -99,6 +99,9 @@ func testProxy(t *testing.T, exe string) {
 		if got := cmd.ProcessState.ExitCode(); got != test.code {
 			t.Errorf("%v: got exit code %d, want %d:\n%s", test.env, got, test.code, out)
 		}
+		if named := strings.Contains(string(out), " through the proxy "+c.proxy+" "); named != (test.code == 0) {
+			t.Errorf("%v: got the proxy named %v, want %v:\n%s", test.env, named, test.code == 0, out)
+		}
 		if proxied := c.tunnels.Load() > before; proxied != (test.code == 0) {
 			t.Errorf("%v: got proxied %v, want %v", test.env, proxied, test.code == 0)
 		}
