@@ -48,8 +48,8 @@ func fieldErrorf(field, format string, args ...any) error {
 
 const maxKeyID = 128
 
-// CheckKeyID returns an [*Error] unless id is 1 to 128 letters, digits, _ and -.
-func CheckKeyID(id string) error {
+// checkKeyID returns an [*Error] unless id is 1 to 128 letters, digits, _ and -.
+func checkKeyID(id string) error {
 	switch {
 	case id == "":
 		return fieldErrorf("key_id", "empty")
@@ -72,7 +72,7 @@ func decode(text string) ([]byte, error) {
 // ParsePublicKey parses a key as GitHub's API returns it: an id, and 32 bytes in base64. It returns an [*Error] if
 // one is invalid or the key is a low-order point.
 func ParsePublicKey(id, text string) (PublicKey, error) {
-	if err := CheckKeyID(id); err != nil {
+	if err := checkKeyID(id); err != nil {
 		return PublicKey{}, err
 	}
 	raw, err := decode(text)
@@ -130,7 +130,7 @@ func Seal(rand io.Reader, key PublicKey, v secret.Value) (Sealed, error) {
 // ParseSealed parses a value that is already sealed. Line breaks in it, which many encoders write, are removed. It
 // returns an [*Error] if the value is not base64, or the box is too small or too large. Only GitHub can decrypt it.
 func ParseSealed(encryptedValue, keyID string) (Sealed, error) {
-	if err := CheckKeyID(keyID); err != nil {
+	if err := checkKeyID(keyID); err != nil {
 		return Sealed{}, err
 	}
 	encryptedValue = strings.NewReplacer("\r", "", "\n", "").Replace(encryptedValue)

@@ -108,7 +108,7 @@ func TestSealErrors(t *testing.T) {
 
 const invalidID = "key_id: must have only letters, digits, _ and -"
 
-func TestCheckKeyID(t *testing.T) {
+func TestKeyIDs(t *testing.T) {
 	ids := map[string]string{
 		"": "key_id: empty", "\xff": invalidID, strings.Repeat("1", 128): "",
 		strings.Repeat("1", 129): "key_id: must be at most 128 characters",
@@ -120,7 +120,7 @@ func TestCheckKeyID(t *testing.T) {
 		}
 	}
 	for id, want := range ids {
-		if got := errorText(CheckKeyID(id)); got != want {
+		if got := errorText(checkKeyID(id)); got != want {
 			t.Errorf("%q: got %q, want %q", id, got, want)
 		}
 	}
