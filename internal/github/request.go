@@ -131,13 +131,7 @@ func (c *Client) send(ctx context.Context, call *call, load payload, limit time.
 		return resp, c.errorFromTransport(ctx, call, err, wrote.Load(), limit), wrote.Load()
 	}
 	defer func() { _ = got.Body.Close() }()
-	resp = response{
-		status: got.StatusCode, requestID: got.Header.Get(requestIDHeader),
-		nextPage: got.NextPage, lastPage: got.LastPage, hasLinks: got.Header.Get("Link") != "",
-		partial: strings.HasPrefix(got.Header.Get(ssoHeader), "partial-results"),
-		Reading: secret.Reading{ReadAt: resp.ReadAt, ReceivedAt: time.Now()},
-	}
-	resp.Date, _ = http.ParseTime(got.Header.Get("Date"))
+	resp = newResponse(got, resp.ReadAt)
 	ok := slices.Contains(call.ok, got.StatusCode)
 	c.recordMetadata(call, got, ok)
 	if ok && call.isWrite() { // the status is the result, unless its body is foreign
@@ -162,6 +156,18 @@ func (c *Client) send(ctx context.Context, call *call, load payload, limit time.
 	}
 	resp.foreign = foreignBody(got.Header, resp.body)
 	return resp, nil, true
+}
+
+// newResponse returns the response to a request that was sent at that time, without its body.
+func newResponse(got *gogithub.Response, sentAt time.Time) response {
+	resp := response{
+		status: got.StatusCode, requestID: got.Header.Get(requestIDHeader),
+		nextPage: got.NextPage, lastPage: got.LastPage, hasLinks: got.Header.Get("Link") != "",
+		partial: strings.HasPrefix(got.Header.Get(ssoHeader), "partial-results"),
+		Reading: secret.Reading{ReadAt: sentAt, ReceivedAt: time.Now()},
+	}
+	resp.Date, _ = http.ParseTime(got.Header.Get("Date"))
+	return resp
 }
 
 // drain returns the beginning of a response's body. A short body left unread would cost the connection.

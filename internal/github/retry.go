@@ -61,7 +61,7 @@ func (c *Client) SendOnce(ctx context.Context, op string, at time.Time) *Budget 
 		r.log("waiting " + secret.FormatDuration(wait) + " to " + op)
 		Sleep(ctx, wait)
 	}
-	return &Budget{deadline: time.Now().Add(min(maxAttemptTime, r.timeout)), clock: &clock{}}
+	return &Budget{deadline: time.Now().Add(r.fullAttempt()), clock: &clock{}}
 }
 
 // Sleep waits, or until a signal cancels ctx.
@@ -243,24 +243,21 @@ func (r *retrier) left(s *retryState) time.Duration {
 	defer r.mu.Unlock()
 	used, _ := s.budget.used(r.outage(s))
 	if s.budget.optional {
-		used += min(maxAttemptTime, r.timeout)
+		used += r.fullAttempt()
 	}
 	return r.timeout - used
 }
 
-// attemptTime returns how long an attempt may take.
+// fullAttempt returns how long an attempt may take while the timeout lasts.
+func (r *retrier) fullAttempt() time.Duration { return min(maxAttemptTime, r.timeout) }
+
+// attemptTime returns how long an attempt may take. One that begins at the end of the timeout may take as long as any
+// other; an attempt after the timeout gets only the time that its predecessor left.
 func (r *retrier) attemptTime(s *retryState) time.Duration {
 	if !s.budget.isRetried() {
 		return time.Until(s.budget.deadline)
 	}
-	return r.attemptLimit(r.left(s))
-}
-
-// attemptLimit returns how long an attempt may take if so much of the timeout is left. One that begins at the end of
-// the timeout may take as long as any other; an attempt after the timeout gets only the time that its predecessor left.
-func (r *retrier) attemptLimit(left time.Duration) time.Duration {
-	limit := min(maxAttemptTime, r.timeout)
-	return min(limit, left+limit)
+	return min(r.fullAttempt(), r.left(s)+r.fullAttempt())
 }
 
 // expire returns the error of a request whose budget has ended, and trips the circuit breakers if nothing has
