@@ -114,7 +114,7 @@ const byteOrderMark = "\uFEFF"
 func (r *reader) isDotenv() bool { return strings.EqualFold(r.get("secrets_format"), "dotenv") }
 
 // batch reads several secrets. If listed is not nil, only the secrets in it are taken, and no other entry is looked at.
-func (r *reader) batch(input, text string, listed map[secret.Name]bool) (values []value) {
+func (r *reader) batch(input, text string, listed map[secret.Name]bool) []value {
 	switch {
 	case len(text) > maxBatchBytes:
 		r.problemf(input, "the file is larger than 64 MiB")
@@ -133,8 +133,33 @@ func (r *reader) batch(input, text string, listed map[secret.Name]bool) (values 
 		r.warnf("secrets: one line with several NAME=, which is one value. Write secrets: | in the workflow, which " +
 			"keeps the lines, and not >")
 	}
-	var faulty []entry
-	var expanded []position
+	values, faulty, expanded := r.selectEntries(input, doc, listed)
+	if len(expanded) > 0 {
+		r.warnf("%s: %s: a $ before a letter or _ is stored as it is, as Doppler means it; gh, Docker Compose and a "+
+			"shell would expand it: for those, write the expanded value", input, places(expanded))
+	}
+	r.reportFaults(input, faulty)
+	switch {
+	case len(faulty) > 0:
+		r.maskRejected(text)
+	case len(values) == 0 && listed == nil:
+		r.problemf(input, noSecrets)
+	default:
+		for _, v := range values {
+			r.mask(v)
+		}
+	}
+	if doc.isJSON && len(values) == 0 {
+		r.flattenHint = flattenHint(text) // for names in secret_name that are missing
+	}
+	return values
+}
+
+// selectEntries returns the values of a document that are listed (all if listed is nil), its entries with a fault, and
+// the positions of values that other readers expand.
+func (r *reader) selectEntries(
+	input string, doc document, listed map[secret.Name]bool,
+) (values []value, faulty []entry, expanded []position) {
 	seen := map[string]position{}
 	for _, e := range doc.entries {
 		name, _ := secret.ParseName(e.name)
@@ -156,25 +181,7 @@ func (r *reader) batch(input, text string, listed map[secret.Name]bool) (values 
 		seen[e.name] = e.at
 		values = append(values, value{input, name, e.name, e.value})
 	}
-	if len(expanded) > 0 {
-		r.warnf("%s: %s: a $ before a letter or _ is stored as it is, as Doppler means it; gh, Docker Compose and a "+
-			"shell would expand it: for those, write the expanded value", input, places(expanded))
-	}
-	r.reportFaults(input, faulty)
-	switch {
-	case len(faulty) > 0:
-		r.maskRejected(text)
-	case len(values) == 0 && listed == nil:
-		r.problemf(input, noSecrets)
-	default:
-		for _, v := range values {
-			r.mask(v)
-		}
-	}
-	if doc.isJSON && len(values) == 0 {
-		r.flattenHint = flattenHint(text) // for names in secret_name that are missing
-	}
-	return values
+	return values, faulty, expanded
 }
 
 // folded is a batch whose lines YAML has folded into one.
