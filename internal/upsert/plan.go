@@ -34,19 +34,10 @@ func (d desired) needsExisting() bool {
 
 // accessFor returns the access to write to a secret. The error is a *secret.Error if it must not be written.
 func (d desired) accessFor(existing secret.Existing) (secret.Access, error) {
-	shown := len(existing.Access.Repositories)
-	const seeAll = "Use a token that can see all of them (in actions/create-github-app-token, set owner), or name the "
-	hidden := secret.Error{
-		Problem: fmt.Sprintf("the token can see only %d of %d selected repositories", shown, shown+existing.Hidden),
-		Cause: "A classic token needs the scope repo to see private repositories; " +
-			"a fine-grained or App token sees those it was granted.",
-		Hint: seeAll + "whole list in selected_repositories.",
-	}
 	if access, ok := d.given(); ok {
 		if d.hasGlob && existing.Hidden != 0 {
-			hidden.Problem += ", and a glob may mean the others; writing what it matches would remove them"
-			hidden.Hint = seeAll + "repositories without globs."
-			return secret.Access{}, &hidden
+			const effect = ", and a glob may mean the others; writing what it matches would remove them"
+			return secret.Access{}, hiddenError(existing, effect, "repositories without globs")
 		}
 		return access, nil
 	}
@@ -66,10 +57,24 @@ func (d desired) accessFor(existing secret.Existing) (secret.Access, error) {
 	case !existing.Exists:
 		return secret.Access{Visibility: secret.Private}, nil
 	case existing.Hidden != 0:
-		hidden.Problem += "; writing that list would remove the others"
-		return secret.Access{}, &hidden
+		return secret.Access{}, hiddenError(existing,
+			"; writing that list would remove the others", "whole list in selected_repositories")
 	}
 	return existing.Access, nil
+}
+
+// hiddenError returns the error for a list that the token does not see whole: what a write would do, and what to name
+// instead.
+func hiddenError(existing secret.Existing, effect, instead string) error {
+	shown := len(existing.Access.Repositories)
+	all := shown + existing.Hidden
+	return &secret.Error{
+		Problem: fmt.Sprintf("the token can see only %d of %d selected repositories%s", shown, all, effect),
+		Cause: "A classic token needs the scope repo to see private repositories; " +
+			"a fine-grained or App token sees those it was granted.",
+		Hint: "Use a token that can see all of them (in actions/create-github-app-token, set owner), or name the " +
+			instead + ".",
+	}
 }
 
 // checkSelected returns an error unless a secret has a list of repositories, which can be changed without its value.
