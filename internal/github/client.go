@@ -159,7 +159,8 @@ func (c *Client) Repository(ctx context.Context, b *Budget, name string) (secret
 
 // Repositories lists every repository of the organization that the token can see, the oldest first: one that is
 // created in the meantime comes last and does not shift others to the next page. Its readings have to agree on the
-// wanted ones. The error wraps [secret.ErrPartial] if GitHub says that the list lacks some; it is returned as well.
+// wanted ones, or on all if isWanted is nil. The error wraps [secret.ErrPartial] if GitHub says that the list lacks
+// some; it is returned as well.
 func (c *Client) Repositories(
 	ctx context.Context, b *Budget, isWanted func(secret.Repository) bool,
 ) ([]secret.Repository, error) {

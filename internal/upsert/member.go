@@ -102,7 +102,7 @@ func (e *executor) planMembers(
 	}
 	onList := l.before.Access.Repositories
 	switch {
-	case !r.fromList:
+	case !r.fromList():
 		l.incomplete = r.partial
 	case len(r.selection.Patterns) > 0 && l.before.Hidden != 0:
 		l.incomplete = &secret.Error{
@@ -111,7 +111,7 @@ func (e *executor) planMembers(
 			Hint: "Use a token that can see all of them, or name the repositories or their ids.",
 		}
 	}
-	if r.fromList {
+	if r.fromList() {
 		var matches []int
 		if repos, matches, err = r.selectFrom(onList); err != nil {
 			return err
@@ -127,9 +127,9 @@ func (e *executor) planMembers(
 	for _, repo := range repos {
 		m := &member{executor: e, item: item, before: l.before, repo: repo}
 		switch {
-		case m.wasListed() == r.fromList, l.before.Hidden != 0 && !m.wasListed():
+		case m.wasListed() == r.fromList(), l.before.Hidden != 0 && !m.wasListed():
 			l.members = append(l.members, m)
-		case r.fromList:
+		case r.fromList():
 			l.notes = append(l.notes, repo.String()+" is not on the list")
 		}
 	}

@@ -19,8 +19,7 @@ type resolver struct {
 	budget    *github.Budget
 	selection secret.Selection
 	log, warn func(string)
-	fromList  bool
-	adds      bool
+	change    secret.ListChange
 
 	named    []secret.Repository // for each of selection.Names; zero if missing
 	missing  []error             // why
@@ -32,9 +31,12 @@ type resolver struct {
 func (e *executor) newResolver() *resolver {
 	return &resolver{
 		github: e.GitHub, budget: github.NewBudget(), selection: *e.Selection, log: e.Log, warn: e.Warn,
-		fromList: e.Change == secret.ListRemove, adds: e.Change == secret.ListAdd,
+		change: e.Change,
 	}
 }
+
+// fromList reports whether repositories are selected from the list of a secret.
+func (r *resolver) fromList() bool { return r.change == secret.ListRemove }
 
 // resolve returns the repositories of the selection: plain names are looked up one by one, patterns are matched
 // against the organization's list. Every name must exist and every pattern must match; the error lists all that do
@@ -48,7 +50,7 @@ func (r *resolver) resolve(ctx context.Context) ([]secret.Repository, error) {
 			r.warn(fmt.Sprintf("selected_repositories: %s was renamed to %s", name, repo.FullName))
 		}
 	}
-	if r.fromList {
+	if r.fromList() {
 		return nil, nil
 	}
 	list, matches, err := r.selectFrom(r.all)
@@ -169,10 +171,10 @@ func (r *resolver) lookUp(ctx context.Context) error {
 		}
 	}
 	isGlob := func(p secret.Pattern) bool { return !p.Plain() }
-	needsAll := len(s.Patterns) > 0 && !r.fromList || len(s.IDs) > 0 && slices.ContainsFunc(s.Excluded, isGlob)
+	needsAll := len(s.Patterns) > 0 && !r.fromList() || len(s.IDs) > 0 && slices.ContainsFunc(s.Excluded, isGlob)
 	readAll := func() error {
 		r.all, allErr = r.github.Repositories(ctx, r.budget, r.isSelected)
-		if r.adds && errors.Is(allErr, secret.ErrPartial) {
+		if r.change == secret.ListAdd && errors.Is(allErr, secret.ErrPartial) {
 			r.partial, allErr = allErr, nil
 		}
 		return nil
@@ -186,8 +188,8 @@ func (r *resolver) lookUp(ctx context.Context) error {
 		_ = readAll() // ids are compared by name instead
 	}
 	isNotFound := func(err error) bool { return errors.Is(err, secret.ErrNotFound) }
-	if len(r.all) == 0 && !r.fromList && slices.ContainsFunc(errs[:len(s.Names)], isNotFound) { // for suggestions
-		r.all, _ = r.github.Repositories(ctx, r.budget, func(secret.Repository) bool { return true })
+	if len(r.all) == 0 && !r.fromList() && slices.ContainsFunc(errs[:len(s.Names)], isNotFound) { // for suggestions
+		r.all, _ = r.github.Repositories(ctx, r.budget, nil)
 	}
 	r.missing = slices.Clone(errs[:len(s.Names)])
 	return errors.Join(append(slices.DeleteFunc(errs, isNotFound), allErr)...)
@@ -216,7 +218,7 @@ func (r *resolver) exclude(list []secret.Repository) ([]secret.Repository, error
 				Hint: "Leave that id out, or use a token that can see the repository; " +
 					"to see private repositories a classic token needs the scope repo.",
 			}
-		case len(list) == before && !r.fromList:
+		case len(list) == before && !r.fromList():
 			r.warn(fmt.Sprintf("selected_repositories: exclusion %s matches no repository", p.Text))
 		}
 	}
