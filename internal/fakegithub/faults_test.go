@@ -197,7 +197,15 @@ func get(t *testing.T, world World, path string) (status int, header http.Header
 	t.Helper()
 	server := httptest.NewServer(newServer(t, world))
 	defer server.Close()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+path, nil)
+	resp := getURL(t, server.URL+path)
+	_ = resp.Body.Close()
+	return resp.StatusCode, resp.Header
+}
+
+// getURL reads a URL as an owner of the organization. The caller closes the body.
+func getURL(t *testing.T, url string) *http.Response {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,8 +214,7 @@ func get(t *testing.T, world World, path string) (status int, header http.Header
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = resp.Body.Close()
-	return resp.StatusCode, resp.Header
+	return resp
 }
 
 // TestDate checks over a real connection that the Date of each response is off or missing.
@@ -243,15 +250,7 @@ func TestBodies(t *testing.T) {
 	server := httptest.NewServer(newServer(t, world))
 	defer server.Close()
 	get := func() (int, error) {
-		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+faultPath, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		req.Header.Set("Authorization", "Bearer owner")
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
+		resp := getURL(t, server.URL+faultPath)
 		defer func() { _ = resp.Body.Close() }()
 		wantEqual(t, "status", resp.StatusCode, http.StatusOK)
 		text, err := io.ReadAll(io.LimitReader(resp.Body, limit))

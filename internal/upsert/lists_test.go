@@ -40,13 +40,7 @@ func TestWrongTotal(t *testing.T) {
 func TestPartialListOfSecret(t *testing.T) {
 	for _, change := range []secret.ListChange{secret.ListAdd, secret.ListRemove} {
 		t.Run(string(change), func(t *testing.T) {
-			org := fakegithub.Org{
-				Repositories: []fakegithub.Repository{{ID: 1, Name: "web"}, {ID: 2, Name: "api"}},
-				Secrets: []fakegithub.Secret{
-					{Store: "actions", Name: "S1", Visibility: "selected", Repositories: []string{"web"}},
-				},
-			}
-			withGitHub(t, org, func(t *testing.T, g *testGitHub) {
+			withGitHub(t, oneList(), func(t *testing.T, g *testGitHub) {
 				g.AddFault(fakegithub.Fault{
 					Method: "GET", Path: "/S1/repositories", Times: -1,
 					Headers: map[string]string{"X-GitHub-SSO": "partial-results; organizations=1"},

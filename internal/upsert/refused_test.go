@@ -19,13 +19,7 @@ func TestAccessOfRefused(t *testing.T) {
 		{"glob", &secret.Selection{Patterns: patterns("w*")}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			org := fakegithub.Org{
-				Repositories: []fakegithub.Repository{{ID: 1, Name: "web"}, {ID: 2, Name: "api"}},
-				Secrets: []fakegithub.Secret{
-					{Store: "actions", Name: "S1", Visibility: "selected", Repositories: []string{"web"}},
-				},
-			}
-			withGitHub(t, org, func(t *testing.T, g *testGitHub) {
+			withGitHub(t, oneList(), func(t *testing.T, g *testGitHub) {
 				g.AddFault(fakegithub.Fault{
 					Method: "PUT", Path: "/S1", Status: 429, Headers: map[string]string{"Retry-After": "90"},
 				})

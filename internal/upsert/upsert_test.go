@@ -58,6 +58,16 @@ func withGitHub(t *testing.T, acme fakegithub.Org, f func(t *testing.T, g *testG
 	})
 }
 
+// oneList has two repositories, and a secret S1 that one of them may read.
+func oneList() fakegithub.Org {
+	return fakegithub.Org{
+		Repositories: []fakegithub.Repository{{ID: 1, Name: "web"}, {ID: 2, Name: "api"}},
+		Secrets: []fakegithub.Secret{
+			{Store: "actions", Name: "S1", Visibility: "selected", Repositories: []string{"web"}},
+		},
+	}
+}
+
 func (g *testGitHub) log(line string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -331,13 +341,7 @@ func TestSettle(t *testing.T) {
 // TestListAppliedUnproven checks that a list that GitHub has after an unproven attempt is written again, and
 // counts as changed.
 func TestListAppliedUnproven(t *testing.T) {
-	org := fakegithub.Org{
-		Repositories: []fakegithub.Repository{{ID: 1, Name: "web"}, {ID: 2, Name: "api"}},
-		Secrets: []fakegithub.Secret{
-			{Store: "actions", Name: "S1", Visibility: "selected", Repositories: []string{"web"}},
-		},
-	}
-	withGitHub(t, org, func(t *testing.T, g *testGitHub) {
+	withGitHub(t, oneList(), func(t *testing.T, g *testGitHub) {
 		g.AddFault(fakegithub.Fault{
 			Method: "PUT", Path: "*", Status: 503, Applied: true, Headers: map[string]string{"Retry-After": "90"},
 		})
