@@ -223,7 +223,7 @@ func table(t *testing.T, markdown, heading string) (names []string, rows [][]str
 func TestVersions(t *testing.T) {
 	uses := 0
 	for file, text := range documents(t) {
-		for _, use := range regexp.MustCompile(`OWNER/set-org-secret@(?:COMMIT # )?(\S+)`).FindAllStringSubmatch(text, -1) {
+		for _, use := range regexp.MustCompile(`<OWNER>/set-org-secret@(?:COMMIT # )?(\S+)`).FindAllStringSubmatch(text, -1) {
 			uses++
 			if use[1] != Version {
 				t.Errorf("%s uses %s, want %s", file, use[1], Version)

@@ -115,7 +115,7 @@ func checkSteps(t *testing.T, file string, node *yaml.Node) (steps int) {
 		Uses string
 		With map[string]string
 	}
-	if node.Kind != yaml.MappingNode || node.Decode(&step) != nil || !strings.HasPrefix(step.Uses, "OWNER/set-org-secret@") {
+	if node.Kind != yaml.MappingNode || node.Decode(&step) != nil || !strings.HasPrefix(step.Uses, "<OWNER>/set-org-secret@") {
 		return steps
 	}
 	for _, name := range slices.Sorted(maps.Keys(step.With)) {

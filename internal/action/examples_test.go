@@ -62,11 +62,11 @@ func testExample(t *testing.T, text string) {
 			if step.Uses == "" {
 				continue
 			}
-			if step.Uses != "OWNER/set-org-secret@"+Version && !pinned.MatchString(step.Uses) {
+			if step.Uses != "<OWNER>/set-org-secret@"+Version && !pinned.MatchString(step.Uses) {
 				t.Errorf("got %s, want an action that is pinned by commit, or this one at %s", step.Uses, Version)
 			}
 			for name, value := range step.With {
-				isOurs := strings.HasPrefix(step.Uses, "OWNER/")
+				isOurs := strings.HasPrefix(step.Uses, "<OWNER>/")
 				if isOurs && !isInput(name) {
 					t.Errorf("got the input %q, which the action does not have", name)
 				}

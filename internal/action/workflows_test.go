@@ -145,7 +145,7 @@ runs:
 
 var (
 	stepsLine    = regexp.MustCompile(`(?m)^( *)steps:\n`)
-	thisAction   = regexp.MustCompile(`uses: OWNER/set-org-secret@.*\n( *)with:\n`)
+	thisAction   = regexp.MustCompile(`uses: <OWNER>/set-org-secret@.*\n( *)with:\n`)
 	login        = regexp.MustCompile(`uses: actions/create-github-app-token@.*`)
 	artifactStep = regexp.MustCompile(`(?s) *- uses: actions/upload-artifact@.*`) // needs GitHub; the last step
 )
@@ -157,7 +157,7 @@ func withThisAction(t *testing.T, text string) string {
 	text = stepsLine.ReplaceAllString(text, "${0}${1}  - uses: actions/checkout@v6\n")
 	text = thisAction.ReplaceAllString(text, "uses: ./\n${1}with:\n${1}  org: acme\n${1}  api_url: $${{ vars.API }}\n")
 	text = login.ReplaceAllString(text, "uses: ./.login")
-	wantLacks(t, "a workflow to run", text, "uses: OWNER/")
+	wantLacks(t, "a workflow to run", text, "uses: <OWNER>/")
 	return text
 }
 
