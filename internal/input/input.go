@@ -85,7 +85,7 @@ var Inputs = []Input{
 	{Name: "timeout", Default: "5m"},
 	{Name: "dry_run", Default: "false"},
 	{Name: "max_age", modes: onlyCheck},
-	{Name: "public_key", modes: onlySeal},
+	{Name: "public_key", modes: writeValues},
 }
 
 // Config is the validated wish of a workflow.
@@ -295,11 +295,11 @@ func (r *reader) rejectUnused(mode secret.Mode) {
 func (r *reader) set(c *Config, values []value, trim bool) {
 	r.requireOneSource(c.Mode)
 	switch {
+	case r.isSet("encrypted_value") || r.hasKey():
+		c.Sealed = r.encryptedValue(c.Stores)
 	case r.isSet("sealed"):
 		r.names(c)
 		c.Sealed = r.sealedRows(c.Stores, c.Names)
-	case r.isSet("encrypted_value") || r.isSet("key_id"):
-		c.Sealed = r.encryptedValue(c.Stores)
 	default:
 		c.Entries = r.entries(values, trim)
 	}
@@ -311,6 +311,9 @@ func (r *reader) set(c *Config, values []value, trim bool) {
 		c.Visibility = secret.Selected
 	}
 }
+
+// hasKey reports whether a key is given, or a part of one.
+func (r *reader) hasKey() bool { return r.isSet("key_id") || r.isSet("public_key") }
 
 func (r *reader) seal(c *Config, values []value, trim bool) {
 	r.requireOneSource(c.Mode)
@@ -384,7 +387,7 @@ func (r *reader) requireOneSource(mode secret.Mode) {
 	switch {
 	case len(set) > 1:
 		r.problemf(set[0], "cannot be combined with %s; set exactly one of them", strings.Join(set[1:], ", "))
-	case len(set) == 0 && (!r.isSet("key_id") || r.isSet("public_key")):
+	case len(set) == 0 && (mode == secret.ModeSeal || !r.hasKey()):
 		r.problemf("secret_value", "%s", empty("secret_value"))
 	}
 	switch {

@@ -161,12 +161,24 @@ var problemTests = []struct {
 
 	{
 		"set with inputs of other modes",
-		with{"change": "add", "list_repositories": "true", "max_age": "30d", "public_key": box(32)},
+		with{"change": "add", "list_repositories": "true", "max_age": "30d"},
 		[]string{
 			"change: not used in mode set, only in mode access", "list_repositories: not used in mode set, only in mode check",
-			"max_age: not used in mode set, only in mode check", "public_key: not used in mode set, only in mode seal",
+			"max_age: not used in mode set, only in mode check",
 		},
 	},
+	{"set with a key for a plaintext", with{"public_key": goodKey, "key_id": "568"}, []string{
+		"encrypted_value: required with key_id and public_key",
+	}},
+	{"sealed rows with a key", with{"secret_value": "", "sealed": "[]", "secret_name": "A", "key_id": "568"}, []string{
+		"encrypted_value: required with key_id and public_key",
+	}},
+	{"check with a key", with{"mode": "check", "secret_value": "", "public_key": goodKey}, []string{
+		"public_key: not used in mode check, only in mode set or seal",
+	}},
+	{"sealed to a low-order key", with{"secret_value": "", "encrypted_value": box(60), "key_id": "568", "public_key": box(32)}, []string{
+		"public_key: a low-order point",
+	}},
 	{"seal with visibility", with{"mode": "seal", "visibility": "all"}, []string{"visibility: not used in mode seal, only in mode set"}},
 	{"check with a value", with{"mode": "check", "secret_value": plain}, []string{"secret_value: not used in mode check, only in mode set or seal"}},
 	{"check with a format", with{"mode": "check", "secrets_format": "dotenv"}, []string{"secrets_format: not used in mode check, only in mode set or seal"}},
@@ -472,6 +484,7 @@ func TestSealed(t *testing.T) {
 		{"missing", "A,B", "actions", ok("A", "actions"), "", "B in actions is requested by secret_name and stores, but has no row"},
 		{"no value", "A", "actions", `{"store":"actions","secret_name":"A","operation":"failed","key_id":"568"}`, "", "row 1: A in actions has no encrypted_value and is not stored yet"},
 		{"twice", "A", "actions", ok("A", "actions") + "," + ok("a", "actions"), "", "row 2: A in actions is listed twice"},
+		{"a low-order key", "A", "actions", `{"store":"actions","secret_name":"A","key_id":"1","public_key":"` + box(32) + `","encrypted_value":"` + box(60) + `"}`, "", "row 1: A in actions: public_key: a low-order point"},
 		{"no key", "A", "actions", `{"store":"actions","secret_name":"A","encrypted_value":"` + box(60) + `"}`, "", "key_id: empty"},
 		{"must be base64", "A", "actions", `{"store":"actions","secret_name":"A","key_id":"1","encrypted_value":"????"}`, "", "must be base64"},
 		{"not rows", "A", "actions", `"x"`, "", "must be the results of a seal run"},

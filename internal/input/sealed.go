@@ -21,14 +21,14 @@ func (r *reader) encryptedValue(stores []secret.Store) []Sealed {
 	}
 	switch {
 	case !r.isSet("encrypted_value"):
-		r.problemf("encrypted_value", "required with key_id")
+		r.problemf("encrypted_value", "required with key_id and public_key; remove them if another input has the value")
 		return nil
 	case !r.isSet("key_id"):
 		r.isPlaintext(r.get("encrypted_value"))
 		r.problemf("key_id", "required with encrypted_value; both are outputs of the step that sealed the value")
 		return nil
 	}
-	sealed, err := r.parseSealed(r.get("encrypted_value"), r.get("key_id"))
+	sealed, err := r.parseSealed(r.get("encrypted_value"), r.get("key_id"), r.get("public_key"))
 	r.sealProblem(err)
 	if len(stores) != 1 {
 		return nil
@@ -38,12 +38,12 @@ func (r *reader) encryptedValue(stores []secret.Store) []Sealed {
 
 // parseSealed parses a value that is already sealed. It masks and rejects a plaintext that was encoded and not sealed:
 // as a sealed value it would be sent, and shown in outputs and summary.
-func (r *reader) parseSealed(encryptedValue, keyID string) (seal.Sealed, error) {
+func (r *reader) parseSealed(encryptedValue, keyID, publicKey string) (seal.Sealed, error) {
 	if r.isPlaintext(encryptedValue) {
 		return seal.Sealed{}, &seal.Error{Field: "encrypted_value", Text: "holds readable text, so it is not sealed: " +
 			"pass a plaintext in secret_value, or the output encrypted_value of a step with mode: seal"}
 	}
-	return seal.ParseSealed(encryptedValue, keyID)
+	return seal.ParseSealed(seal.Sealed{KeyID: keyID, PublicKey: publicKey, EncryptedValue: encryptedValue})
 }
 
 // isPlaintext reports whether text is a plaintext in base64. It masks that, and whatever is not base64 at all. A sealed
@@ -77,6 +77,7 @@ type sealedRow struct {
 	Operation      string `json:"operation"`
 	Visibility     string `json:"visibility"`
 	KeyID          string `json:"key_id"`
+	PublicKey      string `json:"public_key"`
 	EncryptedValue string `json:"encrypted_value"`
 }
 
@@ -156,7 +157,7 @@ func (r *reader) sealedRow(number int, s Sealed, row sealedRow) Sealed {
 	case row.EncryptedValue == "":
 		r.problemf("sealed", "row %d: %s in %s has no encrypted_value and is not stored yet", number, s.Name, s.Store)
 	default:
-		s.Sealed, err = r.parseSealed(row.EncryptedValue, row.KeyID)
+		s.Sealed, err = r.parseSealed(row.EncryptedValue, row.KeyID, row.PublicKey)
 	}
 	if err != nil {
 		r.problemf("sealed", "row %d: %s in %s: %v", number, s.Name, s.Store, err)

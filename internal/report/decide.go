@@ -174,7 +174,7 @@ func (d *document) withoutValue(e *entry) *entry {
 		}
 		without = *d.newEntry(result)
 	}
-	without.row.EncryptedValue = ""
+	without.row.EncryptedValue, without.row.PublicKey = "", ""
 	return &without
 }
 

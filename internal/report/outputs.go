@@ -29,6 +29,7 @@ type row struct {
 	Visibility     string `json:"visibility"`
 	KeyID          string `json:"key_id"`
 	EncryptedValue string `json:"encrypted_value,omitempty"`
+	PublicKey      string `json:"public_key,omitempty"` // only with EncryptedValue
 	Error          string `json:"error,omitempty"`
 	Exists         *bool  `json:"exists,omitempty"`
 	UpdatedAt      string `json:"updated_at,omitempty"`
@@ -45,7 +46,10 @@ type row struct {
 func newRow(result secret.Result) row {
 	out := row{
 		Store: string(result.Store), SecretName: string(result.Name), Operation: string(result.Operation),
-		KeyID: result.KeyID, EncryptedValue: result.EncryptedValue, AddedIDs: result.Added, RemovedIDs: result.Removed,
+		KeyID: result.KeyID, AddedIDs: result.Added, RemovedIDs: result.Removed,
+	}
+	if result.EncryptedValue != "" {
+		out.EncryptedValue, out.PublicKey = result.EncryptedValue, result.PublicKey
 	}
 	if result.Operation != secret.Failed && result.Operation != secret.Unknown {
 		out.Visibility = string(result.Access.Visibility)

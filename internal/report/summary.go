@@ -164,7 +164,7 @@ func (r *Reporter) scriptNotes(d document) string {
 // sealedRow returns the row of a sealed value that the script cannot store.
 func sealedRow(e *entry) string {
 	copied := e.row
-	copied.Error, copied.EncryptedValue = "", e.EncryptedValue
+	copied.Error, copied.EncryptedValue, copied.PublicKey = "", e.EncryptedValue, e.PublicKey
 	return strings.Trim(encode([]row{copied}), "[]")
 }
 

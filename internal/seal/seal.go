@@ -33,7 +33,7 @@ type PublicKey struct {
 // Sealed is a sealed value for GitHub's API.
 type Sealed struct {
 	KeyID          string
-	PublicKey      string // base64; empty if the input was already sealed
+	PublicKey      string // base64; may be empty if the input was already sealed
 	EncryptedValue string // base64
 }
 
@@ -127,14 +127,19 @@ func Seal(rand io.Reader, key PublicKey, v secret.Value) (Sealed, error) {
 	return Sealed{KeyID: key.id, PublicKey: key.text, EncryptedValue: base64.StdEncoding.EncodeToString(sealed)}, nil
 }
 
-// ParseSealed parses a value that is already sealed. Line breaks in it, which many encoders write, are removed. It
-// returns an [*Error] if the value is not base64, or the box is too small or too large. Only GitHub can decrypt it.
-func ParseSealed(encryptedValue, keyID string) (Sealed, error) {
-	if err := checkKeyID(keyID); err != nil {
+// ParseSealed checks a value that is already sealed, and its key if that is given. Line breaks in the value, which many
+// encoders write, are removed. It returns an [*Error] if the key is invalid, the value is not base64, or the box is too
+// small or too large. Only the owner of the key can decrypt it.
+func ParseSealed(s Sealed) (Sealed, error) {
+	err := checkKeyID(s.KeyID)
+	if s.PublicKey != "" {
+		_, err = ParsePublicKey(s.KeyID, s.PublicKey)
+	}
+	if err != nil {
 		return Sealed{}, err
 	}
-	encryptedValue = strings.NewReplacer("\r", "", "\n", "").Replace(encryptedValue)
-	raw, err := decode(encryptedValue)
+	s.EncryptedValue = strings.NewReplacer("\r", "", "\n", "").Replace(s.EncryptedValue)
+	raw, err := decode(s.EncryptedValue)
 	switch {
 	case err != nil:
 		return Sealed{}, fieldErrorf("encrypted_value", "must be base64")
@@ -147,5 +152,5 @@ func ParseSealed(encryptedValue, keyID string) (Sealed, error) {
 		return Sealed{}, fieldErrorf("encrypted_value", "holds %d bytes of plaintext, GitHub stores at most %d",
 			len(raw)-Overhead, secret.MaxValueBytes)
 	}
-	return Sealed{KeyID: keyID, EncryptedValue: encryptedValue}, nil
+	return s, nil
 }

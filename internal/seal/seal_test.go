@@ -204,23 +204,27 @@ func TestLowOrderPoints(t *testing.T) {
 
 func TestParseSealed(t *testing.T) {
 	sized := func(n int) string { return encoded(make([]byte, n)) }
-	for _, test := range []struct{ name, value, id, want string }{
-		{"smallest", sized(49), "1", ""},
-		{"largest", sized(48<<10 + 48), "1", ""},
-		{"empty", "", "1", "encrypted_value: must be a sealed box, of 48 bytes or more, not of 0"},
-		{"47 bytes", sized(47), "1", "encrypted_value: must be a sealed box, of 48 bytes or more, not of 47"},
-		{"box of an empty value", sized(48), "1", "encrypted_value: an empty value was sealed"},
-		{"too large", sized(48<<10 + 49), "1", "encrypted_value: holds 49153 bytes of plaintext, GitHub stores at most 49152"},
-		{"not base64", "a plaintext, pasted by mistake", "1", "encrypted_value: must be base64"},
-		{"line breaks are removed", sized(60)[:40] + "\r\n" + sized(60)[40:] + "\n", "1", ""},
-		{"invalid key id", sized(60), "1\n::error::x", invalidID},
+	for _, test := range []struct{ name, value, id, key, want string }{
+		{"smallest", sized(49), "1", "", ""},
+		{"largest", sized(48<<10 + 48), "1", "", ""},
+		{"empty", "", "1", "", "encrypted_value: must be a sealed box, of 48 bytes or more, not of 0"},
+		{"47 bytes", sized(47), "1", "", "encrypted_value: must be a sealed box, of 48 bytes or more, not of 47"},
+		{"box of an empty value", sized(48), "1", "", "encrypted_value: an empty value was sealed"},
+		{"too large", sized(48<<10 + 49), "1", "", "encrypted_value: holds 49153 bytes of plaintext, GitHub stores at most 49152"},
+		{"not base64", "a plaintext, pasted by mistake", "1", "", "encrypted_value: must be base64"},
+		{"line breaks are removed", sized(60)[:40] + "\r\n" + sized(60)[40:] + "\n", "1", "", ""},
+		{"invalid key id", sized(60), "1\n::error::x", "", invalidID},
+		{"its key", sized(60), "1", encoded(curve25519.Basepoint), ""},
+		{"low-order key", sized(60), "1", sized(32), "public_key: a low-order point, to which anyone could open what is sealed"},
+		{"short key", sized(60), "1", sized(31), "public_key: must be 32 bytes in base64, not 31"},
+		{"invalid key id, and a key", sized(60), "1\n::error::x", encoded(curve25519.Basepoint), invalidID},
 	} {
-		sealed, err := ParseSealed(test.value, test.id)
+		sealed, err := ParseSealed(Sealed{KeyID: test.id, PublicKey: test.key, EncryptedValue: test.value})
 		if got := errorText(err); got != test.want {
 			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
 		}
 		value := strings.NewReplacer("\r", "", "\n", "").Replace(test.value)
-		if want := (Sealed{EncryptedValue: value, KeyID: test.id}); err == nil && sealed != want {
+		if want := (Sealed{KeyID: test.id, PublicKey: test.key, EncryptedValue: value}); err == nil && sealed != want {
 			t.Errorf("%s: got %+v, want %+v", test.name, sealed, want)
 		}
 	}
@@ -266,7 +270,7 @@ func FuzzSeal(f *testing.F) {
 		if got := open(t, s.EncryptedValue); !bytes.Equal(got, plain) {
 			t.Fatalf("opened: got %.100q, want %.100q", got, plain)
 		}
-		_, err := ParseSealed(s.EncryptedValue, s.KeyID)
+		_, err := ParseSealed(s)
 		if valid := len(plain) > 0 && len(plain) <= secret.MaxValueBytes; (err == nil) != valid {
 			t.Fatalf("ParseSealed of %d bytes: got error %v, want success: %v", len(plain), err, valid)
 		}
@@ -292,7 +296,7 @@ func FuzzParse(f *testing.F) {
 				t.Errorf("got the id and the key %q, want %q", got, want)
 			}
 		}
-		sealed, err := ParseSealed(text, id)
+		sealed, err := ParseSealed(Sealed{KeyID: id, EncryptedValue: text})
 		checkNotQuoted(t, err, text)
 		if err == nil {
 			want := Sealed{KeyID: id, EncryptedValue: strings.NewReplacer("\r", "", "\n", "").Replace(text)}

@@ -378,7 +378,10 @@ func TestSealTo(t *testing.T) {
 		wantEqual(t, "sealed again to the same key", v.sealed != sealed, false)
 	}
 	given := &value{executor: v.executor, item: Item{Sealed: v.sealed}, sealed: v.sealed}
-	wantEqual(t, "error of a value that was given", given.sealTo(newKey("2")), nil)
+	wantEqual(t, "error of a value that was given", given.sealTo(other), nil)
+	wantError(t, "another key with the id", given.sealTo(newKey("2")), "a key that is not GitHub's")
+	given.sealed.PublicKey = ""
+	wantEqual(t, "error of a value that was given without its key", given.sealTo(newKey("2")), nil)
 	wantError(t, "another id", given.sealTo(first), "the value is sealed with key 2, but the current key")
 }
 

@@ -70,10 +70,10 @@ func (e *executor) prefetch(ctx context.Context, tasks []*task) {
 	group.Wait()
 }
 
-// needsKey reports whether any item of the store must be sealed, or, in a dry run, its key checked.
+// needsKey reports whether any item of the store is to be sealed, or was sealed to a key that is to be compared.
 func (e *executor) needsKey(store secret.Store) bool {
 	return e.Change == "" && slices.ContainsFunc(e.Items, func(item Item) bool {
-		return item.Store == store && !item.Done && (!item.isSealed() || e.DryRun)
+		return item.Store == store && !item.Done
 	})
 }
 
@@ -100,26 +100,28 @@ func (v *value) next(ctx context.Context, b *github.Budget) (p plan, err error) 
 	return p, nil
 }
 
-// sealFirst seals the value to the key that was fetched. In a dry run it checks the key of one that is sealed already.
+// sealFirst seals the value to the key that was fetched, or compares the key of one that was given sealed.
 func (v *value) sealFirst() error {
-	if v.item.isSealed() && !v.DryRun {
-		return nil
-	}
 	key, err := v.keys[v.item.Store].fetched()
 	if err != nil {
 		return err
 	}
+	if v.item.isSealed() && key.ID() != v.sealed.KeyID && !v.DryRun {
+		return nil // GitHub decides: the key that was read may be an older one
+	}
 	return v.sealTo(key)
 }
 
-// sealTo seals the value unless it is sealed to that key. A value that was given sealed cannot be sealed again; the
-// error says so and names both keys.
+// sealTo seals the value unless it is sealed to that key. A value that was given sealed cannot be sealed again: the
+// error says that its key is older, or not GitHub's.
 func (v *value) sealTo(key seal.PublicKey) error {
 	switch isGiven := v.item.isSealed(); {
-	case key.ID() == v.sealed.KeyID && (isGiven || key.Base64() == v.sealed.PublicKey):
-		return nil
-	case isGiven:
+	case isGiven && key.ID() != v.sealed.KeyID:
 		return keyRotated(v.item.Store, v.sealed.KeyID, key.ID())
+	case isGiven && v.sealed.PublicKey != "" && v.sealed.PublicKey != key.Base64():
+		return foreignKey(key.ID())
+	case isGiven, v.sealed.KeyID == key.ID() && v.sealed.PublicKey == key.Base64():
+		return nil
 	}
 	sealed, err := seal.Seal(v.Rand, key, v.item.Value)
 	if err == nil {
@@ -134,37 +136,47 @@ func (v *value) refused(ctx context.Context, w *write, err error) (retry bool, _
 		return false, err
 	}
 	old := v.sealed
-	isEncrypted := errors.Is(err, secret.ErrCannotOpen) && !v.item.isSealed()
-	r := refusal{keyID: old.KeyID, encrypted: isEncrypted}
-	if !isEncrypted {
+	r := refusal{keyID: old.KeyID, encrypted: errors.Is(err, secret.ErrCannotOpen)}
+	if !r.encrypted {
 		r.text = secret.AsError(err).Problem
 	}
 	key, keyErr := v.keys[v.item.Store].newerThan(ctx, w.budget, r)
 	if keyErr != nil { // GitHub's 422 matters more than why the key could not be fetched
 		return false, err
 	}
-	if sealErr := v.sealTo(key); sealErr != nil {
+	switch sealErr := v.sealTo(key); {
+	case sealErr != nil:
 		return false, sealErr
+	case r.encrypted && v.item.isSealed() && old.PublicKey == "":
+		return false, foreignKey(key.ID())
 	}
 	return v.sealed != old, err
 }
 
 // sealUnstored seals the values that are not stored to a newer key if there is one. If GitHub rejects the key, the
-// error says that nobody can open the value.
+// error says that GitHub cannot open the value.
+//
+// A value that was given sealed and that GitHub cannot open is dropped: only the owner of another key could read it.
 func (e *executor) sealUnstored() {
 	for i := range e.results {
-		r, item := &e.results[i], e.Items[i]
-		if r.EncryptedValue == "" || item.isSealed() {
+		r, item, keys := &e.results[i], e.Items[i], e.keys[e.Items[i].Store]
+		if r.EncryptedValue == "" {
 			continue
 		}
-		sealed := seal.Sealed{KeyID: r.KeyID, PublicKey: r.PublicKey, EncryptedValue: r.EncryptedValue}
-		v, keys := &value{executor: e, item: item, sealed: sealed}, e.keys[item.Store]
-		_ = v.sealTo(keys.current()) // if it fails, the value remains sealed to the older key
-		r.KeyID, r.PublicKey, r.EncryptedValue = v.sealed.KeyID, v.sealed.PublicKey, v.sealed.EncryptedValue
-		if keys.isRejected(r.KeyID) {
+		isGiven := item.isSealed()
+		if !isGiven {
+			sealed := seal.Sealed{KeyID: r.KeyID, PublicKey: r.PublicKey, EncryptedValue: r.EncryptedValue}
+			v := &value{executor: e, item: item, sealed: sealed}
+			_ = v.sealTo(keys.current()) // if it fails, the value remains sealed to the older key
+			r.KeyID, r.PublicKey, r.EncryptedValue = v.sealed.KeyID, v.sealed.PublicKey, v.sealed.EncryptedValue
+		}
+		if keys.isRejected(r.KeyID) && (!isGiven || r.PublicKey == "") {
 			err := secret.AsError(r.Err)
 			err.Is = append(slices.Clone(err.Is), secret.ErrCannotOpen)
 			r.Err = &err
+		}
+		if isGiven && errors.Is(r.Err, secret.ErrCannotOpen) {
+			r.EncryptedValue = ""
 		}
 	}
 }
@@ -176,6 +188,16 @@ func keyRotated(store secret.Store, sealedTo, current string) error {
 		Cause: "GitHub rotated the key since the value was sealed, and only the plaintext can be sealed again.",
 		Hint:  "Seal the value again, in the job that seals.",
 		Is:    []error{secret.ErrCannotOpen},
+	}
+}
+
+// foreignKey returns the error for a value that was sealed to another key than GitHub's of the same id.
+func foreignKey(id string) error {
+	return &secret.Error{
+		Problem: "the value is sealed to a key that is not GitHub's, although it has the id " + id,
+		Cause:   "Whoever made that key can read the value.",
+		Hint:    "Revoke the new one, find out who sets the outputs of the job that reads the key, and seal another.",
+		Is:      []error{secret.ErrCannotOpen},
 	}
 }
 
