@@ -146,6 +146,8 @@ func ParseSealed(s Sealed) (Sealed, error) {
 	case len(raw) < Overhead:
 		return Sealed{}, fieldErrorf("encrypted_value", "must be a sealed box, of %d bytes or more, not of %d",
 			Overhead, len(raw))
+	case raw[keySize-1]&0x80 != 0: // the top bit of an ephemeral key is 0
+		return Sealed{}, fieldErrorf("encrypted_value", "must be a sealed box; it does not begin with a public key")
 	case len(raw) == Overhead:
 		return Sealed{}, fieldErrorf("encrypted_value", "an empty value was sealed")
 	case len(raw) > secret.MaxValueBytes+Overhead:

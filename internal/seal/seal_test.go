@@ -211,6 +211,7 @@ func TestParseSealed(t *testing.T) {
 		{"47 bytes", sized(47), "1", "", "encrypted_value: must be a sealed box, of 48 bytes or more, not of 47"},
 		{"box of an empty value", sized(48), "1", "", "encrypted_value: an empty value was sealed"},
 		{"too large", sized(48<<10 + 49), "1", "", "encrypted_value: holds 49153 bytes of plaintext, GitHub stores at most 49152"},
+		{"random bytes", encoded(bytes.Repeat([]byte{0xff}, 60)), "1", "", "encrypted_value: must be a sealed box; it does not begin with a public key"},
 		{"not base64", "a plaintext, pasted by mistake", "1", "", "encrypted_value: must be base64"},
 		{"line breaks are removed", sized(60)[:40] + "\r\n" + sized(60)[40:] + "\n", "1", "", ""},
 		{"invalid key id", sized(60), "1\n::error::x", "", invalidID},
