@@ -185,9 +185,10 @@ func keyRotated(store secret.Store, sealedTo, current string) error {
 	return &secret.Error{
 		Problem: fmt.Sprintf("the value is sealed with key %s, but the current key for %s secrets is %s",
 			sealedTo, store, current),
-		Cause: "GitHub rotated the key since the value was sealed, and only the plaintext can be sealed again.",
-		Hint:  "Seal the value again, in the job that seals.",
-		Is:    []error{secret.ErrCannotOpen},
+		Cause: "GitHub rotated the key since the value was sealed, or that key was never GitHub's. " +
+			"Only the plaintext can be sealed again.",
+		Hint: "Seal the value again, in the job that seals.",
+		Is:   []error{secret.ErrCannotOpen},
 	}
 }
 
