@@ -78,10 +78,12 @@ func (c *Client) WithRepositories(
 			return existing, listErr
 		}
 		if isGone || len(list) == 0 && hidden == 0 {
+			readAt := existing.ReadAt // before the list
 			var err error
 			if existing, err = c.secret(ctx, b, store, existing.Name); err != nil {
 				return existing, err
 			}
+			existing.ReadAt = readAt
 		}
 		if !isGone && existing.Access.Visibility == secret.Selected {
 			existing.Access.Repositories, existing.Hidden = list, hidden

@@ -92,6 +92,22 @@ func TestSnapshotReads(t *testing.T) {
 	}
 }
 
+// TestSnapshotOfEmptyList checks that a list is read again if the read that confirms it came more than a minute later.
+func TestSnapshotOfEmptyList(t *testing.T) {
+	org := fakegithub.Org{Secrets: []fakegithub.Secret{{Store: "actions", Name: "A", Visibility: "selected"}}}
+	withGitHub(t, org, func(t *testing.T, g *testGitHub) {
+		g.AddFault(fakegithub.Fault{
+			Method: "GET", Path: "/secrets/A", Status: 403, Headers: map[string]string{"Retry-After": "61"},
+		})
+		_, err := newCache(g, "A", "B").get(t.Context(), github.NewBudget(), "A")
+		wantEqual(t, "error", err, nil)
+		wantEqual(t, "requests", g.received(), []string{
+			"GET secrets 200", "GET repositories 200", "GET A 403", "GET A 200",
+			"GET secrets 200", "GET repositories 200", "GET A 200",
+		})
+	})
+}
+
 // TestSnapshotOfDeleted checks that a secret is missing from a second list that was
 // on the first.
 func TestSnapshotOfDeleted(t *testing.T) {
