@@ -1,8 +1,8 @@
 // Renders each SUMMARIES/*.md as GitHub does and writes pictures of it to PICTURES:
-// node summary.mjs BROWSER SUMMARIES PICTURES [PNG]. It prints the problems of a summary, and then
+// node summary.mjs BROWSER SUMMARIES PICTURES TEXTS README. It prints the problems of a summary, and then
 // exits with 1: text that is cut off or needs scrolling sideways, Markdown that is shown
 // as text, a list in a list, a table that lacks cells, or HTML that GitHub removes.
-// PNG is the file for a picture of the nightly summary, for the README.
+// Each TEXTS/*.md becomes two pictures for the README, in the directory README.
 import { createHash } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -14,18 +14,18 @@ import rehypeStringify from 'rehype-stringify'
 import remarkGfm from 'remark-gfm'
 import remarkParse from 'remark-parse'
 import remarkRehype from 'remark-rehype'
+import sharp from 'sharp'
 import { unified } from 'unified'
 
-const [browser, summaryDir, pictureDir, readmePNG] = process.argv.slice(2)
+const [browser, summaryDir, pictureDir, textDir, readmeDir] = process.argv.slice(2)
 
 // The default schema is modelled on GitHub's, but lacks wbr, which is in the list of
 // allowed elements of GitHub's html-pipeline.
 const schema = { ...defaultSchema, tagNames: [...defaultSchema.tagNames, 'wbr'] }
 
-function toHTML (markdown, sanitize) {
-  const pipeline = unified().use(remarkParse).use(remarkGfm).use(remarkRehype, { allowDangerousHtml: true }).use(rehypeRaw)
-  if (sanitize) pipeline.use(rehypeSanitize, schema)
-  return String(pipeline.use(rehypeStringify).processSync(markdown))
+function toHTML (markdown) {
+  return String(unified().use(remarkParse).use(remarkGfm).use(remarkRehype, { allowDangerousHtml: true })
+    .use(rehypeRaw).use(rehypeSanitize, schema).use(rehypeStringify).processSync(markdown))
 }
 
 // Views. A phone is 390 pixels wide, with 16 of them as the page's margin on each side.
@@ -34,13 +34,22 @@ const views = [
   { name: 'dark', theme: 'dark', width: 1012, padding: 32, background: '#0d1117' },
   { name: 'phone', theme: 'light', width: 390, padding: 16, background: '#ffffff' }
 ]
+// Those of the README are narrow, to be read on a phone, too. A row of the log fits in.
+const readmeViews = [
+  { ...views[0], name: 'README', suffix: '', width: 568, padding: 16 },
+  { ...views[1], name: 'README, dark', suffix: '-dark', width: 568, padding: 16 }
+]
+// The log wraps as in GitHub's viewer.
+const readmeStyle = `.markdown-body { border: 1px solid #80808060 }
+  .markdown-body > pre { padding: 0; background: none; font-size: 12px }
+  .markdown-body > pre > code { white-space: pre-wrap }`
 
-function pageHTML (view, body) {
+function pageHTML (view, body, style) {
   const css = readFileSync(new URL(`node_modules/github-markdown-css/github-markdown-${view.theme}.css`, import.meta.url))
   return `<!doctype html><meta charset="utf-8"><style>${css}
     body { margin: 0; background: ${view.background} }
     .markdown-body { padding: ${view.padding}px; font-family: "Liberation Sans", "DejaVu Sans Mono", "Noto Color Emoji" }
-    .markdown-body code, .markdown-body pre { font-family: "Liberation Mono" }</style>
+    .markdown-body code, .markdown-body pre { font-family: "Liberation Mono" } ${style}</style>
     <article class="markdown-body">${body}</article>`
 }
 
@@ -101,48 +110,25 @@ function elementProblems (summary) {
   if (!/^<h3>\S/.test(summary)) found.push('it does not begin with a heading')
   if (/\n\n/.test(summary)) found.push('an empty line ends the block of HTML')
   const tags = text => (text.match(/<[a-z]\w*/g) ?? []).sort()
-  const [before, after] = [tags(summary), tags(toHTML(summary, true))]
+  const [before, after] = [tags(summary), tags(toHTML(summary))]
   // The parser adds the bodies of tables, and no other element.
   const written = after.filter(tag => tag !== '<tbody')
   if (before.join() !== written.join()) found.push(`${before.length} elements are written, ${written.length} shown`)
   return found
 }
 
-// withText returns a PNG file with a text under a keyword, in a chunk after the header.
-function withText (png, keyword, text) {
-  const body = Buffer.from(`tEXt${keyword}\0${text}`, 'latin1')
-  let crc = 0xffffffff // that of Node needs Node 20.15
-  for (const byte of body) {
-    crc ^= byte
-    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0)
-  }
-  const [length, sum] = [Buffer.alloc(4), Buffer.alloc(4)]
-  length.writeUInt32BE(body.length - 4) // of the data, without the type
-  sum.writeUInt32BE(~crc >>> 0)
-  const header = 8 + 4 + 4 + 13 + 4 // the signature and the chunk IHDR
-  return Buffer.concat([png.subarray(0, header), length, body, sum, png.subarray(header)])
+// writeSmall writes a picture with fewer colors. It names the hash of its text, by which a test knows whether it is
+// out of date.
+async function writeSmall (path, png, text) {
+  const hash = createHash('sha256').update(text).digest('hex')
+  await sharp(png).png({ palette: true }).withExif({ IFD0: { ImageDescription: `sha256:${hash}` } }).toFile(path)
 }
 
-// readmePicture returns a picture of a summary, as wide as the README on GitHub. It names
-// the hash of the summary, by which a test knows whether the picture is out of date.
-async function readmePicture (page, summary) {
-  const view = { ...views[0], width: 838 }
-  await page.setViewportSize({ width: view.width, height: 200 })
-  await page.setContent(pageHTML(view, toHTML(String(summary), true)))
-  // The README has the same background, so that only a frame shows where the summary ends.
-  await page.addStyleTag({ content: '.markdown-body { border: 1px solid #d1d9e0 }' })
-  const found = await page.evaluate(problems)
-  if (found.length > 0) throw new Error(`the picture for the README: ${found.join('; ')}`)
-  const height = await page.evaluate(() => document.documentElement.scrollHeight)
-  const session = await page.context().newCDPSession(page)
-  const hash = createHash('sha256').update(summary).digest('hex')
-  for (const deviceScaleFactor of [2, 1.5]) {
-    await session.send('Emulation.setDeviceMetricsOverride', { width: view.width, height, deviceScaleFactor, mobile: false })
-    const { data } = await session.send('Page.captureScreenshot')
-    const png = withText(Buffer.from(data, 'base64'), 'Source', `sha256:${hash}`)
-    if (png.length <= 300_000) return png
-  }
-  throw new Error('the picture for the README has more than 300,000 bytes')
+// markdown returns the names and texts of the files in a directory.
+function markdown (dir) {
+  const files = readdirSync(dir).sort()
+  if (files.length === 0) throw new Error(`no files in ${dir}`)
+  return files.map(file => [basename(file, '.md'), readFileSync(join(dir, file), 'utf8')])
 }
 
 const profile = mkdtempSync(join(tmpdir(), 'summary-'))
@@ -157,32 +143,34 @@ let failed = 0
 let pictures = 0
 try {
   const page = await context.newPage()
-  const files = readdirSync(summaryDir).filter(file => file.endsWith('.md')).sort()
-  if (files.length === 0) throw new Error(`no summaries in ${summaryDir}`)
-  for (const file of files) {
-    const name = basename(file, '.md')
-    const summary = readFileSync(join(summaryDir, file), 'utf8')
-    const report = (place, list) => {
-      for (const problem of list) console.error(`${name}, ${place}: ${problem}`)
-      failed += list.length
-    }
-    report('elements', elementProblems(summary))
-    for (const view of views) {
-      await page.setViewportSize({ width: view.width, height: 200 })
-      await page.setContent(pageHTML(view, toHTML(summary, true)))
-      report(view.name, await page.evaluate(problems))
-      await page.screenshot({ path: join(pictureDir, `${name}-${view.name}.png`), fullPage: true })
-      // What is folded is looked at, too.
-      await page.evaluate(() => document.querySelectorAll('details').forEach(details => { details.open = true }))
-      report(view.name + ', unfolded', await page.evaluate(problems))
-      await page.screenshot({ path: join(pictureDir, `${name}-${view.name}-unfolded.png`), fullPage: true })
-      pictures += 2
+  const report = (place, list) => {
+    for (const problem of list) console.error(`${place}: ${problem}`)
+    failed += list.length
+  }
+  const picture = async (name, text, view, style = '') => {
+    await page.setViewportSize({ width: view.width, height: 1 })
+    await page.setContent(pageHTML(view, toHTML(text), style))
+    report(`${name}, ${view.name}`, await page.evaluate(problems))
+    pictures++
+    return page.screenshot({ fullPage: true })
+  }
+  for (const [name, summary] of markdown(summaryDir)) {
+    report(`${name}, elements`, elementProblems(summary))
+    // What is folded is looked at, too.
+    for (const [text, suffix] of [[summary, ''], [summary.replaceAll('<details>', '<details open>'), '-unfolded']]) {
+      for (const view of views) {
+        writeFileSync(join(pictureDir, `${name}-${view.name}${suffix}.png`), await picture(name + suffix, text, view))
+      }
     }
   }
-  if (readmePNG) writeFileSync(readmePNG, await readmePicture(page, readFileSync(join(summaryDir, 'nightly.md'))))
+  for (const [name, text] of markdown(textDir)) {
+    for (const view of readmeViews) {
+      await writeSmall(join(readmeDir, `${name}${view.suffix}.png`), await picture(name, text, view, readmeStyle), text)
+    }
+  }
 } finally {
   await context.close()
   rmSync(profile, { recursive: true, force: true })
 }
-console.log(`${pictures} pictures in ${pictureDir}, ${failed} problems`)
+console.log(`${pictures} pictures, ${failed} problems`)
 process.exit(failed > 0 ? 1 : 0)

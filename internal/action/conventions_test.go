@@ -43,7 +43,6 @@ func TestImports(t *testing.T) {
 		{module, module + "/internal/fakegithub", "the fake must never be in the shipped binary"},
 		{module, module + "/internal/fakerunner", "the fake must never be in the shipped binary"},
 		{module, module + "/internal/memnet", "it is for tests"},
-		{module, module + "/internal/picture", "only the documentation needs it"},
 		{module, "testing", "it registers flags and enlarges the binary"},
 		{module + "/internal/secret", "net/http", "the shared types do no I/O"},
 		{module + "/internal/secret", "os/exec", "the shared types do no I/O"},
@@ -62,7 +61,6 @@ func TestImports(t *testing.T) {
 		{module + "/internal/fakegithub", module + "/internal/secret", "the fake has wire types of its own"},
 		{module + "/internal/fakerunner", module + "/internal/input", "the fake must not share what it checks"},
 		{module + "/internal/fakerunner", module + "/internal/mask", "the fake must not share the masks that it checks"},
-		{module + "/internal/picture", module + "/internal/report", "a picture shows what the action printed"},
 		{module + "/internal/mask", module + "/internal/secret", "masks are lines of text, and need no Value"},
 	}
 	for _, f := range forbidden {

@@ -29,7 +29,7 @@ func documents(t *testing.T) map[string]string {
 }
 
 var (
-	link       = regexp.MustCompile(`\]\(([^)\s]+)\)|src="([^"]+)"`)
+	link       = regexp.MustCompile(`\]\(([^)\s]+)\)|src(?:set)?="([^"]+)"`)
 	codeBlock  = regexp.MustCompile("(?ms)^```(\\w*)\n(.*?)^```$")
 	inlineCode = regexp.MustCompile("`([^`]+)`")
 )

@@ -24,122 +24,67 @@ import (
 	"set-org-secret/internal/fakegithub"
 	"set-org-secret/internal/fakerunner"
 	"set-org-secret/internal/memnet"
-	"set-org-secret/internal/picture"
 )
 
-// nightlyWorld is rotationWorld with the secrets of a nightly run and a repository that the token cannot see.
-// Responses to writes take different times, so that the order of the lines in the log is the same in each run.
-func nightlyWorld() fakegithub.World {
-	old := func(name, visibility string, repositories ...string) fakegithub.Secret {
-		return fakegithub.Secret{
-			Store: "actions", Name: name, Value: "old", Visibility: visibility, Repositories: repositories,
-		}
-	}
-	put := func(name string, delay time.Duration, fault fakegithub.Fault) fakegithub.Fault {
-		fault.Method, fault.Path, fault.Delay = http.MethodPut, "/actions/secrets/"+name, fakegithub.Duration(delay)
-		return fault
-	}
-	world := rotationWorld()
-	org := &world.Orgs[0]
-	org.Repositories = append(org.Repositories, fakegithub.Repository{ID: 105, Name: "billing", Private: true})
-	org.Secrets = []fakegithub.Secret{
-		old("DB_PASSWORD", "selected", "web", "api", "worker"), old("DEPLOY_KEY", "selected", "web", "docs"),
-		old("NPM_TOKEN", "all"), old("PAYMENT_KEY", "selected", "api", "billing"),
-	}
-	world.Tokens = []fakegithub.Token{{
-		Value: writeToken, Kind: "app", Permissions: map[string]string{"organization_secrets": "write"},
-		Repositories: []string{"web", "api", "worker", "docs"},
-	}}
-	world.Faults = []fakegithub.Fault{
-		put("DB_PASSWORD", 30*time.Millisecond, fakegithub.Fault{Status: http.StatusBadGateway}),
-		put("DEPLOY_KEY", 50*time.Millisecond, fakegithub.Fault{}),
-		put("NPM_TOKEN", 70*time.Millisecond, fakegithub.Fault{}),
-		put("SENTRY_DSN", 90*time.Millisecond, fakegithub.Fault{RotateKey: true}),
-	}
-	world.Rand = mathrand.NewChaCha8([32]byte{1})
-	return world
-}
+// out is the directory into which TestPictures writes, for .ci/summary to render.
+var out = flag.String("out", "", "the `directory` into which TestPictures writes the texts")
 
-var (
-	update      = flag.Bool("update", false, "rewrite .github/docs/log.svg")
-	summaryFile = flag.String("summary", "", "the `file` into which TestSummaryPicture writes the job summary")
-)
-
-// docs has the pictures of the documentation.
-var docs = filepath.Join("..", "..", ".github", "docs")
-
-// TestPictures checks that the picture of the log is that of today's log, byte for byte. It is rewritten with
-//
-//	go test ./internal/demo -run TestPictures -update
-func TestPictures(t *testing.T) {
-	r := nightly(t)
-	path := filepath.Join(docs, "log.svg")
-	want := picture.Log("Store the rotated secrets", r.code != 0, r.took, r.log)
-	if *update {
-		if err := os.WriteFile(path, want, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Error("log.svg is out of date: go test ./internal/demo -run TestPictures -update")
-	}
-	if len(want) > 40_000 {
-		t.Errorf("log.svg has %d bytes, want at most 40,000", len(want))
-	}
-}
-
-// TestSummaryPicture checks that the picture of the job summary was made of the summary that the action writes
-// today. It is a screenshot, whose bytes depend on the browser, so it names the hash of the summary instead. It is
-// made again with
+// TestPictures checks that the pictures of the README show the log and the job summaries that the action writes
+// today. A picture contains the hash of its text. They are made again with
 //
 //	.ci/summary -update
-//
-// which gets the summary with -summary.
-func TestSummaryPicture(t *testing.T) {
-	r := nightly(t)
-	if *summaryFile != "" {
-		if err := os.WriteFile(*summaryFile, []byte(r.summary), 0o600); err != nil {
-			t.Fatal(err)
+func TestPictures(t *testing.T) {
+	success := rotate(t)
+	failure := rotate(t, fakegithub.Fault{
+		Method: http.MethodPut, Path: "/actions/secrets/DB_PASSWORD", Status: http.StatusServiceUnavailable, Times: -1,
+	})
+	for name, text := range map[string]string{
+		"log": "```text\n" + strings.Join(success.log, "\n") + "\n```\n", "summary": success.summary, "failure": failure.summary,
+	} {
+		if *out != "" {
+			if err := os.WriteFile(filepath.Join(*out, name+".md"), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			continue
 		}
-		return
-	}
-	const again = "make it again: .ci/summary -update"
-	file, err := os.ReadFile(filepath.Join(docs, "summary.png"))
-	if err != nil {
-		t.Fatalf("%v; %s", err, again)
-	}
-	if _, err := png.Decode(bytes.NewReader(file)); err != nil {
-		t.Errorf("summary.png: %v; %s", err, again)
-	}
-	// https://www.w3.org/TR/png-3/#11tEXt
-	source := fmt.Sprintf("tEXtSource\x00sha256:%x", sha256.Sum256([]byte(r.summary)))
-	if !bytes.Contains(file, []byte(source)) {
-		t.Errorf("summary.png lacks %q, so it shows another summary; %s", source, again)
-	}
-	if len(file) > 300_000 {
-		t.Errorf("summary.png has %d bytes, want at most 300,000", len(file))
+		for _, file := range []string{name + ".png", name + "-dark.png"} {
+			wantPicture(t, filepath.Join("..", "..", ".github", "docs", file), text)
+		}
 	}
 }
 
-// nightly runs a batch in simulated time, against a fake that is api.github.com to it. Nothing in its result is
-// random.
-func nightly(t *testing.T) (r stepResult) {
+// wantPicture checks that a file is a small picture of a text.
+func wantPicture(t *testing.T, path, text string) {
 	t.Helper()
+	const again = "make it again: .ci/summary -update"
+	file, err := os.ReadFile(path)
+	if err != nil {
+		t.Errorf("%v; %s", err, again)
+		return
+	}
+	if _, err := png.Decode(bytes.NewReader(file)); err != nil {
+		t.Errorf("%s: %v; %s", path, err, again)
+	}
+	if !bytes.Contains(file, fmt.Appendf(nil, "sha256:%x", sha256.Sum256([]byte(text)))) {
+		t.Errorf("%s shows another text; %s. Now it is:\n%s", path, again, text)
+	}
+	if len(file) > 150_000 {
+		t.Errorf("%s has %d bytes, want at most 150,000", path, len(file))
+	}
+}
+
+// rotate stores a secret in simulated time, in a fake that is api.github.com to the action. faults come before those
+// of rotationWorld. Nothing in the result is random.
+func rotate(t *testing.T, faults ...fakegithub.Fault) (r stepResult) {
+	t.Helper()
+	const value = "Correct-Horse"
 	dir := t.TempDir() // that of a bubble would be removed at its end
-	file := filepath.Join(dir, "rotated.env")
-	var batch strings.Builder
-	for i, name := range []string{"DB_PASSWORD", "DEPLOY_KEY", "NPM_TOKEN", "PAYMENT_KEY", "SENTRY_DSN"} {
-		fmt.Fprintf(&batch, "%s=Correct-Horse-%d\n", name, i)
-	}
-	if err := os.WriteFile(file, []byte(batch.String()), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	synctest.Test(t, func(t *testing.T) {
-		github, err := fakegithub.New(nightlyWorld())
+		time.Sleep(time.Until(time.Date(2026, 7, 28, 3, 17, 0, 0, time.UTC)))
+		world := rotationWorld()
+		world.Faults = append(faults, world.Faults...)
+		world.Rand = mathrand.NewChaCha8([32]byte{1})
+		github, err := fakegithub.New(world)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -148,15 +93,17 @@ func nightly(t *testing.T) (r stepResult) {
 		defer network.Close()
 		env := action.System()
 		env.Rand, env.Jitter, env.Proxy, env.Dial = mathrand.NewChaCha8([32]byte{}), nil, nil, network.Dial
-		j := job{dir: dir, env: env, runner: fakerunner.New(), base: map[string]string{
-			"org": "acme", "api_url": "https://api.github.com", "ca_certificate": ca,
-		}}
-		if r, err = j.run(map[string]string{"secrets_file": file, "token": writeToken}); err != nil {
+		j := job{dir: dir, env: env, runner: fakerunner.New()}
+		r, err = j.run(map[string]string{
+			"org": "acme", "secret_name": "DB_PASSWORD", "secret_value": value, "token": writeToken,
+			"api_url": "https://api.github.com", "ca_certificate": ca,
+		})
+		if err != nil {
 			t.Fatal(err)
 		}
 	})
-	if place := r.find("Correct-Horse"); place != "" {
-		t.Fatalf("a value is in %s", place)
+	if place := r.find(value); place != "" {
+		t.Fatalf("the value is in %s", place)
 	}
 	return r
 }

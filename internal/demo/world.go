@@ -28,7 +28,7 @@ func rotationWorld() fakegithub.World {
 			Secrets: []fakegithub.Secret{
 				{
 					Store: "actions", Name: "DB_PASSWORD", Value: "the previous password",
-					Visibility: "selected", Repositories: []string{"web", "api", "worker"},
+					Visibility: "selected", Repositories: []string{"web", "api", "worker"}, UpdatedAt: daysAgo(7),
 				},
 				{
 					Store: "actions", Name: "LEGACY_TOKEN", Value: "120 days old",
