@@ -19,7 +19,6 @@ type job struct {
 	dir    string     // has the workspace and the files of the runner
 	env    action.Env // of each step, without variables
 	runner *fakerunner.Runner
-	base   map[string]string // inputs of each step
 }
 
 // stepResult is the result of a step of a job.
@@ -33,17 +32,14 @@ type stepResult struct {
 	took    time.Duration
 }
 
-// run runs the action with the inputs of the job and those of the step. It returns an error if the runner would
-// refuse the outputs or the summary.
+// run runs the action with inputs. It returns an error if the runner would refuse the outputs or the summary.
 func (j job) run(with map[string]string) (stepResult, error) {
 	output, summary := filepath.Join(j.dir, "output"), filepath.Join(j.dir, "summary")
 	vars := map[string]string{
 		"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": j.dir, "GITHUB_OUTPUT": output, "GITHUB_STEP_SUMMARY": summary,
 	}
-	for _, inputs := range []map[string]string{j.base, with} {
-		for name, value := range inputs {
-			vars["INPUT_"+strings.ToUpper(name)] = value
-		}
+	for name, value := range with {
+		vars["INPUT_"+strings.ToUpper(name)] = value
 	}
 	for _, file := range []string{output, summary} {
 		if err := os.WriteFile(file, nil, 0o600); err != nil {

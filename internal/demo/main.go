@@ -1,6 +1,6 @@
 // Command demo runs the action against a fake GitHub on a loopback address. It needs no token, no network and no
-// Docker. It shows a rotation while GitHub has errors, a write that fails for good and the run that finishes it,
-// and a check.
+// Docker. It shows the inputs and the logs of a rotation while GitHub has errors, a write that fails for good, the run
+// that finishes it, and a check. The first run compiles for half a minute.
 //
 //	go run ./internal/demo [-v]
 //	go run ./internal/demo -serve 127.0.0.1:8080 [-world world.json]

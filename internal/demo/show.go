@@ -3,11 +3,14 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
 
 	"set-org-secret/internal/action"
 	"set-org-secret/internal/fakegithub"
@@ -63,19 +66,17 @@ func (s *show) fail(format string, args ...any) {
 	}
 }
 
-// part runs a step in a job of its own and prints its log. It fails if the exit code is not the expected one or a
-// passed value appears anywhere.
+// part runs a step in a job of its own and prints its inputs and its log. It fails if the exit code is not the
+// expected one or a passed value appears anywhere.
 func (s *show) part(title string, code int, with map[string]string) stepResult {
 	if s.err != nil {
 		return stepResult{}
 	}
 	s.print("", "", title)
+	with["org"], with["api_url"] = "acme", s.apiURL
+	s.inputs(with)
 	s.github.ResetRequests()
-	j := job{
-		dir: s.dir, env: s.env, runner: fakerunner.New(),
-		base: map[string]string{"org": "acme", "api_url": s.apiURL},
-	}
-	r, err := j.run(with)
+	r, err := job{dir: s.dir, env: s.env, runner: fakerunner.New()}.run(with)
 	if err != nil {
 		s.err = err
 		return r
@@ -102,6 +103,33 @@ func (s *show) part(title string, code int, with map[string]string) stepResult {
 	return r
 }
 
+// inputs prints inputs as a workflow has them, without the value and the token, and with the start of a long one.
+func (s *show) inputs(with map[string]string) {
+	with = maps.Clone(with)
+	for name, value := range with {
+		if name == "secret_value" || name == "token" {
+			with[name] = "•••"
+		} else {
+			with[name] = start(value)
+		}
+	}
+	text, err := yaml.Marshal(with)
+	if err != nil {
+		s.err = err
+	}
+	s.print("  ", "with:")
+	s.print("    ", lines(string(text))...)
+}
+
+// start returns the start of a long text.
+func start(text string) string {
+	const most = 52
+	if len(text) <= most {
+		return text
+	}
+	return text[:most] + "…"
+}
+
 // saved prints where the failed step saved the sealed value. It fails if the value was not saved.
 func (s *show) saved(failed stepResult) {
 	sealed, results := failed.passed["encrypted_value"], failed.passed["results"]
@@ -112,7 +140,7 @@ func (s *show) saved(failed stepResult) {
 	s.print("", "", "  Saved, sealed, so that only GitHub can decrypt it:")
 	s.print("  ",
 		fmt.Sprintf("- output encrypted_value: %.24s… (%d characters)", sealed, len(sealed)),
-		fmt.Sprintf("- output results: %.52s…", results),
+		"- output results: "+start(results),
 		"- job summary: the script that stores it")
 }
 

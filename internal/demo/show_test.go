@@ -47,8 +47,13 @@ func TestShow(t *testing.T) {
 	if took > 4*time.Second {
 		t.Errorf("the demo takes %v, want at most 4 s", took)
 	}
-	if n := strings.Count(text, "\n"); n >= 60 {
-		t.Errorf("the demo prints %d lines, want less than 60", n)
+	if n := strings.Count(text, "\n"); n >= 80 {
+		t.Errorf("the demo prints %d lines, want less than 80", n)
+	}
+	for _, hidden := range []string{"new-", "DEMO KEY", writeToken, readToken} {
+		if strings.Contains(text, hidden) {
+			t.Errorf("the output has %q, which is a value or a token:\n%s", hidden, text)
+		}
 	}
 	wantNarrow(t, text)
 	for _, want := range []struct {
@@ -56,6 +61,7 @@ func TestShow(t *testing.T) {
 		texts []string
 	}{
 		{"1. A rotation while GitHub returns errors and replaces its public key", []string{
+			"  with:\n", "    org: acme\n", "    secret_name: DB_PASSWORD\n    secret_value: •••\n    token: •••\n  set-org-secret v",
 			"503 from GitHub; retrying", "502 from GitHub; retrying", "public key", "DB_PASSWORD   actions      updated",
 		}},
 		{"2. A write that fails for good: the token may only read", []string{
@@ -65,9 +71,12 @@ func TestShow(t *testing.T) {
 			"output encrypted_value: ", `output results: [{"store":"actions","secret_name":"DEPLOY_KEY"`, "job summary: the script that stores it",
 		}},
 		{"3. The run that finishes it, with the output results and without a new rotation", []string{
-			"DEPLOY_KEY   actions      updated",
+			"    sealed: '[{\"store\":\"actions\",\"secret_name\":\"DEPLOY_KEY\"", "DEPLOY_KEY   actions      updated",
 		}},
-		{"4. A check: which secrets are older than 30 days?", []string{"120 days old", ", due", "1 of 4 secrets older than 30 days"}},
+		{"4. A check: which secrets are older than 30 days?", []string{
+			"    max_age: 30d\n    mode: check\n", "    secret_name: '*'\n", "120 days old", ", due",
+			"1 of 4 secrets older than 30 days",
+		}},
 		{"What GitHub decrypts now, compared with what was passed to the action", []string{
 			"DB_PASSWORD ", "DEPLOY_KEY ", "bytes, equal", "access as before: selected: api, web, worker",
 		}},
