@@ -53,7 +53,6 @@ func (in Input) context() string {
 var (
 	writeValues = []secret.Mode{secret.ModeSet, secret.ModeSeal}
 	onlySet     = []secret.Mode{secret.ModeSet}
-	onlySeal    = []secret.Mode{secret.ModeSeal}
 	onlyAccess  = []secret.Mode{secret.ModeAccess}
 	onlyCheck   = []secret.Mode{secret.ModeCheck}
 	setOrAccess = []secret.Mode{secret.ModeSet, secret.ModeAccess}

@@ -41,8 +41,8 @@ func command(run Run, result secret.Result) string {
 		body.IDs = &ids
 	}
 	text, _ := json.Marshal(body)
-	return fmt.Sprintf("gh api --silent --method PUT --hostname %s orgs/%s/%s/secrets/%s --input - <<'JSON' || "+
-		"failed=\"$failed %s/%s\"\n%s\nJSON\n",
+	return fmt.Sprintf("gh api --silent --method PUT --hostname %s \\\n  orgs/%s/%s/secrets/%s --input - "+
+		"<<'JSON' || failed=\"$failed %s/%s\"\n%s\nJSON\n",
 		hostname(run), run.Org, result.Store, result.Name, result.Store, result.Name, text)
 }
 

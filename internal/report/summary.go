@@ -149,7 +149,7 @@ func (r *Reporter) failureBlock(f failure) string {
 
 // scriptNotes returns the conditions for running the script.
 func (r *Reporter) scriptNotes(d document) string {
-	last := "If GitHub answers 422, it has another key by now: the values have to be sealed again."
+	last := "If GitHub returns 422, it has another key by now: the values have to be sealed again."
 	isOutside := func(e *entry) bool { return e.place.has(hasValue) && !e.place.has(inScript) }
 	if outside := filter(d.entries, isOutside); len(outside) > 0 {
 		last = "It does not store " + r.list(outside, maxNames) + "; see above."

@@ -117,8 +117,7 @@ func (c *publicKeyCache) newerThan(ctx context.Context, b *github.Budget, r refu
 	c.key = key
 	switch {
 	case !old.IsZero() && key != old:
-		c.log(fmt.Sprintf("GitHub rotated the public key for %s secrets; values not stored yet are sealed "+
-			"again with key %s", c.store, key.ID()))
+		c.log(fmt.Sprintf("GitHub rotated the public key for %s secrets; values not stored yet are sealed again", c.store))
 	case key.ID() == r.keyID:
 		c.confirmed[r] = sentAt
 	}
