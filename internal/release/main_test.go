@@ -63,6 +63,9 @@ func checkout(t *testing.T) string {
 	dir := t.TempDir()
 	write(t, dir, "action.yml", testAction)
 	write(t, dir, "CHANGELOG.md", testChangelog)
+	write(t, dir, "README.md", "- uses: Owner/Set-Org-Secret@v1.3.0\n")
+	write(t, dir, ".github/CODEOWNERS", "* @owner/maintainers\n")
+	write(t, dir, "internal/action/action_test.go", "// someone/set-org-secret, in a text of a test\n")
 	write(t, dir, "internal/action/action.go", "package action\n\nconst Version = \"v1.3.0\"\n")
 	runGit(t, dir, "init", "--quiet")
 	runGit(t, dir, "add", "--all")
@@ -152,6 +155,43 @@ func TestPlanRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestNames checks that no document names another repository than that of the release.
+func TestNames(t *testing.T) {
+	const placeholder = "<" + "OWNER>" // releasing.md has a command that replaces it elsewhere
+	tests := []struct{ name, file, text, want string }{
+		{"another owner", "README.md", "a\n- uses: b/set-org-secret@v1.3.0\n", "README.md:2: names b/set-org-secret, want "},
+		{"another name", "README.md", "owner/set-org-secret-2", "README.md:1: names owner/set-org-secret-2"},
+		{"upper case", "README.md", "Someone/Set-Org-Secret", "README.md:1: names Someone/Set-Org-Secret"},
+		{"letters that look alike", "README.md", "οwner/set-org-secret", "README.md:1: names οwner/set-org-secret"},
+		{"placeholder", "README.md", placeholder + "/set-org-secret", "README.md:1: names " + placeholder + ", want"},
+		{"placeholder in lower case", "README.md", strings.ToLower(placeholder), "README.md:1: names "},
+		{"placeholder of a team", ".github/CODEOWNERS", "\n* @" + placeholder + "/a\n", "CODEOWNERS:2: names " + placeholder},
+		{"action.yml", "action.yml", testAction + "# someone/set-org-secret", "action.yml:9: names someone/set-org-secret"},
+		{"URL", "README.md", "(https://github.com/someone/set-org-secret)", "README.md:1: names someone/set-org-secret"},
+		{"image", "README.md", "`ghcr.io/someone/set-org-secret@sha256:00`", "README.md:1: names someone/set-org-secret"},
+		{"two on a line", "README.md", "b/set-org-secret and c/set-org-secret.", "README.md:1: names c/set-org-secret, want "},
+		{"this repository", "README.md", "[a](https://github.com/OWNER/set-org-secret). ghcr.io/owner/set-org-secret.\n", ""},
+		{"no repository", "README.md", "entrypoint: /set-org-secret, module set-org-secret/internal\n", ""},
+		{"a file that git does not track", ".github/other.yml", "someone/set-org-secret", ""},
+	}
+	template := checkout(t)
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			dir := clone(t, template)
+			write(t, dir, test.file, test.text)
+			_, err := plan(dir, "v1.3.0", "owner/set-org-secret")
+			wantError(t, err, test.want)
+		})
+	}
+	t.Run("in every file", func(t *testing.T) {
+		_, err := plan(template, "v1.3.0", "someone/set-org-secret")
+		wantError(t, err, "README.md:1: names Owner/Set-Org-Secret, want someone/set-org-secret")
+		runGit(t, template, "rm", "--quiet", "--cached", "README.md", ".github/CODEOWNERS")
+		_, err = plan(template, "v1.3.0", "someone/set-org-secret")
+		wantError(t, err, "")
+	})
 }
 
 // TestPin checks that exactly one line of this repository's action.yml changes.

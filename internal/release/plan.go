@@ -21,6 +21,9 @@ var (
 	// Groups of https://keepachangelog.com/en/1.1.0/, each with a list.
 	changesPattern = regexp.MustCompile(
 		`^(?:\n*### (?:Added|Changed|Deprecated|Removed|Fixed|Security)\n\n- .*\n(?:[ -].*\n|\n)*)+$`)
+	// A repository of this name, or the placeholder for its owner. The brackets keep the
+	// command that replaces the placeholder (releasing.md) from changing this line.
+	namePattern = regexp.MustCompile("(?i)[^\\s/\"'`(\\[<=@:,]+/set-org-secret(?:[.-]*\\w)*|[<]owner>")
 )
 
 // plan returns the name of the image, or an error with each reason why version cannot
@@ -31,6 +34,7 @@ func plan(dir, version, repository string) (image string, err error) {
 	return image, errors.Join(
 		checkRepository(repository),
 		checkTags(dir, version),
+		checkNames(dir, repository),
 		checkFile(dir, "internal/action/action.go", func(text string) error { return checkSource(text, version) }),
 		checkFile(dir, "CHANGELOG.md", func(text string) error { return checkChangelog(text, version) }),
 		checkFile(dir, "action.yml", func(text string) error {
@@ -91,6 +95,30 @@ func git(dir string, args ...string) (string, error) {
 		return "", fmt.Errorf("git %s: %w: %s", strings.Join(args, " "), err, out)
 	}
 	return string(out), nil
+}
+
+// checkNames rejects documents that name another repository: workflows copied from
+// them would run the code of its owner.
+func checkNames(dir, repository string) error {
+	files, err := git(dir, "ls-files", "-z", "--", "*.md", "action.yml", ".github")
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for file := range strings.SplitSeq(strings.TrimSuffix(files, "\x00"), "\x00") {
+		text, err := os.ReadFile(filepath.Join(dir, file))
+		if err != nil {
+			return err
+		}
+		for i, line := range strings.Split(string(text), "\n") {
+			for _, name := range namePattern.FindAllString(line, -1) {
+				if !strings.EqualFold(name, repository) {
+					errs = append(errs, fmt.Errorf("%s:%d: names %s, want %s", file, i+1, name, repository))
+				}
+			}
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func checkFile(dir, name string, check func(text string) error) error {
