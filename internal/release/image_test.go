@@ -151,3 +151,24 @@ func TestSBOM(t *testing.T) {
 	}
 	t.Logf("SBOM: %d components", len(got))
 }
+
+// TestTag pushes the tag, once and again, as if the job ran again.
+func TestTag(t *testing.T) {
+	dir, temp := checkout(t), t.TempDir()
+	remote := filepath.Join(temp, "bare")
+	output(t, "", "git", "init", "--quiet", "--bare", remote)
+	output(t, temp, "ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "key")
+	push := func(key string) error {
+		_, err := runStep(t, dir, temp, "release.yml", "tag", "", "KEY="+key, "REMOTE="+remote, "VERSION=v1.3.0")
+		return err
+	}
+	wantError(t, push(""), "exit status")
+	wantError(t, push(read(t, temp, "key")), "")
+	wantError(t, push(read(t, temp, "key")), "")
+	tagged := runGit(t, dir, "rev-parse", "HEAD")
+	runGit(t, dir, "commit", "--quiet", "--allow-empty", "--message", "another")
+	wantError(t, push(read(t, temp, "key")), "already exists")
+	if got := runGit(t, remote, "rev-parse", "v1.3.0"); got != tagged {
+		t.Errorf("the tag names %s, want %s", got, tagged)
+	}
+}

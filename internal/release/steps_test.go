@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"os/exec"
@@ -171,5 +172,39 @@ func TestCommit(t *testing.T) {
 	}
 	if got, want := runGit(t, dir, "diff", "--numstat", "HEAD^", "HEAD"), "1\t1\taction.yml\n"; got != want {
 		t.Errorf("got the difference %q, want %q", got, want)
+	}
+}
+
+// TestPublish runs the step that publishes a release, with a release of somebody else.
+func TestPublish(t *testing.T) {
+	asset := func(name, text string) string { return fmt.Sprintf("%x  %s\n", sha256.Sum256([]byte(text)), name) }
+	ours := asset("provenance.intoto.jsonl", "p") + asset("sbom.cdx.json", "s")
+	const create = "release create v1.3.0 --verify-tag --title v1.3.0 --notes-file "
+	tests := []struct{ name, draft, assets, commands, want string }{
+		{"no release", "", ours, create, ""},
+		{"a draft", "true", ours, "release delete v1.3.0 --yes\n" + create, ""},
+		{"published by this step", "false", ours, "", ""},
+		{"another file", "", ours + asset("set-org-secret", "x"), create, "> "},
+		{"another text", "false", asset("provenance.intoto.jsonl", "p") + asset("sbom.cdx.json", "x"), "", "> "},
+		{"no files", "false", "", "", "< "},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			temp, bin := t.TempDir(), t.TempDir()
+			write(t, temp, "evidence/provenance.intoto.jsonl", "p")
+			write(t, temp, "evidence/sbom.cdx.json", "s")
+			program(t, bin, "gh", `case "$1 $2" in
+'release view') [ -n "$DRAFT" ] && echo "$DRAFT" ;;
+'api repos/Owner/Name/releases/tags/v1.3.0') printf %s "$ASSETS" ;;
+*) echo "$*" >> "$RUNNER_TEMP/commands" ;;
+esac`)
+			_, err := runBash(t, temp, bin, step(t, "release.yml", "publish"), "RUNNER_TEMP="+temp, "VERSION=v1.3.0",
+				"GH_REPO=Owner/Name", "DRAFT="+test.draft, "ASSETS="+test.assets)
+			wantError(t, err, test.want)
+			commands, _ := os.ReadFile(filepath.Join(temp, "commands"))
+			if got := string(commands); !strings.HasPrefix(got, test.commands) || (got == "") != (test.commands == "") {
+				t.Errorf("got the commands %q, want %q", got, test.commands)
+			}
+		})
 	}
 }
