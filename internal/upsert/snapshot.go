@@ -3,7 +3,6 @@ package upsert
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -117,7 +116,8 @@ func (c *publicKeyCache) newerThan(ctx context.Context, b *github.Budget, r refu
 	c.key = key
 	switch {
 	case !old.IsZero() && key != old:
-		c.log(fmt.Sprintf("GitHub rotated the public key for %s secrets; values not stored yet are sealed again", c.store))
+		c.log("GitHub rotated the public key for " + string(c.store) +
+			" secrets; values not stored yet are sealed again")
 	case key.ID() == r.keyID:
 		c.confirmed[r] = sentAt
 	}
