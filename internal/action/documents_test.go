@@ -1,7 +1,6 @@
 package action
 
 import (
-	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -9,8 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"go.yaml.in/yaml/v3"
 )
 
 // documents returns the README and the other documents for users, by their paths from
@@ -80,50 +77,6 @@ func anchors(markdown string) (list []string) {
 		}
 	}
 	return list
-}
-
-// TestDocumentInputs checks that each example of the documents passes inputs that
-// the action has.
-func TestDocumentInputs(t *testing.T) {
-	steps := 0
-	for file, text := range documents(t) {
-		for _, m := range codeBlock.FindAllStringSubmatch(text, -1) {
-			if m[1] != "yaml" && m[1] != "yml" {
-				continue
-			}
-			var node yaml.Node
-			if err := yaml.Unmarshal([]byte(m[2]), &node); err != nil {
-				t.Errorf("%s: %v in\n%s", file, err, m[2])
-				continue
-			}
-			steps += checkSteps(t, file, &node)
-		}
-	}
-	if steps < 10 {
-		t.Errorf("the documents have %d steps with this action, want 10 or more", steps)
-	}
-}
-
-// checkSteps checks the inputs of each step with this action below a node. It returns
-// how many there are.
-func checkSteps(t *testing.T, file string, node *yaml.Node) (steps int) {
-	t.Helper()
-	for _, child := range node.Content {
-		steps += checkSteps(t, file, child)
-	}
-	var step struct {
-		Uses string
-		With map[string]string
-	}
-	if node.Kind != yaml.MappingNode || node.Decode(&step) != nil || !strings.HasPrefix(step.Uses, "<OWNER>/set-org-secret@") {
-		return steps
-	}
-	for _, name := range slices.Sorted(maps.Keys(step.With)) {
-		if !isInput(name) {
-			t.Errorf("%s passes the input %q, which the action does not have", file, name)
-		}
-	}
-	return steps + 1
 }
 
 // TestExampleInREADME checks that the README shows a workflow as it runs in CI.

@@ -241,6 +241,17 @@ func (w *workflow) runRefused(name string, args ...string) {
 	wantContains(w, "requests", w.github.RequestLog(), "/actions/secrets/"+name)
 }
 
+// runRejected runs the workflow with inputs of its form, each of which must fail before a request.
+func (w *workflow) runRejected(inputs ...string) {
+	w.Helper()
+	before := len(w.github.Requests())
+	for _, input := range inputs {
+		if w.act("--input", input) == nil || len(w.github.Requests()) != before {
+			w.Errorf("got no failure with %s, or requests\n%s", input, w.log)
+		}
+	}
+}
+
 func (w *workflow) secret(store, name string) fakegithub.Secret {
 	w.Helper()
 	s, ok := w.github.Secret("acme", store, name)
@@ -311,6 +322,8 @@ func testThreeJobs(w *workflow) {
 func testAddRepository(w *workflow) {
 	w.run("--input", "repository=other")
 	w.wantKey("old", "api other web", 1)
+	w.runRejected("repository=*", "repository=other, svc-mail", "repository=!web")
+	w.wantKey("old", "api other web", 1)
 }
 
 func testAddMatching(w *workflow) {
@@ -327,6 +340,8 @@ func testReview(w *workflow) {
 }
 
 func testLock(w *workflow) {
+	w.runRejected("secret=SIGNING_KEY, OTHER")
+	w.wantKey("old", "api web", 0)
 	w.run("--input", "secret=SIGNING_KEY")
 	w.wantKey("old", "", 1)
 }
@@ -344,7 +359,7 @@ func testAppKey(w *workflow) {
 // which postgresql.sql has prepared the database, and the rotator has the password rotator.
 func testPostgreSQL(w *workflow) {
 	args := []string{
-		"--var", "PGHOST=" + os.Getenv("PGHOST"), "--var", "PGPORT=" + os.Getenv("PGPORT"), "--var", "PGSSLMODE=disable",
+		"--var", "PGHOST=" + os.Getenv("PGHOST"), "--var", "PGPORT=" + os.Getenv("PGPORT"),
 		"--secret", "ROTATOR_PASSWORD=rotator", "--env", "PSQL_PAGER=cat", // act gives a step a terminal
 	}
 	stored := func(role string) string {
@@ -359,6 +374,20 @@ func testPostgreSQL(w *workflow) {
 		w.Helper()
 		wantEqual(w, what+" logs in", exec.Command("psql", "-qAt", "-d", url, "-c", "SELECT 1").Run() == nil, want)
 	}
+	// What the database says is not run as a command of the log.
+	comment := func(text string) {
+		w.Helper()
+		psql := exec.Command("psql", "-qAt", "-d", "app", "-U", "rotator", "-c", "COMMENT ON ROLE app IS "+text)
+		psql.Env = append(os.Environ(), "PGPASSWORD=rotator")
+		if out, err := psql.CombinedOutput(); err != nil {
+			w.Fatalf("%v: %s", err, out)
+		}
+	}
+	comment(`E'app_a\n::warning::forged'`)
+	if w.act(args...) == nil || strings.Contains(w.log, "forged") {
+		w.Errorf("the comment of a role was used or printed:\n%s", w.log)
+	}
+	comment("'app_b'")
 	var urls []string
 	for i, role := range []string{"app_a", "app_b", "app_a"} {
 		w.run(args...)
