@@ -25,14 +25,20 @@ import (
 // runs it. It needs a Docker engine and the programs of PostgreSQL.
 //
 // It does not test what only the hosted runner has: environments and their reviewers,
-// and the real permissions of a token. The step that logs in as an App is replaced.
+// and the real permissions of a token. Stubs replace what needs GitHub or a tool of the
+// reader: the steps that log in as an App and upload an artifact, gh and my-cli.
 func TestWorkflows(t *testing.T) {
 	tests := map[string]func(*workflow){
 		"rotation":       testRotation,
 		"seal":           testSealJob,
 		"README-1":       testFirstRun,
-		"across-jobs-1":  testRotationIfDue,
-		"across-jobs-2":  testThreeJobs,
+		"recipes-1":      testRotationIfDue,
+		"recipes-2":      testOverdue,
+		"recipes-3":      testTwoStores,
+		"recipes-4":      testManyOrgs,
+		"recipes-5":      testRollBack,
+		"recipes-6":      func(w *workflow) { w.Log("run by recipes-5, whose artifact it needs") },
+		"across-jobs-1":  testThreeJobs,
 		"access-1":       testAddRepository,
 		"access-2":       testAddMatching,
 		"access-3":       testReview,
@@ -65,6 +71,7 @@ func checkout(t *testing.T) (repo string, files map[string]string) {
 		cd "$0"
 		[ -z "${DOCKERFILE:-}" ] || cp "$DOCKERFILE" Dockerfile # for the substitute for the base image
 		git init -q
+		git remote add origin https://github.com/acme/rotations.git # its owner is the default of org
 		git add -A
 		git -c user.name=ci -c user.email=ci@localhost commit -qm checkout`
 	bash := exec.Command("bash", "-euo", "pipefail", "-c", script, repo)
@@ -73,31 +80,32 @@ func checkout(t *testing.T) (repo string, files map[string]string) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	files = map[string]string{"rotation": "internal/action/testdata/rotation.yml", "seal": ".github/workflows/ci.yml"}
-	texts := map[string]string{}
-	for file, text := range documents(t) {
-		n := 0
-		for _, m := range codeBlock.FindAllStringSubmatch(text, -1) {
-			if m[1] == "yaml" && strings.HasPrefix(m[2], "# runs in CI\n") {
-				n++
-				texts[fmt.Sprintf("%s-%d", strings.TrimSuffix(filepath.Base(file), ".md"), n)] = m[2]
-			}
+	for name, text := range exampleFiles(t) {
+		if !strings.Contains(text, notRun) {
+			files[name] = writeWorkflow(t, repo, name, text)
 		}
 	}
-	examples, err := filepath.Glob(root + "/.github/workflows/examples/*.yml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range examples {
-		if text := string(readFile(t, file)); !strings.Contains(text, notRun) {
-			texts[strings.TrimSuffix(filepath.Base(file), ".yml")] = text
+	for name, text := range documentExamples(t, "yaml") {
+		if strings.HasPrefix(text, "# runs in CI\n") {
+			files[name] = writeWorkflow(t, repo, name, text)
 		}
-	}
-	for name, text := range texts {
-		files[name] = ".workflows/" + name + ".yml"
-		writeFile(t, filepath.Join(repo, files[name]), withThisAction(t, text))
 	}
 	writeFile(t, filepath.Join(repo, ".login/action.yml"), loginAction)
+	writeFile(t, filepath.Join(repo, ".upload/action.yml"), uploadAction)
 	return repo, files
+}
+
+// writeWorkflow writes a workflow that uses the action of the checkout, on the fake.
+func writeWorkflow(t *testing.T, repo, name, text string) (path string) {
+	t.Helper()
+	text = stepsLine.ReplaceAllString(text, "${0}${1}  - uses: actions/checkout@v6\n")
+	text = thisAction.ReplaceAllString(text, "uses: ./\n${1}with:\n${1}  api_url: $${{ vars.API }}\n")
+	text = login.ReplaceAllString(text, "uses: ./.login")
+	text = upload.ReplaceAllString(text, "uses: ./.upload")
+	wantLacks(t, "a workflow to run", text, "uses: <OWNER>/")
+	path = ".workflows/" + name + ".yml"
+	writeFile(t, filepath.Join(repo, path), text)
+	return path
 }
 
 // tempDir returns a directory that is removed as far as possible: files of a container
@@ -130,6 +138,7 @@ inputs:
   client-id: {description: unused}
   private-key: {description: unused}
   owner: {description: unused}
+  permission-metadata: {description: unused}
   permission-organization-secrets: {description: unused}
 outputs:
   token:
@@ -143,23 +152,43 @@ runs:
       run: echo "token=${{ inputs.permission-organization-secrets == 'write' && 'ghs_write' || 'ghs_all' }}" >> "$GITHUB_OUTPUT"
 `
 
-var (
-	stepsLine    = regexp.MustCompile(`(?m)^( *)steps:\n`)
-	thisAction   = regexp.MustCompile(`uses: <OWNER>/set-org-secret@.*\n( *)with:\n`)
-	login        = regexp.MustCompile(`uses: actions/create-github-app-token@.*`)
-	artifactStep = regexp.MustCompile(`(?s) *- uses: actions/upload-artifact@.*`) // needs GitHub; the last step
-)
+// The action that replaces the one that uploads an artifact: gh downloads it.
+const uploadAction = `name: Upload
+description: In place of an action that needs GitHub
+inputs:
+  name: {description: unused}
+  path: {description: The file}
+  overwrite: {description: unused}
+  retention-days: {description: unused}
+runs:
+  using: composite
+  steps:
+    - shell: bash
+      run: cp "${{ inputs.path }}" "$STUBS/artifact"
+`
 
-// withThisAction returns a workflow that uses the action of the checkout, on the fake.
-func withThisAction(t *testing.T, text string) string {
-	t.Helper()
-	text = artifactStep.ReplaceAllString(text, "")
-	text = stepsLine.ReplaceAllString(text, "${0}${1}  - uses: actions/checkout@v6\n")
-	text = thisAction.ReplaceAllString(text, "uses: ./\n${1}with:\n${1}  org: acme\n${1}  api_url: $${{ vars.API }}\n")
-	text = login.ReplaceAllString(text, "uses: ./.login")
-	wantLacks(t, "a workflow to run", text, "uses: <OWNER>/")
-	return text
+// stubs are the programs that replace those that need GitHub, or are the reader's. Each
+// run of my-cli prints another value. gh has at most one open issue.
+var stubs = map[string]string{
+	"my-cli": `echo "Correct-Horse-$(date +%N)"`,
+	"gh": `cd "$STUBS"
+echo "$*" >> gh.log
+case "$1 $2" in
+"issue list") if [ -e issue ]; then echo 7; fi ;;
+"issue create") touch issue ;;
+"issue close") rm issue ;;
+"run view") echo "schedule main" ;;
+"run download") cp artifact "$7/sealed.json" ;;
+esac
+if [ "${@: -2:1}" = --body-file ]; then cat "$OLDPWD/${@: -1}" >> gh.log; fi`,
 }
+
+var (
+	stepsLine  = regexp.MustCompile(`(?m)^( *)steps:\n`)
+	thisAction = regexp.MustCompile(`uses: <OWNER>/set-org-secret@.*\n( *)with:\n`)
+	login      = regexp.MustCompile(`uses: actions/create-github-app-token@.*`)
+	upload     = regexp.MustCompile(`uses: actions/upload-artifact@.*`)
+)
 
 // workflow is a workflow of the checkout, and the fake GitHub for its runs.
 type workflow struct {
@@ -168,6 +197,7 @@ type workflow struct {
 	github     *fakegithub.Server
 	url        string
 	cache      string // of act, mounted in containers
+	stubs      string // has the stubs in bin, and their files
 	log        string // of the last run
 }
 
@@ -186,7 +216,7 @@ func newWorkflow(t *testing.T, repo, file string) *workflow {
 				Store: "actions", Name: "SIGNING_KEY", Value: "old", Visibility: "selected",
 				Repositories: []string{"web", "api"}, UpdatedAt: time.Now().AddDate(0, 0, -40),
 			}},
-		}},
+		}, {Login: "acme-labs"}},
 		Tokens: []fakegithub.Token{
 			{Value: "ghs_write", Kind: "app", Permissions: permissions("write", "")},
 			{Value: "ghs_all", Kind: "app", Permissions: permissions("write", "write")},
@@ -196,7 +226,15 @@ func newWorkflow(t *testing.T, repo, file string) *workflow {
 	})
 	server := httptest.NewServer(github)
 	t.Cleanup(server.Close)
-	return &workflow{T: t, repo: repo, file: file, github: github, url: server.URL, cache: tempDir(t)}
+	dir := tempDir(t)
+	for name, script := range stubs {
+		path := filepath.Join(dir, "bin", name)
+		writeFile(t, path, "#!/usr/bin/env bash\nset -euo pipefail\n"+script+"\n")
+		if err := os.Chmod(path, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return &workflow{T: t, repo: repo, file: file, github: github, url: server.URL, cache: tempDir(t), stubs: dir}
 }
 
 // act runs the workflow, its steps on this machine and the action in a container.
@@ -209,9 +247,11 @@ func (w *workflow) act(args ...string) error {
 		"--container-options", "--network=host -v " + w.cache + ":" + w.cache, "--action-cache-path", w.cache,
 		"--var", "API=" + w.url, "--secret", "ORG_SECRETS_TOKEN=ghs_write", "--secret", "ORG_SECRETS_READ_TOKEN=ghs_read",
 		"--var", "ROTATOR_CLIENT_ID=Iv1.test", "--secret", "ROTATOR_PRIVATE_KEY=private-key-of-the-app",
+		"--env", "STUBS=" + w.stubs,
 	}, args...)...)
 	act.Dir = w.repo
 	act.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GITHUB_") })
+	act.Env = append(act.Env, "PATH="+filepath.Join(w.stubs, "bin")+":"+os.Getenv("PATH"))
 	out, err := act.CombinedOutput()
 	w.log = string(out)
 	return err
@@ -294,6 +334,15 @@ func testRotation(w *workflow) {
 
 func testSealJob(w *workflow) { w.run("--job", "seal") }
 
+// wantRotated checks that a value is one of my-cli, without the newline, and not shown.
+func wantRotated(w *workflow, value string) {
+	w.Helper()
+	if !regexp.MustCompile(`^Correct-Horse-\d+$`).MatchString(value) {
+		w.Errorf("got the value %q, want one of my-cli", value)
+	}
+	w.wantNotShown(value)
+}
+
 func testFirstRun(w *workflow) {
 	w.run()
 	w.wantKey("old", "api web", 1)
@@ -305,18 +354,73 @@ func testFirstRun(w *workflow) {
 func testRotationIfDue(w *workflow) {
 	w.run()
 	key := w.secret("actions", "SIGNING_KEY").Value
-	wantEqual(w, "bytes of the new key", len(key), 44)
+	wantRotated(w, key)
 	w.wantKey(key, "api web", 1)
 	w.run() // it is not due now
 	w.wantKey(key, "api web", 1)
 }
 
+// testOverdue checks which commands gh gets when a secret is due, still due and not due.
+func testOverdue(w *workflow) {
+	commands := filepath.Join(w.stubs, "gh.log")
+	for _, run := range []struct {
+		days        int
+		want, lacks string
+	}{
+		{100, "issue create --title Organization secrets are overdue", "issue comment"},
+		{107, "issue comment 7 --body-file", "issue create"},
+		{0, "issue close 7", "days old"},
+	} {
+		w.github.PutSecret("acme", fakegithub.Secret{
+			Store: "actions", Name: "SIGNING_KEY", Value: "x", Visibility: "private",
+			UpdatedAt: time.Now().AddDate(0, 0, -run.days),
+		})
+		writeFile(w.T, commands, "")
+		w.run()
+		got := string(readFile(w, commands))
+		wantContains(w, "the commands", got, run.want)
+		wantLacks(w, "the commands", got, run.lacks)
+		if run.days > 0 {
+			wantContains(w, "the text", got, fmt.Sprintf("- `SIGNING_KEY` (actions): %d days old", run.days))
+		}
+	}
+}
+
+func testTwoStores(w *workflow) {
+	w.run("--secret", "NEW_NPM_TOKEN=Correct-Horse")
+	for _, store := range []string{"actions", "dependabot"} {
+		token := w.secret(store, "NPM_TOKEN")
+		wantEqual(w, "the token in "+store, token.Value, "Correct-Horse")
+		wantEqual(w, "repositories in "+store, strings.Join(token.Repositories, " "), "api web")
+	}
+}
+
+func testManyOrgs(w *workflow) {
+	w.run("--secret", "REGISTRY_TOKEN=Correct-Horse")
+	for _, org := range []string{"acme", "acme-labs"} {
+		s, _ := w.github.Secret(org, "actions", "REGISTRY_TOKEN")
+		wantEqual(w, "the token in "+org, s.Value, "Correct-Horse")
+	}
+}
+
+// testRollBack keeps a sealed value, replaces the secret, and brings the value back.
+func testRollBack(w *workflow) {
+	w.run()
+	old := w.secret("actions", "API_KEY").Value
+	wantRotated(w, old)
+	w.github.PutSecret("acme", fakegithub.Secret{Store: "actions", Name: "API_KEY", Value: "new", Visibility: "private"})
+	w.file = strings.Replace(w.file, "-5.", "-6.", 1)
+	w.runRejected("run=7/../8")
+	wantEqual(w, "the value", w.secret("actions", "API_KEY").Value, "new")
+	w.run("--input", "run=7")
+	wantEqual(w, "the value", w.secret("actions", "API_KEY").Value, old)
+}
+
 func testThreeJobs(w *workflow) {
 	w.run()
 	key := w.secret("actions", "SIGNING_KEY").Value
-	wantEqual(w, "bytes of the new key", len(key), 44)
+	wantRotated(w, key)
 	w.wantKey(key, "api web", 1)
-	w.wantNotShown(key)
 }
 
 func testAddRepository(w *workflow) {
