@@ -43,6 +43,7 @@ func TestWorkflows(t *testing.T) {
 		"access-2":       testAddMatching,
 		"access-3":       testReview,
 		"access-4":       testLock,
+		"github-app-1":   testAppCheck,
 		"github-app-key": testAppKey,
 		"postgresql":     testPostgreSQL,
 	}
@@ -448,6 +449,12 @@ func testLock(w *workflow) {
 	w.wantKey("old", "api web", 0)
 	w.run("--input", "secret=SIGNING_KEY")
 	w.wantKey("old", "", 1)
+}
+
+func testAppCheck(w *workflow) {
+	w.run()
+	wantContains(w, "the log", w.log, "ROTATION_TEST created in acme")
+	w.wantKey("old", "api web", 1)
 }
 
 func testAppKey(w *workflow) {
