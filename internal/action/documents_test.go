@@ -79,11 +79,11 @@ func anchors(markdown string) (list []string) {
 	return list
 }
 
-// TestExampleInREADME checks that the README shows a workflow as it runs in CI.
-func TestExampleInREADME(t *testing.T) {
-	const file = ".github/workflows/examples/postgresql.yml"
-	if !strings.Contains(documents(t)["README.md"], "```yaml\n"+string(readFile(t, root+"/"+file))+"```\n") {
-		t.Errorf("the README does not show %s as it is", file)
+// TestExampleInDocument checks that the page about rotation shows a workflow as it runs in CI.
+func TestExampleInDocument(t *testing.T) {
+	page := documents(t)[".github/docs/rotation.md"]
+	if !strings.Contains(page, "```yaml\n"+exampleFiles(t)["postgresql"]+"```\n") {
+		t.Error("rotation.md does not show postgresql.yml as it is")
 	}
 }
 
