@@ -114,39 +114,66 @@ func TestCallers(t *testing.T) {
 	}
 }
 
-// TestInterface checks that action.yml, the README's tables and the program have
-// the same inputs and outputs.
-func TestInterface(t *testing.T) {
+// TestInputTables checks that the program, action.yml and the reference have the same
+// inputs and outputs, the last two in the same order, and that the README has some of them.
+func TestInputTables(t *testing.T) {
 	var action struct {
+		Description     string
 		Inputs, Outputs yaml.Node
 		Runs            map[string]string
 	}
 	if err := yaml.Unmarshal(readFile(t, root+"/action.yml"), &action); err != nil {
 		t.Fatal(err)
 	}
-	readme := string(readFile(t, root+"/README.md"))
-
-	var wantInputs []string
-	for _, in := range input.Inputs {
-		wantInputs = append(wantInputs, in.Name)
-	}
+	texts := documents(t)
+	readme, reference := texts["README.md"], texts[".github/docs/reference.md"]
 	inputs, defaults := keys(t, &action.Inputs)
-	wantList(t, "inputs of action.yml", inputs, wantInputs)
-	rows, columns := table(t, readme, "## Inputs")
-	wantList(t, "inputs of the README", rows, wantInputs)
-	for i, in := range input.Inputs {
+	outputs, _ := keys(t, &action.Outputs)
+
+	names, given := entries(t, reference, "## Inputs")
+	wantList(t, "inputs of the reference", names, inputs)
+	var all []string
+	for _, in := range input.Inputs {
+		all = append(all, in.Name)
 		wantEqual(t, "default in action.yml of "+in.Name, defaults[in.Name], in.Default)
-		if i < len(columns) {
-			wantEqual(t, "default in the README of "+in.Name, strings.Trim(columns[i][1], "` "), in.Default)
+		wantEqual(t, "default in the reference of "+in.Name, given[in.Name], in.Default)
+	}
+	wantList(t, "inputs, sorted", slices.Sorted(slices.Values(inputs)), slices.Sorted(slices.Values(all)))
+	names, _ = entries(t, reference, "## Outputs")
+	wantList(t, "outputs of the reference", names, outputs)
+	wantList(t, "outputs of action.yml", outputs, report.OutputNames)
+
+	for heading, all := range map[string][]string{"## Inputs": inputs, "## Outputs": outputs} {
+		names, _ = table(t, readme, heading)
+		isOther := func(name string) bool { return !slices.Contains(all, name) }
+		if len(names) < 4 || slices.ContainsFunc(names, isOther) {
+			t.Errorf("the README has %q below %s, want 4 or more of %q", names, heading, all)
 		}
 	}
-	outputs, _ := keys(t, &action.Outputs)
-	wantList(t, "outputs of action.yml", outputs, report.OutputNames)
-	rows, _ = table(t, readme, "## Outputs")
-	wantList(t, "outputs of the README", rows, report.OutputNames)
+	if len(action.Description) > 124 {
+		t.Errorf("the description has %d characters, want at most 124", len(action.Description))
+	}
 	wantEqual(t, "runs.using", action.Runs["using"], "docker")
 	wantEqual(t, "runs.image", action.Runs["image"], "Dockerfile")
 	wantEqual(t, "keys of runs", len(action.Runs), 3)
+}
+
+var listEntry = regexp.MustCompile("(?m)^- `(\\w+)`(?: \\(default `([^`]+)`\\))?: ")
+
+// entries returns the names in a list below a heading, up to the next of its level, and
+// their defaults.
+func entries(t *testing.T, markdown, heading string) (names []string, defaults map[string]string) {
+	t.Helper()
+	_, below, ok := strings.Cut(markdown, "\n"+heading+"\n")
+	if !ok {
+		t.Fatalf("the document has no %q", heading)
+	}
+	below, _, _ = strings.Cut(below, "\n## ")
+	defaults = map[string]string{}
+	for _, m := range listEntry.FindAllStringSubmatch(below, -1) {
+		names, defaults[m[1]] = append(names, m[1]), m[2]
+	}
+	return names, defaults
 }
 
 func wantList(t *testing.T, what string, got, want []string) {

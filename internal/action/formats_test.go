@@ -8,12 +8,12 @@ import (
 	"set-org-secret/internal/fakegithub"
 )
 
-// TestFormats checks each row of the README's table of formats: what is stored of
+// TestFormats checks each row of the reference's table of formats: what is stored of
 // a text, or why it is rejected, in both formats.
 func TestFormats(t *testing.T) {
-	texts, rows := table(t, string(readFile(t, root+"/README.md")), "### Formats")
+	texts, rows := table(t, documents(t)[".github/docs/reference.md"], "## Formats")
 	if len(texts) < 15 {
-		t.Fatalf("the README has %d rows, want 15 or more", len(texts))
+		t.Fatalf("the reference has %d rows, want 15 or more", len(texts))
 	}
 	shown := strings.NewReplacer("⏎", "\n", "␍", "\r", "⋅", " ")
 	for i, text := range texts {
@@ -30,7 +30,7 @@ func TestFormats(t *testing.T) {
 				if reason, ok := strings.CutPrefix(cell, "rejected: "); ok {
 					r.wantCode(t, 1)
 					wantEqual(t, "requests", server.RequestLog(), "")
-					wantContains(t, "the log", r.logText(), reason)
+					wantContains(t, "the log", r.logText(), strings.ReplaceAll(reason, "`", ""))
 					return
 				}
 				r.wantCode(t, 0)

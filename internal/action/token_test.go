@@ -8,41 +8,30 @@ import (
 	"set-org-secret/internal/fakegithub"
 )
 
-var codes = regexp.MustCompile("`([^`]+)`")
-
 // TestWhichToken runs every mode on every store with every kind of token, and
-// checks what is granted and refused against the README's table. The fake decides
-// by GitHub's published permissions.
+// checks what is granted and refused against the reference. The fake decides by
+// GitHub's published permissions.
 func TestWhichToken(t *testing.T) {
-	_, rows := table(t, string(readFile(t, root+"/README.md")), "## Which token")
-	if len(rows) != 8 {
-		t.Fatalf("the README's table has %d rows, want 8", len(rows))
+	page := documents(t)[".github/docs/reference.md"]
+	_, levels := table(t, page, "## Permissions")
+	stores := regexp.MustCompile("(?m)^- `(\\w+)`: \\*(.+)\\* \\(`(\\w+)`\\)$").FindAllStringSubmatch(page, -1)
+	if len(levels) != 2 || len(stores) != 4 {
+		t.Fatalf("the reference has the levels %q and the stores %q, want 2 and 4", levels, stores)
 	}
-	level := regexp.MustCompile(`^(.+ secrets|Secrets): (read|write) \(`)
-	seen := map[string]bool{}
-	for _, row := range rows {
-		store, scope := codes.FindStringSubmatch(row[1])[1], codes.FindStringSubmatch(row[2])[1]
-		permission, grant := codes.FindStringSubmatch(row[3])[1], level.FindStringSubmatch(row[3])
-		if grant == nil {
-			t.Fatalf("no level in %q", row[3])
-		}
-		tokens := tokenCases(permission, scope, grant[1], grant[2])
-		for _, mode := range codes.FindAllStringSubmatch(row[0], -1) {
-			seen[mode[1]+" "+store] = true
-			for _, token := range tokens {
-				t.Run(fmt.Sprintf("%s %s %s", mode[1], store, token.name), func(t *testing.T) {
-					testToken(t, mode[1], store, token)
-				})
+	modes := 0
+	for _, level := range levels {
+		for _, mode := range inlineCode.FindAllStringSubmatch(level[0], -1) {
+			modes++
+			for _, store := range stores {
+				for _, token := range tokenCases(store[3], store[2], level[1]) {
+					t.Run(fmt.Sprintf("%s %s %s", mode[1], store[1], token.name), func(t *testing.T) {
+						testToken(t, mode[1], store[1], token)
+					})
+				}
 			}
 		}
 	}
-	for _, mode := range []string{"set", "access", "check", "seal"} {
-		for _, store := range []string{"actions", "dependabot", "codespaces", "agents"} {
-			if !seen[mode+" "+store] {
-				t.Errorf("the README's table lacks mode %s on store %s", mode, store)
-			}
-		}
-	}
+	wantEqual(t, "modes of the reference", modes, 4)
 }
 
 // tokenCase is a token and whether it is sufficient.
@@ -53,10 +42,10 @@ type tokenCase struct {
 	want    string // in the refusal
 }
 
-// tokenCases returns tokens with and without what a row of the README's table
-// requires: a permission, called name in GitHub's forms, at a level, or for a
-// classic token a scope.
-func tokenCases(permission, scope, name, level string) []tokenCase {
+// tokenCases returns tokens with and without what the reference requires: a
+// permission, called name in GitHub's forms, at a level, or for a classic token a scope.
+func tokenCases(permission, name, level string) []tokenCase {
+	const scope = "admin:org"
 	classic := func(scopes ...string) fakegithub.Token {
 		return fakegithub.Token{Value: "ghp_x", Kind: "classic", Scopes: scopes}
 	}
