@@ -103,3 +103,11 @@ func TestMigration(t *testing.T) {
 		t.Errorf("migration.md has %d rows, want 35 or more", len(rows))
 	}
 }
+
+// TestDocumentSize checks that the README stays one that a stranger reads.
+func TestDocumentSize(t *testing.T) {
+	readme := documents(t)["README.md"]
+	if lines, words := strings.Count(readme, "\n"), len(strings.Fields(readme)); lines > 230 || words > 1900 {
+		t.Errorf("the README has %d lines and %d words, want at most 230 and 1,900", lines, words)
+	}
+}

@@ -31,7 +31,8 @@ func TestWorkflows(t *testing.T) {
 	tests := map[string]func(*workflow){
 		"rotation":       testRotation,
 		"seal":           testSealJob,
-		"README-1":       testFirstRun,
+		"README-1":       testWeekly,
+		"README-2":       testFirstRun,
 		"recipes-1":      testRotationIfDue,
 		"recipes-2":      testOverdue,
 		"recipes-3":      testTwoStores,
@@ -335,6 +336,16 @@ func testRotation(w *workflow) {
 
 func testSealJob(w *workflow) { w.run("--job", "seal") }
 
+func testWeekly(w *workflow) {
+	w.run()
+	key := w.secret("actions", "API_KEY")
+	wantEqual(w, "repositories of API_KEY", strings.Join(key.Repositories, " "), "api web")
+	wantRotated(w, key.Value)
+	w.run()
+	wantRotated(w, w.secret("actions", "API_KEY").Value)
+	wantContains(w, "the log", w.log, "API_KEY updated in acme")
+}
+
 // wantRotated checks that a value is one of my-cli, without the newline, and not shown.
 func wantRotated(w *workflow, value string) {
 	w.Helper()
@@ -344,12 +355,22 @@ func wantRotated(w *workflow, value string) {
 	w.wantNotShown(value)
 }
 
+// testFirstRun compares the log with that in the README.
 func testFirstRun(w *workflow) {
 	w.run()
 	w.wantKey("old", "api web", 1)
 	created := w.secret("actions", "ROTATION_TEST")
 	wantEqual(w, "visibility of ROTATION_TEST", created.Visibility, "selected")
 	wantEqual(w, "repositories of ROTATION_TEST", len(created.Repositories), 0)
+	_, shown, _ := strings.Cut(documents(w.T)["README.md"], "```text\n")
+	shown, _, _ = strings.Cut(shown, "```")
+	lines := strings.Split(strings.TrimSpace(shown), "\n")
+	wantEqual(w, "lines in the README", len(lines), 3)
+	for _, line := range lines {
+		line = strings.Replace(line, "api.github.com", strings.TrimPrefix(w.url, "http://"), 1)
+		line, _, _ = strings.Cut(line, " requests, ") // the time differs
+		wantContains(w, "the log", w.log, line)
+	}
 }
 
 func testRotationIfDue(w *workflow) {
