@@ -283,7 +283,8 @@ func (d *document) nextStep(e *entry) string {
 		{store != "" && unknown, "", store + "; storing it again is safe. Do not rotate again."},
 		{store != "", "", store + ". Do not rotate again."},
 		{isAccess, "", "Run this again; completed changes are skipped."},
-		{e.place == 0, "", "Run this again."}, // the run has no value to lose
+		// The run has no value to lose, or must not keep it.
+		{e.place == 0 || errors.Is(e.Err, secret.ErrForeignKey), "", "Run this again."},
 		{unknown, keepBoth + "GitHub may have either.", again},
 		{d.renewed[e.Name], keepBoth + elsewhere, "Run this again for this store alone."},
 		{true, "Keep the old credential active: this run did not store the new one.", again},

@@ -37,6 +37,7 @@ func TestNextStep(t *testing.T) {
 	check, access := Run{Mode: secret.ModeCheck}, Run{Mode: secret.ModeAccess}
 	plain, hinted := &secret.Error{Problem: "x"}, &secret.Error{Problem: "x", Hint: "Do A."}
 	cannotOpen := &secret.Error{Problem: "x", Hint: "Do A.", Is: []error{secret.ErrCannotOpen}}
+	foreign := &secret.Error{Problem: "x", Hint: "Do A.", Is: []error{secret.ErrCannotOpen, secret.ErrForeignKey}}
 	badInputs := &secret.Error{Problem: "x", Hint: "Do A.", Is: []error{secret.ErrInputs}}
 	noSummary, noOutputs := limits{outputs: maxOutputUnits}, limits{summary: maxSummaryBytes}
 	value := func(op secret.Operation, access secret.Access, err error) []secret.Result {
@@ -49,6 +50,7 @@ func TestNextStep(t *testing.T) {
 	}
 	saved, mayBe := value(secret.Failed, private, plain)[0], value(secret.Unknown, private, plain)[0]
 	stored := secret.Result{Operation: secret.Created}
+	storedElsewhere := secret.Result{Name: "A", Store: secret.Dependabot, Operation: secret.Created}
 	partly := unsealed
 	partly.Added = []int64{1}
 	for _, test := range []struct {
@@ -71,7 +73,7 @@ func TestNextStep(t *testing.T) {
 		{"neither, unknown", set, limits{}, value(secret.Unknown, private, hinted), keepBoth + "GitHub may have either. Do A. Then run this again.", lost},
 		{"not sealed", set, roomy, []secret.Result{unsealed}, keepOld + "Do A. Then run this again.", lost},
 		{"not sealed, another is saved", set, roomy, with("B", secret.Actions, saved), keepOld + "Do A. Then run this again for this secret alone.", lost},
-		{"not sealed, stored in another store", set, roomy, with("A", secret.Dependabot, stored), elsewhere, lost},
+		{"not sealed, stored in another store", set, roomy, []secret.Result{unsealed, storedElsewhere}, elsewhere, lost},
 		{"not sealed, saved for another store", set, roomy, with("A", secret.Dependabot, saved), elsewhere, lost},
 		{"not sealed, unknown in another store", set, limits{}, with("A", secret.Dependabot, mayBe), elsewhere, lost},
 		{"not sealed, another secret is stored", set, roomy, with("B", secret.Actions, stored), keepOld + "Do A. Then run this again.", lost},
@@ -80,6 +82,7 @@ func TestNextStep(t *testing.T) {
 		{"sealed, no outputs", seal, noOutputs, []secret.Result{sealed(failing("A", secret.SealedOnly, nil))}, keepOld + "Seal fewer secrets in one run, and see that the outputs can be written. Then run this again.", lost},
 		{"sealed to another key", set, roomy, value(secret.Failed, private, cannotOpen), keepOld + "Do A. Then run this again.", lost},
 		{"sealed to another key, unknown", set, roomy, value(secret.Unknown, private, cannotOpen), keepBoth + "GitHub may have either. Do A. Then run this again.", lost},
+		{"sealed to a foreign key, stored in another store", set, roomy, []secret.Result{failing("A", secret.Failed, foreign), storedElsewhere}, "Do A. Then run this again.", lost},
 		{"stored, with an error", set, roomy, []secret.Result{failing("A", secret.Updated, hinted)}, "Do A.", ""},
 		{"stored, without a hint", set, roomy, []secret.Result{failing("A", secret.Updated, plain)}, "Nothing is left to do.", ""},
 		{"a dry run", dry, roomy, value(secret.Failed, private, hinted), "Do A. Then run this again.", ""},

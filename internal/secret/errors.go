@@ -20,6 +20,8 @@ var (
 	ErrConflict = errors.New("conflict")
 	// ErrCannotOpen says that GitHub cannot open a sealed value: it was sealed to another key than the current one.
 	ErrCannotOpen = errors.New("GitHub cannot open the value")
+	// ErrForeignKey says that a value was sealed to a key that is not GitHub's, so that others can read it.
+	ErrForeignKey = errors.New("sealed to a foreign key")
 	// ErrPartial says that a list lacks entries that the token is not authorized for.
 	ErrPartial = errors.New("partial list")
 	// ErrInputs says that GitHub refuses a request until its address or its list of repositories changes.

@@ -65,3 +65,15 @@ func TestRefusedGiven(t *testing.T) {
 		})
 	}
 }
+
+// TestGivenWithoutKey checks that a given value is kept if GitHub's key cannot be read: it may be GitHub's own.
+func TestGivenWithoutKey(t *testing.T) {
+	withGitHub(t, fakegithub.Org{}, func(t *testing.T, g *testGitHub) {
+		g.AddFault(fakegithub.Fault{Path: "public-key", Status: 403, Times: -1})
+		j := g.job(1, secret.All)
+		j.Items[0] = Item{Store: secret.Actions, Name: "S1", Sealed: seal.Sealed{KeyID: "1", EncryptedValue: "AAAA"}}
+		r := j.Run(t.Context())[0]
+		wantError(t, "error", r.Err, "403")
+		wantEqual(t, "value", r.EncryptedValue, "AAAA")
+	})
+}

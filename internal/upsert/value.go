@@ -163,19 +163,18 @@ func (e *executor) sealUnstored() {
 		if r.EncryptedValue == "" {
 			continue
 		}
-		isGiven := item.isSealed()
-		if !isGiven {
-			sealed := seal.Sealed{KeyID: r.KeyID, PublicKey: r.PublicKey, EncryptedValue: r.EncryptedValue}
-			v := &value{executor: e, item: item, sealed: sealed}
-			_ = v.sealTo(keys.current()) // if it fails, the value remains sealed to the older key
-			r.KeyID, r.PublicKey, r.EncryptedValue = v.sealed.KeyID, v.sealed.PublicKey, v.sealed.EncryptedValue
-		}
+		isGiven, key := item.isSealed(), keys.current()
+		v := &value{executor: e, item: item, sealed: seal.Sealed{
+			KeyID: r.KeyID, PublicKey: r.PublicKey, EncryptedValue: r.EncryptedValue,
+		}}
+		isOlder := !key.IsZero() && v.sealTo(key) != nil // or foreign
+		r.KeyID, r.PublicKey, r.EncryptedValue = v.sealed.KeyID, v.sealed.PublicKey, v.sealed.EncryptedValue
 		if keys.isRejected(r.KeyID) && (!isGiven || r.PublicKey == "") {
 			err := secret.AsError(r.Err)
 			err.Is = append(slices.Clone(err.Is), secret.ErrCannotOpen)
 			r.Err = &err
 		}
-		if isGiven && errors.Is(r.Err, secret.ErrCannotOpen) {
+		if isGiven && (isOlder || errors.Is(r.Err, secret.ErrCannotOpen)) {
 			r.EncryptedValue = ""
 		}
 	}
@@ -187,8 +186,9 @@ func keyRotated(store secret.Store, sealedTo, current string) error {
 			sealedTo, store, current),
 		Cause: "GitHub rotated the key since the value was sealed, or that key was never GitHub's. " +
 			"Only the plaintext can be sealed again.",
-		Hint: "Seal the value again, in the job that seals.",
-		Is:   []error{secret.ErrCannotOpen},
+		Hint: "Unless you know that key " + sealedTo + " was GitHub's, revoke the new credential: whoever made that " +
+			"key can read it. Seal again, in the job that seals.",
+		Is: []error{secret.ErrCannotOpen},
 	}
 }
 
@@ -197,8 +197,9 @@ func foreignKey(id string) error {
 	return &secret.Error{
 		Problem: "the value is sealed to a key that is not GitHub's, although it has the id " + id,
 		Cause:   "Whoever made that key can read the value.",
-		Hint:    "Revoke the new one, find out who sets the outputs of the job that reads the key, and seal another.",
-		Is:      []error{secret.ErrCannotOpen},
+		Hint: "Keep the old credential active, and revoke the new one. Find out who sets the outputs of the job that " +
+			"reads the key, and seal another.",
+		Is: []error{secret.ErrCannotOpen, secret.ErrForeignKey},
 	}
 }
 
