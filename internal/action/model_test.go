@@ -16,7 +16,7 @@ import (
 
 var (
 	modelSeeds = flag.Int("seeds", 200, "how many runs TestModel makes, from seed 1 on")
-	modelSeed  = flag.Uint64("seed", 0, "the only seed of TestModel; 0 for -seeds")
+	modelSeed  = flag.Uint64("seed", 0, "the only seed of TestModel or TestHostileServer; 0 for all")
 	without    = flag.String("without", "", "disturbances that runs leave out, separated by commas")
 )
 

@@ -108,7 +108,7 @@ func assignments(env map[string]string) (list []string) {
 }
 
 // simulate runs a step against a server in simulated time.
-func (s stepRun) simulate(t *testing.T, server *fakegithub.Server) (r result) {
+func (s stepRun) simulate(t *testing.T, server http.Handler) (r result) {
 	t.Helper()
 	if s.dir == "" {
 		s.dir = t.TempDir() // that of a bubble would be removed at its end

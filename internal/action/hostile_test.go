@@ -1,0 +1,458 @@
+package action
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"runtime/pprof"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"set-org-secret/internal/fakegithub"
+)
+
+var hostileRuns = flag.Int("hostile", 150, "how many runs TestHostileServer makes, from seed 1 on")
+
+const (
+	hostilePlain, hostileToken = "Correct-Horse-Battery", "ghp_a_token_that_the_server_knows"
+	// hostileBound is far above the timeout, which each page of a list has for itself.
+	hostileBound = time.Hour
+	// maxRead is what a client may read of a body: its limit, and what is in buffers.
+	maxRead = 17 << 20
+)
+
+// hostileKinds are the inputs of runs against a hostile server.
+var hostileKinds = []map[string]string{
+	{"secret_name": "NEW", "secret_value": hostilePlain},
+	{"secret_name": "TOKEN", "secret_value": hostilePlain, "selected_repositories": "web, svc-*, !api"},
+	{"secrets": `{"TOKEN": "` + hostilePlain + `", "OPEN": "` + hostilePlain + `-2", "NEW": "` + hostilePlain + `-3"}`},
+	{"mode": "seal", "secret_name": "NEW", "secret_value": hostilePlain, "stores": "actions,agents"},
+	{"mode": "check", "secret_name": "TOKEN, OPEN, MISSING", "max_age": "30d"},
+	{"mode": "check", "secret_name": "*", "list_repositories": "true", "max_age": "30d", "stores": "actions,dependabot"},
+	{"mode": "access", "secret_name": "TOKEN", "selected_repositories": "svc-*, api"},
+	{"secret_name": "TOKEN, NEW", "sealed": "", "stores": "actions,dependabot"},
+	{"secret_name": "TOKEN", "secret_value": hostilePlain, "dry_run": "true", "selected_repositories": "svc-*"},
+	{"secret_name": "TOKEN", "secret_value": hostilePlain, "stores": "actions,dependabot,codespaces,agents"},
+}
+
+// hostile is a server whose responses are those of GitHub, changed at random.
+type hostile struct {
+	github *fakegithub.Server
+	seed   uint64
+	with   map[string]string
+	mark   string   // in the texts that are not GitHub's
+	known  []string // the token, and the plaintext if the run has one
+
+	mu       sync.Mutex
+	seen     map[string]int   // how many requests there were, by method and address
+	answered map[string][]int // statuses of the responses to writes, by method and path
+	problems []string
+}
+
+// TestHostileServer makes runs at random against a hostile server: the action must not
+// leak, print or claim anything, and must end. To replay a run:
+//
+//	go test ./internal/action -run TestHostileServer -seed 17
+func TestHostileServer(t *testing.T) {
+	t.Setenv("GODEBUG", "tracebacklabels=1") // the trace of a panic has the seed
+	dir, succeeded := t.TempDir(), 0
+	if *modelSeed != 0 {
+		h, r := runHostile(t, dir, *modelSeed)
+		t.Logf("%v\n%v\n%s\n%s\n%s", h.with, h.seen, r.stdout, r.outputs["results"], r.summary)
+		return
+	}
+	for seed := range *hostileRuns {
+		if _, r := runHostile(t, dir, uint64(seed+1)); r.code == 0 {
+			succeeded++
+		}
+		if t.Failed() {
+			return
+		}
+	}
+	t.Logf("%d runs against a hostile server, %d of which succeeded", *hostileRuns, succeeded)
+}
+
+// runHostile makes the run of a seed, and checks it.
+func runHostile(t *testing.T, dir string, seed uint64) (h *hostile, r result) {
+	t.Helper()
+	defer func() {
+		if t.Failed() {
+			t.Logf("seed %d: %v\n%.9000s\nresults: %.2000s", seed, h.with, r.stdout, r.outputs["results"])
+		}
+	}()
+	h = newHostile(t, seed)
+	pprof.Do(t.Context(), pprof.Labels("seed", fmt.Sprint(seed)), func(context.Context) {
+		r = stepRun{with: h.with, dir: dir, signal: hostileBound}.simulate(t, h) //nolint:contextcheck // has one of its own
+	})
+	h.checkSecrecy(r)
+	h.checkLog(r)
+	h.checkRows(r)
+	r.wantWithinLimits(t)
+	if len(h.problems) > 0 {
+		t.Error(strings.Join(h.problems, "\n"))
+	}
+	return h, r
+}
+
+func newHostile(t *testing.T, seed uint64) *hostile {
+	t.Helper()
+	rnd := rand.New(rand.NewPCG(seed, 0))
+	world := worldWith(t, "team", "org repository_count=120 secret_count=110",
+		"secret dependabot/TOKEN visibility=selected repositories=web", "secret dependabot/OPEN visibility=all")
+	world.Rand = rand.NewChaCha8([32]byte{byte(seed)})
+	h := &hostile{
+		github: newGitHub(t, world), seed: seed, mark: fmt.Sprintf("PWN%dX", seed), known: []string{hostileToken},
+		with: maps.Clone(hostileKinds[rnd.IntN(len(hostileKinds))]), seen: map[string]int{}, answered: map[string][]int{},
+	}
+	h.with["token"], h.with["timeout"] = hostileToken, "1m"
+	if h.with["secret_value"]+h.with["secrets"] != "" {
+		h.known = append(h.known, hostilePlain)
+	}
+	if h.with["mode"] == "access" {
+		h.with["change"] = []string{"replace", "add", "remove"}[rnd.IntN(3)]
+	}
+	if _, ok := h.with["sealed"]; ok {
+		h.with["sealed"] = stepRun{with: map[string]string{
+			"mode": "seal", "secrets": "TOKEN=" + hostilePlain + "\nNEW=" + hostilePlain, "stores": h.with["stores"],
+		}}.simulate(t, h.github).outputs["results"]
+		h.github.ResetRequests()
+	}
+	return h
+}
+
+func (h *hostile) broken(format string, args ...any) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.problems = append(h.problems, fmt.Sprintf(format, args...))
+}
+
+// answer is a response that is changed before it is sent.
+type answer struct {
+	*rand.Rand
+	*hostile
+	status int
+	header http.Header
+	body   []byte
+	how    string // it is sent; empty for as usual
+}
+
+// ServeHTTP implements http.Handler. The changes depend on the seed, the request and how
+// often it was received, so a run with concurrent requests can be repeated.
+func (h *hostile) ServeHTTP(rw http.ResponseWriter, req *http.Request) {
+	name := req.Method + " " + req.URL.RequestURI()
+	hash := fnv.New64a()
+	fmt.Fprint(hash, name)
+	h.mu.Lock()
+	if h.seen[name]++; h.seed%2 == 0 { // else the same each time, so that two readings agree
+		fmt.Fprint(hash, h.seen[name])
+	}
+	h.mu.Unlock()
+	if req.Host != "127.0.0.1" {
+		h.broken("a request to %s%s", req.Host, req.URL)
+	}
+	recorded := httptest.NewRecorder()
+	h.github.ServeHTTP(recorded, req)
+	a := &answer{
+		Rand: rand.New(rand.NewPCG(h.seed, hash.Sum64())), hostile: h,
+		status: recorded.Code, header: recorded.Header(), body: recorded.Body.Bytes(),
+	}
+	percent := []int{5, 20, 20, 60}[h.seed%4] // of the responses
+	if a.IntN(100) < percent {
+		for range 1 + a.IntN(3) {
+			a.change()
+		}
+	}
+	a.send(rw, req)
+}
+
+// change makes one change.
+func (a *answer) change() {
+	switch a.IntN(16) {
+	case 0, 1, 2, 3, 4, 5:
+		a.changeJSON()
+	case 6, 7:
+		a.changeHeader()
+	case 8:
+		a.status = pick(a, 200, 201, 202, 204, 205, 206, 299, 300, 304, 400, 401, 403, 404, 407, 409, 410, 418, 422, 429, 451,
+			500, 502, 503, 504, 511, 520, 600, 999)
+	case 9:
+		a.changeHeader()
+		a.status = pick(a, 400, 403, 403, 404, 409, 422, 429, 503)
+		errors := []any{a.text(), map[string]string{"field": a.text()}}
+		a.body, _ = json.Marshal(map[string]any{"message": a.text(), "errors": errors})
+	case 10:
+		a.status = pick(a, 301, 302, 303, 307, 308)
+		a.header.Set("Location", a.mark)
+		if a.IntN(4) > 0 {
+			a.header.Set("Location", pick(a, "https://127.0.0.1/", "http://127.0.0.1:443/", "http://127.0.0.1:8080/", "//evil.example/",
+				`\\evil.example\`, "http://127.0.0.1@evil.example/", "http://127.0.0.1.evil.example/", "http://localhost/",
+				"http://2130706433/", "http://u:p@127.0.0.1/", "/", "?", "..", "javascript:", "%zz", "")+a.mark)
+		}
+	case 11:
+		a.body = []byte(pick(a, "", "<html>", "{", "[]", "null", `""`, "\x00", "\xff") + a.text())
+	case 12:
+		a.body = a.body[:a.IntN(len(a.body)+1)]
+	case 13:
+		a.header.Set("Content-Length", fmt.Sprint(len(a.body)+a.IntN(9)))
+	default:
+		a.how = pick(a, "not", "not", "late", "slowly", "slowly", "slowly", "raw", "raw", "raw", "raw", "raw", "endlessly")
+	}
+}
+
+func pick[T any](a *answer, list ...T) T { return list[a.IntN(len(list))] }
+
+// hostileHeaders are headers that the client reads.
+var hostileHeaders = strings.Split(`Link: <http://127.0.0.1/x?page=2>; rel="next"
+Link: <x?page=3>; rel="last"
+Link: <x?page=-1>; rel="next"
+Link: <http://evil.example/?page=999999999>; rel="last"
+Link: <x?page=99999999999999999999>; rel="next"
+Date: Mon, 01 Jan 0001 00:00:00 GMT
+Date: Thu, 01 Jan 1970 00:00:00 GMT
+Date: Fri, 31 Dec 9999 23:59:59 GMT
+Date:
+Retry-After: 0
+Retry-After: -1
+Retry-After: 59
+Retry-After: 3600
+Retry-After: 99999999999999999999
+Retry-After: Sat, 01 Jan 2000 00:00:09 GMT
+Retry-After: Fri, 31 Dec 9999 23:59:59 GMT
+X-RateLimit-Remaining: 0
+X-RateLimit-Remaining: -1
+X-RateLimit-Reset: 0
+X-RateLimit-Reset: 946684845
+X-RateLimit-Reset: 8589934591
+X-RateLimit-Reset: 99999999999999999999
+X-GitHub-SSO: required; url=https://127.0.0.1/orgs/acme/sso?x=
+X-GitHub-SSO: required; url=https://evil.example/
+X-GitHub-SSO: required; url=javascript:
+X-GitHub-SSO: partial-results; organizations=1
+GitHub-Authentication-Token-Expiration: 2000-01-02 00:00:00 UTC
+GitHub-Authentication-Token-Expiration: 0001-01-01 00:00:00 UTC
+GitHub-Authentication-Token-Expiration: 9999-12-31 23:59:59 -0000
+X-OAuth-Scopes:
+X-OAuth-Scopes: admin:org, repo
+X-Accepted-OAuth-Scopes: admin:org
+X-Accepted-GitHub-Permissions: organization_secrets=write; a=b
+X-GitHub-Request-Id:
+Content-Type: text/html
+Content-Type:
+Content-Encoding: gzip
+Content-Encoding: br`, "\n")
+
+func (a *answer) changeHeader() {
+	name, value, _ := strings.Cut(pick(a, hostileHeaders...), ":")
+	value = strings.TrimSpace(value)
+	if a.IntN(3) == 0 {
+		value += a.text()
+	}
+	a.header[http.CanonicalHeaderKey(name)] = []string{value}
+}
+
+// text returns a text that would do harm if it was printed as it is.
+func (a *answer) text() string {
+	m, known := a.mark, pick(a, a.known...)
+	return pick(a, "S"+m, "::add-mask::"+m, "::set-output name=operation::"+m, " ::stop-commands::"+m, "\n::error::"+m, "\r\n::warning::"+m,
+		"a\n\n# "+m, "x ##[add-mask]"+m, "##[error]"+m, "%0A::error::"+m, "\u2028::error::"+m, "\u0085::error::"+m, "\x1b[31m"+m,
+		"\u202e"+m, "\ufeff"+m, "\x00"+m, "\u200b"+m, "<script>"+m, "</code></pre><img src=x onerror="+m+">", "https://evil.example/"+m,
+		"<a href=https://evil.example/"+m+">", "[x](https://evil.example/"+m+")", "`"+m, "&lt;"+m, "x\nresults<<EOF\n[]\nEOF\n"+m,
+		"' \"; $(id) "+m, "../../"+m, "acme/"+m, "acme/"+known, "@acme "+m, strings.Repeat(" "+m, 9000), "S"+strings.Repeat(m, 9000),
+		known, "Bearer "+known+"\n"+m, base64.StdEncoding.EncodeToString([]byte("x:"+known)), "all", "private", "selected", "TOKEN",
+		"rate limit", "is improperly encrypted", "repositories", "1970-01-01T00:00:00Z", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z",
+		"2000-01-01T00:00:00+23:59", strings.Repeat("A", 43)+"=")
+}
+
+// raws are values that json.Marshal does not write.
+var raws = []string{
+	"null", "true", "{}", "[]", `""`, "0", "-1", "1e400", "1.5", "9223372036854775807", "9223372036854775808", "1e-7",
+	"\"\xff\xfe\"", `"\u0000"`, `"\ud800"`, "NaN", "\"\n\"", strings.Repeat("[", 9000) + strings.Repeat("]", 9000), strings.Repeat(`{"a":`, 20_000),
+}
+
+var member = regexp.MustCompile(`"(\w+)":`)
+
+// changeJSON changes members of the body, or only the names of secrets and repositories. A
+// member that is replaced gets a name that is not GitHub's. The token is not in names and
+// key ids, which are outputs: the run would warn, and the runner drop those outputs.
+func (a *answer) changeJSON() {
+	percent, names := pick(a, 1, 10, 50), pick(a, "", `"name":`, `"full_name":`)
+	a.body = member.ReplaceAllFunc(a.body, func(old []byte) []byte {
+		if a.IntN(100) >= percent || names != "" && names != string(old) {
+			return old
+		}
+		text := a.text()
+		if strings.Contains(`"name":"full_name":"key_id":`, string(old)) {
+			text = strings.NewReplacer(a.known[0], "S"+a.mark, a.known[len(a.known)-1], "S"+a.mark).Replace(text)
+		}
+		if names == `"full_name":` {
+			text = "acme/" + text
+		}
+		value, _ := json.Marshal(text)
+		renamed, _ := json.Marshal(pick(a, "x", a.text()))
+		switch n := a.IntN(8); {
+		case n == 0:
+			return fmt.Appendf(nil, "%s:", renamed)
+		case n < 4 && names == "":
+			value = []byte(pick(a, raws...))
+		}
+		return fmt.Appendf(nil, "%s%s,%s:", old, value, renamed)
+	})
+}
+
+// send sends the response. A body without an end ends when the client has read too much.
+func (a *answer) send(rw http.ResponseWriter, req *http.Request) {
+	maps.Copy(rw.Header(), a.header)
+	part := len(a.body)
+	switch a.how {
+	case "not":
+		panic(http.ErrAbortHandler)
+	case "late":
+		<-req.Context().Done()
+		return
+	case "raw":
+		a.sendRaw(rw)
+		return
+	case "slowly":
+		part = a.IntN(part + 1)
+		rw.Header().Del("Content-Length")
+	case "endlessly":
+		a.body = slices.Repeat([]byte(pick(a, " ", "[", "\x00", `"`)), maxRead)
+	}
+	a.mu.Lock()
+	if name := req.Method + " " + req.URL.Path; req.Method != http.MethodGet {
+		a.answered[name] = append(a.answered[name], a.status)
+	}
+	a.mu.Unlock()
+	rw.WriteHeader(a.status)
+	for part := range slices.Chunk(a.body, 1+part) {
+		if a.how == "slowly" {
+			select {
+			case <-time.After(2 * time.Second):
+			case <-req.Context().Done():
+			}
+		}
+		if n, err := rw.Write(part); err != nil {
+			return
+		} else if n == maxRead {
+			a.broken("the client read %d bytes of a body", n)
+		}
+		_ = http.NewResponseController(rw).Flush()
+	}
+}
+
+// sendRaw sends what need not be HTTP.
+func (a *answer) sendRaw(rw http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(rw).Hijack()
+	if err != nil {
+		a.broken("%v", err)
+		return
+	}
+	defer func() { _ = conn.Close() }()
+	const ok, end = "HTTP/1.1 200 OK\r\n", "\r\n\r\n{}"
+	_, _ = io.WriteString(conn, pick(a, a.text()+end, "HTTP/1.1 2x0 "+a.text()+end, "HTTP/9.9 200 OK"+end, "HTTP/1.1 200 "+a.text(),
+		ok+"Content-Length: -1"+end, ok+"Content-Length: 5\r\nContent-Length: 6"+end, ok+a.text()+end,
+		ok+"Transfer-Encoding: chunked\r\n\r\nfffffffffffffffff"+end, ok+"Transfer-Encoding: "+a.text()+end, ok+"X-"+a.text()+": x"+end,
+		ok+strings.Repeat("X: y\r\n", 1<<17)+end, "HTTP/1.1 101 Switching Protocols"+end, strings.Repeat("HTTP/1.1 100 Continue\r\n\r\n", 20)+end))
+}
+
+// checkSecrecy checks that what the server knows is nowhere but in the masks.
+func (h *hostile) checkSecrecy(r result) {
+	places := map[string]string{"log": withoutMasks(r.stdout), "outputs": r.raw, "summary": r.summary}
+	for _, q := range h.github.Requests() {
+		places["requests"] += q.Path + "\n" + q.Body + "\n"
+	}
+	for place, text := range places {
+		for _, known := range h.known {
+			if strings.Contains(text, known) {
+				h.broken("%q is in the %s", known, place)
+			}
+		}
+	}
+	if r.took >= hostileBound {
+		h.broken("took %v, want less than %v", r.took, hostileBound)
+	}
+}
+
+var (
+	anyTag = regexp.MustCompile(`<[^>]*>?`)
+	ourTag = regexp.MustCompile(`^</?(h3|p|b|br|sub|ul|li|table|tr|th|td|code|pre|details|summary|a|wbr)>$|^<details open>$|` +
+		`^<pre lang="(bash|json|diff)">$|^<a href="https://(127\.0\.0\.1/|www\.githubstatus\.com)[^"<>]*">$`)
+)
+
+// checkLog checks that the only commands, annotations, masks and tags are ours, and that
+// each line can be printed.
+func (h *hostile) checkLog(r result) {
+	log := r.log()
+	for _, command := range log.Commands {
+		if !slices.Contains([]string{"add-mask", "error", "warning"}, command) {
+			h.broken("the log has the command %q", command)
+		}
+	}
+	for _, a := range log.Annotations {
+		if a.Title != "" || strings.HasPrefix(a.Message, h.mark) {
+			h.broken("the annotation %q %.200q is not ours", a.Title, a.Message)
+		}
+	}
+	for _, mask := range log.Masks {
+		if mask != hostileToken && !strings.HasPrefix(mask, hostilePlain) {
+			h.broken("%.200q is masked", mask)
+		}
+	}
+	isUnprintable := func(c rune) bool { return !unicode.IsPrint(c) }
+	for line := range strings.SplitSeq(withoutMasks(r.stdout)+r.summary, "\n") {
+		if !utf8.ValidString(line) || strings.ContainsFunc(line, isUnprintable) {
+			h.broken("a line of the log or the summary cannot be printed: %.200q", line)
+		}
+	}
+	for _, tag := range anyTag.FindAllString(r.summary, -1) {
+		if !ourTag.MatchString(tag) {
+			h.broken("the summary has the tag %.200q", tag)
+		}
+	}
+	if strings.Contains(r.summary, "\n\n") { // Markdown begins after it
+		h.broken("the summary has an empty line")
+	}
+}
+
+// checkRows checks the output results, and that what is said to be stored was confirmed.
+func (h *hostile) checkRows(r result) {
+	var rows []trialRow
+	if err := json.Unmarshal([]byte(r.outputs["results"]), &rows); err != nil {
+		h.broken("results: %v", err)
+	}
+	confirmed := map[string]bool{}
+	for name, statuses := range h.answered {
+		method, path, _ := strings.Cut(name, " ")
+		isConfirmed := slices.ContainsFunc(statuses, func(status int) bool {
+			return status == 201 || status == 204 || status == 404 && method == "DELETE" // it was not on the list
+		})
+		path, _, _ = strings.Cut(path, "/repositories")
+		confirmed[path] = confirmed[path] || isConfirmed
+		if r.code == 0 && !isConfirmed {
+			h.broken("exit code 0, but %s got %v", name, statuses)
+		}
+	}
+	for _, row := range rows {
+		isStored := row.Operation == "created" || row.Operation == "updated"
+		if isStored && !confirmed[secretPath(row.Store, row.SecretName)] {
+			h.broken("%s in %s is %s, but its writes got %v", row.SecretName, row.Store, row.Operation, h.answered)
+		}
+		if isFailed := row.Error != "" || row.Operation == "failed" || row.Operation == "unknown"; isFailed && r.code == 0 {
+			h.broken("exit code 0, but %s in %s is %s: %s", row.SecretName, row.Store, row.Operation, row.Error)
+		}
+	}
+}
