@@ -45,6 +45,15 @@ var transientTests = []struct {
 	{"429 with Retry-After", respond(429, "", "Retry-After: 3"), 3 * time.Second, "429 from GitHub (rate limit)"},
 	{"Retry-After of 0 waits for the first backoff", respond(429, "", "Retry-After: 0"), time.Second, "429 from GitHub (rate limit)"},
 	{"Retry-After as a date", respond(503, "", "Retry-After: Sat, 01 Jan 2000 00:00:09 GMT"), 9 * time.Second, "503 from GitHub"},
+	{
+		"Retry-After as a date, GitHub's clock differs",
+		respond(503, "", "Retry-After: Tue, 14 Nov 2023 22:13:29 GMT", "Date: Tue, 14 Nov 2023 22:13:20 GMT"),
+		9 * time.Second, "503 from GitHub",
+	},
+	{
+		"Retry-After counts, not the reset time",
+		respond(429, "slow down", "Retry-After: 11", noRequestsLeft, resetIn45), 11 * time.Second, "429 from GitHub (rate limit)",
+	},
 	{"secondary rate limit", respond(403, secondaryLimit), time.Minute, "403 from GitHub (secondary rate limit)"},
 	{"secondary rate limit with Retry-After", respond(403, secondaryLimit, "Retry-After: 11"), 11 * time.Second, "403 from GitHub (secondary rate limit)"},
 	{

@@ -121,6 +121,7 @@ func TestCrossOriginRequest(t *testing.T) {
 		"https://api.github.com/x":           errDialed,
 		"https://api.github.com:443/x":       errDialed,
 		"http://api.github.com/x":            errCrossOriginRedirect,
+		"http://api.github.com:443/x":        errCrossOriginRedirect,
 		"https://api.github.com:8443/x":      errCrossOriginRedirect,
 		"https://api.github.com.evil.test/x": errCrossOriginRedirect,
 		"https://evil.test/x":                errCrossOriginRedirect,
