@@ -66,7 +66,7 @@ func parseRepository(entry, org string) (p secret.Pattern, exclude bool, err err
 	case strings.EqualFold(p.Glob, "none"):
 		err = errors.New("none cannot be combined with repository names")
 	case !p.Plain() && !p.Valid():
-		err = fmt.Errorf("must be a glob of *, ?, [a-z] and {a,b}, not %s", secret.Quote(entry))
+		err = fmt.Errorf("must be a glob of *, ?, [a-z0-9] and {a,b}, not %s", secret.Quote(entry))
 	case p.Plain() && !safeSegment(p.Glob):
 		err = fmt.Errorf("must be repo, org/repo or https://HOST/org/repo, not %s", secret.Quote(entry))
 	}
