@@ -68,10 +68,7 @@ type session struct {
 // Main runs the action and returns the exit code. After ctx is done it returns within seconds, with all outputs
 // written.
 func Main(ctx context.Context, env Env) int {
-	in := input.Read(input.Source{
-		Getenv: env.Getenv, Environ: env.Environ, Open: env.Open,
-		GetInput: githubactions.New(githubactions.WithGetenv(env.Getenv)).GetInput,
-	})
+	in := read(ctx, env)
 	s := &session{Env: env, config: in.Config, notes: in.Notes, start: time.Now()}
 	s.report = report.New(env.Stdout, env.Getenv, &in.Masks, env.Rand)
 	s.report.PrintMasks()
@@ -85,6 +82,24 @@ func Main(ctx context.Context, env Env) int {
 		return reject(s, "with the runner", err)
 	}
 	return s.run(ctx)
+}
+
+// read reads the inputs, or until a signal cancels ctx: a file may not respond, and a long one takes its time.
+func read(ctx context.Context, env Env) input.Result {
+	done := make(chan input.Result, 1)
+	go func() {
+		done <- input.Read(input.Source{
+			Getenv: env.Getenv, Environ: env.Environ, Open: env.Open,
+			GetInput: githubactions.New(githubactions.WithGetenv(env.Getenv)).GetInput,
+		})
+	}()
+	select {
+	case in := <-done:
+		return in
+	case <-ctx.Done():
+		const text = "a signal ended the run before they were read; if nobody sent one, a file is too long or blocks"
+		return input.Result{Problems: []input.Problem{{Input: "inputs", Text: text}}}
+	}
 }
 
 // reject reports why nothing is sent to GitHub, and returns the exit code.

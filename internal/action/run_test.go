@@ -33,8 +33,9 @@ type stepRun struct {
 	dir    string
 	dial   func(context.Context, string, string) (net.Conn, error) // nil for the system's network
 	proxy  func(*http.Request) (*url.URL, error)
-	start  time.Time     // in simulated time; the zero time is its beginning
-	signal time.Duration // when simulate ends the run; 0 for never
+	open   func(string) (fs.File, error) // nil for the system's files
+	start  time.Time                     // in simulated time; the zero time is its beginning
+	signal time.Duration                 // when simulate ends the run; 0 for never
 }
 
 // result is what a step did.
@@ -74,6 +75,9 @@ func (s stepRun) run(ctx context.Context, t testing.TB) result {
 	if s.dir == "" {
 		s.dir = t.TempDir()
 	}
+	if s.open == nil {
+		s.open = func(name string) (fs.File, error) { return os.Open(name) }
+	}
 	env := s.environment()
 	for _, file := range []string{"output", "summary"} {
 		if err := os.WriteFile(filepath.Join(s.dir, file), nil, 0o600); err != nil {
@@ -84,8 +88,7 @@ func (s stepRun) run(ctx context.Context, t testing.TB) result {
 	start := time.Now()
 	r := result{code: Main(ctx, Env{
 		Getenv: func(name string) string { return env[name] }, Environ: func() []string { return assignments(env) },
-		Stdout: &stdout, Rand: rand.Reader, Dial: s.dial, Proxy: s.proxy,
-		Open: func(name string) (fs.File, error) { return os.Open(name) },
+		Stdout: &stdout, Rand: rand.Reader, Dial: s.dial, Proxy: s.proxy, Open: s.open,
 	})}
 	r.took = time.Since(start)
 	r.stdout = stdout.String()

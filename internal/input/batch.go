@@ -1,8 +1,8 @@
 package input
 
 import (
+	"encoding/json"
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -70,13 +70,15 @@ func parseBatch(text string, isDotenv bool) document {
 	case standIn != nil:
 		return rejectAll("is "+standIn.is+"; "+standIn.advice, map[bool]string{reject: wayOut}[standIn.isRejected])
 	case !utf8.ValidString(text):
-		d := rejectAll("not UTF-8 at "+place+"; pass binary values one at a time in secret_file, or as base64", "")
-		d.entries[0].at = positionOf(text, invalidUTF8(text))
-		return d
-	case isDotenv && isJSONObject(trimmed):
+		invalid := strings.IndexByte(strings.ToValidUTF8(text, "\xFF"), '\xFF') // a byte that UTF-8 never has
+		return rejectAll("not UTF-8 at "+places([]position{positionOf(text, int64(invalid))})+
+			"; pass binary values one at a time in secret_file, or as base64", "")
+	case isDotenv && start == "{" && json.Valid([]byte(trimmed)):
 		return rejectAll("a JSON object, not a .env file; remove secrets_format: dotenv", "")
 	case isDotenv:
 		return parseDotenv(text)
+	case start == "{" && isTooDeep(trimmed):
+		return rejectAll("nested deeper than 100, and only an object of strings can be stored", "")
 	case start == "{":
 		return parseJSON(text)
 	case start == "[" || start == `"`:
@@ -86,15 +88,6 @@ func parseBatch(text string, isDotenv bool) document {
 }
 
 const noSecrets = "contains no secrets"
-
-func invalidUTF8(text string) int64 {
-	for i, c := range text {
-		if c == utf8.RuneError && !strings.HasPrefix(text[i:], string(utf8.RuneError)) {
-			return int64(i)
-		}
-	}
-	return int64(len(text))
-}
 
 // isUTF16 reports whether text is UTF-16: it has a byte order mark, or its first character is ASCII in two bytes.
 func isUTF16(text string) bool {
@@ -129,7 +122,7 @@ func (r *reader) batch(input, text string, listed map[secret.Name]bool) []value 
 		doc = rejectAll("one credential, "+kind+", and not several secrets; pass it in secret_file or secret_value, "+
 			"with its name in secret_name", "")
 	}
-	if input == "secrets" && !doc.isJSON && folded.MatchString(strings.TrimSpace(text)) {
+	if input == "secrets" && !doc.isJSON && folded().MatchString(strings.TrimSpace(text)) {
 		r.warnf("secrets: one line with several NAME=, which is one value. Write secrets: | in the workflow, which " +
 			"keeps the lines, and not >")
 	}
@@ -185,7 +178,7 @@ func (r *reader) selectEntries(
 }
 
 // folded is a batch whose lines YAML has folded into one.
-var folded = regexp.MustCompile(`^\w+=.* [A-Z_][A-Z0-9_]*=.*$`)
+var folded = re(`^\w+=.* [A-Z_][A-Z0-9_]*=.*$`)
 
 // entryFault returns the fault of a name that is not legal or is listed twice, or of an empty value. A name that is not
 // legal may be a secret, and so may a line NAME=, which can be the end of a key. They are not quoted.

@@ -211,6 +211,23 @@ func TestParseBatch(t *testing.T) {
 	})
 }
 
+// TestDepth checks that JSON that is nested deeper than 100 is rejected even if the
+// nested value is left out, and that depth counts outside of strings only.
+func TestDepth(t *testing.T) {
+	nest := func(open, value, end string, depth int) string {
+		return `{"A": "x", "B": ` + strings.Repeat(open, depth-1) + value + strings.Repeat(end, depth-1) + "}"
+	}
+	for _, text := range []string{
+		nest("[", `"[[{{\"["`, "]", 100), nest(`{"C":`, "1", "}", 100), nest("[", strings.Repeat("[],{},", 200)+"2", "]", 2),
+	} {
+		wantEntries(t, text, read(t, with{"secrets": text, "secret_name": "A"}), "A=x")
+	}
+	for _, text := range []string{nest("[", "1", "]", 101), nest(`{"C":`, "{}", "}", 100), nest("[", "", "", 200_000)} {
+		r := read(t, with{"secrets": text, "secret_name": "A"})
+		wantProblem(t, text[:20], r, "secrets: nested deeper than 100, and only an object of strings can be stored")
+	}
+}
+
 // TestFaults checks how the faults of several entries are reported: equal ones together, and those with the same advice
 // as one problem.
 func TestFaults(t *testing.T) {
@@ -270,6 +287,36 @@ func TestVariables(t *testing.T) {
 	r := read(t, with{"secrets": "A=$B"})
 	wantEntries(t, "auto", r, "A=$B")
 	wantWarning(t, "auto", r, "")
+}
+
+// TestExposed checks that a value with lines that the runner cannot mask is warned of, and that lines are named by their
+// numbers only.
+func TestExposed(t *testing.T) {
+	const tooShort, tooFew = "too short for the runner to mask: it can appear in logs", "too few letters or digits for the runner to mask in "
+	for value, want := range map[string]string{
+		"Correct-Horse":               "",
+		"abc":                         tooShort,
+		"ab\ncd":                      tooShort,
+		"admin\n#9!$%&/()=?x^\n":      tooFew + "line 2 of the value, which can appear in logs",
+		"#9!$%&?\nadmin\n}\n!$%&?x\n": tooFew + "lines 1 and 4 of the value, which can appear in logs",
+		"admin\n}\n":                  "",
+		"admin\n!$%&\xff":             "",
+		"***":                         "",
+	} {
+		for label, r := range map[string]Result{
+			"secret_value": read(t, with{"secret_value": value}), "A in secrets": read(t, with{"secrets": "A<<E\n" + value + "\nE"}),
+		} {
+			var got []string
+			for _, warning := range r.Warnings {
+				if strings.Contains(warning, "for the runner to mask") {
+					got = append(got, warning)
+				}
+			}
+			if all := strings.Join(got, "\n"); all != map[bool]string{true: label + ": " + want}[want != ""] {
+				t.Errorf("%q: got the warnings %q, want %q of %s", value, got, want, label)
+			}
+		}
+	}
 }
 
 // TestOneCredential checks that a file that is one credential is not stored as several

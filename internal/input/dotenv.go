@@ -2,7 +2,6 @@ package input
 
 import (
 	"cmp"
-	"regexp"
 	"strings"
 )
 
@@ -18,7 +17,7 @@ func parseDotenv(text string) (d document) {
 		if after, ok := strings.CutPrefix(name, "export"); ok && startsWithSpace(after) {
 			name = strings.TrimSpace(after)
 		}
-		e := entry{name: name, at: position{line: i + 1}, isExpanded: p.quote != "'" && variable.MatchString(p.text)}
+		e := entry{name: name, at: position{line: i + 1}, isExpanded: p.quote != "'" && variable().MatchString(p.text)}
 		e.fault = cmp.Or(ambiguous(p, dotenv), base64End(value, e.at))
 		switch {
 		case e.fault == nil && !isPair:
@@ -32,12 +31,12 @@ func parseDotenv(text string) (d document) {
 }
 
 // variable is a reference that gh, Docker Compose and a shell expand.
-var variable = regexp.MustCompile(`\$[A-Za-z_]`)
+var variable = re(`\$[A-Za-z_]`)
 
 var (
 	dotenvEscapes = strings.NewReplacer(`\n`, "\n", `\r`, "\r", `\"`, `"`, `\\`, `\`)
 	// onlyEscapes matches texts in which every backslash begins one of them.
-	onlyEscapes = regexp.MustCompile(`^(?:[^\\]|\\[nr"\\])*$`)
+	onlyEscapes = re(`^(?:[^\\]|\\[nr"\\])*$`)
 )
 
 // unquoteDotenv returns the value that a text in quotes, or without, stands for.

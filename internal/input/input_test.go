@@ -121,9 +121,9 @@ var problemTests = []struct {
 	{"longest value", with{"secret_value": long[1:]}, nil},
 	{"longest value and a newline, trimmed", with{"secret_value": long[1:] + "\n", "trim_trailing_newline": "true"}, nil},
 	{"only a newline, trimmed", with{"secret_value": "\n", "trim_trailing_newline": "true"}, []string{"secret_value: empty"}},
-	{"content instead of a path", with{"secret_file": "Correct-Horse\nBattery-Staple"}, []string{"secret_file: must be a path, not the content of a file; pass that in secret_value\n"}},
-	{"several secrets instead of a path", with{"secrets_file": "A=b\nC=d"}, []string{"secrets_file: must be a path, not the content of a file; pass that in secrets\n"}},
-	{"content of one long line instead of a path", with{"secret_file": strings.Repeat("k", 5000)}, []string{"secret_file: must be a path, not the content"}},
+	{"content instead of a path", with{"secret_file": "Correct-Horse\nBattery-Staple"}, []string{"secret_file: must be the path of an existing file, not its content; pass that in secret_value\n"}},
+	{"several secrets instead of a path", with{"secrets_file": "A=b\nC=d"}, []string{"secrets_file: must be the path of an existing file, not its content; pass that in secrets\n"}},
+	{"content of one long line instead of a path", with{"secret_file": strings.Repeat("k", 5000)}, []string{"secret_file: must be the path of an existing file"}},
 
 	{"visibility all with list", with{"visibility": "all", "selected_repository_ids": "1"}, []string{"visibility: cannot be all if repositories are given"}},
 	{"visibility private with none", with{"visibility": "private", "selected_repositories": "none"}, []string{"visibility: cannot be private"}},
@@ -404,7 +404,7 @@ func TestCertificates(t *testing.T) {
 		}
 	}
 	wantProblem(t, "base64", read(t, with{"ca_certificate": strings.Repeat("MIIB", 300)}), "ca_certificate: must be PEM text "+
-		"or a readable file: must be a path, not the content of a file; PEM text begins with -----BEGIN CERTIFICATE-----")
+		"or a readable file: must be the path of an existing file, not its content; PEM text begins with -----BEGIN CERTIFICATE-----")
 }
 
 func TestDefaults(t *testing.T) {

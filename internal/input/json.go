@@ -92,7 +92,21 @@ func walkObject(text string, visit func(name string, raw json.RawMessage, start 
 	return 0, nil
 }
 
-func isJSONObject(text string) bool { return text[0] == '{' && json.Valid([]byte(text)) }
+// levels has the tokens of JSON that begin or end a level.
+var levels = map[json.Token]int{json.Delim('{'): 1, json.Delim('['): 1, json.Delim('}'): -1, json.Delim(']'): -1}
+
+// isTooDeep reports whether JSON is nested deeper than 100, which no tool writes.
+func isTooDeep(text string) bool {
+	dec := json.NewDecoder(strings.NewReader(text))
+	for depth := 0; depth <= 100; {
+		token, err := dec.Token()
+		if err != nil {
+			return false
+		}
+		depth += levels[token]
+	}
+	return true
+}
 
 // unquoteJSON returns the text of a JSON string.
 func unquoteJSON(raw []byte) (s string, isString bool) {

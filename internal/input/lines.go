@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 )
 
 // parseLines reads the format of GitHub's environment files by the runner's rules: no quoting, no expansion.
@@ -123,7 +122,7 @@ var dotenv = format{
 				p.quote == "" && strings.Contains(p.text, `\$`)
 		}},
 		{`a backslash that does not begin \n, \r, \" or \\`, false, func(p parts) bool {
-			return p.quote == `"` && !onlyEscapes.MatchString(p.text)
+			return p.quote == `"` && !onlyEscapes().MatchString(p.text)
 		}},
 		{"a control character", false, func(p parts) bool { return strings.ContainsFunc(p.text, isControl) }},
 	},
@@ -216,12 +215,6 @@ func commentIndex(text string) int {
 	return -1
 }
 
-func startsWithSpace(s string) bool {
-	first, _ := utf8.DecodeRuneInString(s)
-	return unicode.IsSpace(first)
-}
+func startsWithSpace(s string) bool { return strings.TrimLeftFunc(s, unicode.IsSpace) != s }
 
-func endsWithSpace(s string) bool {
-	last, _ := utf8.DecodeLastRuneInString(s)
-	return unicode.IsSpace(last)
-}
+func endsWithSpace(s string) bool { return strings.TrimRightFunc(s, unicode.IsSpace) != s }

@@ -1,7 +1,6 @@
 package input
 
 import (
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -83,12 +82,12 @@ func jsonRuns(text string) (list []string) {
 }
 
 // yamlLine is a line of YAML, with its value.
-var yamlLine = regexp.MustCompile(`^\s*(?:- )?[A-Za-z_][\w.-]*:(?:\s+(.*))?$`)
+var yamlLine = re(`^\s*(?:- )?[A-Za-z_][\w.-]*:(?:\s+(.*))?$`)
 
 // lineRuns returns the value of a line NAME=value or NAME: value as it is, and as readers of .env files take it.
 // Without a legal name or a value the whole line may be a part of a key.
 func lineRuns(line string) []string {
-	if m := yamlLine.FindStringSubmatch(line); m != nil {
+	if m := yamlLine().FindStringSubmatch(line); m != nil {
 		return []string{m[1], strings.Trim(takeApart("", m[1]).text, quotes)}
 	}
 	name, value, _ := strings.Cut(line, "=")

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -136,13 +135,13 @@ func parseBool(s string) (bool, error) {
 }
 
 // days is the beginning of a duration with days.
-var days = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?)d`)
+var days = re(`^([0-9]+(?:\.[0-9]+)?)d`)
 
 // parseDuration parses a Go duration that may begin with days of 24 hours: "1d12h".
 func parseDuration(s string) (time.Duration, error) {
 	var sum time.Duration
 	rest := s
-	if match := days.FindStringSubmatch(s); match != nil {
+	if match := days().FindStringSubmatch(s); match != nil {
 		n, _ := strconv.ParseFloat(match[1], 64) // infinite if it is too large
 		if n > 36500 {
 			return 0, fmt.Errorf("must be at most 36500d, not %s", secret.Quote(s))
@@ -185,11 +184,12 @@ func (r *reader) org() string {
 	return s
 }
 
-// token reads the token and masks it, also if it was pasted in quotes.
+// token reads the token and masks it, also if it was pasted in quotes, and in lower case.
 func (r *reader) token() string {
 	s := r.get("token")
 	r.result.Masks.Add(s)
 	r.result.Masks.Add(strings.Trim(s, quotes))
+	r.result.Masks.Add(strings.ToLower(strings.Trim(s, quotes)))
 	return parseInput(r, "token", parseToken)
 }
 

@@ -84,10 +84,9 @@ func closest(inputs []Input, distance func(Input) int) Input {
 }
 
 // stemOf returns a name in lower case, without separators and plural s.
-func stemOf(name string) string {
-	name = strings.NewReplacer("-", "", "_", "", " ", "", "ies", "y").Replace(strings.ToLower(name))
-	return strings.TrimSuffix(name, "s")
-}
+func stemOf(name string) string { return strings.TrimSuffix(stems.Replace(strings.ToLower(name)), "s") }
+
+var stems = strings.NewReplacer("-", "", "_", "", " ", "", "ies", "y")
 
 // checkNotation reports unevaluated expressions, and quotes around a whole input, which YAML removes and the runner
 // does not.

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"set-org-secret/internal/secret"
@@ -84,7 +85,20 @@ func (r *reader) values() (values []value) {
 }
 
 func (r *reader) mask(v value) {
-	if !isNothing(v.text) && !r.result.Masks.Add(v.text) && utf8.ValidString(v.text) {
+	if isNothing(v.text) {
+		return
+	}
+	hidden, exposed := r.result.Masks.Add(v.text)
+	var at []position
+	for _, line := range exposed {
+		at = append(at, position{line: line})
+	}
+	switch {
+	case !utf8.ValidString(v.text): // has a warning of its own
+	case len(at) > 0:
+		r.warnf("%s: too few letters or digits for the runner to mask in %s of the value, which can appear in logs",
+			v.label(), places(at))
+	case !hidden:
 		r.warnf("%s: too short for the runner to mask: it can appear in logs", v.label())
 	}
 }
@@ -287,9 +301,9 @@ func (r *reader) readFile(path string, limit int64, content string) ([]byte, err
 	isMissing := errors.Is(err, fs.ErrNotExist)
 	switch {
 	case strings.ContainsAny(path, "\r\n"), isMissing && strings.ContainsAny(path, "={\""),
-		err != nil && len(path) > 1000:
+		isMissing && looksGenerated(path), err != nil && len(path) > 1000:
 		r.maskContent(path)
-		return nil, errors.New("must be a path, not the content of a file; " + content)
+		return nil, errors.New("must be the path of an existing file, not its content; " + content)
 	case errors.Is(err, fs.ErrPermission):
 		err = fmt.Errorf("%w: root in the container of this action is another user for the runner's Docker (rootless, "+
 			"or userns-remap; chmod o+r lets it read the file), or SELinux forbids it (chcon -t container_file_t)", err)
@@ -303,6 +317,14 @@ func (r *reader) readFile(path string, limit int64, content string) ([]byte, err
 	return b, nil
 }
 
+// looksGenerated reports whether a path may be a value: it has 16 or more letters and digits, of both, and no / or dot.
+func looksGenerated(path string) bool {
+	isOther := func(c rune) bool { return !unicode.IsLetter(c) && !unicode.IsDigit(c) }
+	text := strings.Join(strings.FieldsFunc(path, isOther), "")
+	return utf8.RuneCountInString(text) >= 16 && strings.ContainsFunc(text, unicode.IsLetter) &&
+		strings.ContainsFunc(text, unicode.IsDigit) && !strings.ContainsAny(path, "/.")
+}
+
 func (r *reader) readRegular(full string, limit int64) ([]byte, error) {
 	f, err := r.Open(full)
 	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
@@ -312,13 +334,12 @@ func (r *reader) readRegular(full string, limit int64) ([]byte, error) {
 	}
 	defer func() { _ = f.Close() }()
 	info, err := f.Stat()
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if !info.Mode().IsRegular() {
+	case !info.Mode().IsRegular():
 		return nil, errors.New("not a regular file")
-	}
-	if info.Size() == 0 { // as the kernel's own files have, such as the environment of a process with its tokens
+	case info.Size() == 0: // as the kernel's own files have, such as the environment of a process with its tokens
 		return nil, nil
 	}
 	return io.ReadAll(io.LimitReader(f, limit+1))

@@ -4,6 +4,8 @@ package mask
 import (
 	"encoding/base64"
 	"encoding/json"
+	"hash/maphash"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf16"
@@ -14,33 +16,42 @@ import (
 // value of one line: a mask for a single brace would blank whole logs and drop job outputs.
 const minRunes = 4
 
+// structure are characters that whole lines of JSON, YAML, XML, base64 and comments consist of.
+const structure = "{}[]<>()\"',:;=+-*/# \t"
+
 // Set is a set of texts to hide, each one line. The zero Set is empty. It is not safe for concurrent use while texts
 // are added.
 type Set struct {
 	lines []string
 	seen  map[string]bool
-	// byStart has the lines by the first bytes of their forms.
-	byStart map[string][]candidate
+	// lengths has the lengths of the forms of all lines, in order, by their first bytes.
+	lengths map[string][]int
+	// forms has the hashes of the forms, and parts those of base64 that does not depend on the text after a line. The
+	// texts themselves would take a lot of memory.
+	forms, parts map[uint64]bool
 }
 
-// candidate is a line, and the start of one of its forms. The forms are made again whenever the start matches, since
-// all forms of a large batch would take a lot of memory.
-type candidate struct{ start, line string }
+var seed = maphash.MakeSeed()
 
 // Add adds the lines of a plaintext, each trimmed, as the runner would. It leaves out lines that are too short and
-// lines that are not UTF-8, which no command can name. It reports whether any line was long enough to hide.
-func (s *Set) Add(value string) bool {
-	lines := strings.FieldsFunc(strings.TrimSpace(value), func(r rune) bool { return r == '\n' || r == '\r' })
-	isCounted := func(r rune) bool { return len(lines) == 1 || unicode.IsLetter(r) || unicode.IsDigit(r) }
-	hidden := false
-	for _, line := range lines {
+// lines that are not UTF-8, which no command can name. It reports whether any line was long enough to hide, and returns
+// the numbers of the others that may be secret.
+func (s *Set) Add(value string) (hidden bool, exposed []int) {
+	isOne := !strings.ContainsAny(strings.TrimSpace(value), "\r\n")
+	isCounted := func(r rune) bool { return isOne || unicode.IsLetter(r) || unicode.IsDigit(r) }
+	isText := func(r rune) bool { return !strings.ContainsRune(structure, r) }
+	for i, line := range strings.Split(strings.ReplaceAll(strings.ReplaceAll(value, "\r\n", "\n"), "\r", "\n"), "\n") {
 		line = strings.TrimSpace(line)
-		if utf8.ValidString(line) && countRunes(line, isCounted) >= minRunes {
+		switch {
+		case !utf8.ValidString(line):
+		case countRunes(line, isCounted) >= minRunes:
 			s.add(line)
 			hidden = true
+		case countRunes(line, isText) >= minRunes:
+			exposed = append(exposed, i+1)
 		}
 	}
-	return hidden
+	return hidden, exposed
 }
 
 func countRunes(s string, isCounted func(rune) bool) (n int) {
@@ -57,18 +68,26 @@ func (s *Set) add(line string) {
 		return
 	}
 	if s.seen == nil {
-		s.seen, s.byStart = map[string]bool{}, map[string][]candidate{}
+		s.seen, s.lengths = map[string]bool{}, map[string][]int{}
+		s.forms, s.parts = map[uint64]bool{}, map[uint64]bool{}
 	}
 	s.seen[line] = true
 	s.lines = append(s.lines, line)
-	const startBytes = 48                                              // so that lines that begin alike are told apart
-	head := strings.ToValidUTF8(line[:min(len(line), startBytes)], "") // a character may be cut
-	for i, form := range forms(head) {
-		if shift := i - firstBase64; shift >= 0 {
-			form = form[:max(wholeBase64(head, shift), minRunes)]
+	all, parts := forms(line)
+	s.index(s.forms, all)
+	s.index(s.parts, parts)
+}
+
+func (s *Set) index(hashes map[uint64]bool, forms []string) {
+	for _, form := range forms {
+		if len(form) < minRunes {
+			continue
 		}
-		key := strings.Clone(form[:minRunes])
-		s.byStart[key] = append(s.byStart[key], candidate{strings.Clone(form), line})
+		hashes[maphash.String(seed, form)] = true
+		start := form[:minRunes]
+		if i, isKnown := slices.BinarySearch(s.lengths[start], len(form)); !isKnown {
+			s.lengths[strings.Clone(start)] = slices.Insert(s.lengths[start], i, len(form))
+		}
 	}
 }
 
@@ -81,18 +100,19 @@ func (s *Set) Lines() []string { return s.lines }
 // https://github.com/actions/runner/blob/main/src/Sdk/DTLogging/Logging/ValueEncoders.cs
 func (s *Set) MatchesAny(text string) bool {
 	for i := range len(text) {
-		if s.match(text[i:], forms) > 0 {
+		if s.match(text[i:], nil) > 0 {
 			return true
 		}
 	}
 	return false
 }
 
-// Redact replaces every mask in text from outside, such as an error message that echoes a request, by ***.
+// Redact replaces every mask in text from outside, such as an error message that echoes a request, by ***. The runner
+// looks for base64 with its padding, which only the end of a text has; Redact also for base64 within a longer one.
 func (s *Set) Redact(text string) string {
 	var b strings.Builder
 	for len(text) > 0 {
-		if n := s.match(text, redactedForms); n > 0 {
+		if n := s.match(text, s.parts); n > 0 {
 			b.WriteString("***")
 			text = text[n:]
 		} else {
@@ -103,59 +123,41 @@ func (s *Set) Redact(text string) string {
 	return b.String()
 }
 
-// match returns the length of the longest form that text starts with, or 0. A batch has thousands of masks and its
-// outputs a megabyte, so only the lines whose forms begin like text are looked at.
-func (s *Set) match(text string, forms func(string) []string) (longest int) {
-	for _, c := range s.byStart[text[:min(len(text), minRunes)]] {
-		if !strings.HasPrefix(text, c.start) {
-			continue
+// match returns the length of the longest form, or of the parts that are looked for, that text starts with, or 0. It
+// takes time for each length of a form, and not for each form.
+func (s *Set) match(text string, parts map[uint64]bool) (longest int) {
+	var h maphash.Hash
+	h.SetSeed(seed)
+	end := 0
+	for _, n := range s.lengths[text[:min(len(text), minRunes)]] {
+		if n > len(text) {
+			break
 		}
-		for _, form := range forms(c.line) {
-			if strings.HasPrefix(text, form) {
-				longest = max(longest, len(form))
-			}
+		h.WriteString(text[end:n])
+		end = n
+		if sum := h.Sum64(); s.forms[sum] || parts[sum] {
+			longest = n
 		}
 	}
 	return longest
 }
 
-// forms returns a line as it is, in base64 that begins with it or one or two bytes before it, and as the runner
-// escapes JSON: unlike encoding/json U+0085, but not <, > and &.
-func forms(line string) []string {
+// forms returns a line as it is, as the runner escapes JSON (unlike encoding/json U+0085, but not <, > and &), and in
+// base64 that begins with it or one or two bytes before it; and the parts of that that do not depend on the text after
+// the line.
+func forms(line string) (all, parts []string) {
 	var b strings.Builder
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	_ = enc.Encode(line) // a string always encodes
 	quoted := strings.TrimSuffix(b.String(), "\n")
-	escaped := strings.ReplaceAll(quoted[1:len(quoted)-1], "\u0085", `\u0085`)
-	encode := base64.StdEncoding.EncodeToString
-	return []string{line, escaped, encode([]byte(line)), encode([]byte(line[1:])), encode([]byte(line[2:]))}
-}
-
-// firstBase64 is the index of the first of the three forms in base64.
-const firstBase64 = 2
-
-// wholeBase64 returns how many characters of a line's base64, without its first bytes, do not depend on the text after
-// the line.
-func wholeBase64(line string, shift int) int { return 8 * (len(line) - shift) / 6 }
-
-// redactedForms returns the forms of a line, and the parts of its base64 that do not depend on the text after the
-// line. The runner looks for the padding, which only the end of a text has.
-func redactedForms(line string) []string {
-	list := forms(line)
-	for shift, form := range list[firstBase64:] {
-		if whole := wholeBase64(line, shift); whole >= minRunes {
-			list = append(list, form[:whole])
-		}
+	all = []string{line, strings.ReplaceAll(quoted[1:len(quoted)-1], "\u0085", `\u0085`)}
+	for shift := range 3 {
+		form := base64.StdEncoding.EncodeToString([]byte(line[shift:]))
+		all, parts = append(all, form), append(parts, form[:8*(len(line)-shift)/6])
 	}
-	return list
+	return all, parts
 }
 
 // UTF16Len returns how many UTF-16 code units s has, the unit of the runner's and of GitHub's limits.
-func UTF16Len(s string) int {
-	n := 0
-	for _, r := range s {
-		n += utf16.RuneLen(r)
-	}
-	return n
-}
+func UTF16Len(s string) int { return len(utf16.Encode([]rune(s))) }

@@ -32,7 +32,7 @@ func TestAdd(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			var s Set
-			masked := s.Add(test.value)
+			masked, _ := s.Add(test.value)
 			if got := s.Lines(); !slices.Equal(got, test.want) {
 				t.Errorf("got the lines %q, want %q", got, test.want)
 			}
@@ -40,6 +40,33 @@ func TestAdd(t *testing.T) {
 				t.Errorf("got %t from Add, want %t", masked, want)
 			}
 		})
+	}
+}
+
+// TestExposedLines has lines of longer values that are not masked and may be secret, and those that only structure a
+// value.
+func TestExposedLines(t *testing.T) {
+	for _, test := range []struct {
+		value string
+		want  []int
+	}{
+		{"admin\n#9!$%&/()=?x^", []int{2}},
+		{"#9!$%&/()=?x^", nil},
+		{"\r\n!$%&\r\nadmin\r?$~^\r\n\n+1$2|\n", []int{2, 4, 6}},
+		{"admin\n!$%", nil},
+		{"!$%&\n?$~^", []int{1, 2}},
+		{"admin\nab\n1\nA1=\n==", nil},
+		{"admin\n!$%&\xff", nil},
+		{"{\n  \"type\": \"account\",\n  \"e\": [\n    {\"id\": 12},\n    {}\n  ],\n  \"n\": -1\n}\n", nil},
+		{"---\nadmin:\n- a: b # c\n...\n# ====\n", nil},
+		{"-----BEGIN X-----\nMIIE\nQ0==\n-----END X-----\n", nil},
+		{"MIIE\na+/b\n+-----+", nil},
+		{"<config>\n<a/>\n<!-- b -->\n/* c */\n// ****\n</config>", nil},
+	} {
+		var s Set
+		if _, got := s.Add(test.value); !slices.Equal(got, test.want) {
+			t.Errorf("%q: got the lines %v, want %v", test.value, got, test.want)
+		}
 	}
 }
 
@@ -113,7 +140,8 @@ func FuzzMatchesAny(f *testing.F) {
 		var s Set
 		s.Add(value)
 		for _, line := range s.Lines() { // forms of this value, which chance does not find
-			for _, form := range forms(line) {
+			all, _ := forms(line)
+			for _, form := range all {
 				if got, runner := match(value, form+text); !got || !runner {
 					t.Errorf("%q in %q: got %t, and %t from the runner, want true", value, form+text, got, runner)
 				}
