@@ -2,20 +2,25 @@ package action
 
 import (
 	"fmt"
+	"io/fs"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/sethvargo/go-githubactions"
 
 	"set-org-secret/internal/fakegithub"
 	"set-org-secret/internal/input"
+	"set-org-secret/internal/mask"
 )
 
 // BenchmarkProcess compares the whole process for one secret with testdata/floor,
@@ -150,4 +155,127 @@ func BenchmarkThousandSecrets(b *testing.B) {
 	if peak > 40 {
 		b.Errorf("peak memory is %.1f MB, want at most 40", peak)
 	}
+}
+
+// repeated returns a text of at least that many bytes, in which each item has its
+// number in place of #.
+func repeated(size int, item string) string {
+	var b strings.Builder
+	for i := 0; b.Len() < size; i++ {
+		b.WriteString(strings.ReplaceAll(item, "#", strconv.Itoa(i)))
+	}
+	return b.String()
+}
+
+func nested(depth int) string {
+	return strings.Repeat("[", depth) + `"alike"` + strings.Repeat("]", depth)
+}
+
+// reading returns a function that reads the inputs; the file has the text.
+func reading(text string, with map[string]string) func() {
+	env := stepRun{with: with}.environment()
+	getenv := func(name string) string { return env[name] }
+	file := fstest.MapFS{"file": {Data: []byte(text)}}
+	return func() {
+		input.Read(input.Source{
+			Getenv: getenv, Environ: func() []string { return assignments(env) },
+			GetInput: githubactions.New(githubactions.WithGetenv(getenv)).GetInput,
+			Open:     func(string) (fs.File, error) { return file.Open("file") },
+		})
+	}
+}
+
+// batchOf reads a secrets_file of repeated items.
+func batchOf(start, item, end, format string) func(size int) func() {
+	return func(size int) func() {
+		text := start + repeated(size, item) + end
+		return reading(text, map[string]string{"secrets_file": "file", "secrets_format": format})
+	}
+}
+
+// inputOf reads an input of repeated items.
+func inputOf(name, start, item, end string) func(size int) func() {
+	return func(size int) func() {
+		return reading("", map[string]string{"secret_name": "A", name: start + repeated(size, item) + end})
+	}
+}
+
+// growthTests have a size in bytes, and what is measured of that size.
+var growthTests = []struct {
+	name string
+	size int
+	of   func(size int) func()
+}{
+	{"lines", 3_400_000, batchOf("", "A#=alike-#\n", "", "auto")},
+	{"nested-JSON", 1_000_000, batchOf("{", `"A#":`+nested(90)+",", `"A":"x"}`, "auto")},
+	{"deep-JSON", 1_000_000, func(size int) func() {
+		return reading(`{"A":`+nested(size/2)+"}", map[string]string{"secrets_file": "file"})
+	}},
+	{"lines-of-a-value", 500_000, batchOf("A<<E\n", "alike-#\n", "E\n", "auto")},
+	{"values-of-lines", 500_000, batchOf("", "A#<<E\nalike-#\nE\n", "", "auto")},
+	{"dotenv", 500_000, batchOf("", "A#=alike-#\n", "", "dotenv")},
+	{"JSON", 500_000, batchOf("{", `"A#":"alike-#",`, `"A":"x"}`, "auto")},
+	{"rejected-lines", 500_000, batchOf("", "A-#=alike-#\n", "", "auto")},
+	{"rejected-JSON", 500_000, batchOf(`{"A":`, `"alike-#" `, "", "auto")},
+	{"rejected-string", 500_000, batchOf(`{"A":"`, `\"alike-# `, "", "auto")},
+	{"problems", 500_000, batchOf("", "A#=***\n", "", "auto")},
+	{"warnings", 500_000, batchOf("", "A#=ab\n", "", "auto")},
+	{"equal-names", 500_000, batchOf("", "A=alike-#\n", "", "auto")},
+	{"a-value", 500_000, inputOf("secret_value", "", "alike-# ", "")},
+	{"encrypted", 500_000, inputOf("encrypted_value", "", "alike-#\n", "")},
+	{"sealed", 500_000, inputOf("sealed", "[", `{"store":"actions","secret_name":"A#","key_id":"#"},`, "{}]")},
+	{"ids", 500_000, inputOf("selected_repository_ids", "", "1#,", "")},
+	{"repositories", 500_000, inputOf("selected_repositories", "", "alike-#,", "")},
+	{"unknown", 100_000, func(size int) func() {
+		with := map[string]string{}
+		for name := range strings.FieldsSeq(repeated(size, "SECRETS_# ")) {
+			with[name] = "alike"
+		}
+		return reading("", with)
+	}},
+	{"redacting", 4_000_000, func(size int) func() {
+		start := strings.Repeat("alike-", 9)
+		var masks mask.Set
+		masks.Add(repeated(size, start+"#\n"))
+		text := repeated(size/10, start)
+		return func() { masks.Redact(text) }
+	}},
+}
+
+// BenchmarkGrowth checks that reading and masking inputs, and finding masks, takes time
+// in proportion: twice the size takes at most 2.5 times the processor time. It measures
+// pairs, 3 to 11, until their median is within the limit.
+func BenchmarkGrowth(b *testing.B) {
+	for _, test := range growthTests {
+		b.Run(test.name, func(b *testing.B) {
+			once, twice := test.of(test.size), test.of(2*test.size)
+			var took, ratios []float64
+			for b.Loop() {
+				took, ratios = nil, nil
+				for len(ratios) < 3 || len(ratios) < 11 && median(ratios) > 2.5 {
+					took = append(took, processorTime(once).Seconds())
+					ratios = append(ratios, processorTime(twice).Seconds()/took[len(took)-1])
+				}
+			}
+			b.ReportMetric(slices.Min(took), "s")
+			b.ReportMetric(median(ratios), "x-twice")
+			if got := median(ratios); got > 2.5 {
+				b.Errorf("twice the size takes %.1f times as long, want at most 2.5 times", got)
+			}
+		})
+	}
+}
+
+// processorTime returns the time that the processors spend on a function. It depends
+// less than wall time on what else the machine does.
+func processorTime(f func()) time.Duration {
+	used := func() time.Duration {
+		var usage syscall.Rusage
+		_ = syscall.Getrusage(syscall.RUSAGE_SELF, &usage)
+		return time.Duration(usage.Utime.Nano() + usage.Stime.Nano())
+	}
+	runtime.GC()
+	before := used()
+	f()
+	return used() - before
 }

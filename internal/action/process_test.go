@@ -1,10 +1,13 @@
 package action
 
 import (
+	"context"
 	"crypto/tls"
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -12,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"set-org-secret/internal/fakegithub"
@@ -38,6 +42,7 @@ func TestProcess(t *testing.T) {
 	t.Run("files", func(t *testing.T) { testFiles(t, exe) })
 	t.Run("debug log", func(t *testing.T) { testDebugLog(t, exe) })
 	t.Run("signals", func(t *testing.T) { testSignals(t, exe) })
+	t.Run("signals while it reads", func(t *testing.T) { testSignalsInReading(t, exe) })
 }
 
 // process returns the program, ready to be started against a fake GitHub, and a
@@ -171,5 +176,91 @@ func testSignals(t *testing.T, exe string) {
 		if got["encrypted_value"] == "" {
 			t.Errorf("%v: there is no output encrypted_value:\n%s", signal, stdout.String())
 		}
+	}
+}
+
+// interrupted is the error for a run that a signal ends while it reads its inputs.
+const interrupted = "inputs: a signal ended the run before they were read"
+
+// testSignalsInReading sends the signals as soon as the program reads a file, which is so
+// long that masking its lines takes many times as long as that.
+func testSignalsInReading(t *testing.T, exe string) {
+	path := filepath.Join(t.TempDir(), "long")
+	if err := os.WriteFile(path, []byte(repeated(4<<20, "A#=alike-#\n")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+		cmd, outputs := process(t, exe, newGitHub(t, fakegithub.World{}))
+		cmd.Env = append(cmd.Env, "INPUT_SECRET_VALUE=", "INPUT_SECRET_NAME=", "INPUT_SECRETS_FILE="+path)
+		var stdout strings.Builder
+		cmd.Stdout = &stdout
+		isRead := watchReads(t, path)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		isRead()
+		start := time.Now()
+		_ = cmd.Process.Signal(signal)
+		_ = cmd.Process.Signal(signal)
+		_ = cmd.Wait()
+		wantAtMost(t, fmt.Sprintf("%v: took", signal), time.Since(start), 5*time.Second)
+		wantEqual(t, fmt.Sprintf("%v: exit code", signal), cmd.ProcessState.ExitCode(), 1)
+		wantEqual(t, fmt.Sprintf("%v: operation", signal), outputs()["operation"], "failed")
+		wantEqual(t, fmt.Sprintf("%v: results", signal), outputs()["results"], "[]")
+		wantContains(t, fmt.Sprintf("%v: the log", signal), stdout.String(), interrupted)
+	}
+}
+
+// watchReads returns a function that waits until a process reads a file.
+func watchReads(t *testing.T, path string) (wait func()) {
+	t.Helper()
+	fd, err := syscall.InotifyInit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Close(fd) })
+	if _, err := syscall.InotifyAddWatch(fd, path, syscall.IN_ACCESS); err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if _, err := syscall.Read(fd, make([]byte, 4096)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// blockedFile is a file that does not respond until it is released.
+type blockedFile struct {
+	fs.File
+	released chan struct{}
+}
+
+func (f blockedFile) Read([]byte) (int, error) {
+	<-f.released
+	return 0, io.EOF
+}
+
+// TestBlockedRead checks that a signal ends a run at once that waits for a file.
+func TestBlockedRead(t *testing.T) {
+	for _, name := range []string{"secret_file", "secrets_file", "ca_certificate"} {
+		var r result
+		s := stepRun{with: map[string]string{name: "file"}, dir: t.TempDir()}
+		synctest.Test(t, func(t *testing.T) {
+			released := make(chan struct{})
+			defer close(released)
+			s.open = func(string) (fs.File, error) {
+				f, err := os.Open("process_test.go")
+				return blockedFile{f, released}, err
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			defer cancel()
+			r = s.run(ctx, t)
+		})
+		r.wantCode(t, 1)
+		wantEqual(t, name+": took", r.took, 2*time.Second)
+		wantEqual(t, name+": operation", r.outputs["operation"], "failed")
+		wantEqual(t, name+": results", r.outputs["results"], "[]")
+		wantContains(t, name+": the log", r.logText(), interrupted)
+		wantContains(t, name+": the summary", r.summary, interrupted)
 	}
 }
