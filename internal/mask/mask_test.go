@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"slices"
 	"testing"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"set-org-secret/internal/fakerunner"
@@ -160,4 +161,12 @@ func match(value, text string) (found, byRunner bool) {
 		runner.Secret(line)
 	}
 	return s.MatchesAny(text), runner.MatchesAny(text)
+}
+
+func TestUTF16Len(t *testing.T) {
+	for _, text := range []string{"", "plain", "größe", "世界", "a😀b😀", "\uFFFF", "\xffa\xf0\x9f"} {
+		if got, want := UTF16Len(text), len(utf16.Encode([]rune(text))); got != want {
+			t.Errorf("%q: got %d, want %d", text, got, want)
+		}
+	}
 }
