@@ -1,9 +1,10 @@
 package github
 
 import (
-	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/json"
+	"fmt"
 	"io/fs"
 	"net/http"
 	"os"
@@ -13,6 +14,9 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"set-org-secret/internal/seal"
+	"set-org-secret/internal/secret"
 )
 
 var (
@@ -42,18 +46,11 @@ func TestLocks(t *testing.T) {
 				block = block[slices.Index(block, m[1]+"}")+1:]
 			}
 			unlock := m[3] + "." + unlocks[m[4]]
-			isReleased := block[0] == m[1]+"defer "+unlock
-			for _, line := range block {
-				if line == m[1]+unlock {
-					isReleased = true
-				}
-				isEnd := !strings.HasPrefix(line, m[1])
-				if isReleased || isEnd || strings.Contains(line, "return") {
-					break
-				}
-			}
-			if !isReleased {
-				t.Errorf("%s:%d: want %q or %q in this block, before it ends or returns", path, i+1, "defer "+unlock, unlock)
+			end := slices.IndexFunc(block, func(line string) bool {
+				return strings.Contains(line, unlock) || strings.Contains(line, "return") || !strings.HasPrefix(line, m[1])
+			})
+			if got := strings.TrimPrefix(block[end], m[1]); got != unlock && got != "defer "+unlock {
+				t.Errorf("%s:%d: got %q, want %s before the block ends or returns", path, i+1, got, unlock)
 			}
 		}
 		return err
@@ -66,62 +63,48 @@ func TestLocks(t *testing.T) {
 // TestEndlessBody checks that no more of a body is read than the limit. The server ends
 // it soon after that, so that a client without a limit fails here alone.
 func TestEndlessBody(t *testing.T) {
-	const limit, onTheWay = 16 << 20, 128 << 10 // and in buffers
+	const limit, inBuffers = 16 << 20, 128 << 10
+	const tooLarge = "reading the public key: the response is larger than 16 MiB"
+	getKey := func(ctx context.Context, c *testClient) error { return c.getKey(ctx) }
+	put := func(ctx context.Context, c *testClient) error { _, err := c.put(ctx, "A"); return err }
 	for _, test := range []struct {
-		name    string
 		status  int
-		isWrite bool
+		request func(context.Context, *testClient) error
 		limit   int
 		err     string
 	}{
-		{"a read", 200, false, limit, "reading the public key: the response is larger than 16 MiB"},
-		{"a write that is refused", 403, true, limit, "writing the secret: 403 Forbidden, but not from GitHub's API"},
-		{"a write", 201, true, 4 << 10, "writing the secret: 201 Created, but not from GitHub's API"},
+		{200, getKey, limit, tooLarge},
+		{403, put, limit, "writing the secret: 403 Forbidden, but not from GitHub's API"},
+		{201, put, 4 << 10, "writing the secret: 201 Created, but not from GitHub's API"},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			var sent atomic.Int64
-			h := func(rw http.ResponseWriter, _ *http.Request) {
-				rw.WriteHeader(test.status)
-				for part := make([]byte, 1<<15); sent.Load() < limit+1<<20; {
-					n, err := rw.Write(part)
-					if sent.Add(int64(n)); err != nil {
-						return
-					}
-				}
-			}
-			withClient(t, time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
-				request := c.getKey
-				if test.isWrite {
-					request = func(ctx context.Context) error { _, err := c.put(ctx, "A"); return err }
-				}
-				wantError(t, request(t.Context()), test.err)
-				if most := int64(test.limit + onTheWay); sent.Load() > most {
-					t.Errorf("the server sent %d bytes, want at most %d", sent.Load(), most)
-				}
-			})
-		})
-	}
-	t.Run("compressed", func(t *testing.T) {
-		var body bytes.Buffer
-		compressed := gzip.NewWriter(&body)
-		_, _ = compressed.Write(make([]byte, limit+1))
-		_ = compressed.Close()
+		var sent atomic.Int64
 		h := func(rw http.ResponseWriter, _ *http.Request) {
-			rw.Header().Set("Content-Encoding", "gzip")
-			_, _ = rw.Write(body.Bytes())
+			rw.WriteHeader(test.status)
+			for err := error(nil); err == nil && sent.Load() < limit+1<<20; sent.Add(1 << 15) {
+				_, err = rw.Write(make([]byte, 1<<15))
+			}
 		}
 		withClient(t, time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
-			wantError(t, c.getKey(t.Context()), "reading the public key: the response is larger than 16 MiB")
+			wantError(t, test.request(t.Context(), c), test.err)
+			if most := int64(test.limit + inBuffers); sent.Load() > most {
+				t.Errorf("%d: the server sent %d bytes, want at most %d", test.status, sent.Load(), most)
+			}
 		})
-	})
+	}
+	compressed := func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Set("Content-Encoding", "gzip")
+		w := gzip.NewWriter(rw)
+		_, _ = w.Write(make([]byte, limit+1))
+		_ = w.Close()
+	}
+	withClient(t, time.Minute, "ghp_x", compressed, func(t *testing.T, c *testClient) { wantError(t, c.getKey(t.Context()), tooLarge) })
 }
 
 // TestLimiterPlaces checks that each write gives its place in the limiter back. After 80
 // that do not, the next one waits without an end, which no test of many writes survives.
 func TestLimiterPlaces(t *testing.T) {
-	for name, h := range map[string]http.HandlerFunc{
-		"stored": respond(204, ""), "refused": respond(403, "no"), "retried": respondInTurn(dropConnection, respond(204, "")),
-		"paused too long": respond(429, "slow", "Retry-After: 3600"),
+	for _, h := range []http.HandlerFunc{
+		respond(204, ""), respond(403, "no"), respondInTurn(dropConnection, respond(204, "")), respond(429, "slow", "Retry-After: 3600"),
 	} {
 		withClient(t, time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
 			for range 2 {
@@ -132,8 +115,66 @@ func TestLimiterPlaces(t *testing.T) {
 				break
 			}
 			if got := c.limiter.inFlight; got != 0 {
-				t.Errorf("%s: %d places are taken after all writes, want 0", name, got)
+				t.Errorf("got %d places taken after %q, want 0", got, c.log())
 			}
 		})
 	}
+}
+
+// TestListOfTwoPages checks what the second page alone shows: that the token does not see
+// all repositories of a secret, and that the list is as old as its first page.
+func TestListOfTwoPages(t *testing.T) {
+	for _, test := range []struct{ page, total, hidden int }{{1, 0, 1}, {2, 0, 1}, {2, 1, 1}, {0, 0, 0}} {
+		existing := numbers(150)
+		h := func(rw http.ResponseWriter, req *http.Request) {
+			page, total := pageOf(req, existing), len(existing)
+			if isFirstPage(req) == (test.page == 1) && test.page > 0 {
+				if total += test.total; test.total == 0 {
+					rw.Header().Set(ssoHeader, "partial-results; organizations=1")
+				}
+			}
+			_, _ = fmt.Fprintf(rw, `{"total_count": %d, "repositories": [%s]}`, total, repositoriesJSON(page))
+		}
+		withClient(t, time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
+			_, hidden, err := c.SelectedRepositories(t.Context(), nil, secret.Actions, "A")
+			wantError(t, err, "")
+			if hidden != test.hidden {
+				t.Errorf("%+v: got %d hidden repositories, want %d", test, hidden, test.hidden)
+			}
+		})
+	}
+	slow := func(rw http.ResponseWriter, req *http.Request) {
+		time.Sleep(10 * time.Second)
+		deleting(0)(rw, req)
+	}
+	withClient(t, time.Minute, "ghp_x", slow, func(t *testing.T, c *testClient) {
+		found, err := c.Lookup(t.Context(), nil, secret.Actions, "S1", "S150")
+		wantError(t, err, "")
+		if age := time.Since(found["S150"].ReadAt); age != 20*time.Second {
+			t.Errorf("the list that was read last is %v old, want 20s: that of its first page", age)
+		}
+	})
+}
+
+// TestEmptyListIsSent checks that a write names the empty list, as the user did.
+func TestEmptyListIsSent(t *testing.T) {
+	write := new(Client).PutSecret(secret.Actions, "A", seal.Sealed{}, secret.Access{Visibility: secret.Selected})
+	if body, _ := json.Marshal(write.body); !strings.Contains(string(body), `"selected_repository_ids":[]`) {
+		t.Errorf("got the body %s, want the empty list in it", body)
+	}
+}
+
+// TestRedirectLoop has a server that ends the loop when a client without a limit would not.
+func TestRedirectLoop(t *testing.T) {
+	n := 0
+	h := func(rw http.ResponseWriter, req *http.Request) {
+		if n++; n > 20 {
+			respondBody(keyJSON)(rw, req)
+			return
+		}
+		respond(301, "", "Location: /loop")(rw, req)
+	}
+	withClient(t, time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
+		wantError(t, c.getKey(t.Context()), "reading the public key: too many redirects")
+	})
 }

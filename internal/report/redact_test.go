@@ -2,10 +2,13 @@ package report
 
 import (
 	"errors"
+	"io"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"set-org-secret/internal/fakerunner"
+	"set-org-secret/internal/mask"
 	"set-org-secret/internal/secret"
 )
 
@@ -48,6 +51,27 @@ func TestSavedNowhere(t *testing.T) {
 		got := annotations[len(annotations)-1].Message
 		if !strings.Contains(got, "The value is not saved.") || strings.Contains(got, "Saved") {
 			t.Errorf("got the error %q, want one that says that the value is not saved", got)
+		}
+	}
+}
+
+// TestCheckFilesFirst checks that a run is rejected whose outputs would be lost, or whose
+// delimiter would be known: a value could add outputs.
+func TestCheckFilesFirst(t *testing.T) {
+	r, _, env := newReporter(t)
+	env["GITHUB_OUTPUT"] = ""
+	wantError(t, "CheckFiles", r.CheckFiles(), "GITHUB_OUTPUT is not set: this step's outputs would be lost")
+	r = New(io.Discard, r.getenv, &mask.Set{}, iotest.ErrReader(io.ErrUnexpectedEOF))
+	wantError(t, "CheckFiles", r.CheckFiles(), "cannot read random bytes")
+}
+
+// TestCutBetweenWords checks that no part of a word is shown, which may be a part of a text
+// that an earlier step has masked.
+func TestCutBetweenWords(t *testing.T) {
+	const text = "one three-four fünf\nsix"
+	for most := range len(text) {
+		if got := strings.TrimSuffix(cut(text, most), "…"); got != "" && !strings.ContainsAny(got[len(got)-1:], " \n") {
+			t.Errorf("cut to %d bytes: got %q, want whole words", most, got)
 		}
 	}
 }
