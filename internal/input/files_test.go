@@ -1,9 +1,11 @@
 package input
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"unicode"
 )
 
 // names returns NAME=value of each entry.
@@ -307,6 +309,46 @@ func TestRepositoryForms(t *testing.T) {
 	} {
 		_, _, err := parseRepository(text, "acme")
 		wantError(t, text, err, want)
+	}
+}
+
+// TestClasses has classes of characters that are accepted and rejected: in lower case, in which names are matched, a
+// range across the letters of one case would have other characters.
+func TestClasses(t *testing.T) {
+	for glob, isValid := range map[string]bool{
+		"[a-z]": true, "[0-9A-Z_.]": true, "[!a-c]x[^-_]": true, "[a-]": true, "[-a0-9]": true, "{[a-b],c}": true,
+		"[0-Z]": false, "[Z-a]": false, "[A-z]": false, "[0-9a-Z]": false, "[!9-A]": false, "[_-z]": false, "[]": false,
+		"[a-c][A-z]": false, `[a-\z]`: false, "[[a]": false, "[/]": false, `\[a]`: false, `a\*`: false,
+	} {
+		for _, text := range []string{glob, "!" + glob} {
+			if _, _, err := parseRepository(text, "acme"); (err == nil) != isValid {
+				t.Errorf("%s: got the error %v, want it valid: %v", text, err, isValid)
+			}
+		}
+	}
+}
+
+// TestRanges checks that each valid range matches a character exactly if it has that character in either case.
+func TestRanges(t *testing.T) {
+	const characters = "-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
+	valid := 0
+	for i, first := range characters {
+		for _, last := range characters[i:] {
+			p, _, err := parseRepository(fmt.Sprintf("[%c-%c]", first, last), "acme")
+			if err != nil {
+				continue
+			}
+			valid++
+			for _, c := range characters {
+				has := func(c rune) bool { return first <= c && c <= last }
+				if got, want := p.Match(string(c)), has(unicode.ToLower(c)) || has(unicode.ToUpper(c)); got != want {
+					t.Errorf("%s matches %c: got %v, want %v", p.Glob, c, got, want)
+				}
+			}
+		}
+	}
+	if want := 10*11/2 + 2*26*27/2; valid != want {
+		t.Errorf("got %d valid ranges, want %d: of two digits, and of two letters of one case", valid, want)
 	}
 }
 

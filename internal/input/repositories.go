@@ -65,13 +65,16 @@ func parseRepository(entry, org string) (p secret.Pattern, exclude bool, err err
 	case err != nil:
 	case strings.EqualFold(p.Glob, "none"):
 		err = errors.New("none cannot be combined with repository names")
-	case !p.Plain() && !p.Valid():
+	case !p.Plain() && (!p.Valid() || strings.ContainsAny(class().ReplaceAllString(p.Glob, ""), `[\`)):
 		err = fmt.Errorf("must be a glob of *, ?, [a-z0-9] and {a,b}, not %s", secret.Quote(entry))
 	case p.Plain() && !safeSegment(p.Glob):
 		err = fmt.Errorf("must be repo, org/repo or https://HOST/org/repo, not %s", secret.Quote(entry))
 	}
 	return p, exclude, err
 }
+
+// class is a class of characters that is the same in lower case: its ranges are of digits, or of letters of one case.
+var class = re(`\[[!^]?-?(?:[0-9]-[0-9]|[a-z]-[a-z]|[A-Z]-[A-Z]|[\w.])*-?\]`)
 
 // bareName drops the URL and the organization from a name.
 func bareName(name, entry, org string) (string, error) {

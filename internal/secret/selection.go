@@ -1,9 +1,7 @@
 package secret
 
 import (
-	"regexp"
 	"strings"
-	"sync"
 
 	"github.com/bmatcuk/doublestar/v4"
 )
@@ -27,14 +25,9 @@ type Pattern struct {
 // Plain reports whether the pattern is one name and no glob.
 func (p Pattern) Plain() bool { return !strings.ContainsAny(p.Glob, `*?[{\`) }
 
-// class is a class of characters that is the same in lower case: its ranges are of digits, or of letters of one case.
-var class = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`\[[!^]?-?(?:[0-9]-[0-9]|[a-z]-[a-z]|[A-Z]-[A-Z]|[\w.])*-?\]`)
-})
-
 // Valid reports whether the pattern can be matched at all.
 func (p Pattern) Valid() bool {
-	return doublestar.ValidatePattern(p.Glob) && !strings.ContainsAny(class().ReplaceAllString(p.Glob, ""), `[/\`)
+	return doublestar.ValidatePattern(p.Glob) && !strings.Contains(p.Glob, "/")
 }
 
 // Match reports whether a name ("repo" or "org/repo") matches.
