@@ -159,24 +159,32 @@ func testSignals(t *testing.T, exe string) {
 			Hook: func() { waiting <- struct{}{} },
 		}}})
 		cmd, outputs := process(t, exe, github)
-		var stdout strings.Builder
-		cmd.Stdout = &stdout
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		<-waiting
-		start := time.Now()
-		_ = cmd.Process.Signal(signal)
-		_ = cmd.Process.Signal(signal)
-		_ = cmd.Wait()
-		wantAtMost(t, fmt.Sprintf("%v: took", signal), time.Since(start), 5*time.Second)
-		wantEqual(t, fmt.Sprintf("%v: exit code", signal), cmd.ProcessState.ExitCode(), 1)
+		log := runToSignal(t, cmd, func() { <-waiting }, signal)
 		got := outputs()
 		wantEqual(t, fmt.Sprintf("%v: operation", signal), got["operation"], "unknown")
 		if got["encrypted_value"] == "" {
-			t.Errorf("%v: there is no output encrypted_value:\n%s", signal, stdout.String())
+			t.Errorf("%v: there is no output encrypted_value:\n%s", signal, log)
 		}
 	}
+}
+
+// runToSignal starts the program, waits for a moment of its run, and sends it a signal twice.
+// The program has to fail within five seconds. runToSignal returns its log.
+func runToSignal(t *testing.T, cmd *exec.Cmd, wait func(), signal os.Signal) (log string) {
+	t.Helper()
+	var stdout strings.Builder
+	cmd.Stdout = &stdout
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	wait()
+	start := time.Now()
+	_ = cmd.Process.Signal(signal)
+	_ = cmd.Process.Signal(signal)
+	_ = cmd.Wait()
+	wantAtMost(t, fmt.Sprintf("%v: took", signal), time.Since(start), 5*time.Second)
+	wantEqual(t, fmt.Sprintf("%v: exit code", signal), cmd.ProcessState.ExitCode(), 1)
+	return stdout.String()
 }
 
 // interrupted is the error for a run that a signal ends while it reads its inputs.
@@ -192,22 +200,10 @@ func testSignalsInReading(t *testing.T, exe string) {
 	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
 		cmd, outputs := process(t, exe, newGitHub(t, fakegithub.World{}))
 		cmd.Env = append(cmd.Env, "INPUT_SECRET_VALUE=", "INPUT_SECRET_NAME=", "INPUT_SECRETS_FILE="+path)
-		var stdout strings.Builder
-		cmd.Stdout = &stdout
-		isRead := watchReads(t, path)
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		isRead()
-		start := time.Now()
-		_ = cmd.Process.Signal(signal)
-		_ = cmd.Process.Signal(signal)
-		_ = cmd.Wait()
-		wantAtMost(t, fmt.Sprintf("%v: took", signal), time.Since(start), 5*time.Second)
-		wantEqual(t, fmt.Sprintf("%v: exit code", signal), cmd.ProcessState.ExitCode(), 1)
+		log := runToSignal(t, cmd, watchReads(t, path), signal)
 		wantEqual(t, fmt.Sprintf("%v: operation", signal), outputs()["operation"], "failed")
 		wantEqual(t, fmt.Sprintf("%v: results", signal), outputs()["results"], "[]")
-		wantContains(t, fmt.Sprintf("%v: the log", signal), stdout.String(), interrupted)
+		wantContains(t, fmt.Sprintf("%v: the log", signal), log, interrupted)
 	}
 }
 
