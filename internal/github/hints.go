@@ -363,7 +363,7 @@ func (k *tokenKind) scopes(header http.Header) []string {
 
 const ssoHeader = "X-GitHub-SSO"
 
-// authorize returns the hint for a header "required; url=…", with the URL if it is one of the website of an API's host.
+// authorize returns the hint for a header "required; url=…", with the URL if it is one of the website of the API.
 func authorize(header, host string) string {
 	_, link, _ := strings.Cut(header, "url=")
 	website := "https://" + strings.TrimPrefix(host, "api.")
