@@ -73,7 +73,7 @@ func (c *Client) WithRepositories(
 		var list []secret.Repository
 		var hidden int
 		list, hidden, listErr = c.SelectedRepositories(ctx, b, store, existing.Name)
-		isGone := errors.Is(listErr, secret.ErrNotFound) || errors.Is(listErr, secret.ErrConflict)
+		isGone := secret.IsAny(listErr, secret.ErrNotFound, secret.ErrConflict)
 		if listErr != nil && !isGone {
 			return existing, listErr
 		}

@@ -89,7 +89,7 @@ func (c *Client) errorFromTransport(
 		if sent {
 			e.Problem = "interrupted while waiting for the response"
 		}
-	case isOneOf(err, errCrossOriginRedirect, errTooManyRedirects):
+	case secret.IsAny(err, errCrossOriginRedirect, errTooManyRedirects):
 		e.Hint = finalURL
 	case isType[*http.MaxBytesError](err):
 		e.Problem, e.Hint = "the response is larger than 16 MiB", wrongURL
@@ -130,7 +130,7 @@ func (c *Client) noResponse(e *secret.Error, err error, limit time.Duration) (re
 		return e.Problem
 	case errors.Is(err, context.DeadlineExceeded):
 		why = "within " + secret.FormatDuration(limit)
-	case isOneOf(err, io.EOF, io.ErrUnexpectedEOF):
+	case secret.IsAny(err, io.EOF, io.ErrUnexpectedEOF):
 		why = "(connection closed)"
 	}
 	e.Problem = "no response " + why
@@ -140,10 +140,6 @@ func (c *Client) noResponse(e *secret.Error, err error, limit time.Duration) (re
 func isType[E error](err error) bool {
 	_, ok := errors.AsType[E](err)
 	return ok
-}
-
-func isOneOf(err error, targets ...error) bool {
-	return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
 }
 
 // rateLimitWait returns how long a rate limit requires to wait, and its name in the log.

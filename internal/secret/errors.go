@@ -75,6 +75,11 @@ func (e *Error) With(note string) *Error {
 // Unwrap returns the sentinel errors.
 func (e *Error) Unwrap() []error { return e.Is }
 
+// IsAny reports whether an error matches any of the sentinel errors.
+func IsAny(err error, targets ...error) bool {
+	return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
+}
+
 // AsError returns the parts of any error. If its text is more than that of the first Error in it, because it adds to it
 // or joins several, the problem is the whole text.
 func AsError(err error) Error {

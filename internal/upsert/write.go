@@ -2,7 +2,6 @@ package upsert
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -132,7 +131,7 @@ func (e *executor) run(ctx context.Context, t *task) {
 		default:
 			e.send(ctx, w)
 		}
-		if w.err != nil && !isAny(w.err, secret.ErrNotFound, secret.ErrUnprocessable) {
+		if w.err != nil && !secret.IsAny(w.err, secret.ErrNotFound, secret.ErrUnprocessable) {
 			stopped = w.err
 		}
 	}
@@ -172,7 +171,7 @@ func (e *executor) send(ctx context.Context, w *write) {
 		w.created, w.err = attempt.Send(ctx, next.request)
 		last, w.confirmedAt = w.err, time.Now()
 		w.unprovenAt = attempt.UnprovenAt()
-		if isAny(w.err, secret.ErrUnprocessable, secret.ErrNotFound) {
+		if secret.IsAny(w.err, secret.ErrUnprocessable, secret.ErrNotFound) {
 			var retry bool
 			if retry, w.err = w.refused(ctx, w, w.err); !retry {
 				return
@@ -191,10 +190,6 @@ func (w *write) notSentAgain(last, err error) error {
 	e := attempt.With("not sent again: " + cause.Fact())
 	e.Cause, e.Hint = cause.Cause, cause.Hint
 	return e
-}
-
-func isAny(err error, targets ...error) bool {
-	return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
 }
 
 // settle reads once, without retries, the state at GitHub after the writes that only a read can settle, and completes
@@ -242,7 +237,7 @@ func (e *executor) readAfter(ctx context.Context, store secret.Store, tasks []*t
 	for _, t := range tasks {
 		list, hidden, err := e.GitHub.SelectedRepositories(ctx, b, store, e.Items[t.i].Name)
 		switch {
-		case isAny(err, secret.ErrNotFound, secret.ErrConflict):
+		case secret.IsAny(err, secret.ErrNotFound, secret.ErrConflict):
 		case err != nil:
 			return after // a server that does not respond costs one request
 		default:
@@ -262,7 +257,7 @@ func (e *executor) readSecrets(
 	var names []secret.Name
 	for _, t := range tasks {
 		names = append(names, e.Items[t.i].Name)
-		if isAny(t.writes[0].err, secret.ErrNotFound, secret.ErrNotFromAPI) {
+		if secret.IsAny(t.writes[0].err, secret.ErrNotFound, secret.ErrNotFromAPI) {
 			lookUp = e.GitHub.LookupInList
 		}
 	}
