@@ -15,15 +15,13 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-type repository = secret.Repository
-
 // member is the target of a write that adds one repository to the list of a secret, or removes one. It leaves the rest
 // of the list alone: a token that cannot see all of it takes nothing away, and concurrent runs do not undo each other.
 type member struct {
 	*executor
 	item   Item
 	before secret.Existing
-	repo   repository
+	repo   secret.Repository
 	absent bool // it was not on the list, as GitHub's refusal to remove it shows
 }
 
@@ -90,7 +88,7 @@ func (e *executor) logWrites(n int) {
 
 // planMembers reads a secret's list and decides which repositories to write.
 func (e *executor) planMembers(
-	ctx context.Context, l *memberList, item Item, r *resolver, repos []repository,
+	ctx context.Context, l *memberList, item Item, r *resolver, repos []secret.Repository,
 ) (err error) {
 	selected := secret.Existing{Name: item.Name, Exists: true, Access: secret.Access{Visibility: secret.Selected}}
 	l.before, err = e.GitHub.WithRepositories(ctx, github.NewBudget(), item.Store, selected)
@@ -174,7 +172,7 @@ func (m *member) compare(_ *write, now secret.Existing) (shown string, applied b
 
 // finishMembers completes the result of one secret.
 func (e *executor) finishMembers(i int, l *memberList, writes []*write) {
-	var changed []repository
+	var changed []secret.Repository
 	var err error
 	count := map[secret.Operation]int{}
 	for k, w := range writes {
@@ -206,7 +204,7 @@ func (e *executor) finishMembers(i int, l *memberList, writes []*write) {
 }
 
 // recordChanges records the confirmed changes of a list.
-func (e *executor) recordChanges(r *secret.Result, before secret.Existing, changed []repository) {
+func (e *executor) recordChanges(r *secret.Result, before secret.Existing, changed []secret.Repository) {
 	ids := make([]int64, 0, len(changed))
 	for _, repo := range changed {
 		ids = append(ids, repo.ID)
@@ -222,7 +220,7 @@ func (e *executor) recordChanges(r *secret.Result, before secret.Existing, chang
 		return
 	}
 	r.Change.Removed = changed
-	r.Access.Repositories = slices.DeleteFunc(slices.Clone(onList), func(repo repository) bool {
+	r.Access.Repositories = slices.DeleteFunc(slices.Clone(onList), func(repo secret.Repository) bool {
 		return slices.Contains(ids, repo.ID)
 	})
 }
@@ -233,6 +231,6 @@ func (e *executor) changedIDs(r *secret.Result) *[]int64 {
 }
 
 // contains reports whether a repository is on a list.
-func contains(list []repository, repo repository) bool {
-	return slices.ContainsFunc(list, func(other repository) bool { return other.ID == repo.ID })
+func contains(list []secret.Repository, repo secret.Repository) bool {
+	return slices.ContainsFunc(list, func(other secret.Repository) bool { return other.ID == repo.ID })
 }
