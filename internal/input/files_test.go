@@ -312,10 +312,11 @@ func TestRepositoryForms(t *testing.T) {
 	}
 }
 
-// TestClasses has classes of characters that are accepted and rejected: in lower case, in which names are matched, a
-// range across the letters of one case would have other characters.
-func TestClasses(t *testing.T) {
+// TestGlobs has globs that are accepted and rejected. Names are matched in lower case, in which a range across the
+// letters of one case would have other characters.
+func TestGlobs(t *testing.T) {
 	for glob, isValid := range map[string]bool{
+		"svc-*": true, "**": true, "{a,b": false, "svc-[a": false, "acme/*": true, "acme/*/*": false,
 		"[a-z]": true, "[0-9A-Z_.]": true, "[!a-c]x[^-_]": true, "[a-]": true, "[-a0-9]": true, "{[a-b],c}": true,
 		"[0-Z]": false, "[Z-a]": false, "[A-z]": false, "[0-9a-Z]": false, "[!9-A]": false, "[_-z]": false, "[]": false,
 		"[a-c][A-z]": false, `[a-\z]`: false, "[[a]": false, "[/]": false, `\[a]`: false, `a\*`: false,

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/bmatcuk/doublestar/v4"
+
 	"set-org-secret/internal/secret"
 )
 
@@ -65,12 +67,16 @@ func parseRepository(entry, org string) (p secret.Pattern, exclude bool, err err
 	case err != nil:
 	case strings.EqualFold(p.Glob, "none"):
 		err = errors.New("none cannot be combined with repository names")
-	case !p.Plain() && (!p.Valid() || strings.ContainsAny(class().ReplaceAllString(p.Glob, ""), `[\`)):
+	case !p.Plain() && !isGlob(p.Glob):
 		err = fmt.Errorf("must be a glob of *, ?, [a-z0-9] and {a,b}, not %s", secret.Quote(entry))
 	case p.Plain() && !safeSegment(p.Glob):
 		err = fmt.Errorf("must be repo, org/repo or https://HOST/org/repo, not %s", secret.Quote(entry))
 	}
 	return p, exclude, err
+}
+
+func isGlob(text string) bool {
+	return doublestar.ValidatePattern(text) && !strings.ContainsAny(class().ReplaceAllString(text, ""), `[\/`)
 }
 
 // class is a class of characters that is the same in lower case: its ranges are of digits, or of letters of one case.

@@ -262,16 +262,6 @@ func TestPatternMatch(t *testing.T) {
 	}
 }
 
-func TestPatternValid(t *testing.T) {
-	for glob, want := range map[string]bool{
-		"svc-*": true, "svc-[a": false, "a/*": false, "**": true, "{a,b": false,
-	} {
-		if got := (Pattern{Glob: glob}).Valid(); got != want {
-			t.Errorf("%s is valid: got %v, want %v", glob, got, want)
-		}
-	}
-}
-
 func TestFormatDuration(t *testing.T) {
 	for text, want := range map[string]string{
 		"0s": "0 s", "1500ms": "1.5 s", "2030ms": "2 s", "9960ms": "10 s", "42.4s": "42 s", "59.6s": "1 min",

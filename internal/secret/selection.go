@@ -25,11 +25,6 @@ type Pattern struct {
 // Plain reports whether the pattern is one name and no glob.
 func (p Pattern) Plain() bool { return !strings.ContainsAny(p.Glob, `*?[{\`) }
 
-// Valid reports whether the pattern can be matched at all.
-func (p Pattern) Valid() bool {
-	return doublestar.ValidatePattern(p.Glob) && !strings.Contains(p.Glob, "/")
-}
-
 // Match reports whether a name ("repo" or "org/repo") matches.
 func (p Pattern) Match(name string) bool {
 	bare := name[strings.LastIndex(name, "/")+1:]
