@@ -172,7 +172,7 @@ func (r *reader) selectEntries(
 			expanded = append(expanded, e.at)
 		}
 		seen[e.name] = e.at
-		values = append(values, value{input, name, e.name, e.value})
+		values = append(values, newValue(input, name, e.name, e.value))
 	}
 	return values, faulty, expanded
 }

@@ -15,7 +15,7 @@ const minRun = 8
 func (r *reader) maskRejected(text string) {
 	for _, run := range runs(text) {
 		for line := range strings.FieldsFuncSeq(run, isLineEnd) {
-			if line = strings.TrimSpace(line); utf8.RuneCountInString(line) >= minRun && !isNothing(line) {
+			if line = strings.TrimSpace(line); utf8.RuneCountInString(line) >= minRun && !findStandIn(line, true).isNothing() {
 				r.result.Masks.Add(line)
 			}
 		}

@@ -110,8 +110,5 @@ func findStandIn(text string, atStart bool) *standIn {
 	return nil
 }
 
-// isNothing reports whether a text only stands for a value that is lost. A mask for it would blank logs.
-func isNothing(text string) bool {
-	s := findStandIn(text, true)
-	return s != nil && s.isRejected
-}
+// isNothing reports whether a value is lost. A mask for its stand-in would blank logs.
+func (s *standIn) isNothing() bool { return s != nil && s.isRejected }

@@ -38,6 +38,12 @@ type value struct {
 	name  secret.Name // the secret's name, in a batch
 	shown string      // the name as it was given
 	text  string      // any bytes
+	// standIn is the first stand-in in the text, or nil. Surrounding space does not change it.
+	standIn *standIn
+}
+
+func newValue(input string, name secret.Name, shown, text string) value {
+	return value{input, name, shown, text, findStandIn(text, false)}
 }
 
 // label is how messages name a value: the input, and the secret in a batch.
@@ -76,7 +82,7 @@ func (r *reader) values() (values []value) {
 		if strings.HasPrefix(source.input, "secrets") {
 			values = append(values, r.batch(source.input, text, listed)...)
 		} else {
-			v := value{input: source.input, text: text}
+			v := newValue(source.input, "", "", text)
 			r.mask(v)
 			values = append(values, v)
 		}
@@ -85,7 +91,7 @@ func (r *reader) values() (values []value) {
 }
 
 func (r *reader) mask(v value) {
-	if isNothing(v.text) {
+	if v.standIn.isNothing() {
 		return
 	}
 	hidden, exposed := r.result.Masks.Add(v.text)
@@ -187,7 +193,6 @@ func trimNewline(s string) string {
 func (r *reader) checkValue(v value, trim bool) {
 	text, isFile := v.text, v.input == "secret_file"
 	problem := ""
-	found := findStandIn(text, false)
 	switch {
 	case text == "" && isFile:
 		problem = "the file is empty; check the command that writes it"
@@ -195,8 +200,8 @@ func (r *reader) checkValue(v value, trim bool) {
 		problem = "is " + empty(v.input)
 	case text == "":
 		problem = empty(v.input)
-	case found != nil && found.isRejected:
-		problem = "is " + found.is + "; " + found.advice
+	case v.standIn.isNothing():
+		problem = "is " + v.standIn.is + "; " + v.standIn.advice
 	case len(text) > secret.MaxValueBytes && isFile:
 		problem = "the file is larger than the 49,152 bytes (48 KB) that GitHub stores"
 	case len(text) > secret.MaxValueBytes:
@@ -205,8 +210,8 @@ func (r *reader) checkValue(v value, trim bool) {
 		problem = "contains the token of this step, with which each reader of the secret could change all others; " +
 			"pass the new credential"
 	default:
-		if found != nil {
-			r.warnf("%s is %s; it is stored as it is. If that is not meant, %s", v.label(), found.is, found.advice)
+		if v.standIn != nil {
+			r.warnf("%s is %s; it is stored as it is. If that is not meant, %s", v.label(), v.standIn.is, v.standIn.advice)
 		}
 		r.warnAboutText(v.label(), text, trim)
 		return

@@ -25,9 +25,9 @@ type Set struct {
 	seen  map[string]bool
 	// lengths has the lengths of the forms of all lines, in order, by their first bytes.
 	lengths map[string][]int
-	// forms has the hashes of the forms, and parts those of base64 that does not depend on the text after a line. The
-	// texts themselves would take a lot of memory.
-	forms, parts map[uint64]bool
+	// isWhole has the hashes of the forms. It is false for a part of base64 that does not depend on the text after a
+	// line. The texts themselves would take a lot of memory.
+	isWhole map[uint64]bool
 }
 
 var seed = maphash.MakeSeed()
@@ -67,22 +67,22 @@ func (s *Set) add(line string) {
 		return
 	}
 	if s.seen == nil {
-		s.seen, s.lengths = map[string]bool{}, map[string][]int{}
-		s.forms, s.parts = map[uint64]bool{}, map[uint64]bool{}
+		s.seen, s.lengths, s.isWhole = map[string]bool{}, map[string][]int{}, map[uint64]bool{}
 	}
 	s.seen[line] = true
 	s.lines = append(s.lines, line)
 	all, parts := forms(line)
-	s.index(s.forms, all)
-	s.index(s.parts, parts)
+	s.index(all, true)
+	s.index(parts, false)
 }
 
-func (s *Set) index(hashes map[uint64]bool, forms []string) {
+func (s *Set) index(forms []string, isWhole bool) {
 	for _, form := range forms {
 		if len(form) < minRunes {
 			continue
 		}
-		hashes[maphash.String(seed, form)] = true
+		hash := maphash.String(seed, form)
+		s.isWhole[hash] = isWhole || s.isWhole[hash]
 		start := form[:minRunes]
 		if i, isKnown := slices.BinarySearch(s.lengths[start], len(form)); !isKnown {
 			s.lengths[strings.Clone(start)] = slices.Insert(s.lengths[start], i, len(form))
@@ -99,7 +99,7 @@ func (s *Set) Lines() []string { return s.lines }
 // https://github.com/actions/runner/blob/main/src/Sdk/DTLogging/Logging/ValueEncoders.cs
 func (s *Set) MatchesAny(text string) bool {
 	for i := range len(text) {
-		if s.match(text[i:], nil) > 0 {
+		if s.match(text[i:], false) > 0 {
 			return true
 		}
 	}
@@ -111,7 +111,7 @@ func (s *Set) MatchesAny(text string) bool {
 func (s *Set) Redact(text string) string {
 	var b strings.Builder
 	for len(text) > 0 {
-		if n := s.match(text, s.parts); n > 0 {
+		if n := s.match(text, true); n > 0 {
 			b.WriteString("***")
 			text = text[n:]
 		} else {
@@ -122,9 +122,9 @@ func (s *Set) Redact(text string) string {
 	return b.String()
 }
 
-// match returns the length of the longest form, or of the parts that are looked for, that text starts with, or 0. It
-// takes time for each length of a form, and not for each form.
-func (s *Set) match(text string, parts map[uint64]bool) (longest int) {
+// match returns the length of the longest form that text starts with, or 0. Parts count if withParts is set. It takes
+// time for each length of a form, and not for each form.
+func (s *Set) match(text string, withParts bool) (longest int) {
 	var h maphash.Hash
 	h.SetSeed(seed)
 	end := 0
@@ -134,7 +134,7 @@ func (s *Set) match(text string, parts map[uint64]bool) (longest int) {
 		}
 		h.WriteString(text[end:n])
 		end = n
-		if sum := h.Sum64(); s.forms[sum] || parts[sum] {
+		if isWhole, isKnown := s.isWhole[h.Sum64()]; isWhole || isKnown && withParts {
 			longest = n
 		}
 	}
