@@ -429,7 +429,7 @@ func TestTrippedBreaker(t *testing.T) {
 		wantError(t, err, "writing the secret: not sent: down")
 		c.wantElapsed(t, time.Second) // it does not wait for the limiter
 		once := &retryState{op: "reading", budget: c.sendOnce(t)}
-		if err := c.retry.sleep(t.Context(), once, 0); err != nil {
+		if err := c.retry.stopped(t.Context(), once); err != nil {
 			t.Errorf("got the error %v of a request that is sent once, want none", err)
 		}
 	})

@@ -285,23 +285,32 @@ func (r *retrier) expire(s *retryState) *secret.Error {
 	return e
 }
 
-// sleep waits for d. It fails if the run is interrupted or the request's circuit breaker trips before that. A request
-// that is sent once has none.
-func (r *retrier) sleep(ctx context.Context, s *retryState, d time.Duration) *secret.Error {
-	b := r.reads
+// breaker returns the circuit breaker of a request. One that is sent once has one that never trips.
+func (r *retrier) breaker(s *retryState) *breaker {
 	switch {
 	case !s.budget.isRetried():
-		b = &breaker{}
+		return &breaker{}
 	case s.budget.write:
-		b = r.writes
+		return r.writes
 	}
+	return r.reads
+}
+
+// sleep waits for d. It fails if the run is interrupted or the request's circuit breaker trips before that.
+func (r *retrier) sleep(ctx context.Context, s *retryState, d time.Duration) *secret.Error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
-	case <-b.tripped:
+	case <-r.breaker(s).tripped:
 	case <-ctx.Done():
 	case <-timer.C:
 	}
+	return r.stopped(ctx, s)
+}
+
+// stopped returns the error of a request that must not go on.
+func (r *retrier) stopped(ctx context.Context, s *retryState) *secret.Error {
+	b := r.breaker(s)
 	select {
 	case <-b.tripped:
 		e := s.lastOr(b.err.Problem)
@@ -321,13 +330,14 @@ func (r *retrier) waitForRateLimit(ctx context.Context, s *retryState) *secret.E
 		r.mu.Lock()
 		wait, limit := time.Until(r.pausedUntil), r.limit
 		r.mu.Unlock()
-		if wait > 0 {
-			r.recordError(s) // a rate limit is an error of every request that it stops
-			if !s.budget.isRetried() || wait > r.left(s) {
-				return s.waitTooLong(limit, time.Now().Add(wait))
-			}
+		if wait <= 0 {
+			return r.stopped(ctx, s)
 		}
-		if err := r.sleep(ctx, s, max(wait, 0)); err != nil || wait <= 0 {
+		r.recordError(s) // a rate limit is an error of every request that it stops
+		if !s.budget.isRetried() || wait > r.left(s) {
+			return s.waitTooLong(limit, time.Now().Add(wait))
+		}
+		if err := r.sleep(ctx, s, wait); err != nil {
 			return err
 		}
 	}
