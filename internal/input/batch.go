@@ -49,10 +49,7 @@ func (p position) after(text string) position {
 	return position{p.line, p.column + len(text)}
 }
 
-// positionOf returns the position of an offset, which may be beyond the text.
-func positionOf(text string, offset int64) position {
-	return position{1, 1}.after(text[:min(offset, int64(len(text)))])
-}
+func positionOf(text string, offset int) position { return position{1, 1}.after(text[:offset]) }
 
 // rejectAll returns a document that cannot be read at all.
 func rejectAll(text, advice string) document {
@@ -71,7 +68,7 @@ func parseBatch(text string, isDotenv bool) document {
 		return rejectAll("is "+standIn.is+"; "+standIn.advice, map[bool]string{reject: wayOut}[standIn.isRejected])
 	case !utf8.ValidString(text):
 		invalid := strings.IndexByte(strings.ToValidUTF8(text, "\xFF"), '\xFF') // a byte that UTF-8 never has
-		return rejectAll("not UTF-8 at "+places([]position{positionOf(text, int64(invalid))})+
+		return rejectAll("not UTF-8 at "+places([]position{positionOf(text, invalid)})+
 			"; pass binary values one at a time in secret_file, or as base64", "")
 	case isDotenv && start == "{" && json.Valid([]byte(trimmed)):
 		return rejectAll("a JSON object, not a .env file; remove secrets_format: dotenv", "")

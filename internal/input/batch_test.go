@@ -172,11 +172,11 @@ func TestParseJSON(t *testing.T) {
 		{"{\n\"A\": 12345,\n \"B\": \"x\", \"C\": null}", "the value at line 2, column 4" + notString + ` | B="x" | ` +
 			"the value at line 3, column 15" + notString},
 		{`{"A": "\ud83d x"}`, "the value at line 1, column 5 contains an invalid Unicode escape (unpaired surrogate)"},
-		{`{"A": "x`, "invalid JSON at line 1, column 6"},
-		{`{"A": "x", B: "y"}`, `A="x" | invalid JSON at line 1, column 12`},
-		{"{\"A\": \"x\",\n\"B\": \"y\" \"C\"}", `A="x" | B="y" | invalid JSON at line 2, column 10`},
-		{`{"A": "x"`, `A="x" | invalid JSON at line 1, column 10`},
-		{`{"A": "x"} {}`, `A="x" | unexpected data after the JSON object at line 1, column 13`},
+		{`{"A": "x`, "invalid JSON at line 1, column 8"},
+		{`{"A": "x", B: "y"}`, "invalid JSON at line 1, column 12"},
+		{"{\"A\": \"x\",\n\"B\": \"y\" \"C\"}", "invalid JSON at line 2, column 10"},
+		{`{"A": "x"`, "invalid JSON at line 1, column 9"},
+		{`{"A": "x"} {}`, "invalid JSON at line 1, column 12"},
 	})
 }
 

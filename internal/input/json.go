@@ -3,7 +3,6 @@ package input
 import (
 	"encoding/json"
 	"errors"
-	"io"
 	"slices"
 	"strings"
 
@@ -14,11 +13,23 @@ import (
 // turn an unpaired surrogate into U+FFFD.
 func parseJSON(text string) document {
 	d := document{isJSON: true}
+	err := json.Unmarshal([]byte(text), new(json.RawMessage))
+	if syntax, isBroken := errors.AsType[*json.SyntaxError](err); isBroken {
+		broken := &fault{text: "invalid JSON at " + place, always: true}
+		d.entries = []entry{{at: positionOf(text, int(syntax.Offset)-1), fault: broken}}
+		return d
+	}
 	notString := &fault{text: "the value at " + place + " is not a string, and only an object of strings can be stored"}
 	at, read := position{1, 1}, int64(0)
-	offset, err := walkObject(text, func(name string, raw json.RawMessage, start int64) {
+	dec := json.NewDecoder(strings.NewReader(text))
+	_, _ = dec.Token() // the brace; the text is valid
+	for dec.More() {
+		name, _ := dec.Token()
+		start := dec.InputOffset()
 		at, read = at.after(text[read:start]), start
-		e := entry{name: name, at: at}
+		var raw json.RawMessage
+		_ = dec.Decode(&raw)
+		e := entry{name: name.(string), at: at}
 		var isString bool
 		if e.value, isString = unquoteJSON(raw); !isString {
 			e.fault = notString
@@ -26,10 +37,6 @@ func parseJSON(text string) document {
 			e.fault = &fault{text: "the value at " + place + " contains an invalid Unicode escape (unpaired surrogate)"}
 		}
 		d.entries = append(d.entries, e)
-	})
-	if err != nil {
-		broken := &fault{text: err.Error() + " at " + place, always: true}
-		d.entries = append(d.entries, entry{at: positionOf(text, offset), fault: broken})
 	}
 	if slices.ContainsFunc(d.entries, func(e entry) bool { return e.fault == notString }) {
 		notString.advice = flattenHint(text)
@@ -54,42 +61,6 @@ func credentialIn(doc document) string {
 		}
 	}
 	return ""
-}
-
-var (
-	errSyntax = errors.New("invalid JSON")
-	errMore   = errors.New("unexpected data after the JSON object")
-)
-
-// walkObject calls visit for each member of an object, with the offset behind its name. It returns the offset of an
-// error.
-func walkObject(text string, visit func(name string, raw json.RawMessage, start int64)) (int64, error) {
-	dec := json.NewDecoder(strings.NewReader(text))
-	if _, err := dec.Token(); err != nil { // the brace
-		return dec.InputOffset(), errSyntax
-	}
-	for dec.More() {
-		name, err := dec.Token()
-		if err != nil {
-			return dec.InputOffset(), errSyntax
-		}
-		start := dec.InputOffset()
-		var raw json.RawMessage
-		if err := dec.Decode(&raw); err != nil {
-			if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-				return start + syntax.Offset, errSyntax
-			}
-			return dec.InputOffset(), errSyntax
-		}
-		visit(name.(string), raw, start) // the decoder takes nothing else as a name
-	}
-	if _, err := dec.Token(); err != nil { // the closing brace
-		return dec.InputOffset(), errSyntax
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return dec.InputOffset(), errMore
-	}
-	return 0, nil
 }
 
 // levels has the tokens of JSON that begin or end a level.
