@@ -49,28 +49,14 @@ func runs(text string) (list []string) {
 	return list
 }
 
-// jsonRuns returns the values of text that is meant to be JSON and may not be: each is in quotes, or between
-// punctuation. A colon follows a name.
+// jsonRun is a string, with its quotes, or a text between punctuation; and the colon behind it, if any.
+var jsonRun = re(`(?s)("(?:[^"\\]|\\.?)*"?|[^{}\[\],"\s]+)\s*(:?)`)
+
+// jsonRuns returns the values of text that is meant to be JSON and may not be. A colon follows a name.
 func jsonRuns(text string) (list []string) {
-	const spaces = " \t\n\f\r"
-	const punctuation = "{}[]," + spaces
-	for {
-		text = strings.TrimLeft(text, punctuation)
-		if text == "" {
-			return list
-		}
-		isQuoted := text[0] == '"'
-		end := strings.IndexAny(text, punctuation+`"`)
-		if isQuoted {
-			end = closingQuote(text) + 1
-		}
-		if end <= 0 {
-			end = len(text)
-		}
-		run := text[:end]
-		rest, isName := strings.CutPrefix(strings.TrimLeft(text[end:], spaces), ":")
-		text = rest
-		if isName || !isQuoted && strings.HasSuffix(run, ":") {
+	for _, m := range jsonRun().FindAllStringSubmatch(text, -1) {
+		run, isName := m[1], m[2] != ""
+		if isName || run[0] != '"' && strings.HasSuffix(run, ":") {
 			continue
 		}
 		value, isString := unquoteJSON([]byte(run))
@@ -79,6 +65,7 @@ func jsonRuns(text string) (list []string) {
 		}
 		list = append(list, value)
 	}
+	return list
 }
 
 // yamlLine is a line of YAML, with its value.
