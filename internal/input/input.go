@@ -196,7 +196,7 @@ func Read(src Source) Result {
 	}
 	c.APIURL = parseInput(r, "api_url", parseAPIURL)
 	c.CACertificates = parseInput(r, "ca_certificate", r.caCertificates)
-	c.Timeout = parseInput(r, "timeout", positive("5m"))
+	c.Timeout = parseInput(r, "timeout", parseDuration)
 	c.DryRun = parseInput(r, "dry_run", parseBool)
 
 	// In the order of the inputs, those of unknown inputs first.
@@ -337,7 +337,7 @@ func (r *reader) check(c *Config) {
 	if c.EverySecret = r.get("secret_name") == "*"; !c.EverySecret {
 		r.names(c)
 	}
-	c.MaxAge = parseInput(r, "max_age", positive("30d"))
+	c.MaxAge = parseInput(r, "max_age", parseDuration)
 	c.ListRepositories = parseInput(r, "list_repositories", parseBool)
 }
 

@@ -157,7 +157,7 @@ var problemTests = []struct {
 	{"an unknown mode", with{"mode": "update", "secret_value": plain}, []string{`mode: must be set, seal, check or access, not "update"` + "\n"}},
 	{"token masked", with{"token": "***"}, []string{`token: is "***"`}},
 	{"certificate that is invalid", with{"ca_certificate": "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"}, []string{"ca_certificate: certificate 1 cannot be parsed; copy it again from its authority"}},
-	{"timeout of zero", with{"timeout": "0s"}, []string{"timeout: must be greater than zero"}},
+	{"timeout of zero", with{"timeout": "0s"}, []string{"timeout: must be a duration longer than zero"}},
 
 	{
 		"set with inputs of other modes",
@@ -196,7 +196,7 @@ var problemTests = []struct {
 	{"check of all", with{"mode": "check", "secret_name": "*"}, nil},
 	{"check without a name", with{"mode": "check", "secret_name": ""}, []string{"or * for every secret"}},
 	{"check of one secret twice", with{"mode": "check", "secret_name": "A, a"}, []string{"secret_name: A is listed twice"}},
-	{"max_age of zero", with{"mode": "check", "max_age": "0d"}, []string{"max_age: must be greater than zero"}},
+	{"max_age of zero", with{"mode": "check", "max_age": "0d"}, []string{"max_age: must be a duration longer than zero"}},
 	{"access without a list", with{"mode": "access"}, []string{"selected_repositories: required in mode access"}},
 	{"replace by none", with{"mode": "access", "change": "replace", "selected_repositories": "none"}, nil},
 	{"add", with{"mode": "access", "change": "Add", "selected_repositories": "web"}, nil},

@@ -137,7 +137,7 @@ func parseBool(s string) (bool, error) {
 // days is the beginning of a duration with days.
 var days = re(`^([0-9]+(?:\.[0-9]+)?)d`)
 
-// parseDuration parses a Go duration that may begin with days of 24 hours: "1d12h".
+// parseDuration parses a Go duration longer than zero, which may begin with days of 24 hours: "1d12h".
 func parseDuration(s string) (time.Duration, error) {
 	var sum time.Duration
 	rest := s
@@ -149,21 +149,10 @@ func parseDuration(s string) (time.Duration, error) {
 		sum, rest = time.Duration(n*24*float64(time.Hour)), cmp.Or(s[len(match[0]):], "0")
 	}
 	d, err := time.ParseDuration(rest)
-	if err != nil {
-		return 0, fmt.Errorf("must be a duration such as 90s, 5m, 12h or 30d, not %s", secret.Quote(s))
+	if sum += d; err != nil || sum <= 0 {
+		return 0, fmt.Errorf("must be a duration longer than zero, such as 90s, 5m, 12h or 30d, not %s", secret.Quote(s))
 	}
-	return sum + d, nil
-}
-
-// positive returns a parser of durations that are longer than zero.
-func positive(example string) func(string) (time.Duration, error) {
-	return func(s string) (time.Duration, error) {
-		d, err := parseDuration(s)
-		if err == nil && d <= 0 {
-			err = errors.New("must be greater than zero, for example " + example)
-		}
-		return d, err
-	}
+	return sum, nil
 }
 
 // safeSegment reports whether s is safe as one segment of a URL's path: the letters, digits, hyphens and underscores of
@@ -174,10 +163,7 @@ func safeSegment(s string) bool {
 
 func (r *reader) org() string {
 	s := r.get("org")
-	switch {
-	case s == "":
-		r.problemf("org", "required: the login of the organization")
-	case !safeSegment(s):
+	if !safeSegment(s) {
 		r.problemf("org", "must be the login of an organization, as in https://github.com/LOGIN, not %s",
 			secret.Quote(s))
 	}

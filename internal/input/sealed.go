@@ -110,36 +110,35 @@ func (r *reader) sealedRows(stores []secret.Store, names []secret.Name) (list []
 			"a JSON array of rows with store, secret_name, key_id and encrypted_value")
 		return nil
 	}
-	wanted := map[target]int{} // indices of list
+	numbers := map[target][]int{} // of the rows that have this target
+	for i, row := range rows {
+		numbers[row.target()] = append(numbers[row.target()], i+1)
+	}
 	for _, name := range names {
 		for _, store := range stores {
-			wanted[target{name, store}] = len(list)
-			list = append(list, Sealed{Name: name, Store: store})
+			t, s := target{name, store}, Sealed{Name: name, Store: store}
+			switch found := numbers[t]; len(found) {
+			case 0:
+				r.problemf("sealed", "%s in %s is requested by secret_name and stores, but has no row", name, store)
+			default:
+				r.problemf("sealed", "row %d: %s in %s is listed twice", found[1], name, store)
+				fallthrough // the value is masked, whatever it is
+			case 1:
+				s = r.sealedRow(found[0], s, rows[found[0]-1])
+			}
+			delete(numbers, t)
+			list = append(list, s)
 		}
 	}
-	found := make([]bool, len(list))
 	waiting := 0
-	for i, row := range rows {
-		at, isWanted := wanted[row.target()]
-		switch {
-		case !isWanted && !row.isStored():
+	for _, row := range rows {
+		if numbers[row.target()] != nil && !row.isStored() {
 			waiting++
-		case !isWanted:
-		case found[at]:
-			r.problemf("sealed", "row %d: %s in %s is listed twice", i+1, list[at].Name, list[at].Store)
-		default:
-			found[at] = true
-			list[at] = r.sealedRow(i+1, list[at], row)
 		}
 	}
 	if waiting > 0 && len(list) > 0 {
 		r.warnf("sealed: %s not stored yet; secret_name and stores do not list them",
 			secret.CountOthers(waiting, "row"))
-	}
-	for i, s := range list {
-		if !found[i] {
-			r.problemf("sealed", "%s in %s is requested by secret_name and stores, but has no row", s.Name, s.Store)
-		}
 	}
 	return list
 }
