@@ -55,11 +55,13 @@ func wantStored(t *testing.T, server *fakegithub.Server, values map[string]strin
 	}
 }
 
-// TestThousandSecrets stores 1,000 secrets of 1 KB on a fake that refuses the
-// 81st write of any 60 seconds.
+// TestThousandSecrets stores 1,000 secrets of 1 KB on a fake that refuses the 81st write of any 60 seconds.
 func TestThousandSecrets(t *testing.T) {
 	text, values := batch(t, 1000, 1000)
-	server := newGitHub(t, fakegithub.World{MaxWritesPerMinute: 80, ForgetBodies: true})
+	server := newGitHub(t, fakegithub.World{
+		MaxWritesPerMinute: 80, ForgetBodies: true,
+		Faults: []fakegithub.Fault{{Times: -1, Delay: fakegithub.Duration(40 * time.Millisecond)}},
+	})
 	r := runBatch(t, server, text, map[string]string{"visibility": "private"})
 	r.wantCode(t, 0)
 	t.Run("stored", func(t *testing.T) {
@@ -71,7 +73,8 @@ func TestThousandSecrets(t *testing.T) {
 				t.Fatalf("%s %s: got status %d, want at most 204", request.Method, request.Path, request.Status)
 			}
 		}
-		wantAtMost(t, "concurrent writes", server.MaxConcurrentWrites(), 4)
+		wantEqual(t, "concurrent writes", server.MaxConcurrentWrites(), 4)
+		wantAtMost(t, "connections, four in each minute", r.dials, 4*13)
 		// 1,000 writes at 80 a minute: twelve full minutes, and the 40 of the last.
 		const least = 12 * time.Minute
 		if r.took < least {
@@ -85,7 +88,7 @@ func TestThousandSecrets(t *testing.T) {
 			if strings.Contains(line, "of 1,000 done, 80 a minute, about ") {
 				progress++
 			}
-			if line == "  write limit reached: 80 in the last minute; next write in 1 min" {
+			if line == "  write limit reached: 80 in the last minute; next write in 59 s" {
 				waits++
 			}
 		}
@@ -118,36 +121,15 @@ func TestRequestsForThousand(t *testing.T) {
 	wantEqual(t, "rows that are updated", r.countRows(`"operation":"updated"`), 1000)
 }
 
-// TestConcurrentWrites checks that 60 secrets at 40 ms a response take little
-// longer than one key fetch and 15 rounds of four writes.
-func TestConcurrentWrites(t *testing.T) {
-	text, _ := batch(t, 60, 64)
-	server := newGitHub(t, fakegithub.World{
-		MaxWritesPerMinute: 80,
-		Faults:             []fakegithub.Fault{{Times: -1, Delay: fakegithub.Duration(40 * time.Millisecond)}},
-	})
-	r := runBatch(t, server, text, map[string]string{"visibility": "private"})
-	const ideal = 16 * 40 * time.Millisecond
-	r.wantCode(t, 0)
-	wantAtMost(t, "connections for four concurrent writes", r.dials, 4)
-	wantEqual(t, "requests", len(server.Requests()), 62)
-	wantAtMost(t, "took", r.took, ideal*3/2)
-}
-
-// TestKeyRotatedMidBatch rotates the key while four writes are under way: at most
-// those are refused, and what was not sent yet is sealed to the new key first.
-func TestKeyRotatedMidBatch(t *testing.T) {
-	text, values := batch(t, 20, 64)
-	server := newGitHub(t, fakegithub.World{Faults: []fakegithub.Fault{
-		{Method: "PUT", After: 8, RotateKey: true, Delay: fakegithub.Duration(40 * time.Millisecond)},
-		{Times: -1, Delay: fakegithub.Duration(40 * time.Millisecond)},
-	}})
-	r := runBatch(t, server, text, map[string]string{"visibility": "private"})
-	r.wantCode(t, 0)
-	wantStored(t, server, values)
-	wantAtMost(t, "writes", countWrites(server), 24)
-	wantEqual(t, "requests but for writes: the list, and the key twice", len(server.Requests())-countWrites(server), 3)
-	wantEqual(t, "lines about it in the log", strings.Count(r.logText(), "GitHub rotated the public key"), 1)
+// limitTest is a run that has more to report than GitHub takes.
+type limitTest struct {
+	name         string
+	world        fakegithub.World
+	with         map[string]string
+	rows, values int            // that there are
+	least, most  [2]int         // of rows and of values, in the outputs
+	counts       map[string]int // of texts in the output results and the summary
+	log          []string
 }
 
 // TestLimits makes runs that have more to report than GitHub takes: the outputs and the
@@ -156,19 +138,12 @@ func TestKeyRotatedMidBatch(t *testing.T) {
 func TestLimits(t *testing.T) {
 	large, _ := batch(t, 1000, 1000)
 	small, _ := batch(t, 1000, 64)
+	sealed, _ := batch(t, 400, 1000)
 	checked, names := checkedWorld()
 	refuse := func(path string) fakegithub.Fault {
 		return fakegithub.Fault{Method: "PUT", Path: path, Status: 403, Times: -1}
 	}
-	for _, test := range []struct {
-		name         string
-		world        fakegithub.World
-		with         map[string]string
-		rows, values int            // that there are
-		least, most  [2]int         // of rows and of values, in the outputs
-		counts       map[string]int // of texts in the output results and the summary
-		log          []string
-	}{
+	for _, test := range []limitTest{
 		{
 			"values that are refused",
 			fakegithub.World{Faults: []fakegithub.Fault{refuse("")}},
@@ -206,10 +181,21 @@ func TestLimits(t *testing.T) {
 			},
 			[]string{"Warning: 392 more due secrets; see the log and the job summary"},
 		},
+		{
+			"values that are sealed, and saved nowhere else",
+			fakegithub.World{},
+			map[string]string{"mode": "seal", "secrets": sealed},
+			400, 400,
+			[2]int{400, 200},
+			[2]int{400, 399},
+			nil,
+			[]string{"Seal fewer secrets in one run, "},
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := stepRun{with: test.with}.simulate(t, newGitHub(t, test.world))
 			r.wantCode(t, min(test.values, 1))
+			wantEqual(t, "failed", r.outputs["operation"] == "failed", test.values > 0)
 			r.wantWithinLimits(t)
 			rows := r.rows(t)
 			values := r.countRows(`"encrypted_value"`)
@@ -286,24 +272,6 @@ func checkedWorld() (w fakegithub.World, names string) {
 	return fakegithub.World{Orgs: []fakegithub.Org{org}}, names
 }
 
-// TestSealTooMany checks that a run fails if not all sealed values fit in the outputs,
-// and names those that do not: they are saved nowhere else.
-func TestSealTooMany(t *testing.T) {
-	text, _ := batch(t, 400, 1000)
-	r := stepRun{with: map[string]string{"mode": "seal", "secrets": text}}.simulate(t, newGitHub(t, fakegithub.World{}))
-	r.wantCode(t, 1)
-	r.wantWithinLimits(t)
-	inOutputs := r.countRows(`"encrypted_value"`)
-	if inOutputs < 200 || inOutputs == 400 {
-		t.Fatalf("%d values are in the outputs, want 200 to 399", inOutputs)
-	}
-	wantEqual(t, "operation", r.outputs["operation"], "failed")
-	lost := strings.Count(r.logText(), ": not in the outputs. The value is not saved.")
-	wantEqual(t, "values named in the log", lost, 400-inOutputs)
-	wantContains(t, "the log", r.logText(),
-		"Seal fewer secrets in one run, ", "leave out "+secret.Count(lost, "sealed value"))
-}
-
 const allStores = "actions, dependabot, codespaces, agents"
 
 // wantAnnotation checks that exactly one annotation starts with a text, and returns
@@ -320,35 +288,6 @@ func (r result) wantAnnotation(t *testing.T, text string) string {
 		t.Fatalf("%d annotations start with %q, want 1: %q", len(found), text, found)
 	}
 	return found[0]
-}
-
-// TestTwoHundredRows checks that a long table is folded, complete, and comes
-// after the failures.
-func TestTwoHundredRows(t *testing.T) {
-	text, _ := batch(t, 100, 64)
-	server := newGitHub(t, fakegithub.World{
-		Faults: []fakegithub.Fault{{Method: "PUT", Path: "/dependabot/secrets/ROTATED_0050", Status: 422, Times: -1}},
-	})
-	r := runBatch(t, server, text, map[string]string{"visibility": "private", "stores": "actions, dependabot"})
-	r.wantCode(t, 1)
-	wantEqual(t, "operation", r.outputs["operation"], "failed")
-	rest := r.summary
-	for _, want := range []string{
-		"<h3>❌ acme: 199 of 200 secrets stored, 1 failed</h3>\n",
-		"❌ <b><code>ROTATED_<wbr>0050 <wbr>in <wbr>dependabot</code></b>: ",
-		"<details><summary>✅ 199 secrets stored</summary>",
-		"<tr><td><code>ROTATED_<wbr>0001 <wbr>in <wbr>actions</code></td>",
-	} {
-		_, after, ok := strings.Cut(rest, want)
-		if !ok {
-			t.Fatalf("the summary lacks %q, or has it too early:\n%.2000s", want, r.summary)
-		}
-		rest = after
-	}
-	if !strings.HasPrefix(r.summary, "<h3>") {
-		t.Errorf("the summary begins with %.20q, want a heading", r.summary)
-	}
-	wantEqual(t, "rows of the summary's table", strings.Count(r.summary, "\n<tr><td>"), 199)
 }
 
 // TestCheckThousand checks every secret of a store of 1,000: the first page, then
