@@ -341,29 +341,16 @@ var (
 func (h *hostile) checkRun(r result) {
 	r.wantWithinLimits(h.t)
 	wantAtMost(h.t, "the time", r.took, hostileBound-1)
-	places := map[string]string{"log": withoutMasks(r.stdout), "outputs": r.raw, "summary": r.summary}
-	for _, q := range h.github.Requests() {
-		places["requests"] += q.Path + "\n" + q.Body + "\n"
-	}
+	r.wantOnlyOurs(h.t, hostileToken, hostilePlain)
+	places := r.texts(h.github.Requests())
 	for place, text := range places {
 		for _, known := range h.known {
 			wantLacks(h.t, "the "+place, text, known)
 		}
 	}
-	log := r.log()
-	for _, command := range log.Commands {
-		if !slices.Contains([]string{"add-mask", "error", "warning"}, command) {
-			h.t.Errorf("the log has the command %q", command)
-		}
-	}
-	for _, a := range log.Annotations {
+	for _, a := range r.log().Annotations {
 		if a.Title != "" || strings.HasPrefix(a.Message, h.mark) {
 			h.t.Errorf("the annotation %q %.200q is not ours", a.Title, a.Message)
-		}
-	}
-	for _, mask := range log.Masks {
-		if mask != hostileToken && !strings.HasPrefix(mask, hostilePlain) {
-			h.t.Errorf("%.200q is masked", mask)
 		}
 	}
 	for line := range strings.SplitSeq(places["log"]+r.summary, "\n") {

@@ -56,7 +56,7 @@ func process(t *testing.T, exe string, github *fakegithub.Server) (cmd *exec.Cmd
 	with := map[string]string{"api_url": server.URL, "secret_name": "DB_PASSWORD", "secret_value": "Correct-Horse"}
 	cmd.Env = assignments(stepRun{with: with, dir: dir}.environment())
 	return cmd, func() map[string]string {
-		outputs, _, err := fakerunner.ParseOutputs(string(readFile(t, filepath.Join(dir, "output"))))
+		outputs, _, err := fakerunner.ParseOutputs(string(readFile(t, filepath.Join(dir, outputFile))))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -24,12 +24,13 @@ import (
 	"set-org-secret/internal/fakerunner"
 	"set-org-secret/internal/input"
 	"set-org-secret/internal/memnet"
+	"set-org-secret/internal/report"
 )
 
 // stepRun is one step of a workflow that runs the action.
 type stepRun struct {
 	with   map[string]string
-	env    map[string]string // besides that of the runner
+	env    map[string]string // replaces variables of the runner and inputs, or adds some
 	dir    string
 	dial   func(context.Context, string, string) (net.Conn, error) // nil for the system's network
 	proxy  func(*http.Request) (*url.URL, error)
@@ -50,22 +51,25 @@ type result struct {
 	log     func() fakerunner.Log // what a log viewer shows, computed once
 }
 
+// The files of the runner, in the directory of a step.
+const outputFile, summaryFile = "github_output", "summary.md"
+
 // environment returns the variables of a step.
 func (s stepRun) environment() map[string]string {
-	env := map[string]string{
-		"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": s.dir,
-		"GITHUB_OUTPUT": filepath.Join(s.dir, "output"), "GITHUB_STEP_SUMMARY": filepath.Join(s.dir, "summary"),
-	}
-	maps.Copy(env, s.env)
 	with := map[string]string{}
 	for _, in := range input.Inputs {
 		with[in.Name] = in.Default
 	}
 	maps.Copy(with, map[string]string{"org": "acme", "api_url": "http://127.0.0.1", "token": "ghp_scenario"})
 	maps.Copy(with, s.with)
+	env := map[string]string{
+		"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": s.dir,
+		"GITHUB_OUTPUT": filepath.Join(s.dir, outputFile), "GITHUB_STEP_SUMMARY": filepath.Join(s.dir, summaryFile),
+	}
 	for name, value := range with {
 		env["INPUT_"+strings.ToUpper(name)] = value
 	}
+	maps.Copy(env, s.env)
 	return env
 }
 
@@ -79,7 +83,7 @@ func (s stepRun) run(ctx context.Context, t testing.TB) result {
 		s.open = func(name string) (fs.File, error) { return os.Open(name) }
 	}
 	env := s.environment()
-	for _, file := range []string{"output", "summary"} {
+	for _, file := range []string{outputFile, summaryFile} {
 		if err := os.WriteFile(filepath.Join(s.dir, file), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -93,8 +97,8 @@ func (s stepRun) run(ctx context.Context, t testing.TB) result {
 	r.took = time.Since(start)
 	r.stdout = stdout.String()
 	r.log = sync.OnceValue(func() fakerunner.Log { return fakerunner.New().Process(r.stdout) })
-	r.raw = string(readFile(t, filepath.Join(s.dir, "output")))
-	r.summary = string(readFile(t, filepath.Join(s.dir, "summary")))
+	r.raw = string(readFile(t, filepath.Join(s.dir, outputFile)))
+	r.summary = string(readFile(t, filepath.Join(s.dir, summaryFile)))
 	var err error
 	if r.outputs, _, err = fakerunner.ParseOutputs(r.raw); err != nil {
 		t.Fatalf("outputs: %v", err)
@@ -138,6 +142,38 @@ func (s stepRun) simulate(t *testing.T, server http.Handler) (r result) {
 
 // logText returns the lines that a log viewer shows.
 func (r result) logText() string { return strings.Join(r.log().Lines, "\n") }
+
+// texts returns all that a step printed, wrote and sent, but for its masks.
+func (r result) texts(requests []fakegithub.Request) map[string]string {
+	var sent strings.Builder
+	for _, q := range requests {
+		sent.WriteString(q.Path + "\n" + q.Body + "\n")
+	}
+	return map[string]string{
+		"log": withoutMasks(r.stdout), "outputs": r.raw, "summary": r.summary, "requests": sent.String(),
+	}
+}
+
+// wantOnlyOurs checks that no text from outside added an output, a command or a mask.
+func (r result) wantOnlyOurs(t testing.TB, token, plain string) {
+	t.Helper()
+	log := r.log()
+	for output := range r.outputs {
+		if !slices.Contains(report.OutputNames, output) {
+			t.Errorf("there is an output %q, want only %q", output, report.OutputNames)
+		}
+	}
+	for _, command := range log.Commands {
+		if !slices.Contains([]string{"add-mask", "error", "warning"}, command) {
+			t.Errorf("the log has the command %q", command)
+		}
+	}
+	for _, mask := range log.Masks {
+		if mask != token && !strings.HasPrefix(mask, plain) {
+			t.Errorf("%.200q is masked, want only the token and what begins with %q", mask, plain)
+		}
+	}
+}
 
 // rows reads the output results.
 func (r result) rows(t testing.TB) (rows []map[string]any) {

@@ -1,13 +1,10 @@
 package action
 
 import (
-	"bytes"
-	"context"
-	"crypto/rand"
 	"encoding/json"
 	"flag"
 	"fmt"
-	"io/fs"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -15,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 	"unicode"
 
@@ -23,7 +19,6 @@ import (
 
 	"set-org-secret/internal/fakegithub"
 	"set-org-secret/internal/fakerunner"
-	"set-org-secret/internal/memnet"
 	"set-org-secret/internal/report"
 )
 
@@ -127,8 +122,6 @@ func runScripts(t *testing.T, files []string, printed *transcript) {
 			env.Values[stateKey] = &scriptState{
 				t: env.T().(scriptT).T, printed: printed, world: world, normalizer: newNormalizer(env.WorkDir),
 			}
-			env.Setenv("GITHUB_OUTPUT", filepath.Join(env.WorkDir, "github_output"))
-			env.Setenv("GITHUB_STEP_SUMMARY", filepath.Join(env.WorkDir, "summary.md"))
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -174,83 +167,56 @@ func setenvFrom(ts *testscript.TestScript, _ bool, args []string) {
 // runScenario is the command run [-signal DURATION | -same]; "! run" expects exit
 // code 1. With -same, GitHub is in the state that the last run left.
 func runScenario(ts *testscript.TestScript, neg bool, args []string) {
-	var signal time.Duration
-	var err error
+	s := stepRun{dir: ts.Getenv("WORK"), env: environOf(ts)}
 	if len(args) == 2 && args[0] == "-signal" {
-		signal, err = time.ParseDuration(args[1])
+		var err error
+		s.signal, err = time.ParseDuration(args[1])
 		ts.Check(err)
 	}
-	for _, name := range []string{"github_output", "summary.md"} {
-		_ = os.Remove(ts.MkAbs(name))
-	}
-
-	environ := environOf(ts)
-	var stdout bytes.Buffer
-	var code int
-	var took time.Duration
 	state := ts.Value(stateKey).(*scriptState)
-	server := state.server
 	if len(args) == 1 && args[0] == "-same" {
-		server.ResetRequests()
+		state.server.ResetRequests()
 	} else {
-		server = newGitHub(state.t, state.world)
-		state.server = server
+		state.server = newGitHub(state.t, state.world)
 	}
-	synctest.Test(state.t, func(t *testing.T) {
-		network := memnet.Serve(server)
-		defer network.Close()
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		if signal > 0 {
-			defer time.AfterFunc(signal, cancel).Stop()
-		}
-		start := time.Now()
-		code = Main(ctx, Env{
-			Getenv: ts.Getenv, Environ: func() []string { return environ },
-			Stdout: &stdout, Rand: rand.Reader, Dial: network.Dial,
-			Open: func(name string) (fs.File, error) { return os.Open(name) },
-		})
-		took = time.Since(start)
-	})
-	_, _ = ts.Stdout().Write(stdout.Bytes())
-	state.printed.add(stdout.String())
-	want := 0
-	if neg {
-		want = 1
+	r := s.simulate(state.t, state.server)
+	_, _ = io.WriteString(ts.Stdout(), r.stdout)
+	state.printed.add(r.stdout)
+	if isFailed := r.code != 0; isFailed != neg || r.code > 1 {
+		ts.Fatalf("got exit code %d, want 1: %v", r.code, neg)
 	}
-	if code != want {
-		ts.Fatalf("got exit code %d, want %d", code, want)
-	}
-	writeResults(ts, server, stdout.String(), took)
+	writeResults(ts, state.server, r)
 }
 
 // environOf returns the whole environment of a script, which only its child
 // processes see.
-func environOf(ts *testscript.TestScript) []string {
+func environOf(ts *testscript.TestScript) map[string]string {
 	ts.Check(ts.Exec("env", "-0"))
-	return strings.Split(strings.TrimSuffix(ts.ReadFile("stdout"), "\x00"), "\x00")
+	env := map[string]string{}
+	for variable := range strings.SplitSeq(strings.TrimSuffix(ts.ReadFile("stdout"), "\x00"), "\x00") {
+		name, value, _ := strings.Cut(variable, "=")
+		env[name] = value
+	}
+	return env
 }
 
 // writeResults writes the files that a script reads after a run, and checks that
 // the plaintext is in none of them.
-func writeResults(ts *testscript.TestScript, server *fakegithub.Server, stdout string, took time.Duration) {
+func writeResults(ts *testscript.TestScript, server *fakegithub.Server, r result) {
 	write := func(name, text string) { ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o600)) }
 	runner := fakerunner.New()
-	log := runner.Process(stdout)
-	write("took", took.String()+"\n")
+	log := runner.Process(r.stdout)
+	write("took", r.took.String()+"\n")
 
-	raw, _ := os.ReadFile(ts.MkAbs("github_output"))
-	outputs, _, err := fakerunner.ParseOutputs(string(raw))
-	ts.Check(err)
 	ts.Check(os.RemoveAll(ts.MkAbs("out")))
 	ts.Check(os.Mkdir(ts.MkAbs("out"), 0o700))
-	for name, value := range outputs {
+	for name, value := range r.outputs {
 		if !slices.Contains(report.OutputNames, name) {
 			ts.Fatalf("the output %s is not declared", name)
 		}
 		write("out/"+name, value+"\n")
 	}
-	_, dropped := runner.JobOutputs(outputs)
+	_, dropped := runner.JobOutputs(r.outputs)
 	if got := strings.Join(dropped, ","); got != ts.Getenv("DROPPED") {
 		ts.Fatalf("the runner drops the outputs %q, want %q", got, ts.Getenv("DROPPED"))
 	}
@@ -274,22 +240,15 @@ func writeResults(ts *testscript.TestScript, server *fakegithub.Server, stdout s
 	}
 	secretTexts = append(secretTexts, strings.Split(ts.Getenv("SECRETS"), ",")...)
 
-	summary, _ := os.ReadFile(ts.MkAbs("summary.md"))
 	normalize := ts.Value(stateKey).(*scriptState).normalizer
-	write("results", normalize.text(rowsByLine(outputs["results"])))
+	write("results", normalize.text(rowsByLine(r.outputs["results"])))
 	write("log", normalize.text(strings.Join(sortRows(log.Lines), "\n")+"\n"))
-	write("summary", normalize.text(string(summary)))
+	write("summary", normalize.text(r.summary))
 
-	if problem := stepProblem(log, string(summary)); problem != "" {
+	if problem := stepProblem(log, r.summary); problem != "" {
 		ts.Fatalf("%s", problem)
 	}
-	var bodies strings.Builder
-	for _, r := range server.Requests() {
-		bodies.WriteString(r.Path + "\n" + r.Body + "\n")
-	}
-	for place, text := range map[string]string{
-		"stdout": withoutMasks(stdout), "outputs": string(raw), "summary": string(summary), "requests": bodies.String(),
-	} {
+	for place, text := range r.texts(server.Requests()) {
 		for _, line := range plaintextLines(secretTexts) {
 			if strings.Contains(text, line) {
 				ts.Fatalf("the plaintext %q is in the %s:\n%s", line, place, text)
@@ -409,13 +368,11 @@ func sortRows(lines []string) []string {
 	return sorted
 }
 
-var maskCommand = regexp.MustCompile(`(?m)^::add-mask::.*\n`)
-
 // withoutMasks removes the masks at the start only, because a mask must come
 // before what it hides.
 func withoutMasks(stdout string) string {
-	for maskCommand.MatchString(stdout) && strings.HasPrefix(stdout, "::add-mask::") {
-		stdout = stdout[strings.Index(stdout, "\n")+1:]
+	for strings.HasPrefix(stdout, "::add-mask::") {
+		_, stdout, _ = strings.Cut(stdout, "\n")
 	}
 	return stdout
 }

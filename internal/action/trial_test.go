@@ -344,14 +344,8 @@ func (r *ran) checkSecond() {
 
 // checkSecrecy checks that no plaintext and no token is anywhere but in the masks.
 func (r *ran) checkSecrecy() {
-	texts := map[string]string{
-		"stdout": withoutMasks(r.first.stdout), "outputs": r.first.raw, "summary": r.first.summary,
-	}
-	for i, q := range r.requests {
-		texts[fmt.Sprint("request ", i)] = q.Path + q.Body
-	}
 	secrets := append(slices.Collect(maps.Values(r.values)), r.with["token"])
-	for place, text := range texts {
+	for place, text := range r.first.texts(r.requests) {
 		for _, s := range secrets {
 			if s != "" && strings.Contains(text, s) {
 				r.broken("%q is in the %s", s, place)
