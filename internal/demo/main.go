@@ -6,8 +6,8 @@
 //	go run ./internal/demo -serve 127.0.0.1:8080 [-world world.json]
 //
 // With -v it also prints the outputs, the job summaries and the requests. With -serve it only serves the fake
-// GitHub, for use with the image or curl. In addition to the API it serves /_fake/state, /_fake/requests,
-// /_fake/key/ORG/STORE, /_fake/faults and /_fake/world; see [fakegithub.Server.Control].
+// GitHub, for use with the image or curl. In addition to the API it serves /_fake/state, /_fake/requests and
+// /_fake/key/ORG/STORE; see [fakegithub.Server.Control].
 package main
 
 import (

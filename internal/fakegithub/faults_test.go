@@ -123,23 +123,6 @@ func TestStoreAfter(t *testing.T) {
 	}
 }
 
-// TestResetForgetsLateWrites checks that a write is not stored in the World that follows.
-func TestResetForgetsLateWrites(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		world := acme()
-		world.Faults = []Fault{{StoreAfter: Duration(time.Second)}}
-		s := newServer(t, world)
-		call(s, "DELETE", faultPath, "")
-		if err := s.Reset(acme()); err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(2 * time.Second)
-		if _, ok := s.Secret("acme", "actions", "OPEN"); !ok {
-			t.Error("the secret is gone")
-		}
-	})
-}
-
 // TestChangedResponse checks the responses of faults that replace it, or the secret before it.
 func TestChangedResponse(t *testing.T) {
 	for _, test := range []struct {

@@ -26,7 +26,6 @@ import (
 type Server struct {
 	mu sync.Mutex
 	state
-	resets   int
 	inFlight int // writes
 	serial   int // of the last request
 }
@@ -94,7 +93,6 @@ func (s *Server) Reset(w World) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state = next
-	s.resets++
 	return nil
 }
 
@@ -178,7 +176,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	r.fault = cmp.Or(entry.Fault, &Fault{})
 	if r.fault.StoreAfter > 0 {
-		time.AfterFunc(time.Duration(r.fault.StoreAfter), s.storeLate(r, entry))
+		time.AfterFunc(time.Duration(r.fault.StoreAfter), func() { s.storeLate(r, entry) })
 	}
 	if r.fault.Delay > 0 {
 		select {
@@ -241,19 +239,12 @@ func (s *Server) serve(r request, entry *Request) response {
 	return withHeader(resp, s.metadata(r))
 }
 
-// storeLate returns a function that lets a request take effect, unless the server was reset.
-func (s *Server) storeLate(r request, entry *Request) func() {
+// storeLate lets a request take effect after its response.
+func (s *Server) storeLate(r request, entry *Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	resets := s.resets
-	return func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.resets == resets {
-			r.at = time.Now()
-			entry.Served, entry.ServedAt = s.respond(r).status, r.at
-		}
-	}
+	r.at = time.Now()
+	entry.Served, entry.ServedAt = s.respond(r).status, r.at
 }
 
 // metadata returns the headers of every response.
