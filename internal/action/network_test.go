@@ -123,48 +123,39 @@ func tunnel(w http.ResponseWriter, addr string) {
 	_, _ = io.Copy(from, to)
 }
 
-// certificate returns a certificate for corpHost, of an authority that it creates.
+// certificate returns a certificate for corpHost, of an authority with the same key.
 func (c *corp) certificate(t *testing.T) tls.Certificate {
 	t.Helper()
-	sign := func(template, parent *x509.Certificate, key crypto.Signer, by *ecdsa.PrivateKey) []byte {
-		der, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), by)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signer := crypto.Signer(key)
+	if c.leaf == withRSA {
+		if signer, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
+			t.Fatal(err)
+		}
+	}
+	create := func(names ...string) []byte {
+		template := &x509.Certificate{
+			SerialNumber: big.NewInt(0x42), Subject: pkix.Name{CommonName: "Corp Root"}, DNSNames: names,
+			NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
+		}
+		der, err := x509.CreateCertificate(rand.Reader, template, template, signer.Public(), signer)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return der
 	}
-	newKey := func() *ecdsa.PrivateKey {
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return key
-	}
-	authority := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Corp Root"}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageCertSign,
-	}
-	rootKey, key := newKey(), crypto.Signer(newKey())
-	if c.leaf == withRSA {
-		var err error
-		if key, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
-			t.Fatal(err)
-		}
-	}
-	root := sign(authority, authority, rootKey, rootKey)
-	c.ca = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: root}))
-	der := sign(&x509.Certificate{
-		SerialNumber: big.NewInt(0x42), Subject: pkix.Name{CommonName: corpHost}, DNSNames: []string{corpHost},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}, authority, key, rootKey)
+	c.ca = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: create()}))
+	der := create(corpHost)
 	switch c.leaf {
 	case withNegative:
-		der = withNegativeSerial(t, der, rootKey)
+		der = withNegativeSerial(t, der, key)
 	case truncated:
 		der = der[:len(der)-1]
 	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: signer}
 }
 
 // withNegativeSerial returns a certificate with the serial number 0xc2, which is
@@ -192,28 +183,13 @@ func withNegativeSerial(t *testing.T, der []byte, by *ecdsa.PrivateKey) []byte {
 	return der
 }
 
-// dialer returns a dialer that resolves names by a server which knows none.
-func dialer(t *testing.T) *net.Dialer {
-	t.Helper()
-	dns, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+// dial finds no name.
+func dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	if host, _, _ := net.SplitHostPort(addr); net.ParseIP(host) == nil {
+		err := &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
+		return nil, &net.OpError{Op: "dial", Net: network, Err: err}
 	}
-	t.Cleanup(func() { _ = dns.Close() })
-	go func() {
-		query := make([]byte, 512)
-		for {
-			n, from, err := dns.ReadFrom(query)
-			if err != nil {
-				return
-			}
-			query[2], query[3] = query[2]|0x80, 3 // a response: NXDOMAIN
-			_, _ = dns.WriteTo(query[:n], from)
-		}
-	}()
-	return &net.Dialer{Resolver: &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "udp", dns.LocalAddr().String())
-	}}}
+	return (&net.Dialer{}).DialContext(ctx, network, addr)
 }
 
 // run runs the action in the company network. No name is found, so that corpHost is
@@ -233,7 +209,7 @@ func (c *corp) run(t *testing.T, printed *transcript, proxy string, with map[str
 	r := stepRun{
 		with: all, dir: dir, env: map[string]string{"HTTPS_PROXY": proxy},
 		proxy: func(req *http.Request) (*url.URL, error) { return config.ProxyFunc()(req.URL) },
-		dial:  dialer(t).DialContext,
+		dial:  dial,
 	}.run(t.Context(), t)
 	printed.add(r.stdout)
 	if c.password != "" {
