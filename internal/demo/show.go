@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
@@ -16,9 +15,6 @@ import (
 	"set-org-secret/internal/fakegithub"
 	"set-org-secret/internal/fakerunner"
 )
-
-// maxColumns is the width of the output. Longer lines continue in the next.
-const maxColumns = 84
 
 // show runs the demo. After an error it does nothing more.
 type show struct {
@@ -171,35 +167,14 @@ func (s *show) compare(before []fakegithub.Secret) {
 	}
 }
 
-// print prints lines, indented and wrapped, unless the demo has failed.
+// print prints lines, indented, unless the demo has failed.
 func (s *show) print(indent string, lines ...string) {
 	for _, line := range lines {
-		for _, part := range wrap(indent, line) {
-			if s.err == nil {
-				_, _ = fmt.Fprintln(s.w, part)
-			}
+		if s.err == nil {
+			_, _ = fmt.Fprintln(s.w, indent+line)
 		}
 	}
 }
 
 // lines returns the lines of a text.
 func lines(text string) []string { return strings.Split(strings.TrimSuffix(text, "\n"), "\n") }
-
-// wrap splits a line so that no part is wider than maxColumns, at spaces if it has them. Continuations are
-// indented more.
-func wrap(indent, line string) (lines []string) {
-	line = indent + line
-	for utf8.RuneCountInString(line) > maxColumns {
-		indent = line[:len(line)-len(strings.TrimLeft(line, " "))]
-		cut := strings.LastIndex(string([]rune(line)[:maxColumns+1]), " ")
-		if cut <= len(indent) { // a word that is too long
-			cut = len(string([]rune(line)[:maxColumns]))
-		}
-		lines = append(lines, line[:cut])
-		if len(lines) == 1 {
-			indent += "    "
-		}
-		line = indent + strings.TrimPrefix(line[cut:], " ")
-	}
-	return append(lines, line)
-}

@@ -7,7 +7,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-	"unicode/utf8"
 
 	"set-org-secret/internal/action"
 	"set-org-secret/internal/fakegithub"
@@ -55,7 +54,6 @@ func TestShow(t *testing.T) {
 			t.Errorf("the output has %q, which is a value or a token:\n%s", hidden, text)
 		}
 	}
-	wantNarrow(t, text)
 	for _, want := range []struct {
 		title string
 		texts []string
@@ -94,16 +92,6 @@ func TestShow(t *testing.T) {
 	}
 }
 
-// wantNarrow checks that no line of a text is wider than the output.
-func wantNarrow(t *testing.T, text string) {
-	t.Helper()
-	for line := range strings.Lines(text) {
-		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > maxColumns {
-			t.Errorf("a line has %d columns, want at most %d: %s", n, maxColumns, line)
-		}
-	}
-}
-
 // TestShowVerbose checks that -v adds the outputs, the job summaries and the requests.
 func TestShowVerbose(t *testing.T) {
 	text, _, err := simulate(t, true)
@@ -118,7 +106,6 @@ func TestShowVerbose(t *testing.T) {
 			t.Errorf("the output lacks %q:\n%s", want, text)
 		}
 	}
-	wantNarrow(t, text)
 }
 
 // TestShowFails checks that the demo fails if the result of a part is not that of its title.
