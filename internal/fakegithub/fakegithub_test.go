@@ -356,31 +356,6 @@ func TestPagination(t *testing.T) {
 	}
 }
 
-// TestShiftingPages checks that a secret which moves to an earlier page is on none of the
-// pages that a client reads, although the length of the list is right, and that the next
-// reading has it.
-func TestShiftingPages(t *testing.T) {
-	world := World{Orgs: []Org{{Login: "acme", SecretCount: 150}}}
-	world.Faults = []Fault{{
-		Path: "/secrets", After: 1, Remove: "s0001", Change: &Secret{Store: "actions", Name: "ZZ", Visibility: "all"},
-	}}
-	s := newServer(t, world)
-	for reading, want := range []map[string]int{
-		{"S0001": 1, "S0101": 0, "S0102": 1, "ZZ": 1, "S": 149},
-		{"S0001": 0, "S0101": 1, "S0102": 1, "ZZ": 1, "S": 149},
-	} {
-		pages := follow(t, s, "/orgs/acme/actions/secrets?per_page=100")
-		wantEqual(t, "pages", len(pages), 2)
-		for _, page := range pages {
-			wantContains(t, "page", page, `"total_count":150`)
-		}
-		for name, times := range want {
-			got := strings.Count(strings.Join(pages, ""), `"name":"`+name)
-			wantEqual(t, fmt.Sprintf("reading %d: entries that begin with %s", reading+1, name), got, times)
-		}
-	}
-}
-
 // TestExtra checks that the additional properties of a secret are shown, also after a
 // write.
 func TestExtra(t *testing.T) {

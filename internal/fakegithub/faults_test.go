@@ -293,22 +293,6 @@ func TestWriteRateLimit(t *testing.T) {
 	})
 }
 
-// TestMaxConcurrentWrites sends three concurrent writes, and later a single one.
-func TestMaxConcurrentWrites(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		world := acme()
-		world.Faults = []Fault{{Times: -1, Delay: Duration(time.Second)}}
-		s := newServer(t, world)
-		for range 3 {
-			go call(s, "PUT", faultPath, "{}")
-			go call(s, "GET", "/orgs/acme/actions/secrets", "")
-		}
-		time.Sleep(2 * time.Second)
-		call(s, "PUT", faultPath, "{}")
-		wantEqual(t, "concurrent writes", s.MaxConcurrentWrites(), 3)
-	})
-}
-
 // TestNoLastLink checks that the links to the other pages stay.
 func TestNoLastLink(t *testing.T) {
 	s := newServer(t, World{
@@ -353,17 +337,4 @@ func TestTimes(t *testing.T) {
 			}
 		}
 	})
-}
-
-// TestChangeByHand checks that secrets can be stored and deleted without a request.
-func TestChangeByHand(t *testing.T) {
-	s := newServer(t, acme())
-	s.PutSecret("acme", Secret{Store: "actions", Name: "open", Value: "by hand", Visibility: "private"})
-	got, _ := s.Secret("acme", "actions", "OPEN")
-	wantEqual(t, "value and visibility", got.Value+" "+got.Visibility, "by hand private")
-	s.DeleteSecret("acme", "actions", "open")
-	if got, ok := s.Secret("acme", "actions", "OPEN"); ok {
-		t.Errorf("got %+v, want none", got)
-	}
-	wantEqual(t, "requests", len(s.Requests()), 0)
 }

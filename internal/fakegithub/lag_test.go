@@ -81,20 +81,3 @@ func TestLagIsRepeatable(t *testing.T) {
 		}
 	})
 }
-
-// TestPastIsDropped checks that a store without a lag keeps no earlier contents, and one
-// with a lag only those that a copy may show.
-func TestPastIsDropped(t *testing.T) {
-	for lag, want := range map[time.Duration]int{0: 0, 3 * time.Second: 4} {
-		synctest.Test(t, func(t *testing.T) {
-			world := acme()
-			world.Lag = Duration(lag)
-			s := newServer(t, world)
-			for range 20 {
-				s.RotateKey("acme", "actions")
-				time.Sleep(time.Second)
-			}
-			wantEqual(t, fmt.Sprint("earlier contents with a lag of ", lag), len(s.orgs["acme"].stores["actions"].past), want)
-		})
-	}
-}
