@@ -98,8 +98,8 @@ func TestThousandSecrets(t *testing.T) {
 		}
 		rows := r.rows(t)
 		wantEqual(t, "rows", len(rows), 1000)
-		wantEqual[any](t, "the first row", rows[0]["secret_name"], "ROTATED_0001")
-		wantEqual[any](t, "the last row", rows[len(rows)-1]["secret_name"], "ROTATED_1000")
+		wantEqual(t, "the first row", rows[0].SecretName, "ROTATED_0001")
+		wantEqual(t, "the last row", rows[len(rows)-1].SecretName, "ROTATED_1000")
 		r.wantWithinLimits(t)
 	})
 }
@@ -215,14 +215,14 @@ func TestLimits(t *testing.T) {
 }
 
 // wantInOrder checks that rows are in input order, and that the first of them keep their values.
-func wantInOrder(t *testing.T, rows []map[string]any) {
+func wantInOrder(t *testing.T, rows []resultRow) {
 	t.Helper()
 	for i := 1; i < len(rows); i++ {
-		name, before := rows[i]["secret_name"].(string), rows[i-1]["secret_name"].(string)
+		name, before := rows[i].SecretName, rows[i-1].SecretName
 		if name < before {
 			t.Fatalf("row %d is of %s, after %s", i+1, name, before)
 		}
-		if rows[i]["encrypted_value"] != nil && rows[i-1]["encrypted_value"] == nil {
+		if rows[i].EncryptedValue != "" && rows[i-1].EncryptedValue == "" {
 			t.Fatalf("row %d has its value, and the one before does not", i+1)
 		}
 	}

@@ -368,10 +368,6 @@ func (h *hostile) checkRun(r result) {
 
 // checkRows checks the output results, and that what is said to be stored was confirmed.
 func (h *hostile) checkRows(r result) {
-	var rows []trialRow
-	if err := json.Unmarshal([]byte(r.outputs["results"]), &rows); err != nil {
-		h.t.Errorf("results: %v", err)
-	}
 	confirmed := map[string]bool{}
 	for name, statuses := range h.answered {
 		method, path, _ := strings.Cut(name, " ")
@@ -384,7 +380,7 @@ func (h *hostile) checkRows(r result) {
 			h.t.Errorf("exit code 0, but %s got %v", name, statuses)
 		}
 	}
-	for _, row := range rows {
+	for _, row := range r.rows(h.t) {
 		isStored := row.Operation == "created" || row.Operation == "updated"
 		if isStored && !confirmed[secretPath(row.Store, row.SecretName)] {
 			h.t.Errorf("%s in %s is %s, but its writes got %v", row.SecretName, row.Store, row.Operation, h.answered)

@@ -175,11 +175,22 @@ func (r result) wantOnlyOurs(t testing.TB, token, plain string) {
 	}
 }
 
+// resultRow is a row of the output results.
+type resultRow struct {
+	Store          string
+	SecretName     string `json:"secret_name"`
+	Operation      string
+	Visibility     string
+	KeyID          string `json:"key_id"`
+	EncryptedValue string `json:"encrypted_value"`
+	Error          string
+}
+
 // rows reads the output results.
-func (r result) rows(t testing.TB) (rows []map[string]any) {
+func (r result) rows(t testing.TB) (rows []resultRow) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(r.outputs["results"]), &rows); err != nil {
-		t.Fatalf("results: %v", err)
+		t.Errorf("results: %v", err)
 	}
 	return rows
 }

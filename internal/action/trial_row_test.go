@@ -16,7 +16,7 @@ import (
 // rowFacts is a row of the output results beside what GitHub did with its writes.
 type rowFacts struct {
 	*ran
-	row       trialRow
+	row       resultRow
 	path      string               // of the row's write
 	writes    []fakegithub.Request // to that path
 	applied   []fakegithub.Request // those of them that took effect, in that order
@@ -77,7 +77,7 @@ const (
 )
 
 // checkRow checks that a row is true of what GitHub has.
-func (r *ran) checkRow(row trialRow) {
+func (r *ran) checkRow(row resultRow) {
 	f := r.factsOf(row)
 	for _, rule := range rowRules {
 		if !rule.isTrue(f) {
@@ -87,7 +87,7 @@ func (r *ran) checkRow(row trialRow) {
 }
 
 // factsOf collects what GitHub did with the writes of a row.
-func (r *ran) factsOf(row trialRow) rowFacts {
+func (r *ran) factsOf(row resultRow) rowFacts {
 	method, path := r.writeOf(row)
 	f := rowFacts{ran: r, row: row, path: path}
 	for _, q := range r.requests {
@@ -126,7 +126,7 @@ func (f rowFacts) isLost() bool {
 }
 
 // writeOf returns the request that writes a row.
-func (r *ran) writeOf(row trialRow) (method, path string) {
+func (r *ran) writeOf(row resultRow) (method, path string) {
 	method, path = http.MethodPut, secretPath(row.Store, row.SecretName)
 	if r.with["mode"] == "access" {
 		path += "/repositories"
@@ -314,7 +314,7 @@ func (r *ran) readAfter(path string) (answered bool) {
 
 // recent returns the access that a secret had, or a copy that lags showed, within the
 // minute before a write was sent; that of one that did not exist is private.
-func (r *ran) recent(row trialRow, q fakegithub.Request) (list []access) {
+func (r *ran) recent(row resultRow, q fakegithub.Request) (list []access) {
 	path := secretPath(row.Store, row.SecretName)
 	history := append([]state{{}}, r.history[path]...)
 	for _, own := range r.requests {

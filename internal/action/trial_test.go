@@ -38,19 +38,8 @@ type change struct {
 	fakegithub.Secret
 }
 
-// trialRow is a row of the output results.
-type trialRow struct {
-	Store          string
-	SecretName     string `json:"secret_name"`
-	Operation      string
-	Visibility     string
-	KeyID          string `json:"key_id"`
-	EncryptedValue string `json:"encrypted_value"`
-	Error          string
-}
-
 // isDone reports whether a row leaves nothing to do.
-func (row trialRow) isDone() bool {
+func (row resultRow) isDone() bool {
 	return slices.Contains([]string{"created", "updated", "unchanged", "skipped"}, row.Operation)
 }
 
@@ -77,7 +66,7 @@ type ran struct {
 	trial
 	server   *fakegithub.Server
 	first    result
-	rows     []trialRow
+	rows     []resultRow
 	requests []fakegithub.Request // of the first run
 	after    []fakegithub.Secret  // what GitHub has after the first run
 	mu       sync.Mutex
@@ -115,10 +104,7 @@ func (tr trial) run(t *testing.T, dir string) *ran {
 		}
 		r.first = r.runOnce(t, stepRun{with: tr.with, dir: dir, dial: network.Dial})
 		time.Sleep(lateTime)
-		r.requests, r.after = r.server.Requests(), r.server.Secrets()
-		if err := json.Unmarshal([]byte(r.first.outputs["results"]), &r.rows); err != nil {
-			r.broken("results: %v", err)
-		}
+		r.rows, r.requests, r.after = r.first.rows(t), r.server.Requests(), r.server.Secrets()
 		r.server.ClearFaults()
 		if with := r.remaining(); with != nil {
 			second := stepRun{with: with, dir: dir, dial: network.Dial}.run(t.Context(), t)
@@ -130,7 +116,7 @@ func (tr trial) run(t *testing.T, dir string) *ran {
 		r.checkRow(row)
 	}
 	if r.second != nil {
-		r.checkSecond()
+		r.checkSecond(r.second.rows(t))
 	}
 	r.checkSecrecy()
 	return r
@@ -310,11 +296,7 @@ func bodyOf(q fakegithub.Request) (b body) {
 
 // checkSecond checks that the second run stored whatever the first one did not,
 // unless the key has changed.
-func (r *ran) checkSecond() {
-	var rows []trialRow
-	if err := json.Unmarshal([]byte(r.second.outputs["results"]), &rows); err != nil {
-		r.broken("results of the second run: %v", err)
-	}
+func (r *ran) checkSecond(rows []resultRow) {
 	if len(rows) != len(r.rows) {
 		r.broken("the second run has %d rows, want %d: %s", len(rows), len(r.rows), withoutMasks(r.second.stdout))
 		return
