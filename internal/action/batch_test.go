@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -35,9 +34,7 @@ func batch(t testing.TB, n, size int) (text string, values map[string]string) {
 func runBatch(t *testing.T, server *fakegithub.Server, text string, with map[string]string) result {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "rotated.json"), []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	writeFile(t, filepath.Join(dir, "rotated.json"), text)
 	all := map[string]string{"secrets_file": "rotated.json"}
 	maps.Copy(all, with)
 	return stepRun{with: all, dir: dir}.simulate(t, server)

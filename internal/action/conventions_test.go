@@ -192,6 +192,16 @@ func readFile(t testing.TB, path string) []byte {
 	return text
 }
 
+func writeFile(t testing.TB, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // keys returns the keys of a mapping in order, and the default of each.
 func keys(t *testing.T, node *yaml.Node) (names []string, defaults map[string]string) {
 	t.Helper()

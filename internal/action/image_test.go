@@ -63,9 +63,7 @@ func newContainer(t *testing.T, world fakegithub.World) *container {
 
 func (c *container) write(name, text string) {
 	c.t.Helper()
-	if err := os.WriteFile(filepath.Join(c.dir, name), []byte(text), 0o600); err != nil {
-		c.t.Fatal(err)
-	}
+	writeFile(c.t, filepath.Join(c.dir, name), text)
 }
 
 // run runs the action. took counts from the end of during, which is called while

@@ -95,9 +95,7 @@ func TestNestedJSON(t *testing.T) {
 		t.Run(test.title, func(t *testing.T) {
 			dir := t.TempDir()
 			for _, name := range []string{"document.json", "list.json", "flat.json"} {
-				if err := os.WriteFile(filepath.Join(dir, name), []byte(test.document), 0o600); err != nil {
-					t.Fatal(err)
-				}
+				writeFile(t, filepath.Join(dir, name), test.document)
 			}
 			server := newGitHub(t, fakegithub.World{})
 			with := map[string]string{"secrets_file": filepath.Join(dir, "document.json")}

@@ -24,7 +24,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -197,9 +196,7 @@ func dial(ctx context.Context, network, addr string) (net.Conn, error) {
 func (c *corp) run(t *testing.T, printed *transcript, proxy string, with map[string]string) result {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "ca.pem"), []byte(c.ca), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	writeFile(t, filepath.Join(dir, "ca.pem"), c.ca)
 	all := map[string]string{
 		"api_url": "https://" + corpHost + "/api/v3", "token": "ghp_corp", "ca_certificate": c.ca,
 		"secret_name": "DB_PASSWORD", "secret_value": "Correct-Horse", "timeout": "2s",

@@ -194,9 +194,7 @@ const interrupted = "inputs: a signal ended the run before they were read"
 // long that masking its lines takes many times as long as that.
 func testSignalsInReading(t *testing.T, exe string) {
 	path := filepath.Join(t.TempDir(), "long")
-	if err := os.WriteFile(path, []byte(repeated(4<<20, "A#=alike-#\n")), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	writeFile(t, path, repeated(4<<20, "A#=alike-#\n"))
 	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
 		cmd, outputs := process(t, exe, newGitHub(t, fakegithub.World{}))
 		cmd.Env = append(cmd.Env, "INPUT_SECRET_VALUE=", "INPUT_SECRET_NAME=", "INPUT_SECRETS_FILE="+path)

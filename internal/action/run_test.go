@@ -84,9 +84,7 @@ func (s stepRun) run(ctx context.Context, t testing.TB) result {
 	}
 	env := s.environment()
 	for _, file := range []string{outputFile, summaryFile} {
-		if err := os.WriteFile(filepath.Join(s.dir, file), nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		writeFile(t, filepath.Join(s.dir, file), "")
 	}
 	var stdout bytes.Buffer
 	start := time.Now()

@@ -5,7 +5,6 @@ package action
 import (
 	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -60,9 +59,7 @@ func TestSummaries(t *testing.T) {
 		}
 		r := stepRun{with: test.with, start: today}.simulate(t, newGitHub(t, test.world))
 		r.wantCode(t, test.code)
-		if err := os.WriteFile(filepath.Join(*out, test.name+".md"), []byte(r.summary), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		writeFile(t, filepath.Join(*out, test.name+".md"), r.summary)
 	}
 }
 

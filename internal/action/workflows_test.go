@@ -122,16 +122,6 @@ func tempDir(t *testing.T) string {
 	return dir
 }
 
-func writeFile(t *testing.T, path, text string) {
-	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // The action that replaces the one that logs in: it outputs a token of the fake, with all
 // permissions of the App, or narrowed to the one that the step names.
 const loginAction = `name: Log in
