@@ -356,26 +356,6 @@ func TestPagination(t *testing.T) {
 	}
 }
 
-// TestExtra checks that the additional properties of a secret are shown, also after a
-// write.
-func TestExtra(t *testing.T) {
-	world, err := ParseWorld([]byte(`{"orgs": [{"login": "acme", "secrets": [
-		{"store": "actions", "name": "OPEN", "visibility": "all", "extra": {"environments": ["prod"], "branch": null}}]}]}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := newServer(t, world)
-	for _, moment := range []string{"at first", "after a write"} {
-		for _, path := range []string{"/orgs/acme/actions/secrets", faultPath} {
-			text := call(s, "GET", path, "").text
-			wantContains(t, path+" "+moment, text, `"environments":["prod"]`)
-			wantContains(t, path+" "+moment, text, `"branch":null`)
-			wantContains(t, path+" "+moment, text, `"visibility":"all"`)
-		}
-		call(s, "PUT", faultPath, body(t, s, "actions", "new", `"all"`))
-	}
-}
-
 // TestHeaders checks the headers and the size of requests.
 func TestHeaders(t *testing.T) {
 	s := newServer(t, acme())

@@ -15,62 +15,6 @@ import (
 // faultPath is the path of the secret that the tests of faults read and write. Its value is "old".
 const faultPath = "/orgs/acme/actions/secrets/OPEN"
 
-// TestFaults injects each fault but those that change the response. A request of want is its method, status and the
-// value of the secret after it; the nth request writes n, and the status is 0 if the connection was closed.
-func TestFaults(t *testing.T) {
-	failed := Fault{Status: 500}
-	for _, test := range []struct {
-		name   string
-		faults []Fault
-		want   string
-		served []int // statuses before a fault replaced them
-	}{
-		{"status, once", []Fault{failed}, "PUT 500 old, PUT 204 2", []int{0, 204}},
-		{"status, unlimited", []Fault{{Status: 500, Times: -1}}, "GET 500 old, GET 500 old, GET 500 old", []int{0, 0, 0}},
-		{
-			"status, for two writes after the first",
-			[]Fault{{Method: "PUT", Path: "/secrets/*", After: 1, Times: 2, Status: 500}},
-			"PUT 204 1, GET 200 1, PUT 500 1, PUT 500 1, PUT 204 5",
-			[]int{204, 200, 0, 0, 204},
-		},
-		{"path that differs", []Fault{{Path: "/SHUT", Status: 500}}, "PUT 204 1", []int{204}},
-		{"applied, then not", []Fault{{Status: 502, Applied: true}, failed}, "PUT 502 1, PUT 500 1", []int{204, 0}},
-		{"dropped before, then after", []Fault{{Drop: "before"}, {Drop: "after"}}, "PUT 0 old, PUT 0 2", []int{0, 204}},
-		{"hang before", []Fault{{Hang: "before"}}, "PUT 0 old", []int{0}},
-		{"hang after", []Fault{{Hang: "after"}}, "PUT 0 1", []int{204}},
-		{"delay", []Fault{{Delay: Duration(40 * time.Millisecond)}}, "GET 200 old", []int{200}},
-		{"key rotated", []Fault{{RotateKey: true}}, "PUT 422 old, PUT 204 2", []int{422, 204}},
-	} {
-		synctest.Test(t, func(t *testing.T) {
-			world := acme()
-			world.Faults = test.faults
-			s := newServer(t, world)
-			start := time.Now()
-			var got []string
-			log := ""
-			for i, want := range strings.Split(test.want, ", ") {
-				method, _, _ := strings.Cut(want, " ")
-				status := call(s, method, faultPath, body(t, s, "actions", fmt.Sprint(i+1), `"all"`)).status
-				secret, _ := s.Secret("acme", "actions", "OPEN")
-				got = append(got, fmt.Sprintf("%s %d %s", method, status, secret.Value))
-				log += fmt.Sprintf("%s %s %d\n", method, faultPath, status)
-			}
-			wantEqual(t, test.name, strings.Join(got, ", "), test.want)
-			wantEqual(t, test.name+": log", s.RequestLog(), strings.ReplaceAll(log, " 0\n", " dropped\n"))
-			var served []int
-			for _, r := range s.Requests() {
-				served = append(served, r.Served)
-			}
-			wantEqual(t, test.name+": served", fmt.Sprint(served), fmt.Sprint(test.served))
-			want := time.Duration(test.faults[0].Delay)
-			if test.faults[0].Hang != "" {
-				want = time.Hour // until the client closes the connection
-			}
-			wantEqual(t, test.name+": took", time.Since(start), want)
-		})
-	}
-}
-
 // TestStoreAfter checks for each response that it is sent at once, and that the write is
 // checked and stored later.
 func TestStoreAfter(t *testing.T) {
@@ -120,29 +64,6 @@ func TestStoreAfter(t *testing.T) {
 			wantEqual(t, test.name+": took", took, test.took)
 			wantEqual(t, test.name+": recorded status", s.Requests()[0].Status, test.status)
 		})
-	}
-}
-
-// TestChangedResponse checks the responses of faults that replace it, or the secret before it.
-func TestChangedResponse(t *testing.T) {
-	for _, test := range []struct {
-		fault Fault
-		want  string
-	}{
-		{Fault{
-			Status: 503, Headers: map[string]string{"Retry-After": "7", "Content-Type": "text/html"}, Body: "<h1>Unicorn</h1>",
-		}, "503 [7] [text/html] <h1>Unicorn</h1>"},
-		{
-			Fault{Change: &Secret{Store: "actions", Name: "OPEN", Visibility: "private"}},
-			`200 [] [application/json; charset=utf-8] {"created_at":`,
-		},
-		{Fault{Change: &Secret{Store: "actions", Name: "OPEN", Visibility: "private"}}, `"visibility":"private"}`},
-	} {
-		world := acme()
-		world.Faults = []Fault{test.fault}
-		r := call(newServer(t, world), "GET", faultPath, "")
-		got := fmt.Sprintf("%d %v %v %s", r.status, r.header["Retry-After"], r.header["Content-Type"], r.text)
-		wantContains(t, "the response", got, test.want)
 	}
 }
 
@@ -198,31 +119,6 @@ func getURL(t *testing.T, url string) *http.Response {
 		t.Fatal(err)
 	}
 	return resp
-}
-
-// TestDate checks over a real connection that the Date of each response is off or missing.
-func TestDate(t *testing.T) {
-	for _, test := range []struct {
-		skew   time.Duration
-		noDate bool
-	}{{0, false}, {-90 * time.Second, false}, {time.Hour, false}, {0, true}} {
-		world := acme()
-		world.DateSkew, world.NoDate = Duration(test.skew), test.noDate
-		for _, world.Faults = range [][]Fault{nil, {{Status: 502}}} {
-			_, header := get(t, world, faultPath)
-			if test.noDate {
-				wantEqual(t, "headers Date", len(header["Date"]), 0)
-				continue
-			}
-			at, err := http.ParseTime(header.Get("Date"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if off := time.Until(at) - test.skew; off < -time.Minute || off > time.Minute {
-				t.Errorf("the Date is off by %v, want %v", time.Until(at), test.skew)
-			}
-		}
-	}
 }
 
 // TestBodies checks over a real connection that a body is cut or does not end.
@@ -308,33 +204,4 @@ func TestNoLastLink(t *testing.T) {
 		}
 		wantEqual(t, "links of page "+page, strings.Join(rels, " "), want)
 	}
-}
-
-// TestTimes checks when a secret without times was created, and that of a World before
-// the server started: a run has to tell its own writes from it.
-func TestTimes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		now := time.Now()
-		old, older := now.AddDate(0, -1, 0), now.AddDate(-1, 0, 0)
-		time.Sleep(time.Millisecond) // the times of a World are whole seconds
-		s := newServer(t, World{Orgs: []Org{{Login: "acme", SecretCount: 1, Secrets: []Secret{
-			{Store: "actions", Name: "NO_TIMES"},
-			{Store: "actions", Name: "CREATED", CreatedAt: old},
-			{Store: "actions", Name: "UPDATED", UpdatedAt: old},
-			{Store: "actions", Name: "BOTH", CreatedAt: older, UpdatedAt: old},
-		}}}})
-		time.Sleep(time.Hour)
-		s.PutSecret("acme", Secret{Store: "actions", Name: "BY_HAND"})
-		for name, want := range map[string][2]time.Time{
-			"NO_TIMES": {now.AddDate(0, 0, -1), now.AddDate(0, 0, -1)},
-			"S0001":    {now.AddDate(0, 0, -1), now.AddDate(0, 0, -1)},
-			"CREATED":  {old, old}, "UPDATED": {old, old}, "BOTH": {older, old},
-			"BY_HAND": {time.Now(), time.Now()},
-		} {
-			got, _ := s.Secret("acme", "actions", name)
-			if !got.CreatedAt.Equal(want[0]) || !got.UpdatedAt.Equal(want[1]) {
-				t.Errorf("%s: got the times %v and %v, want %v", name, got.CreatedAt, got.UpdatedAt, want)
-			}
-		}
-	})
 }
