@@ -114,9 +114,7 @@ func (tr trial) withFaults(faults ...fakegithub.Fault) trial {
 	tr.world.Orgs = slices.Clone(tr.world.Orgs)
 	tr.world.Orgs[0].Repositories = slices.Clone(trialRepositories)
 	tr.world.Faults = faults
-	if !leavesOut("lag") {
-		tr.world.Lag = fakegithub.Duration(5 * time.Second)
-	}
+	tr.world.Lag = fakegithub.Duration(5 * time.Second)
 	return tr
 }
 

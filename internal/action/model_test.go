@@ -17,7 +17,6 @@ import (
 var (
 	modelSeeds = flag.Int("seeds", 200, "how many runs TestModel makes, from seed 1 on")
 	modelSeed  = flag.Uint64("seed", 0, "the only seed of TestModel or TestHostileServer; 0 for all")
-	without    = flag.String("without", "", "disturbances that runs leave out, separated by commas")
 )
 
 // TestModel makes runs at random: batches in one or two stores, with each kind of
@@ -25,10 +24,6 @@ var (
 // are rotated, signals arrive, and what disturbances lists happens. To replay one:
 //
 //	go test ./internal/action -run TestModel -seed 17
-//
-// To leave disturbances out of it:
-//
-//	go test ./internal/action -run TestModel -seed 17 -without lag,late
 func TestModel(t *testing.T) {
 	if *modelSeed != 0 {
 		tr := randomTrial(*modelSeed)
@@ -145,15 +140,12 @@ func randomTrial(seed uint64) trial {
 func (tr *trial) disturb(seed uint64) {
 	for i, d := range disturbances {
 		rnd := rand.New(rand.NewPCG(seed, uint64(i)))
-		if !leavesOut(d.name) && rnd.IntN(100) < d.percent {
+		if rnd.IntN(100) < d.percent {
 			tr.about += ", " + d.name
 			d.add(tr, rnd)
 		}
 	}
 }
-
-// leavesOut reports whether -without names a disturbance.
-func leavesOut(name string) bool { return slices.Contains(strings.Split(*without, ","), name) }
 
 // disturbances are what a run at random may meet besides, in a percentage of the runs
 // each. Their faults precede others, which may be unlimited.

@@ -157,9 +157,6 @@ func (r *ran) recorded(world fakegithub.World) fakegithub.World {
 			world.Faults[i].Hook = func() { r.remember(*f.Change) }
 		}
 		world.Faults[i].StoreAfter = min(f.StoreAfter, fakegithub.Duration(maxUnseen)-world.Lag)
-		if leavesOut("late") {
-			world.Faults[i].StoreAfter = 0
-		}
 	}
 	return world
 }
