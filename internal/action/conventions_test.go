@@ -160,17 +160,22 @@ func TestInputTables(t *testing.T) {
 
 var listEntry = regexp.MustCompile("(?m)^- `(\\w+)`(?: \\(default `([^`]+)`\\))?: ")
 
-// entries returns the names in a list below a heading, up to the next of its level, and
-// their defaults.
-func entries(t *testing.T, markdown, heading string) (names []string, defaults map[string]string) {
+// section returns the text below a heading, up to the next of its level.
+func section(t *testing.T, markdown, heading string) string {
 	t.Helper()
 	_, below, ok := strings.Cut(markdown, "\n"+heading+"\n")
 	if !ok {
 		t.Fatalf("the document has no %q", heading)
 	}
 	below, _, _ = strings.Cut(below, "\n## ")
+	return below
+}
+
+// entries returns the names in a list below a heading, and their defaults.
+func entries(t *testing.T, markdown, heading string) (names []string, defaults map[string]string) {
+	t.Helper()
 	defaults = map[string]string{}
-	for _, m := range listEntry.FindAllStringSubmatch(below, -1) {
+	for _, m := range listEntry.FindAllStringSubmatch(section(t, markdown, heading), -1) {
 		names, defaults[m[1]] = append(names, m[1]), m[2]
 	}
 	return names, defaults
@@ -226,13 +231,9 @@ var code = regexp.MustCompile("^`([^`]+)`$")
 // column of each row, and its cells.
 func table(t *testing.T, markdown, heading string) (names []string, rows [][]string) {
 	t.Helper()
-	_, below, ok := strings.Cut(markdown, "\n"+heading+"\n")
-	if !ok {
-		t.Fatalf("the document has no %q", heading)
-	}
-	for line := range strings.Lines(below) {
+	for line := range strings.Lines(section(t, markdown, heading)) {
 		if !strings.HasPrefix(line, "|") {
-			if len(rows) > 0 || strings.HasPrefix(line, "## ") {
+			if len(rows) > 0 {
 				break
 			}
 			continue

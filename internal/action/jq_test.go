@@ -106,11 +106,7 @@ func TestNestedJSON(t *testing.T) {
 			wantLacks(t, "the log", rejected.logText(), "Correct-Horse")
 
 			tool, _, _ := strings.Cut(test.title, " ")
-			bash := exec.Command("bash", "-euo", "pipefail", "-c", tool+"() { cat document.json; }\n"+commands[test.title])
-			bash.Dir, bash.Env = dir, append(os.Environ(), "RUNNER_TEMP="+dir, "ROLE=x")
-			if out, err := bash.CombinedOutput(); err != nil {
-				t.Fatalf("the command: %v\n%s", err, out)
-			}
+			runShell(t, dir, tool+"() { cat document.json; }\n"+commands[test.title], "RUNNER_TEMP="+dir, "ROLE=x")
 			stepRun{with: map[string]string{"secrets_file": filepath.Join(dir, "secrets.json")}}.simulate(t, server).wantCode(t, 0)
 			got := map[string]string{}
 			for _, s := range server.Secrets() {
@@ -123,19 +119,20 @@ func TestNestedJSON(t *testing.T) {
 	}
 }
 
+func runShell(t *testing.T, dir, script string, env ...string) {
+	t.Helper()
+	bash := exec.Command("bash", "-euo", "pipefail", "-c", script)
+	bash.Dir, bash.Env = dir, append(os.Environ(), env...)
+	if out, err := bash.CombinedOutput(); err != nil {
+		t.Fatalf("%s: %v\n%s", script, err, out)
+	}
+}
+
 // TestCertificateCommands gives certificates that are not PEM to the action, runs the
 // command of the error, and checks that the action takes what it writes.
 func TestCertificateCommands(t *testing.T) {
 	dir := t.TempDir()
-	shell := func(script string) {
-		t.Helper()
-		bash := exec.Command("bash", "-euo", "pipefail", "-c", script)
-		bash.Dir = dir
-		if out, err := bash.CombinedOutput(); err != nil {
-			t.Fatalf("%s: %v\n%s", script, err, out)
-		}
-	}
-	shell("openssl req -x509 -newkey ed25519 -nodes -keyout key.pem -out pem -subj /CN=x 2>&1")
+	runShell(t, dir, "openssl req -x509 -newkey ed25519 -nodes -keyout key.pem -out pem -subj /CN=x 2>&1")
 	for name, make := range map[string]string{
 		"DER":            "openssl x509 -in pem -outform der -out FILE",
 		"PKCS#7":         "openssl crl2pkcs7 -nocrl -certfile pem -out FILE",
@@ -144,7 +141,7 @@ func TestCertificateCommands(t *testing.T) {
 		"with spaces":    "tr '\\n' ' ' < pem > FILE",
 		"with backslash": `sed -z 's/\n/\\n/g' pem > FILE`,
 	} {
-		shell(make + "; rm -f ca.pem")
+		runShell(t, dir, make+"; rm -f ca.pem")
 		server := newGitHub(t, fakegithub.World{})
 		with := map[string]string{
 			"secret_name": "A", "secret_value": "Correct-Horse", "ca_certificate": filepath.Join(dir, "FILE"),
@@ -156,7 +153,7 @@ func TestCertificateCommands(t *testing.T) {
 		if !isFound {
 			t.Fatalf("%s: got the log\n%s, want a command", name, rejected.logText())
 		}
-		shell(command)
+		runShell(t, dir, command)
 		with["ca_certificate"] = filepath.Join(dir, "ca.pem")
 		stepRun{with: with}.simulate(t, server).wantCode(t, 0)
 	}

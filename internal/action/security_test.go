@@ -26,9 +26,7 @@ func TestSecurityNames(t *testing.T) {
 			t.Errorf("there is no test or scenario %s", m[1])
 		}
 	}
-	_, below, _ := strings.Cut(page, "\n## Promises\n")
-	promises, _, _ := strings.Cut(below, "\n## ")
-	rows := regexp.MustCompile(`(?m)^\| .*`).FindAllString(promises, -1)
+	rows := regexp.MustCompile(`(?m)^\| .*`).FindAllString(section(t, page, "## Promises"), -1)
 	if len(rows) < 2+7 { // below the header
 		t.Fatalf("got %d rows, want 9 or more", len(rows))
 	}
