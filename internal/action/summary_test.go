@@ -30,9 +30,9 @@ func TestSummaries(t *testing.T) {
 		world fakegithub.World
 		with  map[string]string
 	}{
-		{"set", 0, changeWorld(), map[string]string{
+		{"set", 0, changeWorld(t), map[string]string{
 			"secret_name": "DB_PASSWORD", "secret_value": "Correct-Horse",
-			"selected_repositories": "svc-auth, svc-billing, web",
+			"selected_repositories": "svc-one, site, web",
 		}},
 		{"batch", 1, batchWorld(), map[string]string{"secrets": batchOfThirty()}},
 		{"check", 0, checkWorld(), map[string]string{"mode": "check", "secret_name": "*", "max_age": "90d"}},
@@ -49,7 +49,7 @@ func TestSummaries(t *testing.T) {
 		{"rejected", 1, fakegithub.World{}, map[string]string{
 			"secret_name": "DB-PASSWORD", "visibility": "privat", "selected_repository_ids": "12x",
 		}},
-		{"dry-run", 0, changeWorld(), map[string]string{
+		{"dry-run", 0, changeWorld(t), map[string]string{
 			"secrets":               `{"DB_PASSWORD": "Correct-Horse", "SNYK_TOKEN": "Battery-Staple"}`,
 			"selected_repositories": "svc-*, web", "dry_run": "true",
 		}},
@@ -82,15 +82,9 @@ func repositories(names ...string) (list []fakegithub.Repository) {
 	return list
 }
 
-func changeWorld() fakegithub.World {
-	return fakegithub.World{Orgs: []fakegithub.Org{{
-		Login:        "acme",
-		Repositories: repositories("web", "svc-auth", "svc-billing", "svc-legacy", "worker"),
-		Secrets: []fakegithub.Secret{{
-			Store: "actions", Name: "DB_PASSWORD", Value: "old", Visibility: "selected",
-			Repositories: []string{"svc-legacy", "web", "worker"},
-		}},
-	}}}
+func changeWorld(t *testing.T) fakegithub.World {
+	t.Helper()
+	return worldWith(t, "empty", "secret actions/DB_PASSWORD visibility=selected repositories=api,svc-two,web")
 }
 
 // names are 30 of the kind that organizations have, the longest that people write among them.
