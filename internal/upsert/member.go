@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -74,16 +73,6 @@ func (e *executor) members(ctx context.Context) (tasks []*task) {
 		e.logWrites(writes)
 	}
 	return tasks
-}
-
-// logWrites logs how many writes there will be, and how long the write limiter makes them take.
-func (e *executor) logWrites(n int) {
-	text := "writes to send: " + secret.FormatCount(n)
-	if minutes := (n - 1) / github.WritesPerMinute; minutes > 0 {
-		text += fmt.Sprintf(", at most %d a minute, which takes about %s",
-			github.WritesPerMinute, secret.FormatDuration(time.Duration(minutes)*time.Minute))
-	}
-	e.Log(text)
 }
 
 // planMembers reads a secret's list and decides which repositories to write.

@@ -78,7 +78,6 @@ type executor struct {
 	resolveErr error // why the repositories could not be resolved
 	keys       map[secret.Store]*publicKeyCache
 	snapshots  map[secret.Store]*snapshotCache
-	progress   func(secret.Result)
 
 	mu        sync.Mutex
 	results   []secret.Result
@@ -92,7 +91,6 @@ func (j Job) Run(ctx context.Context) []secret.Result {
 		Job: j, desired: desired{visibility: j.Visibility, replace: j.Selection != nil},
 		keys: map[secret.Store]*publicKeyCache{}, snapshots: map[secret.Store]*snapshotCache{},
 		results: make([]secret.Result, len(j.Items)), unsettled: map[secret.Store][]*task{},
-		progress: progress(len(j.Items), github.WritesPerMinute, j.Log),
 	}
 	if e.desired.replace {
 		e.desired.visibility, e.desired.hasGlob = secret.Selected, len(j.Selection.Patterns) > 0
@@ -142,35 +140,19 @@ func (e *executor) finish(i int, op secret.Operation, err error, complete func(*
 	if e.OnResult != nil {
 		e.OnResult(*r)
 	}
-	e.progress(*r)
 }
 
 // fail completes the result of an item that is not written.
 func (e *executor) fail(i int, err error) { e.finish(i, secret.Failed, err, nil) }
 
-// progress returns a function that counts the results of total writes, of which perMinute are sent in a minute, and
-// logs how far a batch has come that takes longer than a minute.
-func progress(total, perMinute int, log func(string)) func(secret.Result) {
-	ended, failed, loggedAt := 0, 0, time.Now()
-	return func(result secret.Result) {
-		ended++
-		if result.Failed() {
-			failed++
-		}
-		if total <= perMinute || ended == total || time.Since(loggedAt) < 20*time.Second {
-			return
-		}
-		loggedAt = time.Now()
-		text := countOf(ended-failed, total) + " done"
-		if failed > 0 {
-			text += fmt.Sprintf(", %s failed or unknown", secret.FormatCount(failed))
-		}
-		left := time.Duration(total-ended) * time.Minute / time.Duration(perMinute)
-		if left >= time.Minute {
-			left = left.Round(time.Minute)
-		}
-		log(fmt.Sprintf("%s, %d a minute, about %s left", text, perMinute, secret.FormatDuration(left)))
+// logWrites logs how many writes follow, and how long the write limiter makes them take.
+func (e *executor) logWrites(n int) {
+	text := "writes to send: " + secret.FormatCount(n)
+	if minutes := (n - 1) / github.WritesPerMinute; minutes > 0 {
+		text += fmt.Sprintf(", at most %d a minute, which takes about %s",
+			github.WritesPerMinute, secret.FormatDuration(time.Duration(minutes)*time.Minute))
 	}
+	e.Log(text)
 }
 
 func countOf(n, all int) string { return secret.FormatCount(n) + " of " + secret.FormatCount(all) }

@@ -609,36 +609,3 @@ func resolve(ctx context.Context, g *testGitHub, s secret.Selection) (ids []int6
 	}
 	return ids, warnings, err
 }
-
-// TestProgress checks when a batch logs progress, and what.
-func TestProgress(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var lines []string
-		log := func(line string) { lines = append(lines, line) }
-		count := progress(200, 80, log)
-		for i := range 200 {
-			result := secret.Result{Operation: secret.Created}
-			if i == 9 {
-				result.Operation = secret.Failed
-			}
-			count(result)
-			time.Sleep(500 * time.Millisecond)
-		}
-		if len(lines) != 4 {
-			t.Fatalf("%d lines in 100 seconds, want 4: %q", len(lines), lines)
-		}
-		if want := "40 of 200 done, 1 failed or unknown, 80 a minute, about 2 min left"; lines[0] != want {
-			t.Errorf("the first line is %q, want %q", lines[0], want)
-		}
-
-		lines = nil
-		count = progress(80, 80, log)
-		for range 80 {
-			count(secret.Result{})
-			time.Sleep(time.Minute)
-		}
-		if len(lines) > 0 {
-			t.Errorf("got %q for a batch within a minute's rate, want nothing", lines)
-		}
-	})
-}

@@ -41,6 +41,9 @@ func (e *executor) values(ctx context.Context) (tasks []*task) {
 		w := tasks[k].writes[0]
 		w.err = cmp.Or(v.sealFirst(), e.resolveErr, w.err)
 	}
+	if len(tasks) > github.WritesPerMinute && !e.DryRun {
+		e.logWrites(len(tasks))
+	}
 	return tasks
 }
 
