@@ -8,8 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/semaphore"
-
 	"set-org-secret/internal/github"
 	"set-org-secret/internal/seal"
 	"set-org-secret/internal/secret"
@@ -18,21 +16,15 @@ import (
 // maxSnapshotAge is how old a snapshot may be when its access is written back.
 const maxSnapshotAge = time.Minute
 
+// lock is a mutex that is held while requests are sent. It is a channel, because synctest moves its clock during a wait
+// for one. A signal ends the requests, and so the waits.
+type lock chan struct{}
+
+func (l lock) acquire() { l <- struct{}{} }
+
+func (l lock) release() { <-l }
+
 var errInterrupted = &secret.Error{Problem: "the run was interrupted", Is: []error{secret.ErrInterrupted}}
-
-// lock is a mutex; waiting for it ends if the context is cancelled.
-type lock struct{ *semaphore.Weighted }
-
-func newLock() lock { return lock{semaphore.NewWeighted(1)} }
-
-func (l lock) acquire(ctx context.Context) error {
-	if l.Acquire(ctx, 1) != nil {
-		return errInterrupted
-	}
-	return nil
-}
-
-func (l lock) release() { l.Release(1) }
 
 // publicKeyCache caches the public key of one store.
 type publicKeyCache struct {
@@ -61,7 +53,7 @@ var lagDelays = []time.Duration{2 * time.Second, 10 * time.Second}
 
 func newPublicKeyCache(client *github.Client, store secret.Store, log func(string)) *publicKeyCache {
 	return &publicKeyCache{
-		github: client, store: store, log: log, fetching: newLock(), confirmed: map[refusal]time.Time{},
+		github: client, store: store, log: log, fetching: make(lock, 1), confirmed: map[refusal]time.Time{},
 	}
 }
 
@@ -88,9 +80,7 @@ func (c *publicKeyCache) isRejected(keyID string) bool {
 // newerThan returns the key to use instead of one whose values GitHub refused, which is the same if that was not the
 // reason. Concurrent callers share one fetch, and so do all with the same refusal within maxSnapshotAge.
 func (c *publicKeyCache) newerThan(ctx context.Context, b *github.Budget, r refusal) (seal.PublicKey, error) {
-	if err := c.fetching.acquire(ctx); err != nil {
-		return seal.PublicKey{}, err
-	}
+	c.fetching.acquire()
 	defer c.fetching.release()
 	if r.encrypted {
 		c.rejected.Store(r.keyID, true)
@@ -149,7 +139,7 @@ type snapshot struct {
 
 func newSnapshotCache(client *github.Client, store secret.Store, optional bool) *snapshotCache {
 	return &snapshotCache{
-		github: client, store: store, optional: optional, lock: newLock(), byName: map[secret.Name]snapshot{},
+		github: client, store: store, optional: optional, lock: make(lock, 1), byName: map[secret.Name]snapshot{},
 	}
 }
 
@@ -182,11 +172,11 @@ func (c *snapshotCache) get(ctx context.Context, b *github.Budget, name secret.N
 			})
 			found.hasList = true
 		}
-		if err == nil {
-			err = c.put(ctx, found)
-		}
-		if err != nil || c.isFresh(found.ReadAt) {
+		if err != nil {
 			return found.Existing, err
+		}
+		if c.put(found); c.isFresh(found.ReadAt) {
+			return found.Existing, nil
 		}
 	}
 	return secret.Existing{}, &secret.Error{
@@ -232,9 +222,7 @@ func (c *snapshotCache) lookUp(
 // cached returns a snapshot from the cache, which may be too old. If it is, all secrets whose writes follow are looked
 // up first, at most once in maxSnapshotAge; concurrent callers wait for that and use it.
 func (c *snapshotCache) cached(ctx context.Context, b *github.Budget, name secret.Name) (snapshot, error) {
-	if err := c.lock.acquire(ctx); err != nil {
-		return snapshot{}, err
-	}
+	c.lock.acquire()
 	defer c.lock.release()
 	if c.isFresh(c.byName[name].ReadAt) || c.isFresh(c.lookedUp) {
 		return c.byName[name], nil
@@ -255,14 +243,11 @@ func (c *snapshotCache) cached(ctx context.Context, b *github.Budget, name secre
 }
 
 // put stores a snapshot.
-func (c *snapshotCache) put(ctx context.Context, s snapshot) error {
-	if err := c.lock.acquire(ctx); err != nil {
-		return err
-	}
+func (c *snapshotCache) put(s snapshot) {
+	c.lock.acquire()
 	defer c.lock.release()
 	c.keep(s)
 	c.next = max(c.next, slices.Index(c.names, s.Name)+1)
-	return nil
 }
 
 // keep stores a snapshot unless a newer one is there. The caller holds the lock.
