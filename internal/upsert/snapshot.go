@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,14 +30,13 @@ type publicKeyCache struct {
 	github *github.Client
 	store  secret.Store
 	log    func(string)
-	err    error // of the first fetch
+	err    error                          // of the first fetch
+	key    atomic.Pointer[seal.PublicKey] // that was fetched last
 
 	fetching lock
-	mu       sync.Mutex
-	key      seal.PublicKey
 	// confirmed is when a fetch found the key of refused values unchanged, so that it is not why they were refused.
 	confirmed map[refusal]time.Time
-	rejected  sync.Map // ids of keys with which GitHub could not decrypt a value that was just sealed
+	rejected  map[string]bool // ids of keys with which GitHub could not decrypt a value that was just sealed
 }
 
 // refusal is why GitHub refused values that were sealed to a key.
@@ -52,30 +50,21 @@ type refusal struct {
 var lagDelays = []time.Duration{2 * time.Second, 10 * time.Second}
 
 func newPublicKeyCache(client *github.Client, store secret.Store, log func(string)) *publicKeyCache {
-	return &publicKeyCache{
+	c := &publicKeyCache{
 		github: client, store: store, log: log, fetching: make(lock, 1), confirmed: map[refusal]time.Time{},
+		rejected: map[string]bool{},
 	}
+	c.key.Store(&seal.PublicKey{})
+	return c
 }
 
-// fetch fetches the key. fetched returns it, or the error, until writes begin.
+// fetch fetches the first key.
 func (c *publicKeyCache) fetch(ctx context.Context) {
 	_, c.err = c.newerThan(ctx, github.NewBudget(), refusal{})
 }
 
-func (c *publicKeyCache) fetched() (seal.PublicKey, error) { return c.current(), c.err }
-
-// current returns the key that was fetched last, or the zero key.
-func (c *publicKeyCache) current() seal.PublicKey {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.key
-}
-
-// isRejected reports whether GitHub could not decrypt values that were sealed to a key.
-func (c *publicKeyCache) isRejected(keyID string) bool {
-	_, ok := c.rejected.Load(keyID)
-	return ok
-}
+// current returns the key, or the zero key.
+func (c *publicKeyCache) current() seal.PublicKey { return *c.key.Load() }
 
 // newerThan returns the key to use instead of one whose values GitHub refused, which is the same if that was not the
 // reason. Concurrent callers share one fetch, and so do all with the same refusal within maxSnapshotAge.
@@ -83,7 +72,7 @@ func (c *publicKeyCache) newerThan(ctx context.Context, b *github.Budget, r refu
 	c.fetching.acquire()
 	defer c.fetching.release()
 	if r.encrypted {
-		c.rejected.Store(r.keyID, true)
+		c.rejected[r.keyID] = true
 	}
 	old := c.current()
 	if at, ok := c.confirmed[r]; !old.IsZero() && (old.ID() != r.keyID || ok && time.Since(at) <= maxSnapshotAge) {
@@ -101,9 +90,7 @@ func (c *publicKeyCache) newerThan(ctx context.Context, b *github.Budget, r refu
 	if err != nil {
 		return key, err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.key = key
+	c.key.Store(&key)
 	switch {
 	case !old.IsZero() && key != old:
 		c.log("GitHub rotated the public key for " + string(c.store) +

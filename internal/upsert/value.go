@@ -105,10 +105,11 @@ func (v *value) next(ctx context.Context, b *github.Budget) (p plan, err error) 
 
 // sealFirst seals the value to the key that was fetched, or compares the key of one that was given sealed.
 func (v *value) sealFirst() error {
-	key, err := v.keys[v.item.Store].fetched()
-	if err != nil {
-		return err
+	keys := v.keys[v.item.Store]
+	if keys.err != nil {
+		return keys.err
 	}
+	key := keys.current()
 	if v.item.isSealed() && key.ID() != v.sealed.KeyID && !v.DryRun {
 		return nil // GitHub decides: the key that was read may be an older one
 	}
@@ -172,7 +173,7 @@ func (e *executor) sealUnstored() {
 		}}
 		isOlder := !key.IsZero() && v.sealTo(key) != nil // or foreign
 		r.KeyID, r.PublicKey, r.EncryptedValue = v.sealed.KeyID, v.sealed.PublicKey, v.sealed.EncryptedValue
-		if keys.isRejected(r.KeyID) && (!isGiven || r.PublicKey == "") {
+		if keys.rejected[r.KeyID] && (!isGiven || r.PublicKey == "") {
 			err := secret.AsError(r.Err)
 			err.Is = append(slices.Clone(err.Is), secret.ErrCannotOpen)
 			r.Err = &err
