@@ -15,15 +15,10 @@ type desired struct {
 	repositories     []secret.Repository
 }
 
-// given returns the access that a write gives whether or not the secret exists, and whether there is such an access.
-func (d desired) given() (secret.Access, bool) {
-	switch {
-	case d.visibility == secret.Selected && d.replace:
-		return secret.Access{Visibility: secret.Selected, Repositories: d.repositories}, true
-	case d.visibility == secret.All, d.visibility == secret.Private:
-		return secret.Access{Visibility: d.visibility}, true
-	}
-	return secret.Access{}, false
+// given returns the access that a write gives whether or not the secret exists. ok is false if there is no such access.
+func (d desired) given() (access secret.Access, ok bool) {
+	access = secret.Access{Visibility: d.visibility, Repositories: d.repositories}
+	return access, d.replace || d.visibility == secret.All || d.visibility == secret.Private
 }
 
 // needsExisting reports whether a write depends on the existing secret; else that is read only to report the change.
@@ -41,18 +36,15 @@ func (d desired) accessFor(existing secret.Existing) (secret.Access, error) {
 		}
 		return access, nil
 	}
-	const nameThem = "Name the repositories in selected_repositories, or use none for an empty list."
 	switch {
-	case d.visibility == secret.Selected && !existing.Exists:
-		return secret.Access{}, &secret.Error{
-			Problem: "visibility: selected needs a repository list, because the secret does not exist yet",
-			Hint:    nameThem,
-		}
 	case d.visibility == secret.Selected && existing.Access.Visibility != secret.Selected:
+		reason := "the secret does not exist yet"
+		if existing.Exists {
+			reason = "the existing secret is " + string(existing.Access.Visibility)
+		}
 		return secret.Access{}, &secret.Error{
-			Problem: fmt.Sprintf("visibility: selected needs a repository list, because the existing secret is %s",
-				existing.Access.Visibility),
-			Hint: nameThem,
+			Problem: "visibility: selected needs a repository list, because " + reason,
+			Hint:    "Name the repositories in selected_repositories, or use none for an empty list.",
 		}
 	case !existing.Exists:
 		return secret.Access{Visibility: secret.Private}, nil
