@@ -92,11 +92,7 @@ func (e *executor) planMembers(
 	case !r.fromList():
 		l.incomplete = r.partial
 	case len(r.selection.Patterns) > 0 && l.before.Hidden != 0:
-		l.incomplete = &secret.Error{
-			Problem: fmt.Sprintf("the token cannot see %s repositories on the list, and a glob may match them",
-				countOf(l.before.Hidden, len(onList)+l.before.Hidden)),
-			Hint: "Use a token that can see all of them, or name the repositories or their ids.",
-		}
+		l.incomplete = hiddenError(l.before, ", and a glob may match the others", "repositories or their ids")
 	}
 	if r.fromList() {
 		var matches []int
