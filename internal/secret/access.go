@@ -52,9 +52,10 @@ type Existing struct {
 	// CreatedAt and UpdatedAt are in whole seconds.
 	CreatedAt, UpdatedAt time.Time
 	Reading
-	// Access has the repositories only if they were read as well. Unlisted says that they could not be.
-	Access   Access
-	Unlisted bool
+	// Access has the repositories only if they were read as well.
+	Access Access
+	// Err is why the secret, or its list of repositories, could not be read.
+	Err error
 	// Unknown has the names of properties that GitHub shows and this version does not know, sorted.
 	Unknown []string
 	// Hidden is how many selected repositories the token cannot see; Access.Repositories lacks them.

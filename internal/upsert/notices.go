@@ -43,8 +43,8 @@ func (v *value) noteEffects(i int, w *write, op secret.Operation) {
 		return
 	case !isGiven && (op == secret.Created || op == secret.WouldCreate):
 		note(newPrivate)
-	case isGiven && v.readErr != nil:
-		err := secret.AsError(v.readErr)
+	case isGiven && w.before.Err != nil:
+		err := secret.AsError(w.before.Err)
 		note(unreadAccess, err.Fact())
 	case isGiven && w.before.Hidden != 0:
 		note(unreadAccess, "this token cannot see all repositories on the list")

@@ -20,7 +20,6 @@ type value struct {
 	item    Item
 	sealed  seal.Sealed
 	reseals int
-	readErr error // of the existing secret
 }
 
 // values returns the writes of all values. It seals them before the first write, so that none is lost.
@@ -52,18 +51,19 @@ func (e *executor) values(ctx context.Context) (tasks []*task) {
 func (e *executor) prefetch(ctx context.Context, tasks []*task) {
 	var group sync.WaitGroup
 	for store, snapshots := range e.snapshots {
-		if e.needsKey(store) {
+		first := slices.IndexFunc(tasks, func(t *task) bool { return e.Items[t.i].Store == store })
+		if first < 0 {
+			continue // all of its items are done
+		}
+		if e.Change == "" {
 			group.Go(func() { e.keys[store].fetch(ctx) })
 		}
-		first := slices.IndexFunc(tasks, func(t *task) bool { return e.Items[t.i].Store == store })
-		if first >= 0 {
-			group.Go(func() { // fills the cache
-				w := tasks[first].writes[0]
-				if _, err := snapshots.get(ctx, w.budget, e.Items[tasks[first].i].Name); !snapshots.optional {
-					w.err = err
-				}
-			})
-		}
+		group.Go(func() { // fills the cache
+			w := tasks[first].writes[0]
+			if _, err := snapshots.get(ctx, w.budget, e.Items[tasks[first].i].Name); !snapshots.optional {
+				w.err = err
+			}
+		})
 	}
 	if e.Selection != nil {
 		group.Go(func() {
@@ -71,13 +71,6 @@ func (e *executor) prefetch(ctx context.Context, tasks []*task) {
 		})
 	}
 	group.Wait()
-}
-
-// needsKey reports whether any item of the store is to be sealed, or was sealed to a key that is to be compared.
-func (e *executor) needsKey(store secret.Store) bool {
-	return e.Change == "" && slices.ContainsFunc(e.Items, func(item Item) bool {
-		return item.Store == store && !item.Done
-	})
 }
 
 func (v *value) op() string { return "writing the secret" }
@@ -89,7 +82,7 @@ func (v *value) next(ctx context.Context, b *github.Budget) (p plan, err error) 
 		if !v.snapshots[v.item.Store].optional || errors.Is(err, secret.ErrInterrupted) {
 			return p, err
 		}
-		p.before.Unlisted, v.readErr = true, err
+		p.before.Err = err
 	}
 	if p.access, err = v.desired.accessFor(p.before); err != nil {
 		return p, err

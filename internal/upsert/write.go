@@ -72,7 +72,7 @@ func (w *write) readableAt() (at time.Time) {
 
 // change returns how the write changes access; only the new visibility if the secret was not read whole before.
 func (w *write) change() secret.Change {
-	if w.before.ReadAt.IsZero() || w.before.Unlisted {
+	if w.before.ReadAt.IsZero() || w.before.Err != nil {
 		return secret.Change{To: w.plan.access.Visibility}
 	}
 	return secret.Diff(w.before, w.plan.access)
