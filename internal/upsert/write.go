@@ -200,8 +200,9 @@ func (e *executor) settle(ctx context.Context) {
 		group.Go(func() {
 			found := e.readAfter(ctx, store, tasks)
 			for _, t := range tasks {
+				now, ok := found[e.Items[t.i].Name]
 				for _, w := range t.writes {
-					if now, ok := found[t]; ok && w.needsRead() {
+					if ok && w.needsRead() {
 						w.settle(now)
 					}
 				}
@@ -214,7 +215,7 @@ func (e *executor) settle(ctx context.Context) {
 
 // readAfter returns the secrets of a store after their writes, as far as they can be read: all of them if values were
 // written, else their lists.
-func (e *executor) readAfter(ctx context.Context, store secret.Store, tasks []*task) map[*task]secret.Existing {
+func (e *executor) readAfter(ctx context.Context, store secret.Store, tasks []*task) map[secret.Name]secret.Existing {
 	var at time.Time
 	for _, t := range tasks {
 		for _, w := range t.writes {
@@ -223,26 +224,21 @@ func (e *executor) readAfter(ctx context.Context, store secret.Store, tasks []*t
 			}
 		}
 	}
-	after := map[*task]secret.Existing{}
 	b := e.GitHub.SendOnce(ctx, "read whether a failed write took effect", at)
 	if e.Change == "" {
-		found := e.readSecrets(ctx, b, store, tasks)
-		for _, t := range tasks {
-			if now, ok := found[e.Items[t.i].Name]; ok {
-				after[t] = now
-			}
-		}
-		return after
+		return e.readSecrets(ctx, b, store, tasks)
 	}
+	after := map[secret.Name]secret.Existing{}
 	for _, t := range tasks {
-		list, hidden, err := e.GitHub.SelectedRepositories(ctx, b, store, e.Items[t.i].Name)
+		name := e.Items[t.i].Name
+		list, hidden, err := e.GitHub.SelectedRepositories(ctx, b, store, name)
 		switch {
 		case secret.IsAny(err, secret.ErrNotFound, secret.ErrConflict):
 		case err != nil:
 			return after // a server that does not respond costs one request
 		default:
 			access := secret.Access{Visibility: secret.Selected, Repositories: list}
-			after[t] = secret.Existing{Exists: true, Access: access, Hidden: hidden}
+			after[name] = secret.Existing{Exists: true, Access: access, Hidden: hidden}
 		}
 	}
 	return after
