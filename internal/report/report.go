@@ -164,7 +164,7 @@ func (r *Reporter) clean(results []secret.Result) []secret.Result {
 		if result.Err == nil {
 			continue
 		}
-		err := secret.AsError(result.Err)
+		err := *secret.AsError(result.Err)
 		err.Notes = convert(err.Notes, r.sanitizeLine)
 		for _, text := range []*string{&err.Op, &err.Problem, &err.Cause, &err.Hint, &err.RequestID} {
 			*text = r.sanitizeLine(*text)

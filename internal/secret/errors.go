@@ -82,13 +82,13 @@ func IsAny(err error, targets ...error) bool {
 
 // AsError returns the parts of any error. If its text is more than that of the first Error in it, because it adds to it
 // or joins several, the problem is the whole text.
-func AsError(err error) Error {
+func AsError(err error) *Error {
 	first, ok := errors.AsType[*Error](err)
 	if ok && err.Error() == first.Error() {
-		return *first
+		return first
 	}
 	// errors.Join has a line for each.
-	all := Error{Problem: strings.ReplaceAll(err.Error(), "\n", "; "), Is: []error{err}}
+	all := &Error{Problem: strings.ReplaceAll(err.Error(), "\n", "; "), Is: []error{err}}
 	if ok {
 		all.Cause, all.Hint, all.RequestID = first.Cause, first.Hint, first.RequestID
 	}

@@ -346,7 +346,7 @@ func TestAsError(t *testing.T) {
 		if e.Problem != test.problem || e.Cause != test.cause {
 			t.Errorf("%v: got the problem %q and the cause %q, want %q and %q", test.err, e.Problem, e.Cause, test.problem, test.cause)
 		}
-		if got, want := errors.Is(&e, ErrNotFound), errors.Is(test.err, ErrNotFound); got != want {
+		if got, want := errors.Is(e, ErrNotFound), errors.Is(test.err, ErrNotFound); got != want {
 			t.Errorf("%v: matches ErrNotFound: %v, want %v", test.err, got, want)
 		}
 	}

@@ -173,8 +173,7 @@ func (e *executor) finishMembers(i int, l *memberList, writes []*write) {
 	}
 	if err != nil && len(writes) > 1 && !e.DryRun {
 		verb := map[secret.ListChange]string{secret.ListAdd: "added", secret.ListRemove: "removed"}[e.Change]
-		first := secret.AsError(err)
-		err = first.With(fmt.Sprintf("%s repositories were %s", countOf(len(changed), len(writes)), verb))
+		err = secret.AsError(err).With(fmt.Sprintf("%s repositories were %s", countOf(len(changed), len(writes)), verb))
 	}
 	op := secret.Unchanged
 	switch {

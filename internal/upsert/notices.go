@@ -44,8 +44,7 @@ func (v *value) noteEffects(i int, w *write, op secret.Operation) {
 	case !isGiven && (op == secret.Created || op == secret.WouldCreate):
 		note(newPrivate)
 	case isGiven && w.before.Err != nil:
-		err := secret.AsError(w.before.Err)
-		note(unreadAccess, err.Fact())
+		note(unreadAccess, secret.AsError(w.before.Err).Fact())
 	case isGiven && w.before.Hidden != 0:
 		note(unreadAccess, "this token cannot see all repositories on the list")
 	}

@@ -167,7 +167,7 @@ func (e *executor) sealUnstored() {
 		isOlder := !key.IsZero() && v.sealTo(key) != nil // or foreign
 		r.KeyID, r.PublicKey, r.EncryptedValue = v.sealed.KeyID, v.sealed.PublicKey, v.sealed.EncryptedValue
 		if keys.rejected[r.KeyID] && (!isGiven || r.PublicKey == "") {
-			err := secret.AsError(r.Err)
+			err := *secret.AsError(r.Err)
 			err.Is = append(slices.Clone(err.Is), secret.ErrCannotOpen)
 			r.Err = &err
 		}

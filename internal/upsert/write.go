@@ -272,8 +272,7 @@ func (w *write) settle(now secret.Existing) {
 	} else {
 		var shown string
 		shown, applied = w.compare(w, now)
-		err := secret.AsError(w.err)
-		w.err = err.With(shown)
+		w.err = secret.AsError(w.err).With(shown)
 	}
 	if !applied {
 		w.unprovenAt = time.Time{}
