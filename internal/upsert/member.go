@@ -58,7 +58,7 @@ func (e *executor) members(ctx context.Context) (tasks []*task) {
 			e.Log(fmt.Sprintf("%s in %s: %s", e.Items[i].Name, e.Items[i].Store, note))
 		}
 		if l.err != nil {
-			e.fail(i, l.err)
+			e.finish(i, secret.Failed, l.err, func(*secret.Result) {})
 			continue
 		}
 		t := &task{i: i}

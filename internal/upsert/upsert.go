@@ -134,16 +134,9 @@ func (e *executor) finish(i int, op secret.Operation, err error, complete func(*
 	}
 	r := &e.results[i]
 	r.Operation, r.Err = op, err
-	if complete != nil {
-		complete(r)
-	}
-	if e.OnResult != nil {
-		e.OnResult(*r)
-	}
+	complete(r)
+	e.OnResult(*r)
 }
-
-// fail completes the result of an item that is not written.
-func (e *executor) fail(i int, err error) { e.finish(i, secret.Failed, err, nil) }
 
 // logWrites logs how many writes follow, and how long the write limiter makes them take.
 func (e *executor) logWrites(n int) {

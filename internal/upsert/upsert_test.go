@@ -76,7 +76,7 @@ func (g *testGitHub) log(line string) {
 
 // job stores n values.
 func (g *testGitHub) job(n int, visibility secret.Visibility) Job {
-	j := Job{GitHub: g.client, Rand: rand.Reader, Visibility: visibility, Log: g.log, Warn: g.log}
+	j := Job{GitHub: g.client, Rand: rand.Reader, Visibility: visibility, Log: g.log, Warn: g.log, OnResult: func(secret.Result) {}}
 	for i := range n {
 		j.Items = append(j.Items, Item{
 			Store: secret.Actions, Name: secret.Name(fmt.Sprintf("S%d", i+1)),

@@ -27,7 +27,7 @@ func (e *executor) values(ctx context.Context) (tasks []*task) {
 	var values []*value
 	for i, item := range e.Items {
 		if item.Done {
-			e.finish(i, secret.Skipped, nil, nil)
+			e.finish(i, secret.Skipped, nil, func(*secret.Result) {})
 			continue
 		}
 		v := &value{executor: e, item: item, sealed: item.Sealed}
