@@ -41,8 +41,8 @@ type publicKeyCache struct {
 
 // refusal is why GitHub refused values that were sealed to a key.
 type refusal struct {
-	keyID, text string
-	encrypted   bool // GitHub could not decrypt them
+	keyID     string
+	encrypted bool // GitHub could not decrypt them
 }
 
 // lagDelays are the waits before further fetches of a key that GitHub says not to be the current one: a copy of it may

@@ -133,10 +133,7 @@ func (v *value) refused(ctx context.Context, w *write, err error) (retry bool, _
 		return false, err
 	}
 	old := v.sealed
-	r := refusal{keyID: old.KeyID, encrypted: errors.Is(err, secret.ErrCannotOpen)}
-	if !r.encrypted {
-		r.text = secret.AsError(err).Problem
-	}
+	r := refusal{old.KeyID, errors.Is(err, secret.ErrCannotOpen)}
 	key, keyErr := v.keys[v.item.Store].newerThan(ctx, w.budget, r)
 	if keyErr != nil { // GitHub's 422 matters more than why the key could not be fetched
 		return false, err
