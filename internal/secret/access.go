@@ -3,6 +3,7 @@ package secret
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 )
@@ -31,12 +32,9 @@ type Access struct {
 // IDs returns the ids of the selected repositories, ascending, each once. It is never nil: GitHub reads a missing
 // list as an empty one, so the list is always sent.
 func (a Access) IDs() []int64 {
-	ids := make([]int64, 0, len(a.Repositories))
-	for _, r := range a.Repositories {
-		ids = append(ids, r.ID)
-	}
+	ids := slices.AppendSeq([]int64{}, maps.Keys(byID(a.Repositories)))
 	slices.Sort(ids)
-	return slices.Compact(ids)
+	return ids
 }
 
 // Equal reports whether both accesses are the same.
@@ -91,25 +89,9 @@ func Diff(existing Existing, access Access) Change {
 	if existing.Exists {
 		c.From = existing.Access.Visibility
 	}
-	before := byID(existing.Access.Repositories)
-	after := byID(access.Repositories)
-	for id, r := range after {
-		if _, ok := before[id]; ok {
-			c.Kept++
-		} else {
-			c.Added = append(c.Added, r)
-		}
-	}
-	for id, r := range before {
-		if _, ok := after[id]; !ok {
-			c.Removed = append(c.Removed, r)
-		}
-	}
-	byName := func(a, b Repository) int {
-		return cmp.Or(cmp.Compare(a.FullName, b.FullName), cmp.Compare(a.ID, b.ID))
-	}
-	slices.SortFunc(c.Added, byName)
-	slices.SortFunc(c.Removed, byName)
+	before, after := byID(existing.Access.Repositories), byID(access.Repositories)
+	c.Added, c.Removed = without(after, before), without(before, after)
+	c.Kept = len(after) - len(c.Added)
 	return c
 }
 
@@ -119,4 +101,15 @@ func byID(list []Repository) map[int64]Repository {
 		m[r.ID] = r
 	}
 	return m
+}
+
+// without returns the repositories of all that are not in others, sorted by name. It changes neither.
+func without(all, others map[int64]Repository) []Repository {
+	rest := maps.Clone(all)
+	for id := range others {
+		delete(rest, id)
+	}
+	return slices.SortedFunc(maps.Values(rest), func(a, b Repository) int {
+		return cmp.Or(cmp.Compare(a.FullName, b.FullName), cmp.Compare(a.ID, b.ID))
+	})
 }
