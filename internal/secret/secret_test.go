@@ -119,7 +119,7 @@ func TestValueIsRedacted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	printed = append(printed, string(text), v.String())
+	printed = append(printed, string(text))
 	var log bytes.Buffer
 	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "value", v, "holder", h)
 	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "value", v, "holder", h)
@@ -142,14 +142,8 @@ func TestValue(t *testing.T) {
 	if got, want := string(v.Reveal()), "Correct-Horse"; got != want {
 		t.Errorf("got the plaintext %q, want %q", got, want)
 	}
-	if got, want := v.Len(), len(plain); got != want {
-		t.Errorf("got the length %d, want %d", got, want)
-	}
 	if got := (Value{}).Reveal(); got != nil {
 		t.Errorf("got the plaintext %q of the zero Value, want nil", got)
-	}
-	if got := (Value{}).Len(); got != 0 {
-		t.Errorf("got the length %d of the zero Value, want 0", got)
 	}
 }
 
