@@ -63,26 +63,21 @@ func FormatTime(t time.Time) string { return t.UTC().Format(time.DateTime + " UT
 
 // FormatDuration rounds to at most two units: 1.5 s, 42 s, 4 min 58 s, 5 min, 1 h 30 min, 30 days.
 func FormatDuration(d time.Duration) string {
-	if day := 24 * time.Hour; d >= day && d%day == 0 {
+	switch day := 24 * time.Hour; {
+	case d >= day && d%day == 0:
 		return Count(int(d/day), "day")
-	}
-	if d < 10*time.Second {
+	case d < 10*time.Second:
 		return strconv.FormatFloat(d.Round(100*time.Millisecond).Seconds(), 'f', -1, 64) + " s"
+	case d < time.Hour-time.Second/2:
+		d = d.Round(time.Second)
+	default:
+		d = d.Round(time.Minute)
 	}
-	large, small, largeName, smallName := time.Minute, time.Second, " min", " s"
-	if d >= time.Hour-time.Second/2 {
-		large, small, largeName, smallName = time.Hour, time.Minute, " h", " min"
-	}
-	d = d.Round(small)
-	var parts []string
-	if n := int(d / large); n > 0 {
-		parts = append(parts, strconv.Itoa(n)+largeName)
-	}
-	if n := int(d % large / small); n > 0 {
-		parts = append(parts, strconv.Itoa(n)+smallName)
-	}
-	return strings.Join(parts, " ")
+	return spacedUnits.Replace(d.String())
 }
+
+// spacedUnits writes the units of [time.Duration.String], and leaves out those that are 0: 1h0m0s is 1 h.
+var spacedUnits = strings.NewReplacer("h0m0s", " h", "m0s", " min", "h", " h ", "m", " min ", "s", " s")
 
 // Distance is how many characters must be inserted, removed or replaced to turn a into b.
 func Distance(a, b string) int {
