@@ -1,6 +1,8 @@
 package upsert
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -179,5 +181,236 @@ func TestKeyFetches(t *testing.T) {
 		check("refused as encrypted after a rotation", true, true, 4)
 		check("refused with the old key", false, true, 4)
 		wantEqual(t, "lines about the rotation", len(g.logged), 1)
+	})
+}
+
+// TestOptionalReadsStopNoWrite has a store whose secrets cannot be read, which takes
+// most of the timeout, and whose writes then fail for a while: they have the rest of it.
+func TestOptionalReadsStopNoWrite(t *testing.T) {
+	withGitHub(t, fakegithub.Org{}, func(t *testing.T, g *testGitHub) {
+		g.AddFault(fakegithub.Fault{Method: "GET", Path: "/secrets", Status: 502, Times: -1})
+		g.AddFault(fakegithub.Fault{Method: "PUT", Path: "/S1", Status: 502, Times: -1})
+		for _, name := range []string{"/S2", "/S3"} {
+			g.AddFault(fakegithub.Fault{Method: "PUT", Path: name, Status: 502, Times: 4})
+		}
+		for _, r := range g.job(3, secret.All).Run(t.Context())[1:] {
+			wantEqual(t, string(r.Name), r.Operation, secret.Created)
+			wantEqual(t, string(r.Name)+": error", r.Err, nil)
+		}
+	})
+}
+
+// twoLists are two secrets with the same list; that of S1 cannot be read.
+func twoLists() (fakegithub.Org, fakegithub.Fault) {
+	org := fakegithub.Org{Repositories: []fakegithub.Repository{{ID: 1, Name: "web"}, {ID: 2, Name: "api"}}}
+	for _, name := range []string{"S1", "S2"} {
+		org.Secrets = append(org.Secrets, fakegithub.Secret{
+			Store: "actions", Name: name, Visibility: "selected", Repositories: []string{"web"},
+		})
+	}
+	return org, fakegithub.Fault{Method: "GET", Path: "/S1/repositories", Times: -1, Status: 403}
+}
+
+// TestReplaceListsAlone replaces two lists, one of which cannot be read: the other is
+// written all the same.
+func TestReplaceListsAlone(t *testing.T) {
+	org, fault := twoLists()
+	withGitHub(t, org, func(t *testing.T, g *testGitHub) {
+		g.AddFault(fault)
+		j := g.job(2, "")
+		j.Change, j.Selection = secret.ListReplace, &secret.Selection{IDs: []int64{2}}
+		results := j.Run(t.Context())
+		wantEqual(t, "the list that cannot be read", results[0].Operation, secret.Failed)
+		wantEqual(t, "the other", results[1].Operation, secret.Updated)
+		wantEqual(t, "error of the other", results[1].Err, nil)
+	})
+}
+
+// TestGivenAccessAlone gives the access of two secrets, the list of one of which cannot
+// be read: the change of the other is known, in a dry run, too.
+func TestGivenAccessAlone(t *testing.T) {
+	for _, dryRun := range []bool{false, true} {
+		t.Run(fmt.Sprintf("dry run %v", dryRun), func(t *testing.T) {
+			org, fault := twoLists()
+			withGitHub(t, org, func(t *testing.T, g *testGitHub) {
+				g.AddFault(fault)
+				j := g.job(2, secret.Private)
+				j.DryRun = dryRun
+				r := j.Run(t.Context())[1]
+				wantEqual(t, "error of the one that can be read", r.Err, nil)
+				wantEqual(t, "visibility before", r.Change.From, secret.Selected)
+				wantEqual(t, "removed", len(r.Change.Removed), 1)
+			})
+		})
+	}
+}
+
+// TestSignalInOptionalRead checks that a write is not sent after a signal that ends the
+// read before it.
+func TestSignalInOptionalRead(t *testing.T) {
+	withGitHub(t, fakegithub.Org{}, func(t *testing.T, g *testGitHub) {
+		ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
+		defer cancel()
+		g.AddFault(fakegithub.Fault{Method: "GET", Path: "/S2", Hang: "before", Times: -1})
+		g.AddFault(fakegithub.Fault{Method: "GET", Path: "/secrets", Status: 200, Times: -1, Body: `{
+			"total_count": 2, "secrets": [
+			{"name": "S1", "visibility": "all", "created_at": "2000-01-01T00:00:00Z", "updated_at": "2000-01-01T00:00:00Z"}]}`})
+		r := g.job(2, secret.All).Run(ctx)[1]
+		wantEqual(t, "interrupted", errors.Is(r.Err, secret.ErrInterrupted), true)
+		wantEqual(t, "saved", r.EncryptedValue != "", true)
+		wantEqual(t, "attempts at the write", g.count("PUT S2"), 0)
+	})
+}
+
+// TestOptionalReadSharesTime has a read and then a write that fail for good: together
+// they take the timeout, and the last attempt.
+func TestOptionalReadSharesTime(t *testing.T) {
+	withGitHub(t, fakegithub.Org{}, func(t *testing.T, g *testGitHub) {
+		g.AddFault(fakegithub.Fault{Method: "GET", Path: "/S1", Status: 503, Times: -1})
+		g.AddFault(fakegithub.Fault{Method: "PUT", Path: "*", Status: 503, Times: -1})
+		start := time.Now()
+		r := g.job(1, secret.All).Run(t.Context())[0]
+		wantEqual(t, "operation", r.Operation, secret.Unknown)
+		wantEqual(t, "time, with that until the read that settles", time.Since(start), 5*time.Minute+settleDelay)
+	})
+}
+
+// TestNoNoticeOfFailed checks that a write that failed is in no warning about what it
+// took away.
+func TestNoNoticeOfFailed(t *testing.T) {
+	withGitHub(t, fakegithub.Org{}, func(t *testing.T, g *testGitHub) {
+		g.AddFault(fakegithub.Fault{Method: "GET", Path: "/S1", Status: 403})
+		g.AddFault(fakegithub.Fault{Method: "PUT", Path: "*", Status: 403})
+		wantEqual(t, "operation", g.job(1, secret.All).Run(t.Context())[0].Operation, secret.Failed)
+		wantEqual(t, "warnings", len(g.logged), 0)
+	})
+}
+
+// TestPartialFirstPage has a list of repositories whose first page alone is marked as
+// partial: a glob is rejected.
+func TestPartialFirstPage(t *testing.T) {
+	withGitHub(t, fakegithub.Org{RepositoryCount: 101}, func(t *testing.T, g *testGitHub) {
+		for _, after := range []int{0, 1} { // the first pages of two readings
+			g.AddFault(fakegithub.Fault{
+				Path: "/acme/repos", After: after,
+				Headers: map[string]string{"X-GitHub-SSO": "partial-results; organizations=1"},
+			})
+		}
+		j := g.job(1, "")
+		j.Selection = &secret.Selection{Patterns: patterns("repo-*")}
+		wantError(t, "result", j.Run(t.Context())[0].Err, "GitHub returned only a part of the list")
+		wantEqual(t, "attempts at a write", g.count("PUT"), 0)
+	})
+}
+
+// TestOtherRepositoriesChange has a list of repositories that changes each time, but for
+// those that a glob matches.
+func TestOtherRepositoriesChange(t *testing.T) {
+	org := fakegithub.Org{RepositoryCount: 100, Repositories: []fakegithub.Repository{{ID: 1, Name: "web"}}}
+	withGitHub(t, org, func(t *testing.T, g *testGitHub) {
+		for i := range 3 { // the second page of each reading
+			g.AddFault(fakegithub.Fault{
+				Path: "/acme/repos", After: i + 1, Status: 200,
+				Body: fmt.Sprintf(`[{"id": 2, "full_name": "acme/other-%d"}]`, i),
+			})
+		}
+		j := g.job(1, "")
+		j.Selection = &secret.Selection{Patterns: patterns("web*")}
+		r := j.Run(t.Context())[0]
+		wantEqual(t, "error", r.Err, nil)
+		wantEqual(t, "repositories", r.Access.IDs(), []int64{1})
+		wantEqual(t, "pages", g.count("GET repos"), 2*2)
+	})
+}
+
+// TestOthersChangeWhileSettling has a list of secrets that changes each time it is read
+// after two lost writes, but for their secrets.
+func TestOthersChangeWhileSettling(t *testing.T) {
+	withGitHub(t, fakegithub.Org{SecretCount: 100}, func(t *testing.T, g *testGitHub) {
+		for range 2 {
+			g.AddFault(fakegithub.Fault{Method: "PUT", Path: "*", Drop: "before"})
+		}
+		g.AddFault(fakegithub.Fault{Method: "PUT", Path: "*", Status: 403, Times: -1})
+		for i := range 5 { // in a reading after the writes
+			g.AddFault(fakegithub.Fault{
+				Method: "GET", Path: "/secrets", After: i + 1, Change: &fakegithub.Secret{
+					Store: "actions", Name: "S0001", Visibility: "private", UpdatedAt: time.Unix(int64(i), 0),
+				},
+			})
+		}
+		j := g.job(2, "")
+		j.Items[0].Name, j.Items[1].Name = "S0002", "S0003"
+		g.PutSecret("acme", fakegithub.Secret{Store: "actions", Name: "T", Visibility: "private"})
+		for _, r := range j.Run(t.Context()) {
+			wantEqual(t, string(r.Name), r.Operation, secret.Failed)
+		}
+	})
+}
+
+// TestWrongTotal has a list of two pages that lacks a secret each time, as its total
+// shows: the secret exists, and keeps its access.
+func TestWrongTotal(t *testing.T) {
+	org := fakegithub.Org{SecretCount: 100, Repositories: []fakegithub.Repository{{ID: 1, Name: "web"}}}
+	for _, name := range []string{"T1", "T2"} {
+		org.Secrets = append(org.Secrets, fakegithub.Secret{
+			Store: "actions", Name: name, Visibility: "selected", Repositories: []string{"web"},
+		})
+	}
+	withGitHub(t, org, func(t *testing.T, g *testGitHub) {
+		second := fakegithub.Fault{
+			Method: "GET", Path: "/secrets", After: 1, Status: 200,
+			Body: `{"total_count": 102, "secrets": [{"name": "T1", "visibility": "selected",
+				"created_at": "2000-01-01T00:00:00Z", "updated_at": "2000-01-01T00:00:00Z"}]}`,
+		}
+		g.AddFault(second) // of the first reading
+		second.After++
+		g.AddFault(second) // of the second
+		j := g.job(4, "")
+		j.Items[3].Name = "T2"
+		r := j.Run(t.Context())[3]
+		wantEqual(t, "error", r.Err, nil)
+		stored, _ := g.Secret("acme", "actions", "T2")
+		wantEqual(t, "visibility", stored.Visibility, "selected")
+	})
+}
+
+// TestPartialListOfSecret has a secret whose list GitHub marks as partial. To add a
+// repository, or to remove one, needs no other one on the list.
+func TestPartialListOfSecret(t *testing.T) {
+	for _, change := range []secret.ListChange{secret.ListAdd, secret.ListRemove} {
+		t.Run(string(change), func(t *testing.T) {
+			withGitHub(t, oneList(), func(t *testing.T, g *testGitHub) {
+				g.AddFault(fakegithub.Fault{
+					Method: "GET", Path: "/S1/repositories", Times: -1,
+					Headers: map[string]string{"X-GitHub-SSO": "partial-results; organizations=1"},
+				})
+				j := g.job(1, "")
+				j.Change, j.Selection = change, &secret.Selection{IDs: []int64{2}}
+				if change == secret.ListRemove {
+					j.Selection.IDs[0] = 1
+				}
+				r := j.Run(t.Context())[0]
+				wantEqual(t, "error", r.Err, nil)
+				wantEqual(t, "operation", r.Operation, secret.Updated)
+			})
+		})
+	}
+}
+
+// TestListNeverAgrees has a list whose readings differ each time, since one of the
+// secrets changes: the list is not read again for each secret of the batch.
+func TestListNeverAgrees(t *testing.T) {
+	withGitHub(t, fakegithub.Org{SecretCount: 101}, func(t *testing.T, g *testGitHub) {
+		for i := range 200 { // each at the second page of a reading
+			g.AddFault(fakegithub.Fault{
+				Method: "GET", Path: "/secrets", After: i + 1, Change: &fakegithub.Secret{
+					Store: "actions", Name: "S0001", Visibility: "private", UpdatedAt: time.Unix(int64(i), 0),
+				},
+			})
+		}
+		j := g.job(20, "")
+		j.Items[19].Name = "S0001"
+		j.Run(t.Context())
+		wantEqual(t, "pages of the list", g.count("GET secrets"), 3*2)
 	})
 }

@@ -1,0 +1,231 @@
+package upsert
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"set-org-secret/internal/fakegithub"
+	"set-org-secret/internal/seal"
+	"set-org-secret/internal/secret"
+)
+
+// TestSameUpdate checks when an update that is the one from before does not prove that
+// no attempt took effect: it was made just before it was read, by GitHub's clock, and
+// the first attempt was sent at once, by ours.
+func TestSameUpdate(t *testing.T) {
+	updated := time.Date(2000, 1, 1, 12, 0, 0, 0, time.UTC)
+	received := updated.Add(-time.Hour) // our clock may be off
+	for _, test := range []struct {
+		name    string
+		date    time.Duration // of the response, since the update
+		sent    time.Duration // the first attempt, since the response
+		applied bool
+	}{
+		{"updated just before, and sent at once", maxDateSkew, 999 * time.Millisecond, true},
+		{"the clock of a proxy is behind", -maxDateSkew, 0, true},
+		{"updated earlier", maxDateSkew + time.Second, 0, false},
+		{"a clock that is far behind", -maxDateSkew - time.Second, 0, false},
+		{"sent later", 0, time.Second, false},
+	} {
+		w := &write{firstAttempt: received.Add(test.sent), before: secret.Existing{
+			Exists: true, UpdatedAt: updated,
+			Reading: secret.Reading{
+				Date: updated.Add(test.date), ReadAt: received.Add(-time.Minute), ReceivedAt: received,
+			},
+		}}
+		_, applied := (&value{}).compare(w, secret.Existing{Exists: true, UpdatedAt: updated})
+		wantEqual(t, test.name, applied, test.applied)
+	}
+	w := &write{before: secret.Existing{Exists: true, UpdatedAt: updated}}
+	_, applied := (&value{}).compare(w, secret.Existing{Exists: true, UpdatedAt: updated.Add(-time.Hour)})
+	wantEqual(t, "an earlier update, from a copy that lags", applied, true)
+}
+
+// TestSettleTime checks when the read is sent that settles two writes: once, 15 s after
+// the last attempt that nothing proves, and at once if both were confirmed.
+func TestSettleTime(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		status int // of the last attempts
+		want   time.Duration
+	}{
+		{"lost and refused, the second 20 s later", 403, 20*time.Second + settleDelay},
+		{"lost and confirmed", 0, 22 * time.Second},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			withGitHub(t, fakegithub.Org{}, func(t *testing.T, g *testGitHub) {
+				g.AddFault(fakegithub.Fault{Method: "PUT", Path: "/S1", Drop: "after"})
+				g.AddFault(fakegithub.Fault{
+					Method: "PUT", Path: "/S2", Status: 503, Headers: map[string]string{"Retry-After": "20"},
+				})
+				g.AddFault(fakegithub.Fault{Method: "PUT", Path: "/S2", Drop: "after"})
+				if test.status != 0 {
+					g.AddFault(fakegithub.Fault{Method: "PUT", Path: "*", Status: test.status, Times: -1})
+				}
+				start := time.Now()
+				g.job(2, "").Run(t.Context())
+				wantEqual(t, "time", time.Since(start), test.want)
+			})
+		})
+	}
+}
+
+// TestServerErrorProvesNothing has a 500 after which GitHub has stored the value.
+func TestServerErrorProvesNothing(t *testing.T) {
+	withGitHub(t, fakegithub.Org{}, func(t *testing.T, g *testGitHub) {
+		g.AddFault(fakegithub.Fault{Method: "PUT", Path: "*", Status: 500, Applied: true})
+		g.AddFault(fakegithub.Fault{Method: "PUT", Path: "*", Status: 403})
+		r := g.job(1, secret.All).Run(t.Context())[0]
+		wantEqual(t, "operation", r.Operation, secret.Unknown)
+	})
+}
+
+// TestRefusedEncryptedBatch has a GitHub that cannot decrypt any value, and names the
+// secret in its message: the key is fetched again for all of them at once.
+func TestRefusedEncryptedBatch(t *testing.T) {
+	withGitHub(t, fakegithub.Org{}, func(t *testing.T, g *testGitHub) {
+		for _, item := range g.job(20, secret.All).Items {
+			g.AddFault(fakegithub.Fault{
+				Method: "PUT", Path: "/" + string(item.Name), Status: 422, Times: -1,
+				Body: `{"message": "` + string(item.Name) + ` is improperly encrypted"}`,
+			})
+		}
+		start := time.Now()
+		for _, r := range g.job(20, secret.All).Run(t.Context()) {
+			wantEqual(t, "nobody can open it", errors.Is(r.Err, secret.ErrCannotOpen), true)
+		}
+		wantEqual(t, "fetches of the key", g.count("GET public-key"), 4)
+		wantEqual(t, "time", time.Since(start), 12*time.Second)
+	})
+}
+
+// TestRefusedGiven has two values that were given sealed. GitHub cannot decrypt the first, and does not let the second
+// be written. A value that GitHub cannot open is not repeated, nor is one whose key came from the same place.
+func TestRefusedGiven(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		hasKey  bool
+		message string
+		kept    [2]bool
+		want    string
+	}{
+		{"GitHub's own key", true, "improperly encrypted", [2]bool{false, true}, "improperly encrypted"},
+		{"no key", false, "improperly encrypted", [2]bool{false, false}, "not GitHub's, although it has the id"},
+		{"refused for another reason", false, "no", [2]bool{true, true}, "422 no"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			withGitHub(t, fakegithub.Org{}, func(t *testing.T, g *testGitHub) {
+				g.AddFault(fakegithub.Fault{
+					Method: "PUT", Path: "/S1", Status: 422, Times: -1, Body: `{"message": "` + test.message + `"}`,
+				})
+				g.AddFault(fakegithub.Fault{Method: "PUT", Path: "/S2", Status: 403, Times: -1})
+				j := g.job(2, secret.All)
+				for i := range j.Items {
+					sealed := seal.Sealed{EncryptedValue: "AAAA"}
+					sealed.KeyID, sealed.PublicKey = g.Key("acme", "actions")
+					if !test.hasKey {
+						sealed.PublicKey = ""
+					}
+					j.Items[i] = Item{Store: secret.Actions, Name: j.Items[i].Name, Sealed: sealed}
+				}
+				results := j.Run(t.Context())
+				wantError(t, "error", results[0].Err, test.want)
+				wantEqual(t, "kept", [2]bool{results[0].EncryptedValue != "", results[1].EncryptedValue != ""}, test.kept)
+			})
+		})
+	}
+}
+
+// TestGivenWithoutKey checks that a given value is kept if GitHub's key cannot be read: it may be GitHub's own.
+func TestGivenWithoutKey(t *testing.T) {
+	withGitHub(t, fakegithub.Org{}, func(t *testing.T, g *testGitHub) {
+		g.AddFault(fakegithub.Fault{Path: "public-key", Status: 403, Times: -1})
+		j := g.job(1, secret.All)
+		j.Items[0] = Item{Store: secret.Actions, Name: "S1", Sealed: seal.Sealed{KeyID: "1", EncryptedValue: "AAAA"}}
+		r := j.Run(t.Context())[0]
+		wantError(t, "error", r.Err, "403")
+		wantEqual(t, "value", r.EncryptedValue, "AAAA")
+	})
+}
+
+// TestAccessOfRefused retries a write until its list has a repository that the token
+// cannot see. What was planned before that would take it away, so the result must not
+// have it: a script for storing the value manually would.
+func TestAccessOfRefused(t *testing.T) {
+	for _, test := range []struct {
+		name      string
+		selection *secret.Selection
+	}{
+		{"list that is kept", nil},
+		{"glob", &secret.Selection{Patterns: patterns("w*")}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			withGitHub(t, oneList(), func(t *testing.T, g *testGitHub) {
+				g.AddFault(fakegithub.Fault{
+					Method: "PUT", Path: "/S1", Status: 429, Headers: map[string]string{"Retry-After": "90"},
+				})
+				g.AddFault(fakegithub.Fault{
+					Method: "GET", Path: "/S1/repositories", After: 1, Times: -1, Status: 200,
+					Body: `{"total_count": 2, "repositories": [{"id": 1, "full_name": "acme/web"}]}`,
+				})
+				j := g.job(1, "")
+				j.Selection = test.selection
+				r := j.Run(t.Context())[0]
+				wantError(t, "result", r.Err, "the token can see only 1 of 2 selected repositories")
+				wantEqual(t, "visibility, so no script", r.Access.Visibility, "")
+			})
+		})
+	}
+}
+
+// TestOverwrittenLate has a secret that somebody else creates after this run looked for
+// it and 20 s before this run's first attempt, which fails; the second overwrites it.
+// Another write of the batch fails for minutes, so the read that settles is late.
+func TestOverwrittenLate(t *testing.T) {
+	withGitHub(t, fakegithub.Org{}, func(t *testing.T, g *testGitHub) {
+		g.AddFault(fakegithub.Fault{Path: "/public-key", Delay: fakegithub.Duration(20 * time.Second)})
+		g.AddFault(fakegithub.Fault{Method: "GET", Path: "/secrets", Hook: func() {
+			g.PutSecret("acme", fakegithub.Secret{Store: "actions", Name: "S1", Visibility: "selected"})
+		}})
+		g.AddFault(fakegithub.Fault{Method: "PUT", Path: "/S1", Status: 502})
+		g.AddFault(fakegithub.Fault{Method: "PUT", Path: "/S2", Status: 502, Times: -1})
+		r := g.job(2, "").Run(t.Context())[0]
+		wantEqual(t, "operation", r.Operation, secret.Updated)
+		wantError(t, "result", r.Err, "an existing secret was overwritten")
+	})
+}
+
+// TestNoWaitAfterSignal checks that the log does not promise a read that a signal has
+// already prevented.
+func TestNoWaitAfterSignal(t *testing.T) {
+	withGitHub(t, fakegithub.Org{}, func(t *testing.T, g *testGitHub) {
+		ctx, cancel := context.WithCancel(t.Context())
+		g.AddFault(fakegithub.Fault{Method: "PUT", Path: "*", Status: 503, Hook: cancel})
+		g.job(1, "").Run(ctx)
+		wantEqual(t, "log about a wait", strings.Contains(strings.Join(g.logged, "\n"), "waiting"), false)
+	})
+}
+
+// TestLateAttemptWithOtherAccess has an attempt that GitHub applies 4 s later. Before the
+// next one somebody else has changed the access, which is to be kept: the late attempt
+// must not come after it.
+func TestLateAttemptWithOtherAccess(t *testing.T) {
+	existing := fakegithub.Secret{Store: "actions", Name: "S1", Visibility: "all"}
+	org := fakegithub.Org{
+		Repositories: []fakegithub.Repository{{ID: 1, Name: "web"}}, Secrets: []fakegithub.Secret{existing},
+	}
+	withGitHub(t, org, func(t *testing.T, g *testGitHub) {
+		g.AddFault(fakegithub.Fault{Method: "PUT", Path: "*", Status: 429, Headers: map[string]string{"Retry-After": "60"}})
+		g.AddFault(fakegithub.Fault{Method: "PUT", Path: "*", Status: 504, StoreAfter: fakegithub.Duration(4 * time.Second)})
+		existing.Visibility, existing.Repositories = "selected", []string{"web"}
+		time.AfterFunc(30*time.Second, func() { g.PutSecret("acme", existing) })
+		r := g.job(1, "").Run(t.Context())[0]
+		wantEqual(t, "operation", r.Operation, secret.Updated)
+		time.Sleep(time.Minute)
+		s, _ := g.Secret("acme", "actions", "S1")
+		wantEqual(t, "visibility", s.Visibility, "selected")
+	})
+}
