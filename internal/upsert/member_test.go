@@ -88,13 +88,7 @@ func TestMembersNotSelected(t *testing.T) {
 
 // TestSettleLists has lists whose writes got no response. One of the secrets is gone afterwards; the other is read.
 func TestSettleLists(t *testing.T) {
-	org := fakegithub.Org{Repositories: []fakegithub.Repository{{ID: 1, Name: "web"}, {ID: 2, Name: "api"}}}
-	for _, name := range []string{"S1", "S2"} {
-		org.Secrets = append(org.Secrets, fakegithub.Secret{
-			Store: "actions", Name: name, Visibility: "selected", Repositories: []string{"web"},
-		})
-	}
-	withGitHub(t, org, func(t *testing.T, g *testGitHub) {
+	withGitHub(t, lists("S1", "S2"), func(t *testing.T, g *testGitHub) {
 		for range 2 {
 			g.AddFault(fakegithub.Fault{Method: "PUT", Path: "/repositories", Drop: "before"})
 		}

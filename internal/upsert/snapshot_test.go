@@ -130,11 +130,7 @@ func TestSnapshotOfDeleted(t *testing.T) {
 // TestSnapshotContradicted has a secret that is on the list of secrets and then gets 404, as does its list of
 // repositories: it is not taken for a new one.
 func TestSnapshotContradicted(t *testing.T) {
-	org := fakegithub.Org{
-		Repositories: []fakegithub.Repository{{ID: 1, Name: "web"}},
-		Secrets:      []fakegithub.Secret{{Store: "actions", Name: "S1", Visibility: "selected", Repositories: []string{"web"}}},
-	}
-	withGitHub(t, org, func(t *testing.T, g *testGitHub) {
+	withGitHub(t, lists("S1"), func(t *testing.T, g *testGitHub) {
 		g.AddFault(fakegithub.Fault{Method: "GET", Path: "/S1*", Times: -1, Status: 404})
 		results := g.job(2, "").Run(t.Context())
 		wantError(t, "result", results[0].Err, "GitHub showed the secret, and then returned 404 for it")
@@ -200,23 +196,11 @@ func TestOptionalReadsStopNoWrite(t *testing.T) {
 	})
 }
 
-// twoLists are two secrets with the same list; that of S1 cannot be read.
-func twoLists() (fakegithub.Org, fakegithub.Fault) {
-	org := fakegithub.Org{Repositories: []fakegithub.Repository{{ID: 1, Name: "web"}, {ID: 2, Name: "api"}}}
-	for _, name := range []string{"S1", "S2"} {
-		org.Secrets = append(org.Secrets, fakegithub.Secret{
-			Store: "actions", Name: name, Visibility: "selected", Repositories: []string{"web"},
-		})
-	}
-	return org, fakegithub.Fault{Method: "GET", Path: "/S1/repositories", Times: -1, Status: 403}
-}
-
 // TestReplaceListsAlone replaces two lists, one of which cannot be read: the other is
 // written all the same.
 func TestReplaceListsAlone(t *testing.T) {
-	org, fault := twoLists()
-	withGitHub(t, org, func(t *testing.T, g *testGitHub) {
-		g.AddFault(fault)
+	withGitHub(t, lists("S1", "S2"), func(t *testing.T, g *testGitHub) {
+		g.AddFault(fakegithub.Fault{Method: "GET", Path: "/S1/repositories", Times: -1, Status: 403})
 		j := g.job(2, "")
 		j.Change, j.Selection = secret.ListReplace, &secret.Selection{IDs: []int64{2}}
 		results := j.Run(t.Context())
@@ -231,9 +215,8 @@ func TestReplaceListsAlone(t *testing.T) {
 func TestGivenAccessAlone(t *testing.T) {
 	for _, dryRun := range []bool{false, true} {
 		t.Run(fmt.Sprintf("dry run %v", dryRun), func(t *testing.T) {
-			org, fault := twoLists()
-			withGitHub(t, org, func(t *testing.T, g *testGitHub) {
-				g.AddFault(fault)
+			withGitHub(t, lists("S1", "S2"), func(t *testing.T, g *testGitHub) {
+				g.AddFault(fakegithub.Fault{Method: "GET", Path: "/S1/repositories", Times: -1, Status: 403})
 				j := g.job(2, secret.Private)
 				j.DryRun = dryRun
 				r := j.Run(t.Context())[1]
@@ -350,12 +333,8 @@ func TestOthersChangeWhileSettling(t *testing.T) {
 // TestWrongTotal has a list of two pages that lacks a secret each time, as its total
 // shows: the secret exists, and keeps its access.
 func TestWrongTotal(t *testing.T) {
-	org := fakegithub.Org{SecretCount: 100, Repositories: []fakegithub.Repository{{ID: 1, Name: "web"}}}
-	for _, name := range []string{"T1", "T2"} {
-		org.Secrets = append(org.Secrets, fakegithub.Secret{
-			Store: "actions", Name: name, Visibility: "selected", Repositories: []string{"web"},
-		})
-	}
+	org := lists("T1", "T2")
+	org.SecretCount = 100
 	withGitHub(t, org, func(t *testing.T, g *testGitHub) {
 		second := fakegithub.Fault{
 			Method: "GET", Path: "/secrets", After: 1, Status: 200,
@@ -379,7 +358,7 @@ func TestWrongTotal(t *testing.T) {
 func TestPartialListOfSecret(t *testing.T) {
 	for _, change := range []secret.ListChange{secret.ListAdd, secret.ListRemove} {
 		t.Run(string(change), func(t *testing.T) {
-			withGitHub(t, oneList(), func(t *testing.T, g *testGitHub) {
+			withGitHub(t, lists("S1"), func(t *testing.T, g *testGitHub) {
 				g.AddFault(fakegithub.Fault{
 					Method: "GET", Path: "/S1/repositories", Times: -1,
 					Headers: map[string]string{"X-GitHub-SSO": "partial-results; organizations=1"},

@@ -73,16 +73,6 @@ func TestSettleTime(t *testing.T) {
 	}
 }
 
-// TestServerErrorProvesNothing has a 500 after which GitHub has stored the value.
-func TestServerErrorProvesNothing(t *testing.T) {
-	withGitHub(t, fakegithub.Org{}, func(t *testing.T, g *testGitHub) {
-		g.AddFault(fakegithub.Fault{Method: "PUT", Path: "*", Status: 500, Applied: true})
-		g.AddFault(fakegithub.Fault{Method: "PUT", Path: "*", Status: 403})
-		r := g.job(1, secret.All).Run(t.Context())[0]
-		wantEqual(t, "operation", r.Operation, secret.Unknown)
-	})
-}
-
 // TestRefusedEncryptedBatch has a GitHub that cannot decrypt any value, and names the
 // secret in its message: the key is fetched again for all of them at once.
 func TestRefusedEncryptedBatch(t *testing.T) {
@@ -163,7 +153,7 @@ func TestAccessOfRefused(t *testing.T) {
 		{"glob", &secret.Selection{Patterns: patterns("w*")}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			withGitHub(t, oneList(), func(t *testing.T, g *testGitHub) {
+			withGitHub(t, lists("S1"), func(t *testing.T, g *testGitHub) {
 				g.AddFault(fakegithub.Fault{
 					Method: "PUT", Path: "/S1", Status: 429, Headers: map[string]string{"Retry-After": "90"},
 				})
