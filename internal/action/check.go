@@ -76,7 +76,7 @@ func (s *session) readLists(ctx context.Context, results []secret.Result) {
 			result.Access, result.Hidden = existing.Access, existing.Hidden
 			result.Check.Exists = existing.Exists
 			result.Check.Due = result.Check.Due || !existing.Exists
-			result.Check.Listed = existing.Access.Visibility == secret.Selected
+			result.Check.Listed = existing.Listed
 			return nil
 		})
 	}

@@ -86,7 +86,7 @@ func (c *Client) WithRepositories(
 			existing.ReadAt = readAt
 		}
 		if !isGone && existing.Access.Visibility == secret.Selected {
-			existing.Access.Repositories, existing.Hidden = list, hidden
+			existing.Access.Repositories, existing.Hidden, existing.Listed = list, hidden, true
 			return existing, nil
 		}
 	}

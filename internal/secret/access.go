@@ -50,8 +50,9 @@ type Existing struct {
 	// CreatedAt and UpdatedAt are in whole seconds.
 	CreatedAt, UpdatedAt time.Time
 	Reading
-	// Access has the repositories only if they were read as well.
+	// Access has the repositories only if they were read as well, as Listed says.
 	Access Access
+	Listed bool
 	// Err is why the secret, or its list of repositories, could not be read.
 	Err error
 	// Unknown has the names of properties that GitHub shows and this version does not know, sorted.

@@ -113,20 +113,15 @@ type snapshotCache struct {
 	noSecrets, noLists atomic.Pointer[error]
 
 	lock     lock
-	next     int // index of the first name that was not read yet
-	byName   map[secret.Name]snapshot
-	lookedUp time.Time // when several were looked up at once; zero if they were not
-}
-
-// snapshot is a secret. Its list of repositories is read when it is needed.
-type snapshot struct {
-	secret.Existing
-	hasList bool
+	next     int                             // index of the first name that was not read yet
+	byName   map[secret.Name]secret.Existing // with its list of repositories once that was needed
+	lookedUp time.Time                       // when several were looked up at once; zero if they were not
 }
 
 func newSnapshotCache(client *github.Client, store secret.Store, optional bool) *snapshotCache {
 	return &snapshotCache{
-		github: client, store: store, optional: optional, lock: make(lock, 1), byName: map[secret.Name]snapshot{},
+		github: client, store: store, optional: optional, lock: make(lock, 1),
+		byName: map[secret.Name]secret.Existing{},
 	}
 }
 
@@ -152,18 +147,17 @@ func (c *snapshotCache) get(ctx context.Context, b *github.Budget, name secret.N
 	}
 	for range maxReads {
 		found, err := c.find(ctx, b, name)
-		if err == nil && found.Access.Visibility == secret.Selected && !found.hasList {
+		if err == nil && found.Access.Visibility == secret.Selected && !found.Listed {
 			err = c.request(&c.noLists, time.Second, func() (err error) {
-				found.Existing, err = c.github.WithRepositories(ctx, b, c.store, found.Existing)
-				return cmp.Or(err, checkExists(found.Existing))
+				found, err = c.github.WithRepositories(ctx, b, c.store, found)
+				return cmp.Or(err, checkExists(found))
 			})
-			found.hasList = true
 		}
 		if err != nil {
-			return found.Existing, err
+			return found, err
 		}
 		if c.put(found); c.isFresh(found.ReadAt) {
-			return found.Existing, nil
+			return found, nil
 		}
 	}
 	return secret.Existing{}, &secret.Error{
@@ -184,7 +178,7 @@ func checkExists(now secret.Existing) error {
 }
 
 // find returns a snapshot from the cache or from GitHub.
-func (c *snapshotCache) find(ctx context.Context, b *github.Budget, name secret.Name) (snapshot, error) {
+func (c *snapshotCache) find(ctx context.Context, b *github.Budget, name secret.Name) (secret.Existing, error) {
 	cached, err := c.cached(ctx, b, name)
 	if err != nil || c.isFresh(cached.ReadAt) {
 		return cached, err
@@ -193,7 +187,7 @@ func (c *snapshotCache) find(ctx context.Context, b *github.Budget, name secret.
 	if err == nil && cached.Exists {
 		err = checkExists(found[name])
 	}
-	return snapshot{Existing: found[name]}, err
+	return found[name], err
 }
 
 func (c *snapshotCache) lookUp(
@@ -208,7 +202,7 @@ func (c *snapshotCache) lookUp(
 
 // cached returns a snapshot from the cache, which may be too old. If it is, all secrets whose writes follow are looked
 // up first, at most once in maxSnapshotAge; concurrent callers wait for that and use it.
-func (c *snapshotCache) cached(ctx context.Context, b *github.Budget, name secret.Name) (snapshot, error) {
+func (c *snapshotCache) cached(ctx context.Context, b *github.Budget, name secret.Name) (secret.Existing, error) {
 	c.lock.acquire()
 	defer c.lock.release()
 	if c.isFresh(c.byName[name].ReadAt) || c.isFresh(c.lookedUp) {
@@ -219,18 +213,18 @@ func (c *snapshotCache) cached(ctx context.Context, b *github.Budget, name secre
 		at := time.Now()
 		found, err := c.lookUp(ctx, b, soon...)
 		if err != nil {
-			return snapshot{}, err
+			return secret.Existing{}, err
 		}
 		c.lookedUp = at
 		for _, existing := range found {
-			c.keep(snapshot{Existing: existing})
+			c.keep(existing)
 		}
 	}
 	return c.byName[name], nil
 }
 
 // put stores a snapshot.
-func (c *snapshotCache) put(s snapshot) {
+func (c *snapshotCache) put(s secret.Existing) {
 	c.lock.acquire()
 	defer c.lock.release()
 	c.keep(s)
@@ -238,7 +232,7 @@ func (c *snapshotCache) put(s snapshot) {
 }
 
 // keep stores a snapshot unless a newer one is there. The caller holds the lock.
-func (c *snapshotCache) keep(s snapshot) {
+func (c *snapshotCache) keep(s secret.Existing) {
 	if !s.ReadAt.Before(c.byName[s.Name].ReadAt) {
 		c.byName[s.Name] = s
 	}

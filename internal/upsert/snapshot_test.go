@@ -24,8 +24,8 @@ func newCache(g *testGitHub, names ...secret.Name) *snapshotCache {
 // began later, and that a snapshot is used for a minute.
 func TestSnapshotAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		at := func(v secret.Visibility, readAt time.Time) snapshot {
-			return snapshot{Existing: secret.Existing{Name: "A", Reading: secret.Reading{ReadAt: readAt}, Access: secret.Access{Visibility: v}}}
+		at := func(v secret.Visibility, readAt time.Time) secret.Existing {
+			return secret.Existing{Name: "A", Reading: secret.Reading{ReadAt: readAt}, Access: secret.Access{Visibility: v}}
 		}
 		cache := newSnapshotCache(nil, secret.Actions, false)
 		cache.keep(at(secret.Selected, time.Now().Add(time.Second)))
