@@ -17,15 +17,15 @@ import (
 // member is the target of a write that adds one repository to the list of a secret, or removes one. It leaves the rest
 // of the list alone: a token that cannot see all of it takes nothing away, and concurrent runs do not undo each other.
 type member struct {
-	*executor
-	item   Item
-	before secret.Existing
+	*memberList
 	repo   secret.Repository
 	absent bool // it was not on the list, as GitHub's refusal to remove it shows
 }
 
 // memberList is one secret to whose list repositories are added, or from which they are removed.
 type memberList struct {
+	*executor
+	item    Item
 	before  secret.Existing
 	members []*member
 	notes   []string
@@ -43,10 +43,11 @@ func (e *executor) members(ctx context.Context) (tasks []*task) {
 	group.SetLimit(github.MaxConcurrentReads)
 	for i, item := range e.Items {
 		*e.changedIDs(&e.results[i]) = []int64{}
-		lists[i] = &memberList{err: resolveErr}
+		l := &memberList{executor: e, item: item, err: resolveErr}
+		lists[i] = l
 		if resolveErr == nil {
 			group.Go(func() error {
-				lists[i].err = e.planMembers(ctx, lists[i], item, r, repos)
+				l.err = l.plan(ctx, r, repos)
 				return nil
 			})
 		}
@@ -55,7 +56,7 @@ func (e *executor) members(ctx context.Context) (tasks []*task) {
 	writes := 0
 	for i, l := range lists {
 		for _, note := range l.notes {
-			e.Log(fmt.Sprintf("%s in %s: %s", e.Items[i].Name, e.Items[i].Store, note))
+			e.Log(fmt.Sprintf("%s in %s: %s", l.item.Name, l.item.Store, note))
 		}
 		if l.err != nil {
 			e.finish(i, secret.Failed, l.err, func(*secret.Result) {})
@@ -65,7 +66,7 @@ func (e *executor) members(ctx context.Context) (tasks []*task) {
 		for _, m := range l.members {
 			t.writes = append(t.writes, newWrite(m))
 		}
-		t.finish = func() { e.finishMembers(i, l, t.writes) }
+		t.finish = func() { l.complete(i, t.writes) }
 		tasks = append(tasks, t)
 		writes += len(t.writes)
 	}
@@ -75,26 +76,16 @@ func (e *executor) members(ctx context.Context) (tasks []*task) {
 	return tasks
 }
 
-// planMembers reads a secret's list and decides which repositories to write.
-func (e *executor) planMembers(
-	ctx context.Context, l *memberList, item Item, r *resolver, repos []secret.Repository,
-) (err error) {
-	selected := secret.Existing{Name: item.Name, Exists: true, Access: secret.Access{Visibility: secret.Selected}}
-	l.before, err = e.GitHub.WithRepositories(ctx, github.NewBudget(), item.Store, selected)
-	if err != nil {
+// plan reads a secret's list and decides which repositories to write.
+func (l *memberList) plan(ctx context.Context, r *resolver, repos []secret.Repository) (err error) {
+	selected := secret.Existing{Name: l.item.Name, Exists: true, Access: secret.Access{Visibility: secret.Selected}}
+	l.before, err = l.GitHub.WithRepositories(ctx, github.NewBudget(), l.item.Store, selected)
+	if err = cmp.Or(err, checkSelected(l.before)); err != nil {
 		return err
 	}
-	if err := checkSelected(l.before); err != nil {
-		return err
-	}
-	onList := l.before.Access.Repositories
-	switch {
-	case !r.fromList():
-		l.incomplete = r.partial
-	case len(r.selection.Patterns) > 0 && l.before.Hidden != 0:
-		l.incomplete = hiddenError(l.before, ", and a glob may match the others", "repositories or their ids")
-	}
+	l.incomplete = r.partial
 	if r.fromList() {
+		onList := l.before.Access.Repositories
 		var matches []int
 		if repos, matches, err = r.selectFrom(onList); err != nil {
 			return err
@@ -106,9 +97,12 @@ func (e *executor) planMembers(
 			l.notes = append(l.notes, fmt.Sprintf("%s matches %d of the %d repositories on the list that this token "+
 				"can see", p.Text, matches[i], len(onList)))
 		}
+		if len(r.selection.Patterns) > 0 && l.before.Hidden != 0 {
+			l.incomplete = hiddenError(l.before, ", and a glob may match the others", "repositories or their ids")
+		}
 	}
 	for _, repo := range repos {
-		m := &member{executor: e, item: item, before: l.before, repo: repo}
+		m := &member{memberList: l, repo: repo}
 		switch {
 		case m.wasListed() == r.fromList(), l.before.Hidden != 0 && !m.wasListed():
 			l.members = append(l.members, m)
@@ -155,13 +149,13 @@ func (m *member) compare(_ *write, now secret.Existing) (shown string, applied b
 	return "GitHub does not show it on the list", !isAdded || now.Hidden != 0
 }
 
-// finishMembers completes the result of one secret.
-func (e *executor) finishMembers(i int, l *memberList, writes []*write) {
+// complete completes the result of one secret.
+func (l *memberList) complete(i int, writes []*write) {
 	var changed []secret.Repository
 	var err error
 	count := map[secret.Operation]int{}
 	for k, w := range writes {
-		count[e.operation(w)]++
+		count[l.operation(w)]++
 		err = cmp.Or(err, w.err)
 		if m := l.members[k]; w.err == nil && !m.absent {
 			changed = append(changed, m.repo)
@@ -171,9 +165,10 @@ func (e *executor) finishMembers(i int, l *memberList, writes []*write) {
 	if err == nil && l.incomplete != nil {
 		failed, err = true, l.incomplete
 	}
-	if err != nil && len(writes) > 1 && !e.DryRun {
-		verb := map[secret.ListChange]string{secret.ListAdd: "added", secret.ListRemove: "removed"}[e.Change]
-		err = secret.AsError(err).With(fmt.Sprintf("%s repositories were %s", countOf(len(changed), len(writes)), verb))
+	if err != nil && len(writes) > 1 && !l.DryRun {
+		verb := map[secret.ListChange]string{secret.ListAdd: "added", secret.ListRemove: "removed"}[l.Change]
+		err = secret.AsError(err).With(fmt.Sprintf("%s of %s repositories were %s",
+			secret.FormatCount(len(changed)), secret.FormatCount(len(writes)), verb))
 	}
 	op := secret.Unchanged
 	switch {
@@ -184,21 +179,21 @@ func (e *executor) finishMembers(i int, l *memberList, writes []*write) {
 	case len(changed) > 0:
 		op = secret.Updated
 	}
-	e.finish(i, op, err, func(r *secret.Result) { e.recordChanges(r, l.before, changed) })
+	l.finish(i, op, err, func(r *secret.Result) { l.recordChanges(r, changed) })
 }
 
 // recordChanges records the confirmed changes of a list.
-func (e *executor) recordChanges(r *secret.Result, before secret.Existing, changed []secret.Repository) {
+func (l *memberList) recordChanges(r *secret.Result, changed []secret.Repository) {
 	ids := make([]int64, 0, len(changed))
 	for _, repo := range changed {
 		ids = append(ids, repo.ID)
 	}
-	r.Hidden = before.Hidden
+	r.Hidden = l.before.Hidden
 	r.Change = secret.Change{From: secret.Selected, To: secret.Selected}
 	r.Access = secret.Access{Visibility: secret.Selected}
-	onList := before.Access.Repositories
-	*e.changedIDs(r) = ids
-	if e.Change == secret.ListAdd {
+	onList := l.before.Access.Repositories
+	*l.changedIDs(r) = ids
+	if l.Change == secret.ListAdd {
 		r.Change.Added = changed
 		r.Access.Repositories = github.UniqueRepositories(slices.Concat(onList, changed))
 		return

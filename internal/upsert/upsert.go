@@ -147,5 +147,3 @@ func (e *executor) logWrites(n int) {
 	}
 	e.Log(text)
 }
-
-func countOf(n, all int) string { return secret.FormatCount(n) + " of " + secret.FormatCount(all) }
