@@ -29,7 +29,6 @@ func (c *Client) Attempts(ctx context.Context, b *Budget, op string) iter.Seq2[*
 
 // Send sends a write and reports whether it created the secret.
 func (a *Attempt) Send(ctx context.Context, w Write) (created bool, err error) {
-	w.call.op = a.state.op
 	resp, err := a.send(ctx, w.call, w.payload)
 	return resp.status == http.StatusCreated, err
 }
@@ -38,7 +37,7 @@ func (a *Attempt) Send(ctx context.Context, w Write) (created bool, err error) {
 // refused; zero if there is none.
 func (a *Attempt) UnprovenAt() time.Time { return a.state.unprovenAt }
 
-// do sends a read and retries transient errors. parse reads the body of the response.
+// do sends a read and retries transient errors. parse reads the body of the response; do completes its error.
 func (c *Client) do(ctx context.Context, b *Budget, call *call, parse func(body []byte) error) (response, error) {
 	if b == nil {
 		b = &Budget{clock: &clock{}}
@@ -54,7 +53,12 @@ func (c *Client) do(ctx context.Context, b *Budget, call *call, parse func(body 
 		return resp, err
 	}
 	if err := parse(resp.body); err != nil {
-		return resp, unreadable(call, resp, err)
+		e, ok := errors.AsType[*secret.Error](err)
+		if !ok {
+			e = unreadable(resp, err)
+		}
+		e.Op, e.RequestID = call.op, resp.requestID
+		return resp, e
 	}
 	return resp, nil
 }
@@ -127,9 +131,7 @@ func (a *Attempt) send(ctx context.Context, call *call, load payload) (response,
 	if failed.retryable {
 		c.retry.recordError(s)
 	}
-	if failed.err.RequestID == "" {
-		failed.err.RequestID = resp.requestID
-	}
+	failed.err.RequestID = resp.requestID
 	if s.isWrite && sent && failed.unproven {
 		s.unprovenAt = resp.ReadAt
 	}

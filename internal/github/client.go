@@ -110,7 +110,7 @@ func (c *Client) Now() time.Time {
 // PublicKey returns the key that values of a store are sealed to.
 //
 // https://docs.github.com/en/rest/actions/secrets#get-an-organization-public-key
-func (c *Client) PublicKey(ctx context.Context, b *Budget, store secret.Store) (seal.PublicKey, error) {
+func (c *Client) PublicKey(ctx context.Context, b *Budget, store secret.Store) (key seal.PublicKey, err error) {
 	// An old GHES sends the id as a number; json.RawMessage preserves every digit, which go-github's PublicKey would
 	// lose in a float64.
 	var wire struct {
@@ -118,43 +118,43 @@ func (c *Client) PublicKey(ctx context.Context, b *Budget, store secret.Store) (
 		Key   string          `json:"key"`
 	}
 	call := c.secretsCall(http.MethodGet, "reading the public key", store, "public-key")
-	resp, err := c.do(ctx, b, call, func(body []byte) error { return unmarshal(body, &wire) })
-	if err != nil {
-		return seal.PublicKey{}, err
-	}
-	key, err := seal.ParsePublicKey(strings.Trim(string(wire.KeyID), `"`), wire.Key)
-	if err != nil {
-		return seal.PublicKey{}, &secret.Error{
-			Op: call.op, Problem: "unusable key: " + err.Error(), RequestID: resp.requestID,
-			Hint: "Check that api_url is GitHub's own API and that nothing in between rewrites its responses.",
+	_, err = c.do(ctx, b, call, func(body []byte) error {
+		if err := unmarshal(body, &wire); err != nil {
+			return err
 		}
-	}
-	return key, nil
+		if key, err = seal.ParsePublicKey(strings.Trim(string(wire.KeyID), `"`), wire.Key); err != nil {
+			return &secret.Error{
+				Problem: "unusable key: " + err.Error(),
+				Hint:    "Check that api_url is GitHub's own API and that nothing in between rewrites its responses.",
+			}
+		}
+		return nil
+	})
+	return key, err
 }
 
 // Repository returns a repository of the organization by its name without the organization. It follows a rename. The
 // error wraps [secret.ErrNotFound] if there is none that the token can see, or if GitHub redirects to another owner.
-func (c *Client) Repository(ctx context.Context, b *Budget, name string) (secret.Repository, error) {
-	var repo secret.Repository
+func (c *Client) Repository(ctx context.Context, b *Budget, name string) (repo secret.Repository, err error) {
 	call := newCall(http.MethodGet, "looking up repository "+c.opt.Org+"/"+name, "", "repos", c.opt.Org, name)
-	resp, err := c.do(ctx, b, call, func(body []byte) error {
-		if err := unmarshal(body, &repo); err != nil {
+	_, err = c.do(ctx, b, call, func(body []byte) error {
+		var found secret.Repository
+		err := unmarshal(body, &found)
+		if err = cmp.Or(err, checkRepositories(found)); err != nil {
 			return err
 		}
-		return checkRepositories(repo)
-	})
-	if err != nil {
-		return secret.Repository{}, err
-	}
-	if owner, _, _ := strings.Cut(repo.FullName, "/"); !strings.EqualFold(owner, c.opt.Org) {
-		return secret.Repository{}, &secret.Error{
-			Op: call.op, Problem: "GitHub redirects to " + repo.FullName, RequestID: resp.requestID,
-			Hint: "If the organization was renamed, set org to " + owner + ". If the repository was transferred, " +
-				"leave it out: only repositories of " + c.opt.Org + " can read its secrets.",
-			Is: []error{secret.ErrNotFound},
+		if owner, _, _ := strings.Cut(found.FullName, "/"); !strings.EqualFold(owner, c.opt.Org) {
+			return &secret.Error{
+				Problem: "GitHub redirects to " + found.FullName,
+				Hint: "If the organization was renamed, set org to " + owner + ". If the repository was transferred, " +
+					"leave it out: only repositories of " + c.opt.Org + " can read its secrets.",
+				Is: []error{secret.ErrNotFound},
+			}
 		}
-	}
-	return repo, nil
+		repo = found
+		return nil
+	})
+	return repo, err
 }
 
 // Repositories lists every repository of the organization that the token can see, the oldest first: one that is

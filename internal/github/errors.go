@@ -60,19 +60,18 @@ var sentinels = map[int][]error{
 
 // errorForStatus returns the error for a status that is not a success. If there is no message, HTTP's text for the
 // status is used. Only GitHub's own 404 without a redirect says that a resource does not exist; see foreignResponse.
-func errorForStatus(call *call, resp *http.Response, msg string) *secret.Error {
+func errorForStatus(resp *http.Response, msg string) *secret.Error {
 	status := resp.StatusCode
 	problem := strings.TrimSpace(fmt.Sprintf("%d %s", status, cmp.Or(msg, http.StatusText(status))))
 	if status == http.StatusNotFound && followedRedirect(resp) {
-		return &secret.Error{Op: call.op, Problem: problem + " after a redirect"}
+		return &secret.Error{Problem: problem + " after a redirect"}
 	}
-	return &secret.Error{Op: call.op, Problem: problem, Is: slices.Clone(sentinels[status])}
+	return &secret.Error{Problem: problem, Is: slices.Clone(sentinels[status])}
 }
 
 // unreadable is the error for a success whose body GitHub's API never sends.
-func unreadable(call *call, resp response, err error) *secret.Error {
-	problem := "unexpected response: " + err.Error()
-	e := &secret.Error{Op: call.op, Problem: problem, Hint: wrongURL, RequestID: resp.requestID}
+func unreadable(resp response, err error) *secret.Error {
+	e := &secret.Error{Problem: "unexpected response: " + err.Error(), Hint: wrongURL}
 	if resp.foreign != "" {
 		e.Problem = fmt.Sprintf("%d %s", resp.status, http.StatusText(resp.status))
 		notFromAPI(e, resp.foreign)

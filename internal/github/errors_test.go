@@ -261,7 +261,7 @@ func TestErrorFromTransport(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		failed := c.errorFromTransport(t.Context(), &call{}, &url.Error{Op: "Put", URL: "https://github.test", Err: test.err}, true, 7*time.Second)
+		failed := c.errorFromTransport(t.Context(), &url.Error{Op: "Put", URL: "https://github.test", Err: test.err}, true, 7*time.Second)
 		if got := failed.err.Problem; got != test.problem {
 			t.Errorf("%v: got the problem %q, want %q", test.err, got, test.problem)
 		}
@@ -292,7 +292,7 @@ func TestServerIsNamed(t *testing.T) {
 		c := &Client{opt: Options{BaseURL: base}}
 		resp := &http.Response{StatusCode: 502, Header: http.Header{}}
 		for _, failed := range []*failure{
-			c.errorFromResponse(&call{}, payload{}, resp, nil), c.errorFromTransport(t.Context(), &call{}, io.EOF, true, 0),
+			c.errorFromResponse(&call{}, payload{}, resp, nil), c.errorFromTransport(t.Context(), io.EOF, true, 0),
 		} {
 			if got := failed.err.Hint; got != want {
 				t.Errorf("%s, %s: got the hint %q, want %q", address, failed.err.Problem, got, want)

@@ -21,7 +21,7 @@ import (
 // one kind of 429, use the reset time of another limit, and lose the message of unusual bodies.
 func (c *Client) errorFromResponse(call *call, load payload, resp *http.Response, text []byte) *failure {
 	status, msg := resp.StatusCode, message(text, load.sealed, c.opt.Token)
-	failed := &failure{err: errorForStatus(call, resp, msg), unproven: !refused(resp)}
+	failed := &failure{err: errorForStatus(resp, msg), unproven: !refused(resp)}
 	failed.reason = strconv.Itoa(status) + " from GitHub"
 	switch foreign := foreignResponse(resp, text); {
 	case rateLimited(resp, msg, text):
@@ -72,13 +72,11 @@ func (c *Client) replicating(status int) time.Duration {
 }
 
 // errorFromTransport classifies an attempt without a complete response.
-func (c *Client) errorFromTransport(
-	ctx context.Context, call *call, err error, sent bool, limit time.Duration,
-) *failure {
+func (c *Client) errorFromTransport(ctx context.Context, err error, sent bool, limit time.Duration) *failure {
 	if urlErr, ok := errors.AsType[*url.Error](err); ok {
 		err = urlErr.Err // without the address
 	}
-	e := &secret.Error{Op: call.op, Problem: err.Error()}
+	e := &secret.Error{Problem: err.Error()}
 	failed := &failure{err: e, unproven: sent}
 	proxy, _ := errors.AsType[*proxyError](err)
 	certificate, _ := errors.AsType[*tls.CertificateVerificationError](err)

@@ -422,7 +422,7 @@ func TestTrippedBreaker(t *testing.T) {
 	withClient(t, time.Minute, "ghp_x", respond(204, ""), func(t *testing.T, c *testClient) {
 		time.AfterFunc(time.Second, func() { c.retry.writes.trip(&secret.Error{Problem: "not sent: down"}) })
 		write := &retryState{op: "writing", isWrite: true, budget: NewBudget()}
-		wantError(t, c.retry.sleep(t.Context(), write, time.Hour), "writing: not sent: down")
+		wantError(t, c.retry.sleep(t.Context(), write, time.Hour), "not sent: down")
 		c.wantElapsed(t, time.Second)
 		c.limiter.ended = slices.Repeat([]time.Time{time.Now()}, WritesPerMinute)
 		_, err := c.put(t.Context(), "A")

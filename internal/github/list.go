@@ -111,7 +111,8 @@ func (l list[T]) read(ctx context.Context) (pages[T], error) {
 	if err != nil {
 		return pages[T]{}, err
 	}
-	tooLong := unreadable(l.call, first.response, fmt.Errorf("a list of more than %d pages", maxPages))
+	tooLong := unreadable(first.response, fmt.Errorf("a list of more than %d pages", maxPages))
+	tooLong.Op, tooLong.RequestID = l.call.op, first.requestID
 	last := max(first.lastPage, (first.total+perPage-1)/perPage, 1)
 	if last > maxPages {
 		return pages[T]{}, tooLong

@@ -113,7 +113,7 @@ func (c *Client) send(ctx context.Context, call *call, load payload, limit time.
 	}
 	req, err := gh.NewRequest(call.method, path, load.body)
 	if err != nil {
-		return resp, &failure{err: &secret.Error{Op: call.op, Problem: "the request cannot be built"}}, false
+		return resp, &failure{err: &secret.Error{Problem: "the request cannot be built"}}, false
 	}
 	req.Header.Set("X-GitHub-Api-Version", call.apiVersion())
 	attemptCtx, cancel := attemptContext(ctx, call.isWrite(), limit)
@@ -128,7 +128,7 @@ func (c *Client) send(ctx context.Context, call *call, load payload, limit time.
 	resp.ReadAt = time.Now()
 	got, err := gh.BareDo(httptrace.WithClientTrace(attemptCtx, trace), req)
 	if got == nil || got.Response == nil {
-		return resp, c.errorFromTransport(ctx, call, err, wrote.Load(), limit), wrote.Load()
+		return resp, c.errorFromTransport(ctx, err, wrote.Load(), limit), wrote.Load()
 	}
 	defer func() { _ = got.Body.Close() }()
 	resp = newResponse(got, resp.ReadAt)
@@ -137,7 +137,7 @@ func (c *Client) send(ctx context.Context, call *call, load payload, limit time.
 	if ok && call.isWrite() { // the status is the result, unless its body is foreign
 		if text := bytes.TrimSpace(drain(got.Response, cancel)); len(text) > 0 && text[0] != '{' {
 			resp.foreign = foreignBody(got.Header, text)
-			return resp, &failure{err: unreadable(call, resp, errNotJSON), unproven: true}, true
+			return resp, &failure{err: unreadable(resp, errNotJSON), unproven: true}, true
 		}
 		return resp, nil, true
 	}
@@ -146,13 +146,13 @@ func (c *Client) send(ctx context.Context, call *call, load payload, limit time.
 	switch {
 	case resp.status == http.StatusUnprocessableEntity && got.ContentLength > int64(len(resp.body)):
 		// Only the message says whether the key is the reason, and it was cut.
-		failed := c.errorFromTransport(ctx, call, io.ErrUnexpectedEOF, true, limit)
+		failed := c.errorFromTransport(ctx, io.ErrUnexpectedEOF, true, limit)
 		failed.unproven = !refused(got.Response)
 		return resp, failed, true
 	case !ok:
 		return resp, c.errorFromResponse(call, load, got.Response, resp.body), true
 	case err != nil:
-		return resp, c.errorFromTransport(ctx, call, err, true, limit), true
+		return resp, c.errorFromTransport(ctx, err, true, limit), true
 	}
 	resp.foreign = foreignBody(got.Header, resp.body)
 	return resp, nil, true

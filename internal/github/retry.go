@@ -151,7 +151,7 @@ type retryState struct {
 
 // finish completes the error of an attempt, or the one that ends the retries.
 func (s *retryState) finish(err *secret.Error) *secret.Error {
-	err.Attempts = s.attempts
+	err.Op, err.Attempts = s.op, s.attempts
 	if !s.firstError.IsZero() {
 		err.Elapsed = time.Since(s.firstError)
 	}
@@ -161,7 +161,7 @@ func (s *retryState) finish(err *secret.Error) *secret.Error {
 // lastOr returns the error of the last attempt without its sentinel errors, or if there was none, a new error.
 func (s *retryState) lastOr(problem string) *secret.Error {
 	if s.last == nil {
-		return &secret.Error{Op: s.op, Problem: problem}
+		return &secret.Error{Problem: problem}
 	}
 	e := *s.last
 	e.Is = nil
