@@ -30,15 +30,15 @@ func (c *Client) Attempts(ctx context.Context, b *Budget, op string) iter.Seq2[*
 // Send sends a write and reports whether it created the secret.
 func (a *Attempt) Send(ctx context.Context, w Write) (created bool, err error) {
 	resp, err := a.send(ctx, w.call, w.payload)
-	return resp.status == http.StatusCreated, err
+	return err == nil && resp.StatusCode == http.StatusCreated, err
 }
 
 // UnprovenAt returns when the last attempt was sent, this one included, that no response shows to have been applied or
 // refused; zero if there is none.
 func (a *Attempt) UnprovenAt() time.Time { return a.state.unprovenAt }
 
-// do sends a read and retries transient errors. parse reads the body of the response; do completes its error.
-func (c *Client) do(ctx context.Context, b *Budget, call *call, parse func(body []byte) error) (response, error) {
+// do sends a read and retries transient errors. parse reads the response; do completes its error.
+func (c *Client) do(ctx context.Context, b *Budget, call *call, parse func(response) error) (response, error) {
 	if b == nil {
 		b = &Budget{clock: &clock{}}
 	}
@@ -52,12 +52,12 @@ func (c *Client) do(ctx context.Context, b *Budget, call *call, parse func(body 
 	if err != nil {
 		return resp, err
 	}
-	if err := parse(resp.body); err != nil {
+	if err := parse(resp); err != nil {
 		e, ok := errors.AsType[*secret.Error](err)
 		if !ok {
 			e = unreadable(resp, err)
 		}
-		e.Op, e.RequestID = call.op, resp.requestID
+		e.Op, e.RequestID = call.op, resp.requestID()
 		return resp, e
 	}
 	return resp, nil
@@ -122,7 +122,7 @@ func (a *Attempt) send(ctx context.Context, call *call, load payload) (response,
 	resp, failed, sent := c.send(ctx, call, load, limit)
 	a.release(sent)
 	a.release = func(bool) {}
-	if responded := failed == nil || !failed.retryable && resp.status != 0; responded {
+	if responded := failed == nil || !failed.retryable && resp.StatusCode != 0; responded {
 		c.retry.recordResponse(s, failed == nil)
 	}
 	if failed == nil {
@@ -131,7 +131,7 @@ func (a *Attempt) send(ctx context.Context, call *call, load payload) (response,
 	if failed.retryable {
 		c.retry.recordError(s)
 	}
-	failed.err.RequestID = resp.requestID
+	failed.err.RequestID = resp.requestID()
 	if s.isWrite && sent && failed.unproven {
 		s.unprovenAt = resp.ReadAt
 	}

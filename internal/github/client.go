@@ -118,8 +118,8 @@ func (c *Client) PublicKey(ctx context.Context, b *Budget, store secret.Store) (
 		Key   string          `json:"key"`
 	}
 	call := c.secretsCall(http.MethodGet, "reading the public key", store, "public-key")
-	_, err = c.do(ctx, b, call, func(body []byte) error {
-		if err := unmarshal(body, &wire); err != nil {
+	_, err = c.do(ctx, b, call, func(resp response) error {
+		if err := unmarshal(resp.body, &wire); err != nil {
 			return err
 		}
 		if key, err = seal.ParsePublicKey(strings.Trim(string(wire.KeyID), `"`), wire.Key); err != nil {
@@ -137,9 +137,9 @@ func (c *Client) PublicKey(ctx context.Context, b *Budget, store secret.Store) (
 // error wraps [secret.ErrNotFound] if there is none that the token can see, or if GitHub redirects to another owner.
 func (c *Client) Repository(ctx context.Context, b *Budget, name string) (repo secret.Repository, err error) {
 	call := newCall(http.MethodGet, "looking up repository "+c.opt.Org+"/"+name, "", "repos", c.opt.Org, name)
-	_, err = c.do(ctx, b, call, func(body []byte) error {
+	_, err = c.do(ctx, b, call, func(resp response) error {
 		var found secret.Repository
-		err := unmarshal(body, &found)
+		err := unmarshal(resp.body, &found)
 		if err = cmp.Or(err, checkRepositories(found)); err != nil {
 			return err
 		}

@@ -72,9 +72,9 @@ func errorForStatus(resp *http.Response, msg string) *secret.Error {
 // unreadable is the error for a success whose body GitHub's API never sends.
 func unreadable(resp response, err error) *secret.Error {
 	e := &secret.Error{Problem: "unexpected response: " + err.Error(), Hint: wrongURL}
-	if resp.foreign != "" {
-		e.Problem = fmt.Sprintf("%d %s", resp.status, http.StatusText(resp.status))
-		notFromAPI(e, resp.foreign)
+	if foreign := foreignBody(resp.Header, resp.body); foreign != "" {
+		e.Problem = fmt.Sprintf("%d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
+		notFromAPI(e, foreign)
 	}
 	return e
 }

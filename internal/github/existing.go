@@ -124,9 +124,9 @@ func (c *Client) secret(
 	ctx context.Context, b *Budget, store secret.Store, name secret.Name,
 ) (existing secret.Existing, err error) {
 	call := c.secretsCall(http.MethodGet, "reading the secret", store, string(name))
-	resp, err := c.do(ctx, b, call, func(body []byte) (err error) {
+	resp, err := c.do(ctx, b, call, func(resp response) (err error) {
 		var wire wireSecret
-		if err = unmarshal(body, &wire); err == nil {
+		if err = unmarshal(resp.body, &wire); err == nil {
 			existing, err = wire.parse()
 		}
 		if err == nil && existing.Name != name {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -38,16 +39,13 @@ type pages[T any] struct {
 	entries []T
 	total   int  // the largest that a page reports; 0 if none does
 	count   int  // of pages
-	agreed  bool // two readings of several pages agreed
+	settled bool // it has one page, or two readings agreed
 	partial bool // GitHub left out what the token is not authorized for
 	secret.Reading
 }
 
-// isSettled reports whether the list did not change while it was read.
-func (p pages[T]) isSettled() bool { return p.agreed || p.count == 1 }
-
 // isComplete reports whether an entry that is not on the list is missing at GitHub.
-func (p pages[T]) isComplete() bool { return p.isSettled() && len(p.entries) == p.total }
+func (p pages[T]) isComplete() bool { return p.settled && len(p.entries) == p.total }
 
 // unique drops duplicate entries.
 func unique[T any, K comparable](entries []T, key func(T) K) []T {
@@ -65,14 +63,14 @@ func unique[T any, K comparable](entries []T, key func(T) K) []T {
 func (l list[T]) readAgreed(ctx context.Context) (all pages[T], err error) {
 	var last any
 	for range maxListReads {
-		if all, err = l.read(ctx); err != nil || all.count == 1 {
+		if all, err = l.read(ctx); err != nil {
 			return all, err
 		}
 		var answer any = pages[T]{entries: all.entries, total: all.total}
 		if l.isWanted != nil {
 			answer = slices.DeleteFunc(slices.Clone(all.entries), func(entry T) bool { return !l.isWanted(entry) })
 		}
-		if all.agreed = reflect.DeepEqual(answer, last); all.agreed {
+		if all.settled = all.count == 1 || reflect.DeepEqual(answer, last); all.settled {
 			break
 		}
 		last = answer
@@ -83,7 +81,7 @@ func (l list[T]) readAgreed(ctx context.Context) (all pages[T], err error) {
 // readSettled is readAgreed, but returns an error if no two readings agree.
 func (l list[T]) readSettled(ctx context.Context) (pages[T], error) {
 	all, err := l.readAgreed(ctx)
-	if err == nil && !all.isSettled() {
+	if err == nil && !all.settled {
 		err = &secret.Error{
 			Op: l.call.op, Problem: fmt.Sprintf("the list changed each time it was read (%d times)", maxListReads),
 			Hint: "Wait until nobody else changes it.",
@@ -97,54 +95,41 @@ type page[T any] struct {
 	response
 	entries []T
 	total   int
+	count   int // of pages, as far as this one shows
 }
 
-// isLast reports whether a page proves that no other follows it: it has no link to a next one. A full page without any
-// links proves nothing, unless the list has a total.
-func (p page[T]) isLast() bool {
-	return p.nextPage == 0 && (p.hasLinks || p.total > 0 || len(p.entries) < perPage)
+// countPages sets count. A full page without any links may be followed by another, unless the list has a total.
+func (p *page[T]) countPages(number int) {
+	if p.NextPage > 0 || p.Header.Get("Link") == "" && p.total == 0 && len(p.entries) == perPage {
+		number++
+	}
+	p.count = max(number, p.LastPage, (p.total+perPage-1)/perPage)
 }
 
-// read reads page 1, the pages that it announces concurrently, and then one by one any that follow.
+// read reads page 1, and concurrently the pages that the last one read announces.
 func (l list[T]) read(ctx context.Context) (pages[T], error) {
-	first, err := l.readPage(ctx, 1)
-	if err != nil {
-		return pages[T]{}, err
-	}
-	tooLong := unreadable(first.response, fmt.Errorf("a list of more than %d pages", maxPages))
-	tooLong.Op, tooLong.RequestID = l.call.op, first.requestID
-	last := max(first.lastPage, (first.total+perPage-1)/perPage, 1)
-	if last > maxPages {
-		return pages[T]{}, tooLong
-	}
-	all := make([]page[T], last)
-	all[0] = first
-	group, groupCtx := errgroup.WithContext(ctx)
-	group.SetLimit(MaxConcurrentReads)
-	for i := 1; i < last; i++ {
-		group.Go(func() (err error) {
-			all[i], err = l.readPage(groupCtx, i+1)
-			return err
-		})
-	}
-	if err := group.Wait(); err != nil {
-		return pages[T]{}, err
-	}
-	for !all[len(all)-1].isLast() {
-		if len(all) == maxPages {
-			return pages[T]{}, tooLong
+	var all []page[T]
+	for count := 1; len(all) < count; count = all[len(all)-1].count {
+		from := len(all)
+		all = append(all, make([]page[T], count-from)...)
+		group, groupCtx := errgroup.WithContext(ctx)
+		group.SetLimit(MaxConcurrentReads)
+		for i := from; i < count; i++ {
+			group.Go(func() (err error) {
+				all[i], err = l.readPage(groupCtx, i+1)
+				return err
+			})
 		}
-		next, err := l.readPage(ctx, len(all)+1)
-		if err != nil {
+		if err := group.Wait(); err != nil {
 			return pages[T]{}, err
 		}
-		all = append(all, next)
 	}
-	whole := pages[T]{count: len(all), Reading: first.Reading}
+	whole := pages[T]{count: len(all), Reading: all[0].Reading}
 	whole.ReceivedAt = all[len(all)-1].ReceivedAt
 	for _, p := range all {
 		whole.entries = append(whole.entries, p.entries...)
-		whole.total, whole.partial = max(whole.total, p.total), whole.partial || p.partial
+		whole.total = max(whole.total, p.total)
+		whole.partial = whole.partial || strings.HasPrefix(p.Header.Get(ssoHeader), "partial-results")
 	}
 	whole.entries = l.unique(whole.entries)
 	return whole, nil
@@ -156,11 +141,19 @@ func (l list[T]) readPage(ctx context.Context, number int) (p page[T], err error
 	if number > 1 {
 		call.query += fmt.Sprintf("&page=%d", number)
 	}
-	p.response, err = l.client.do(ctx, l.budget, &call, func(body []byte) (err error) {
-		if p.entries, p.total, err = l.parse(body); err == nil && len(p.entries) > perPage {
-			err = fmt.Errorf("a page of more than %d entries", perPage)
+	_, err = l.client.do(ctx, l.budget, &call, func(resp response) (err error) {
+		p.response = resp
+		if p.entries, p.total, err = l.parse(resp.body); err != nil {
+			return err
 		}
-		return err
+		p.countPages(number)
+		switch {
+		case len(p.entries) > perPage:
+			return fmt.Errorf("a page of more than %d entries", perPage)
+		case p.count > maxPages:
+			return fmt.Errorf("a list of more than %d pages", maxPages)
+		}
+		return nil
 	})
 	return p, err
 }

@@ -68,18 +68,14 @@ type payload struct {
 
 func (p payload) hasValue() bool { return p.sealed != "" }
 
-// response is the result of a request.
+// response is the result of a request. Without a response its status is 0.
 type response struct {
-	status    int
-	foreign   string // the description of a foreign body, "a web page"; empty for any other
-	requestID string
-	nextPage  int    // 0 if the response has no link to a next page
-	lastPage  int    // 0 if the response has no link to a last page
-	hasLinks  bool   // to any page
-	partial   bool   // GitHub left out what the token is not authorized for
-	body      []byte // of a read
+	*gogithub.Response
+	body []byte // of a write, only its beginning
 	secret.Reading
 }
+
+func (r response) requestID() string { return r.Header.Get(requestIDHeader) }
 
 // failure is a failed attempt.
 type failure struct {
@@ -102,6 +98,7 @@ type failure struct {
 func (c *Client) send(ctx context.Context, call *call, load payload, limit time.Duration) (
 	resp response, failed *failure, sent bool,
 ) {
+	resp.Response = &gogithub.Response{Response: &http.Response{}}
 	// A client for each attempt, with shared connections: a go-github client remembers rate limits and then returns a
 	// made-up response without sending the request.
 	transport := c.transport.Load()
@@ -131,12 +128,12 @@ func (c *Client) send(ctx context.Context, call *call, load payload, limit time.
 		return resp, c.errorFromTransport(ctx, err, wrote.Load(), limit), wrote.Load()
 	}
 	defer func() { _ = got.Body.Close() }()
-	resp = newResponse(got, resp.ReadAt)
+	resp.Response, resp.ReceivedAt = got, time.Now()
+	resp.Date, _ = http.ParseTime(got.Header.Get("Date"))
 	ok := slices.Contains(call.ok, got.StatusCode)
-	c.recordMetadata(call, got, ok)
+	c.recordMetadata(call, resp, ok)
 	if ok && call.isWrite() { // the status is the result, unless its body is foreign
-		if text := bytes.TrimSpace(drain(got.Response, cancel)); len(text) > 0 && text[0] != '{' {
-			resp.foreign = foreignBody(got.Header, text)
+		if resp.body = bytes.TrimSpace(drain(got.Response, cancel)); len(resp.body) > 0 && resp.body[0] != '{' {
 			return resp, &failure{err: unreadable(resp, errNotJSON), unproven: true}, true
 		}
 		return resp, nil, true
@@ -144,7 +141,7 @@ func (c *Client) send(ctx context.Context, call *call, load payload, limit time.
 	// go-github has read the body of an error and put it back. The status is valid even if the body is not.
 	resp.body, err = io.ReadAll(got.Body)
 	switch {
-	case resp.status == http.StatusUnprocessableEntity && got.ContentLength > int64(len(resp.body)):
+	case resp.StatusCode == http.StatusUnprocessableEntity && got.ContentLength > int64(len(resp.body)):
 		// Only the message says whether the key is the reason, and it was cut.
 		failed := c.errorFromTransport(ctx, io.ErrUnexpectedEOF, true, limit)
 		failed.unproven = !refused(got.Response)
@@ -154,20 +151,7 @@ func (c *Client) send(ctx context.Context, call *call, load payload, limit time.
 	case err != nil:
 		return resp, c.errorFromTransport(ctx, err, true, limit), true
 	}
-	resp.foreign = foreignBody(got.Header, resp.body)
 	return resp, nil, true
-}
-
-// newResponse returns the response to a request that was sent at that time, without its body.
-func newResponse(got *gogithub.Response, sentAt time.Time) response {
-	resp := response{
-		status: got.StatusCode, requestID: got.Header.Get(requestIDHeader),
-		nextPage: got.NextPage, lastPage: got.LastPage, hasLinks: got.Header.Get("Link") != "",
-		partial: strings.HasPrefix(got.Header.Get(ssoHeader), "partial-results"),
-		Reading: secret.Reading{ReadAt: sentAt, ReceivedAt: time.Now()},
-	}
-	resp.Date, _ = http.ParseTime(got.Header.Get("Date"))
-	return resp
 }
 
 // drain returns the beginning of a response's body. A short body left unread would cost the connection.
@@ -196,7 +180,7 @@ func attemptContext(ctx context.Context, write bool, limit time.Duration) (conte
 }
 
 // recordMetadata stores a response's token expiration and clock, and whether the token was accepted.
-func (c *Client) recordMetadata(call *call, resp *gogithub.Response, ok bool) {
+func (c *Client) recordMetadata(call *call, resp response, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.tokenAccepted = c.tokenAccepted || ok
