@@ -28,8 +28,8 @@ func (c *Client) Attempts(ctx context.Context, b *Budget, op string) iter.Seq2[*
 }
 
 // Send sends a write and reports whether it created the secret.
-func (a *Attempt) Send(ctx context.Context, w Write) (created bool, err error) {
-	resp, err := a.send(ctx, w.call, w.payload)
+func (a *Attempt) Send(ctx context.Context, r *Request) (created bool, err error) {
+	resp, err := a.send(ctx, r)
 	return err == nil && resp.StatusCode == http.StatusCreated, err
 }
 
@@ -38,15 +38,15 @@ func (a *Attempt) Send(ctx context.Context, w Write) (created bool, err error) {
 func (a *Attempt) UnprovenAt() time.Time { return a.state.unprovenAt }
 
 // do sends a read and retries transient errors. parse reads the response; do completes its error.
-func (c *Client) do(ctx context.Context, b *Budget, call *call, parse func(response) error) (response, error) {
+func (c *Client) do(ctx context.Context, b *Budget, r *Request, parse func(response) error) (response, error) {
 	if b == nil {
 		b = &Budget{clock: &clock{}}
 	}
 	var resp response
 	var err error
-	for a, final := range c.attempts(ctx, &retryState{op: call.op, budget: b}) {
+	for a, final := range c.attempts(ctx, &retryState{op: r.op, budget: b}) {
 		if err = final; final == nil {
-			resp, err = a.send(ctx, call, payload{})
+			resp, err = a.send(ctx, r)
 		}
 	}
 	if err != nil {
@@ -57,7 +57,7 @@ func (c *Client) do(ctx context.Context, b *Budget, call *call, parse func(respo
 		if !ok {
 			e = unreadable(resp, err)
 		}
-		e.Op, e.RequestID = call.op, resp.requestID()
+		e.Op, e.RequestID = r.op, resp.requestID()
 		return resp, e
 	}
 	return resp, nil
@@ -111,7 +111,7 @@ func (a *Attempt) waitForTurn(ctx context.Context) *secret.Error {
 }
 
 // send sends the request once, and completes the error if it fails.
-func (a *Attempt) send(ctx context.Context, call *call, load payload) (response, error) {
+func (a *Attempt) send(ctx context.Context, r *Request) (response, error) {
 	c, s := a.client, a.state
 	limit := c.retry.attemptTime(s)
 	if limit <= 0 {
@@ -119,7 +119,7 @@ func (a *Attempt) send(ctx context.Context, call *call, load payload) (response,
 		return response{}, a.failed.err
 	}
 	s.attempts++
-	resp, failed, sent := c.send(ctx, call, load, limit)
+	resp, failed, sent := c.send(ctx, r, limit)
 	a.release(sent)
 	a.release = func(bool) {}
 	if responded := failed == nil || !failed.retryable && resp.StatusCode != 0; responded {

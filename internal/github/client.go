@@ -117,8 +117,8 @@ func (c *Client) PublicKey(ctx context.Context, b *Budget, store secret.Store) (
 		KeyID json.RawMessage `json:"key_id"`
 		Key   string          `json:"key"`
 	}
-	call := c.secretsCall(http.MethodGet, "reading the public key", store, "public-key")
-	_, err = c.do(ctx, b, call, func(resp response) error {
+	r := c.secretsRequest("reading the public key", store, "public-key")
+	_, err = c.do(ctx, b, r, func(resp response) error {
 		if err := unmarshal(resp.body, &wire); err != nil {
 			return err
 		}
@@ -136,8 +136,8 @@ func (c *Client) PublicKey(ctx context.Context, b *Budget, store secret.Store) (
 // Repository returns a repository of the organization by its name without the organization. It follows a rename. The
 // error wraps [secret.ErrNotFound] if there is none that the token can see, or if GitHub redirects to another owner.
 func (c *Client) Repository(ctx context.Context, b *Budget, name string) (repo secret.Repository, err error) {
-	call := newCall(http.MethodGet, "looking up repository "+c.opt.Org+"/"+name, "", "repos", c.opt.Org, name)
-	_, err = c.do(ctx, b, call, func(resp response) error {
+	r := newRequest("looking up repository "+c.opt.Org+"/"+name, "", "repos", c.opt.Org, name)
+	_, err = c.do(ctx, b, r, func(resp response) error {
 		var found secret.Repository
 		err := unmarshal(resp.body, &found)
 		if err = cmp.Or(err, checkRepositories(found)); err != nil {
@@ -164,44 +164,38 @@ func (c *Client) Repository(ctx context.Context, b *Budget, name string) (repo s
 func (c *Client) Repositories(
 	ctx context.Context, b *Budget, isWanted func(secret.Repository) bool,
 ) ([]secret.Repository, error) {
-	call := newCall(http.MethodGet, "listing the repositories of "+c.opt.Org, "", "orgs", c.opt.Org, "repos")
-	call.query = "sort=created&direction=asc&"
+	r := newRequest("listing the repositories of "+c.opt.Org, "", "orgs", c.opt.Org, "repos")
+	r.query = "sort=created&direction=asc&"
 	parse := func(body []byte) (page []secret.Repository, total int, err error) {
 		err = unmarshal(body, &page)
 		return page, 0, cmp.Or(err, checkRepositories(page...))
 	}
-	all, err := list[secret.Repository]{c, b, call, parse, UniqueRepositories, isWanted}.readSettled(ctx)
+	all, err := list[secret.Repository]{c, b, r, parse, UniqueRepositories, isWanted}.readSettled(ctx)
 	if err == nil && all.partial {
 		err = &secret.Error{
-			Op: call.op, Problem: "GitHub returned only a part of the list", Cause: notAuthorized,
+			Op: r.op, Problem: "GitHub returned only a part of the list", Cause: notAuthorized,
 			Hint: authorize("", ""), Is: []error{secret.ErrPartial},
 		}
 	}
 	return all.entries, err
 }
 
-// secretsCall describes a request for the secrets of a store, or for a path below them.
-func (c *Client) secretsCall(method, op string, store secret.Store, path ...string) *call {
-	return newCall(method, op, store, append([]string{"orgs", c.opt.Org, string(store), "secrets"}, path...)...)
+// secretsRequest returns a read of the secrets of a store, or of a path below them.
+func (c *Client) secretsRequest(op string, store secret.Store, path ...string) *Request {
+	return newRequest(op, store, append([]string{"orgs", c.opt.Org, string(store), "secrets"}, path...)...)
 }
 
-// Write is a write request. The errors of its attempts name the operation that [Client.Attempts] was given.
-type Write struct {
-	call *call
-	payload
-}
-
-// newWrite describes a write to a secret, or to a path below it.
-func (c *Client) newWrite(method string, store secret.Store, name secret.Name, path ...string) Write {
-	call := c.secretsCall(method, "", store, append([]string{string(name)}, path...)...)
-	call.ok = []int{http.StatusNoContent}
-	return Write{call: call}
+// newWrite returns a write to a secret, or to a path below it.
+func (c *Client) newWrite(method string, store secret.Store, name secret.Name, path ...string) *Request {
+	r := c.secretsRequest("", store, append([]string{string(name)}, path...)...)
+	r.method, r.ok = method, []int{http.StatusNoContent}
+	return r
 }
 
 // PutSecret creates or updates a secret.
 //
 // https://docs.github.com/en/rest/actions/secrets#create-or-update-an-organization-secret
-func (c *Client) PutSecret(store secret.Store, name secret.Name, sealed seal.Sealed, access secret.Access) Write {
+func (c *Client) PutSecret(store secret.Store, name secret.Name, sealed seal.Sealed, access secret.Access) *Request {
 	// A pointer in place of go-github's omitempty, which would drop an empty list.
 	body := struct {
 		EncryptedValue        string            `json:"encrypted_value"`
@@ -209,43 +203,35 @@ func (c *Client) PutSecret(store secret.Store, name secret.Name, sealed seal.Sea
 		Visibility            secret.Visibility `json:"visibility"`
 		SelectedRepositoryIDs *[]int64          `json:"selected_repository_ids,omitempty"`
 	}{EncryptedValue: sealed.EncryptedValue, KeyID: sealed.KeyID, Visibility: access.Visibility}
-	w := c.newWrite(http.MethodPut, store, name)
-	w.call.ok = append(w.call.ok, http.StatusCreated)
+	r := c.newWrite(http.MethodPut, store, name)
+	r.ok = append(r.ok, http.StatusCreated)
 	if access.Visibility == secret.Selected {
 		ids := access.IDs()
-		body.SelectedRepositoryIDs, w.repositories = &ids, len(ids) > 0
+		body.SelectedRepositoryIDs, r.repositories = &ids, len(ids) > 0
 	}
-	w.body, w.sealed = body, sealed.EncryptedValue
-	return w
+	r.body, r.sealed = body, sealed.EncryptedValue
+	return r
 }
 
 // SetRepositories replaces the list of a secret whose visibility is selected.
 //
 // https://docs.github.com/en/rest/actions/secrets#set-selected-repositories-for-an-organization-secret
-func (c *Client) SetRepositories(store secret.Store, name secret.Name, list []int64) Write {
-	w := c.newWrite(http.MethodPut, store, name, "repositories")
-	w.body, w.repositories = struct {
-		IDs []int64 `json:"selected_repository_ids"`
-	}{list}, true
-	return w
+func (c *Client) SetRepositories(store secret.Store, name secret.Name, list []int64) *Request {
+	r := c.newWrite(http.MethodPut, store, name, "repositories")
+	r.body, r.repositories = map[string][]int64{"selected_repository_ids": list}, true
+	return r
 }
 
-// AddRepository adds one repository to the list of a secret whose visibility is selected, and leaves the others.
+// ChangeRepository adds one repository to the list of a secret whose visibility is selected, or removes it from there,
+// and leaves the others.
 //
 // https://docs.github.com/en/rest/actions/secrets#add-selected-repository-to-an-organization-secret
-func (c *Client) AddRepository(store secret.Store, name secret.Name, id int64) Write {
-	return c.changeRepository(http.MethodPut, store, name, id)
-}
-
-// RemoveRepository removes one repository from such a list, and leaves the others.
-//
-// https://docs.github.com/en/rest/actions/secrets#remove-selected-repository-from-an-organization-secret
-func (c *Client) RemoveRepository(store secret.Store, name secret.Name, id int64) Write {
-	return c.changeRepository(http.MethodDelete, store, name, id)
-}
-
-func (c *Client) changeRepository(method string, store secret.Store, name secret.Name, id int64) Write {
-	w := c.newWrite(method, store, name, "repositories", strconv.FormatInt(id, 10))
-	w.repositories = true
-	return w
+func (c *Client) ChangeRepository(change secret.ListChange, store secret.Store, name secret.Name, id int64) *Request {
+	method := http.MethodPut
+	if change == secret.ListRemove {
+		method = http.MethodDelete
+	}
+	r := c.newWrite(method, store, name, "repositories", strconv.FormatInt(id, 10))
+	r.repositories = true
+	return r
 }

@@ -292,7 +292,7 @@ func TestServerIsNamed(t *testing.T) {
 		c := &Client{opt: Options{BaseURL: base}}
 		resp := &http.Response{StatusCode: 502, Header: http.Header{}}
 		for _, failed := range []*failure{
-			c.errorFromResponse(&call{}, payload{}, resp, nil), c.errorFromTransport(t.Context(), io.EOF, true, 0),
+			c.errorFromResponse(&Request{}, resp, nil), c.errorFromTransport(t.Context(), io.EOF, true, 0),
 		} {
 			if got := failed.err.Hint; got != want {
 				t.Errorf("%s, %s: got the hint %q, want %q", address, failed.err.Problem, got, want)

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -101,7 +100,7 @@ func (c *Client) SelectedRepositories(
 ) (selected []secret.Repository, hidden int, err error) {
 	all, err := list[secret.Repository]{
 		client: c, budget: b, parse: parseRepositories, unique: UniqueRepositories,
-		call: c.secretsCall(http.MethodGet, "listing the selected repositories", store, string(name), "repositories"),
+		request: c.secretsRequest("listing the selected repositories", store, string(name), "repositories"),
 	}.readSettled(ctx)
 	if hidden = all.total - len(all.entries); all.partial {
 		hidden = max(hidden, 1)
@@ -111,7 +110,7 @@ func (c *Client) SelectedRepositories(
 
 func (c *Client) secrets(b *Budget, store secret.Store) list[secret.Existing] {
 	return list[secret.Existing]{
-		client: c, budget: b, call: c.secretsCall(http.MethodGet, "listing the secrets", store), parse: parseSecrets,
+		client: c, budget: b, request: c.secretsRequest("listing the secrets", store), parse: parseSecrets,
 		unique: func(list []secret.Existing) []secret.Existing {
 			return unique(list, func(s secret.Existing) secret.Name { return s.Name })
 		},
@@ -123,8 +122,8 @@ func (c *Client) secrets(b *Budget, store secret.Store) list[secret.Existing] {
 func (c *Client) secret(
 	ctx context.Context, b *Budget, store secret.Store, name secret.Name,
 ) (existing secret.Existing, err error) {
-	call := c.secretsCall(http.MethodGet, "reading the secret", store, string(name))
-	resp, err := c.do(ctx, b, call, func(resp response) (err error) {
+	r := c.secretsRequest("reading the secret", store, string(name))
+	resp, err := c.do(ctx, b, r, func(resp response) (err error) {
 		var wire wireSecret
 		if err = unmarshal(resp.body, &wire); err == nil {
 			existing, err = wire.parse()

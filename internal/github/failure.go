@@ -19,8 +19,8 @@ import (
 
 // errorFromResponse classifies a response with an unwanted status. It ignores go-github's error types, which cover
 // one kind of 429, use the reset time of another limit, and lose the message of unusual bodies.
-func (c *Client) errorFromResponse(call *call, load payload, resp *http.Response, text []byte) *failure {
-	status, msg := resp.StatusCode, message(text, load.sealed, c.opt.Token)
+func (c *Client) errorFromResponse(r *Request, resp *http.Response, text []byte) *failure {
+	status, msg := resp.StatusCode, message(text, r.sealed, c.opt.Token)
 	failed := &failure{err: errorForStatus(resp, msg), unproven: !refused(resp)}
 	failed.reason = strconv.Itoa(status) + " from GitHub"
 	switch foreign := foreignResponse(resp, text); {
@@ -37,7 +37,7 @@ func (c *Client) errorFromResponse(call *call, load payload, resp *http.Response
 	case foreign != "" && status >= 400 && status != http.StatusProxyAuthRequired:
 		notFromAPI(failed.err, foreign)
 	default:
-		c.explain(failed.err, call, load, resp, msg)
+		c.explain(failed.err, r, resp, msg)
 		if failed.retryableFor = c.replicating(status); failed.retryableFor > 0 {
 			failed.retryable = true
 			failed.reason += " (a new App token may take a few seconds to work everywhere)"

@@ -155,8 +155,7 @@ func on(
 // rejection is a response that rejects a request, with the request and its token.
 type rejection struct {
 	*Options
-	call   *call
-	load   payload
+	*Request
 	resp   *http.Response
 	kind   *tokenKind
 	needs  requirement
@@ -168,11 +167,11 @@ type rejection struct {
 // The conditions of the rows.
 func isRedirected(r *rejection) bool         { return r.resp.StatusCode/100 == 3 }
 func wasRedirected(r *rejection) bool        { return followedRedirect(r.resp) }
-func sendsValue(r *rejection) bool           { return r.load.hasValue() }
-func sendsList(r *rejection) bool            { return r.load.repositories }
+func sendsValue(r *rejection) bool           { return r.sealed != "" }
+func sendsList(r *rejection) bool            { return r.repositories }
 func sendsValueAndList(r *rejection) bool    { return sendsValue(r) && sendsList(r) }
-func isForList(r *rejection) bool            { return strings.Contains(r.call.path, "/repositories") }
-func isLookup(r *rejection) bool             { return strings.HasPrefix(r.call.path, "repos/") }
+func isForList(r *rejection) bool            { return strings.Contains(r.path, "/repositories") }
+func isLookup(r *rejection) bool             { return strings.HasPrefix(r.path, "repos/") }
 func isLookupWithScope(r *rejection) bool    { return isLookup(r) && hasScope(r) }
 func isLookupWithoutScope(r *rejection) bool { return isLookup(r) && lacksScope(r) }
 func needsSSO(r *rejection) bool             { return r.resp.Header.Get(ssoHeader) != "" }
@@ -185,12 +184,12 @@ func isOAuthWithoutScope(r *rejection) bool { return r.kind == oauth && lacksSco
 func hasScope(r *rejection) bool            { return slices.Contains(r.scopes, r.needs.scope) }
 func lacksScope(r *rejection) bool          { return r.scopes != nil && !hasScope(r) }
 func hasWorked(r *rejection) bool           { return r.worked }
-func canOnlyRead(r *rejection) bool         { return r.reads[r.call.store] && r.call.isWrite() }
+func canOnlyRead(r *rejection) bool         { return r.reads[r.store] && r.isWrite() }
 func sendsListAndCanRead(r *rejection) bool { return sendsList(r) && canOnlyRead(r) }
 
 // lacksStore reports whether the API is that of a GitHub Enterprise Server, which has only two of the stores.
 func lacksStore(r *rejection) bool {
-	return r.isServer() && (r.call.store == secret.Codespaces || r.call.store == secret.Agents)
+	return r.isServer() && (r.store == secret.Codespaces || r.store == secret.Agents)
 }
 
 // isServer reports whether the API is that of a GitHub Enterprise Server; of loopback (tests), by its path alone.
@@ -201,11 +200,11 @@ func (o *Options) isServer() bool {
 
 // explain adds the cause of a rejection and a hint to its error. It sends nothing: the request, the response and the
 // token's prefix are enough. msg is GitHub's message.
-func (c *Client) explain(e *secret.Error, call *call, load payload, resp *http.Response, msg string) {
+func (c *Client) explain(e *secret.Error, request *Request, resp *http.Response, msg string) {
 	kind, status := kindOf(c.opt.Token), resp.StatusCode
 	r := &rejection{
-		Options: &c.opt, call: call, load: load, resp: resp,
-		kind: kind, scopes: kind.scopes(resp.Header), needs: c.opt.requires(call),
+		Options: &c.opt, Request: request, resp: resp,
+		kind: kind, scopes: kind.scopes(resp.Header), needs: c.opt.requires(request),
 	}
 	c.mu.Lock()
 	r.worked, r.reads = c.tokenAccepted, maps.Clone(c.storeRead)
@@ -240,8 +239,8 @@ func says(msg, parts, org string) bool {
 func (r *rejection) fill(text string) string {
 	ofKind := strings.NewReplacer("{token}", r.kind.name, "{replace}", r.kind.replace, "{access}", r.kind.access,
 		"{grant}", r.grant())
-	others := strings.NewReplacer("{org}", r.Org, "{host}", r.BaseURL.Host, "{store}", string(r.call.store),
-		"{setting}", settings[r.call.store], "{permission}", r.needs.permission, "{scope}", r.needs.scope,
+	others := strings.NewReplacer("{org}", r.Org, "{host}", r.BaseURL.Host, "{store}", string(r.store),
+		"{setting}", settings[r.store], "{permission}", r.needs.permission, "{scope}", r.needs.scope,
 		"{user}", r.needs.user, "{grants}", r.grants(),
 		"{authorize}", authorize(r.resp.Header.Get(ssoHeader), r.BaseURL.Host))
 	return strings.TrimSpace(others.Replace(ofKind.Replace(text)))
@@ -261,10 +260,10 @@ func (r *rejection) grant() string {
 // grants describes the token's rights and the request's, as far as the response's headers name them.
 func (r *rejection) grants() string {
 	header := r.resp.Header
-	if needed := header.Get("X-Accepted-GitHub-Permissions"); needed != "" && r.kind != classic && r.call.store != "" {
+	if needed := header.Get("X-Accepted-GitHub-Permissions"); needed != "" && r.kind != classic && r.store != "" {
 		return "This request requires " + strings.NewReplacer("; ", " or ", ";", " or ").Replace(needed) + "."
 	}
-	if r.scopes == nil || r.call.store == "" {
+	if r.scopes == nil || r.store == "" {
 		return ""
 	}
 	text := "The token has the scopes " + cmp.Or(strings.Join(r.scopes, ", "), "none")
@@ -278,8 +277,8 @@ func (r *rejection) grants() string {
 type requirement struct{ permission, scope, user string }
 
 // requires returns the write permission in modes that write, even for a read, so that the user changes the token once.
-func (o *Options) requires(call *call) requirement {
-	if call.store == "" {
+func (o *Options) requires(r *Request) requirement {
+	if r.store == "" {
 		return requirement{
 			"the repository permission Metadata: read", "repo", "somebody who can access the repositories of " + o.Org,
 		}
@@ -288,7 +287,7 @@ func (o *Options) requires(call *call) requirement {
 	if o.Writes {
 		level = "write"
 	}
-	permission := "the organization permission " + settings[call.store] + ": " + level
+	permission := "the organization permission " + settings[r.store] + ": " + level
 	return requirement{permission, "admin:org", "an owner of " + o.Org}
 }
 

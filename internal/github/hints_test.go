@@ -342,16 +342,16 @@ var explanationTests = []explanationTest{
 func (test explanationTest) explain() *secret.Error {
 	method, path, _ := strings.Cut(test.request, " ")
 	store, _, inStore := strings.Cut(path, "/secrets")
-	request := &call{method: method, path: path}
+	request := &Request{method: method, path: path}
 	if !strings.HasPrefix(path, "repos/") {
 		request.path = "orgs/acme/" + path
 	}
 	if inStore {
 		request.store = secret.Store(store)
 	}
-	load := payload{repositories: strings.Contains(test.sends, "list")}
+	request.repositories = strings.Contains(test.sends, "list")
 	if strings.Contains(test.sends, "value") {
-		load.sealed = "c2VhbGVk"
+		request.sealed = "c2VhbGVk"
 	}
 	resp := &http.Response{StatusCode: test.status, Header: http.Header{}, Request: &http.Request{}}
 	for _, line := range test.headers {
@@ -373,7 +373,7 @@ func (test explanationTest) explain() *secret.Error {
 		},
 	}
 	e := &secret.Error{}
-	c.explain(e, request, load, resp, test.message)
+	c.explain(e, request, resp, test.message)
 	return e
 }
 
@@ -454,7 +454,7 @@ func TestLacksStore(t *testing.T) {
 		for store, lacks := range map[secret.Store]bool{
 			secret.Actions: false, secret.Dependabot: false, secret.Codespaces: want, secret.Agents: want, "": false,
 		} {
-			if got := lacksStore(&rejection{Options: &Options{BaseURL: base}, call: &call{store: store}}); got != lacks {
+			if got := lacksStore(&rejection{Options: &Options{BaseURL: base}, Request: &Request{store: store}}); got != lacks {
 				t.Errorf("%s, %q: got %v, want %v", address, store, got, lacks)
 			}
 		}

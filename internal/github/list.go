@@ -22,9 +22,9 @@ const (
 
 // list is a list that is read page by page.
 type list[T any] struct {
-	client *Client
-	budget *Budget
-	call   *call
+	client  *Client
+	budget  *Budget
+	request *Request
 	// parse returns the entries of a page and the total that it reports; 0 if it reports none.
 	parse func(body []byte) (entries []T, total int, err error)
 	// unique drops duplicate entries, which a list has if its pages shift while they are read.
@@ -83,7 +83,7 @@ func (l list[T]) readSettled(ctx context.Context) (pages[T], error) {
 	all, err := l.readAgreed(ctx)
 	if err == nil && !all.settled {
 		err = &secret.Error{
-			Op: l.call.op, Problem: fmt.Sprintf("the list changed each time it was read (%d times)", maxListReads),
+			Op: l.request.op, Problem: fmt.Sprintf("the list changed each time it was read (%d times)", maxListReads),
 			Hint: "Wait until nobody else changes it.",
 		}
 	}
@@ -136,12 +136,12 @@ func (l list[T]) read(ctx context.Context) (pages[T], error) {
 }
 
 func (l list[T]) readPage(ctx context.Context, number int) (p page[T], err error) {
-	call := *l.call
-	call.query += fmt.Sprintf("per_page=%d", perPage)
+	r := *l.request
+	r.query += fmt.Sprintf("per_page=%d", perPage)
 	if number > 1 {
-		call.query += fmt.Sprintf("&page=%d", number)
+		r.query += fmt.Sprintf("&page=%d", number)
 	}
-	_, err = l.client.do(ctx, l.budget, &call, func(resp response) (err error) {
+	_, err = l.client.do(ctx, l.budget, &r, func(resp response) (err error) {
 		p.response = resp
 		if p.entries, p.total, err = l.parse(resp.body); err != nil {
 			return err

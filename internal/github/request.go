@@ -28,45 +28,42 @@ const (
 	writeGracePeriod = 3 * time.Second
 )
 
-// call describes a request.
-type call struct {
-	op     string // "writing the secret"
+// Request is a request to the API. The errors of a write name the operation that [Client.Attempts] was given.
+type Request struct {
+	op     string // of a read: "reading the secret"
 	store  secret.Store
 	method string
 	path   string // relative to the base, escaped
 	query  string
 	ok     []int // the statuses of success
+	body   any   // nil for none
+
+	sealed       string // the sealed value in the body, which a message may repeat
+	repositories bool   // it names repositories
 }
 
-// newCall describes a request; each segment of its path is escaped.
-func newCall(method, op string, store secret.Store, segments ...string) *call {
+// newRequest returns a read. Each segment of its path is escaped.
+func newRequest(op string, store secret.Store, segments ...string) *Request {
 	for i, s := range segments {
 		segments[i] = url.PathEscape(s)
 	}
-	return &call{op: op, store: store, method: method, path: strings.Join(segments, "/"), ok: []int{http.StatusOK}}
+	return &Request{
+		op: op, store: store, method: http.MethodGet, path: strings.Join(segments, "/"), ok: []int{http.StatusOK},
+	}
 }
 
-func (c *call) isWrite() bool { return c.method != http.MethodGet }
+func (r *Request) isWrite() bool { return r.method != http.MethodGet }
 
 // apiVersion returns the version of the API to ask for. An Enterprise Server may know only the older one, and only the
 // newer one serves the store agents.
 //
 // https://github.com/google/go-github/issues/4533
-func (c *call) apiVersion() string {
-	if c.store == secret.Agents {
+func (r *Request) apiVersion() string {
+	if r.store == secret.Agents {
 		return "2026-03-10"
 	}
 	return "2022-11-28"
 }
-
-// payload is the body of an attempt; the other fields help to explain a rejection.
-type payload struct {
-	body         any    // nil for none
-	sealed       string // the sealed value in it, which a message may repeat; empty if there is none
-	repositories bool   // the request names repositories
-}
-
-func (p payload) hasValue() bool { return p.sealed != "" }
 
 // response is the result of a request. Without a response its status is 0.
 type response struct {
@@ -95,7 +92,7 @@ type failure struct {
 	unproven bool
 }
 
-func (c *Client) send(ctx context.Context, call *call, load payload, limit time.Duration) (
+func (c *Client) send(ctx context.Context, r *Request, limit time.Duration) (
 	resp response, failed *failure, sent bool,
 ) {
 	resp.Response = &gogithub.Response{Response: &http.Response{}}
@@ -104,16 +101,16 @@ func (c *Client) send(ctx context.Context, call *call, load payload, limit time.
 	transport := c.transport.Load()
 	gh := gogithub.NewClient(&http.Client{Transport: transport, CheckRedirect: checkRedirect})
 	gh.BaseURL, gh.UserAgent = c.opt.BaseURL, c.opt.UserAgent
-	path := call.path
-	if call.query != "" {
-		path += "?" + call.query
+	path := r.path
+	if r.query != "" {
+		path += "?" + r.query
 	}
-	req, err := gh.NewRequest(call.method, path, load.body)
+	req, err := gh.NewRequest(r.method, path, r.body)
 	if err != nil {
 		return resp, &failure{err: &secret.Error{Problem: "the request cannot be built"}}, false
 	}
-	req.Header.Set("X-GitHub-Api-Version", call.apiVersion())
-	attemptCtx, cancel := attemptContext(ctx, call.isWrite(), limit)
+	req.Header.Set("X-GitHub-Api-Version", r.apiVersion())
+	attemptCtx, cancel := attemptContext(ctx, r.isWrite(), limit)
 	defer cancel()
 	defer func() {
 		if failed != nil && errors.Is(attemptCtx.Err(), context.DeadlineExceeded) {
@@ -130,9 +127,9 @@ func (c *Client) send(ctx context.Context, call *call, load payload, limit time.
 	defer func() { _ = got.Body.Close() }()
 	resp.Response, resp.ReceivedAt = got, time.Now()
 	resp.Date, _ = http.ParseTime(got.Header.Get("Date"))
-	ok := slices.Contains(call.ok, got.StatusCode)
-	c.recordMetadata(call, resp, ok)
-	if ok && call.isWrite() { // the status is the result, unless its body is foreign
+	ok := slices.Contains(r.ok, got.StatusCode)
+	c.recordMetadata(r, resp, ok)
+	if ok && r.isWrite() { // the status is the result, unless its body is foreign
 		if resp.body = bytes.TrimSpace(drain(got.Response, cancel)); len(resp.body) > 0 && resp.body[0] != '{' {
 			return resp, &failure{err: unreadable(resp, errNotJSON), unproven: true}, true
 		}
@@ -147,7 +144,7 @@ func (c *Client) send(ctx context.Context, call *call, load payload, limit time.
 		failed.unproven = !refused(got.Response)
 		return resp, failed, true
 	case !ok:
-		return resp, c.errorFromResponse(call, load, got.Response, resp.body), true
+		return resp, c.errorFromResponse(r, got.Response, resp.body), true
 	case err != nil:
 		return resp, c.errorFromTransport(ctx, err, true, limit), true
 	}
@@ -180,11 +177,11 @@ func attemptContext(ctx context.Context, write bool, limit time.Duration) (conte
 }
 
 // recordMetadata stores a response's token expiration and clock, and whether the token was accepted.
-func (c *Client) recordMetadata(call *call, resp response, ok bool) {
+func (c *Client) recordMetadata(r *Request, resp response, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.tokenAccepted = c.tokenAccepted || ok
-	c.storeRead[call.store] = c.storeRead[call.store] || ok && !call.isWrite()
+	c.storeRead[r.store] = c.storeRead[r.store] || ok && !r.isWrite()
 	if !resp.TokenExpiration.IsZero() {
 		c.tokenExpires = resp.TokenExpiration.Time
 	}

@@ -121,11 +121,8 @@ func (m *member) op() string {
 }
 
 func (m *member) next(context.Context, *github.Budget) (plan, error) {
-	request := m.GitHub.AddRepository
-	if m.Change == secret.ListRemove {
-		request = m.GitHub.RemoveRepository
-	}
-	return plan{before: m.before, request: request(m.item.Store, m.item.Name, m.repo.ID)}, nil
+	request := m.GitHub.ChangeRepository(m.Change, m.item.Store, m.item.Name, m.repo.ID)
+	return plan{before: m.before, request: request}, nil
 }
 
 // refused checks the list after a 404 to a removal, which GitHub does not document: a repository that is not on the

@@ -29,7 +29,7 @@ type plan struct {
 	before    secret.Existing // as it was read for this attempt; the zero value if it was not
 	access    secret.Access
 	unchanged bool // GitHub has all of this already
-	request   github.Write
+	request   *github.Request
 }
 
 // write is a write to a target, and its effect as far as it is known.
