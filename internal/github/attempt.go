@@ -12,10 +12,10 @@ import (
 
 // Attempt is one attempt at a request, yielded after all waiting, so that a read before it is current when it is sent.
 type Attempt struct {
-	client  *Client
-	state   *retryState
-	release func(sent bool) // gives back the place in the write limiter
-	failed  *failure
+	client *Client
+	state  *retryState
+	sent   bool // it may have reached GitHub
+	failed *failure
 }
 
 // Attempts ranges over the attempts at a write; op names it in errors. If no attempt is left, the error that ends the
@@ -68,11 +68,13 @@ func (c *Client) do(ctx context.Context, b *Budget, r *Request, parse func(respo
 func (c *Client) attempts(ctx context.Context, s *retryState) iter.Seq2[*Attempt, error] {
 	return func(yield func(*Attempt, error) bool) {
 		for {
-			a := &Attempt{client: c, state: s, release: func(bool) {}}
-			err := a.waitForTurn(ctx)
+			err := c.waitForTurn(ctx, s)
 			if err == nil {
+				a := &Attempt{client: c, state: s}
 				more := yield(a, nil)
-				a.release(false)
+				if s.isWrite {
+					c.limiter.release(a.sent)
+				}
 				switch {
 				case !more, a.failed == nil:
 					return
@@ -90,22 +92,20 @@ func (c *Client) attempts(ctx context.Context, s *retryState) iter.Seq2[*Attempt
 	}
 }
 
-// waitForTurn blocks until the attempt may be made.
-func (a *Attempt) waitForTurn(ctx context.Context) *secret.Error {
-	if a.state.isWrite {
-		start := time.Now()
-		err := a.client.limiter.Wait(func(d time.Duration) *secret.Error {
-			return a.client.retry.sleep(ctx, a.state, d)
-		})
-		if err != nil {
+// waitForTurn blocks until an attempt may be made. A write then has a place in the limiter.
+func (c *Client) waitForTurn(ctx context.Context, s *retryState) *secret.Error {
+	if !s.isWrite {
+		return c.retry.waitForRateLimit(ctx, s)
+	}
+	for wait := c.limiter.reserve(); wait > 0; wait = c.limiter.reserve() {
+		if err := c.retry.sleep(ctx, s, wait); err != nil {
 			return err
 		}
-		a.state.budget.extend(time.Since(start))
-		a.release = a.client.limiter.release
+		s.budget.extend(wait)
 	}
-	err := a.client.retry.waitForRateLimit(ctx, a.state)
+	err := c.retry.waitForRateLimit(ctx, s)
 	if err != nil {
-		a.release(false)
+		c.limiter.release(false)
 	}
 	return err
 }
@@ -120,8 +120,7 @@ func (a *Attempt) send(ctx context.Context, r *Request) (response, error) {
 	}
 	s.attempts++
 	resp, failed, sent := c.send(ctx, r, limit)
-	a.release(sent)
-	a.release = func(bool) {}
+	a.sent = sent
 	if responded := failed == nil || !failed.retryable && resp.StatusCode != 0; responded {
 		c.retry.recordResponse(s, failed == nil)
 	}

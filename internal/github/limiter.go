@@ -33,21 +33,8 @@ type writeLimiter struct {
 	loggedUntil time.Time // the end of the wait that was logged last
 }
 
-// Wait blocks until a write may be sent, or sleep fails. After the attempt its place must be released once.
-func (l *writeLimiter) Wait(sleep func(time.Duration) *secret.Error) *secret.Error {
-	for {
-		wait := l.reserve()
-		if wait == 0 {
-			return nil
-		}
-		l.logWait(wait)
-		if err := sleep(wait); err != nil {
-			return err
-		}
-	}
-}
-
-// reserve takes a place and returns 0, or returns how long to wait for one.
+// reserve takes a place and returns 0, or returns how long to wait for one. A long wait is logged once, however many
+// writes wait.
 func (l *writeLimiter) reserve() (wait time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -59,10 +46,16 @@ func (l *writeLimiter) reserve() (wait time.Duration) {
 		l.inFlight++
 		return 0
 	}
-	if len(l.ended) == 0 {
-		return time.Second
+	wait = time.Second
+	if len(l.ended) > 0 {
+		wait = l.ended[0].Add(limiterWindow).Sub(now)
 	}
-	return l.ended[0].Add(limiterWindow).Sub(now)
+	if wait >= minLoggedWait && !now.Before(l.loggedUntil) {
+		l.loggedUntil = now.Add(wait)
+		l.log(fmt.Sprintf("write limit reached: %d in the last minute; next write in %s",
+			WritesPerMinute, secret.FormatDuration(wait)))
+	}
+	return wait
 }
 
 // release gives a place back; sent says whether the attempt may have reached GitHub.
@@ -72,16 +65,5 @@ func (l *writeLimiter) release(sent bool) {
 	l.inFlight--
 	if sent {
 		l.ended = append(l.ended, time.Now())
-	}
-}
-
-// logWait logs a long wait once, however many writes wait.
-func (l *writeLimiter) logWait(wait time.Duration) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if now := time.Now(); wait >= minLoggedWait && !now.Before(l.loggedUntil) {
-		l.loggedUntil = now.Add(wait)
-		l.log(fmt.Sprintf("write limit reached: %d in the last minute; next write in %s",
-			WritesPerMinute, secret.FormatDuration(wait)))
 	}
 }
