@@ -164,12 +164,7 @@ func attemptContext(ctx context.Context, write bool, limit time.Duration) (conte
 	attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	stop := context.AfterFunc(ctx, func() {
 		if write {
-			timer := time.NewTimer(writeGracePeriod)
-			defer timer.Stop()
-			select {
-			case <-timer.C:
-			case <-attempt.Done():
-			}
+			Sleep(attempt, writeGracePeriod)
 		}
 		cancel()
 	})
