@@ -117,16 +117,15 @@ func (s *session) run(ctx context.Context) int {
 	host := ""
 	if s.needsGitHub() {
 		host = c.APIURL.Host
-		var err error
-		s.github, err = github.New(github.Options{
+		if err := github.CheckProxies(s.Getenv); err != nil {
+			return reject(s, "with the network", err)
+		}
+		s.github = github.New(github.Options{
 			Org: c.Org, BaseURL: c.APIURL, Token: c.Token, UserAgent: "set-org-secret/" + Version,
 			Writes:  c.Mode.Writes(),
 			Timeout: c.Timeout, Jitter: s.Jitter, Log: s.report.Event,
-			Network: github.Network{Proxy: s.Proxy, Getenv: s.Getenv, CACertificates: c.CACertificates, Dial: s.Dial},
+			Network: github.Network{Proxy: s.Proxy, CACertificates: c.CACertificates, Dial: s.Dial},
 		})
-		if err != nil {
-			return reject(s, "with the network", err)
-		}
 		defer s.github.Close()
 		s.notes = append(s.replacedAuthorities(), s.notes...)
 		host += s.throughProxy()

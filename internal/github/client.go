@@ -24,7 +24,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"set-org-secret/internal/seal"
@@ -37,7 +36,7 @@ const MaxConcurrentReads = 8
 // Client is a connection to one organization's secrets. It is safe for concurrent use.
 type Client struct {
 	opt       Options
-	transport atomic.Pointer[transport]
+	transport *transport
 	retry     *retrier
 	limiter   *writeLimiter
 
@@ -66,32 +65,26 @@ type Options struct {
 	Network
 }
 
-// New returns a client and sends nothing. It fails if a proxy variable is invalid.
-func New(o Options) (*Client, error) {
+// New returns a client and sends nothing.
+func New(o Options) *Client {
 	if o.Jitter == nil {
 		o.Jitter = func() float64 { return 0 }
 	}
-	c := &Client{
-		opt:     o,
+	return &Client{
+		opt: o, transport: newTransport(o.Network, o.BaseURL, o.Token),
 		limiter: &writeLimiter{log: o.Log}, storeRead: map[secret.Store]bool{},
 		retry: &retrier{
 			timeout: o.Timeout, jitter: o.Jitter, log: o.Log, retryLogged: map[string]time.Time{},
 			reads: &breaker{tripped: make(chan struct{})}, writes: &breaker{tripped: make(chan struct{})},
 		},
 	}
-	transport, err := newTransport(o.Network, o.BaseURL, o.Token)
-	if err != nil {
-		return nil, err
-	}
-	c.transport.Store(transport)
-	return c, nil
 }
 
 // Close closes idle connections.
-func (c *Client) Close() { c.transport.Load().inner.CloseIdleConnections() }
+func (c *Client) Close() { c.transport.inner.Load().CloseIdleConnections() }
 
 // Requests returns how many requests were sent so far, redirects and retries included.
-func (c *Client) Requests() int { return int(c.transport.Load().requests.Load()) }
+func (c *Client) Requests() int { return int(c.transport.requests.Load()) }
 
 // TokenExpires returns when the token expires. It is zero if unknown.
 func (c *Client) TokenExpires() time.Time {

@@ -257,10 +257,7 @@ func TestErrorFromTransport(t *testing.T) {
 		{errors.New("stream error; received from peer"), "no response (stream error; received from peer)", status, "no response from github.test (stream error; received from peer)"},
 		{errors.New("other"), "no response (other)", status, "no response from github.test (other)"},
 	} {
-		c, err := New(Options{BaseURL: &url.URL{Scheme: "https", Host: "github.test", Path: "/"}})
-		if err != nil {
-			t.Fatal(err)
-		}
+		c := New(Options{BaseURL: &url.URL{Scheme: "https", Host: "github.test", Path: "/"}})
 		failed := c.errorFromTransport(t.Context(), &url.Error{Op: "Put", URL: "https://github.test", Err: test.err}, true, 7*time.Second)
 		if got := failed.err.Problem; got != test.problem {
 			t.Errorf("%v: got the problem %q, want %q", test.err, got, test.problem)
@@ -317,7 +314,7 @@ func TestProxyVariables(t *testing.T) {
 		"http://proxy.corp:3128 # Sesame": false,
 	} {
 		for _, name := range []string{"HTTPS_PROXY", "http_proxy"} {
-			err := checkProxies(func(asked string) string { return map[string]string{name: value}[asked] })
+			err := CheckProxies(func(asked string) string { return map[string]string{name: value}[asked] })
 			want := "environment variable " + strings.ToUpper(name) + ": not a proxy URL such as http://proxy.example:3128; " +
 				"in its password, percent-encode all but letters and digits (# as %23)"
 			if ok {

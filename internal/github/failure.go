@@ -103,7 +103,7 @@ func (c *Client) errorFromTransport(ctx context.Context, err error, sent bool, l
 		failed.retryable, e.Hint = true, c.opt.waitForServer()
 		failed.reason = c.noResponse(e, err, limit)
 		if dns, _ := errors.AsType[*net.DNSError](err); dns != nil && dns.IsNotFound {
-			now, unknown := time.Now(), c.transport.Load().unknownSince
+			now, unknown := time.Now(), &c.transport.unknownSince
 			unknown.CompareAndSwap(nil, &now)
 			e.Hint, failed.retryableFor = unknownHost, resolverDelay-now.Sub(*cmp.Or(unknown.Load(), &now))
 			failed.retryable = failed.retryableFor > 0

@@ -59,7 +59,7 @@ func withClient(
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.Client, err = New(Options{
+		c.Client = New(Options{
 			Org: "acme", BaseURL: base, Token: token, UserAgent: "test", Timeout: timeout,
 			Log: func(line string) {
 				c.mu.Lock()
@@ -73,9 +73,6 @@ func withClient(
 				return network.Dial(ctx, kind, addr)
 			}},
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
 		defer c.Close()
 		f(t, c)
 	})

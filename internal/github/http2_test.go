@@ -67,7 +67,7 @@ func withHTTP2(t *testing.T, h http.HandlerFunc, f func(t *testing.T, c *testCli
 		if err != nil {
 			t.Fatal(err)
 		}
-		client, err := New(Options{
+		client := New(Options{
 			Org: "acme", BaseURL: base, Token: "ghp_x", UserAgent: "test", Timeout: 5 * time.Minute, Log: func(string) {},
 			Network: Network{
 				CACertificates: []*x509.Certificate{authority},
@@ -78,9 +78,6 @@ func withHTTP2(t *testing.T, h http.HandlerFunc, f func(t *testing.T, c *testCli
 				},
 			},
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
 		defer client.Close()
 		f(t, &testClient{Client: client, start: time.Now()}, &dials, func() {
 			silent.Store(true)
@@ -195,14 +192,11 @@ func TestProxyRateLimit(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got []string
-		c, err := New(Options{
+		c := New(Options{
 			Org: "acme", BaseURL: base, Token: "ghp_x", UserAgent: "test", Timeout: time.Minute,
 			Log:     func(line string) { got = append(got, line) },
 			Network: Network{Dial: proxy.Dial, Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: "proxy.test:3128"})},
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
 		defer c.Close()
 		start := time.Now()
 		_, err = c.PublicKey(t.Context(), nil, secret.Actions)
@@ -241,7 +235,7 @@ func TestNoConnection(t *testing.T) {
 					t.Fatal(err)
 				}
 				var got []string
-				c, err := New(Options{
+				c := New(Options{
 					Org: "acme", BaseURL: base, Token: "ghp_x", UserAgent: "test", Timeout: time.Second,
 					Log: func(line string) { got = append(got, line) },
 					Network: Network{Proxy: test.proxy, Dial: func(context.Context, string, string) (net.Conn, error) {
@@ -251,9 +245,6 @@ func TestNoConnection(t *testing.T) {
 						}
 					}},
 				})
-				if err != nil {
-					t.Fatal(err)
-				}
 				defer c.Close()
 				_, err = c.PublicKey(t.Context(), nil, secret.Actions)
 				wantError(t, err, "reading the public key: "+test.want+", 2 attempts in 1 s")
@@ -281,7 +272,7 @@ func withNames(t *testing.T, timeout time.Duration, f func(t *testing.T, c *test
 			t.Fatal(err)
 		}
 		c, found := &testClient{start: time.Now()}, &atomic.Bool{}
-		c.Client, err = New(Options{
+		c.Client = New(Options{
 			Org: "acme", BaseURL: base, Token: "ghp_x", UserAgent: "test", Timeout: timeout,
 			Log: func(line string) { c.logged = append(c.logged, line) },
 			Network: Network{Dial: func(ctx context.Context, kind, addr string) (net.Conn, error) {
@@ -293,9 +284,6 @@ func withNames(t *testing.T, timeout time.Duration, f func(t *testing.T, c *test
 				}
 			}},
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
 		defer c.Close()
 		f(t, c, found)
 	})

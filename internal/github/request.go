@@ -98,8 +98,8 @@ func (c *Client) send(ctx context.Context, r *Request, limit time.Duration) (
 	resp.Response = &gogithub.Response{Response: &http.Response{}}
 	// A client for each attempt, with shared connections: a go-github client remembers rate limits and then returns a
 	// made-up response without sending the request.
-	transport := c.transport.Load()
-	gh := gogithub.NewClient(&http.Client{Transport: transport, CheckRedirect: checkRedirect})
+	inner := c.transport.inner.Load()
+	gh := gogithub.NewClient(&http.Client{Transport: c.transport, CheckRedirect: checkRedirect})
 	gh.BaseURL, gh.UserAgent = c.opt.BaseURL, c.opt.UserAgent
 	path := r.path
 	if r.query != "" {
@@ -114,7 +114,7 @@ func (c *Client) send(ctx context.Context, r *Request, limit time.Duration) (
 	defer cancel()
 	defer func() {
 		if failed != nil && errors.Is(attemptCtx.Err(), context.DeadlineExceeded) {
-			c.replaceTransport(transport)
+			c.transport.replace(inner)
 		}
 	}()
 	var wrote atomic.Bool

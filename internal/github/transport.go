@@ -38,8 +38,6 @@ var (
 type Network struct {
 	// Proxy returns the proxy for a request; nil for none. See [http.ProxyFromEnvironment].
 	Proxy func(*http.Request) (*url.URL, error)
-	// Getenv reads HTTPS_PROXY and HTTP_PROXY, in either case, to check them; nil to check nothing.
-	Getenv func(string) string
 	// CACertificates are trusted in addition to the system's.
 	CACertificates []*x509.Certificate
 	// Dial is nil for the system's network.
@@ -49,24 +47,22 @@ type Network struct {
 // transport adds the token to requests to the API's origin and refuses all others. It counts requests and bounds
 // responses. go-github's WithAuthToken would add the token on every redirect, to other hosts too.
 type transport struct {
-	inner        *http.Transport
+	inner        atomic.Pointer[http.Transport]
 	origin       string
 	token        string
-	requests     *atomic.Int64
-	unknownSince *atomic.Pointer[time.Time] // the time of the first "no such host"; nil after a response
+	requests     atomic.Int64
+	unknownSince atomic.Pointer[time.Time] // the time of the first "no such host"; nil after a response
 }
 
-// replaceTransport makes further attempts use other connections than an attempt that timed out: http.Transport keeps an
-// HTTP/2 connection after that.
-func (c *Client) replaceTransport(used *transport) {
-	replacement := *used
-	replacement.inner = used.inner.Clone()
-	if c.transport.CompareAndSwap(used, &replacement) {
-		used.inner.CloseIdleConnections()
+// replace makes further attempts use other connections than an attempt that timed out: http.Transport keeps an HTTP/2
+// connection after that.
+func (t *transport) replace(used *http.Transport) {
+	if t.inner.CompareAndSwap(used, used.Clone()) {
+		used.CloseIdleConnections()
 	}
 }
 
-func newTransport(n Network, base *url.URL, token string) (*transport, error) {
+func newTransport(n Network, base *url.URL, token string) *transport {
 	inner := &http.Transport{
 		ForceAttemptHTTP2:     true,
 		DialContext:           n.Dial,
@@ -87,11 +83,6 @@ func newTransport(n Network, base *url.URL, token string) (*transport, error) {
 	if n.Dial == nil {
 		inner.DialContext = (&net.Dialer{Timeout: 10 * time.Second}).DialContext
 	}
-	if n.Getenv != nil {
-		if err := checkProxies(n.Getenv); err != nil {
-			return nil, err
-		}
-	}
 	if len(n.CACertificates) > 0 {
 		pool, err := x509.SystemCertPool()
 		if err != nil {
@@ -102,12 +93,15 @@ func newTransport(n Network, base *url.URL, token string) (*transport, error) {
 		}
 		inner.TLSClientConfig.RootCAs = pool
 	}
-	return &transport{inner, origin(base), token, &atomic.Int64{}, &atomic.Pointer[time.Time]{}}, nil
+	t := &transport{origin: origin(base), token: token}
+	t.inner.Store(inner)
+	return t
 }
 
-// checkProxies returns an error if a proxy variable is not a URL, or has more than a host: a part of a password, for
-// which [http.ProxyFromEnvironment] takes no host or a wrong one. It names the variable and does not quote it.
-func checkProxies(getenv func(string) string) error {
+// CheckProxies returns an error if HTTPS_PROXY or HTTP_PROXY, in either case, is not a URL, or has more than a host: a
+// part of a password, for which [http.ProxyFromEnvironment] takes no host or a wrong one. It names the variable and
+// does not quote it.
+func CheckProxies(getenv func(string) string) error {
 	for _, name := range []string{"HTTPS_PROXY", "HTTP_PROXY"} {
 		value := cmp.Or(getenv(name), getenv(strings.ToLower(name)))
 		if value == "" {
@@ -150,7 +144,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if t.token != "" {
 		req.Header.Set("Authorization", "Bearer "+t.token)
 	}
-	resp, err := t.inner.RoundTrip(req)
+	resp, err := t.inner.Load().RoundTrip(req)
 	if err != nil {
 		return nil, err
 	}

@@ -21,7 +21,7 @@ func TestProxyInvalid(t *testing.T) {
 		{"HTTPS_PROXY", "http://bot:Sesame-Open@%zz", "HTTPS_PROXY: not a proxy URL"},
 		{"http_proxy", "://Sesame-Open", "HTTP_PROXY: not a proxy URL"},
 	} {
-		err := checkProxies(func(name string) string { return map[string]string{test.variable: test.value}[name] })
+		err := CheckProxies(func(name string) string { return map[string]string{test.variable: test.value}[name] })
 		got := errorText(err)
 		if !strings.Contains(got, test.want) {
 			t.Errorf("%s: got the error %q, want it to contain %q", test.variable, got, test.want)
@@ -113,10 +113,7 @@ func TestCrossOriginRequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	dial := func(context.Context, string, string) (net.Conn, error) { return nil, errDialed }
-	tr, err := newTransport(Network{Dial: dial}, base, "ghp_x")
-	if err != nil {
-		t.Fatal(err)
-	}
+	tr := newTransport(Network{Dial: dial}, base, "ghp_x")
 	for address, want := range map[string]error{
 		"https://api.github.com/x":           errDialed,
 		"https://api.github.com:443/x":       errDialed,

@@ -46,13 +46,10 @@ func withGitHub(t *testing.T, acme fakegithub.Org, f func(t *testing.T, g *testG
 		g := &testGitHub{Server: server}
 		network := memnet.Serve(server)
 		defer network.Close()
-		g.client, err = github.New(github.Options{
+		g.client = github.New(github.Options{
 			Org: "acme", BaseURL: &url.URL{Scheme: "http", Host: "127.0.0.1", Path: "/"}, Token: "ghp_test",
 			UserAgent: "test", Timeout: 5 * time.Minute, Log: g.log, Network: github.Network{Dial: network.Dial},
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
 		defer g.client.Close()
 		f(t, g)
 	})
