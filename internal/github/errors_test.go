@@ -11,7 +11,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -103,9 +102,7 @@ func TestTransientErrors(t *testing.T) {
 						t.Error("got no error, want one")
 					}
 					c.wantRequests(t, 1)
-					if got := c.log(); len(got) != 0 {
-						t.Errorf("got the log %q, want none", got)
-					}
+					c.wantLog(t)
 					return
 				}
 				wantError(t, err, "")
@@ -113,12 +110,7 @@ func TestTransientErrors(t *testing.T) {
 					t.Error("got created, want updated (204)")
 				}
 				c.wantRequests(t, 2)
-				want := []string{
-					test.reason + "; retrying in " + secret.FormatDuration(test.wait) + " (5 min left)",
-				}
-				if got := c.log(); !slices.Equal(got, want) {
-					t.Errorf("got the log %q, want %q", got, want)
-				}
+				c.wantLog(t, test.reason+"; retrying in "+secret.FormatDuration(test.wait)+" (5 min left)")
 			})
 		})
 	}
@@ -148,9 +140,7 @@ func TestNewInstallationToken(t *testing.T) {
 			for _, times := range []string{"1 s (5 s", "2 s (4 s", "2 s (2 s"} {
 				want = append(want, fmt.Sprintf(line, times))
 			}
-			if got := c.log(); !slices.Equal(got, want) {
-				t.Errorf("got the log %q, want %q", got, want)
-			}
+			c.wantLog(t, want...)
 		})
 	})
 }

@@ -36,6 +36,26 @@ type testClient struct {
 	attempts sync.Map // of *Attempt, the last one at each write, by name
 }
 
+// newTestClient returns a client for a server at an address, with the token of a test and its own log.
+func newTestClient(t *testing.T, address, token string, timeout time.Duration, n Network) *testClient {
+	t.Helper()
+	base, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &testClient{start: time.Now()}
+	c.Client = New(Options{
+		Org: "acme", BaseURL: base, Token: token, UserAgent: "test", Timeout: timeout, Network: n,
+		Log: func(line string) {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.logged = append(c.logged, line)
+		},
+	})
+	t.Cleanup(c.Close)
+	return c
+}
+
 // withClient runs f in a bubble of simulated time, with a client whose requests h
 // serves.
 func withClient(
@@ -43,7 +63,7 @@ func withClient(
 ) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		c := &testClient{start: time.Now()}
+		var c *testClient
 		network := memnet.Serve(http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
 			c.mu.Lock()
 			c.received = append(c.received, req.Method+" "+req.URL.Path)
@@ -54,26 +74,14 @@ func withClient(
 			_, _ = io.Copy(io.Discard, req.Body)
 			h(rw, req)
 		}))
-		defer network.Close()
-		base, err := url.Parse("http://127.0.0.1/api/v3/")
-		if err != nil {
-			t.Fatal(err)
+		t.Cleanup(network.Close)
+		dial := func(ctx context.Context, kind, addr string) (net.Conn, error) {
+			if c.refuseDials.Load() {
+				return nil, syscall.ECONNREFUSED
+			}
+			return network.Dial(ctx, kind, addr)
 		}
-		c.Client = New(Options{
-			Org: "acme", BaseURL: base, Token: token, UserAgent: "test", Timeout: timeout,
-			Log: func(line string) {
-				c.mu.Lock()
-				defer c.mu.Unlock()
-				c.logged = append(c.logged, line)
-			},
-			Network: Network{Dial: func(ctx context.Context, kind, addr string) (net.Conn, error) {
-				if c.refuseDials.Load() {
-					return nil, syscall.ECONNREFUSED
-				}
-				return network.Dial(ctx, kind, addr)
-			}},
-		})
-		defer c.Close()
+		c = newTestClient(t, "http://127.0.0.1/api/v3/", token, timeout, Network{Dial: dial})
 		f(t, c)
 	})
 }
@@ -98,6 +106,13 @@ func (c *testClient) wantRequests(t *testing.T, want int) {
 	t.Helper()
 	if got := c.requests(); len(got) != want {
 		t.Errorf("the server received %d requests %q, want %d", len(got), got, want)
+	}
+}
+
+func (c *testClient) wantLog(t *testing.T, want ...string) {
+	t.Helper()
+	if got := c.log(); !slices.Equal(got, want) {
+		t.Errorf("got the log %q, want %q", got, want)
 	}
 }
 
@@ -357,10 +372,7 @@ func TestRateLimitLogged(t *testing.T) {
 		wg.Wait()
 		c.wantElapsed(t, 46*time.Second)
 		const line = "403 from GitHub (secondary rate limit); retrying in 40 s (%s left)"
-		want := []string{fmt.Sprintf(line, "5 min"), fmt.Sprintf(line, "4 min 55 s")}
-		if got := c.log(); !slices.Equal(got, want) {
-			t.Errorf("got the log %q, want %q", got, want)
-		}
+		c.wantLog(t, fmt.Sprintf(line, "5 min"), fmt.Sprintf(line, "4 min 55 s"))
 	})
 }
 
@@ -925,9 +937,7 @@ func TestSendOnce(t *testing.T) {
 			b := c.SendOnce(t.Context(), "read", time.Now().Add(15*time.Second))
 			wantError(t, c.getKeyWithin(t.Context(), b), "")
 			c.wantElapsed(t, 15*time.Second)
-			if got, want := c.log(), []string{"waiting 15 s to read"}; !slices.Equal(got, want) {
-				t.Errorf("got the log %q, want %q", got, want)
-			}
+			c.wantLog(t, "waiting 15 s to read")
 		})
 	})
 	t.Run("after a rate limit", func(t *testing.T) {

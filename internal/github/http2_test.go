@@ -12,7 +12,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -21,7 +20,6 @@ import (
 	"time"
 
 	"set-org-secret/internal/memnet"
-	"set-org-secret/internal/secret"
 )
 
 // silentConn is a connection that a firewall drops without a reset: nothing
@@ -60,26 +58,18 @@ func withHTTP2(t *testing.T, h http.HandlerFunc, f func(t *testing.T, c *testCli
 			}
 			h(rw, req)
 		}), cert)
-		defer network.Close()
+		t.Cleanup(network.Close)
 		var dials atomic.Int32
 		silent := &atomic.Bool{}
-		base, err := url.Parse("https://github.test/")
-		if err != nil {
-			t.Fatal(err)
-		}
-		client := New(Options{
-			Org: "acme", BaseURL: base, Token: "ghp_x", UserAgent: "test", Timeout: 5 * time.Minute, Log: func(string) {},
-			Network: Network{
-				CACertificates: []*x509.Certificate{authority},
-				Dial: func(ctx context.Context, kind, addr string) (net.Conn, error) {
-					dials.Add(1)
-					conn, err := network.Dial(ctx, kind, addr)
-					return silentConn{conn, silent}, err
-				},
+		c := newTestClient(t, "https://github.test/", "ghp_x", 5*time.Minute, Network{
+			CACertificates: []*x509.Certificate{authority},
+			Dial: func(ctx context.Context, kind, addr string) (net.Conn, error) {
+				dials.Add(1)
+				conn, err := network.Dial(ctx, kind, addr)
+				return silentConn{conn, silent}, err
 			},
 		})
-		defer client.Close()
-		f(t, &testClient{Client: client, start: time.Now()}, &dials, func() {
+		f(t, c, &dials, func() {
 			silent.Store(true)
 			silent = &atomic.Bool{} // of the connections that follow
 		})
@@ -177,6 +167,8 @@ func TestEndlessBodyOfWrite(t *testing.T) {
 	withClient(t, time.Minute, "ghp_x", h, check)
 }
 
+var throughProxy = http.ProxyURL(&url.URL{Scheme: "http", Host: "proxy.test:3128"})
+
 // TestProxyRateLimit checks that a proxy's 429 is retried, and its other refusals
 // are not.
 func TestProxyRateLimit(t *testing.T) {
@@ -186,31 +178,12 @@ func TestProxyRateLimit(t *testing.T) {
 		proxy := memnet.Serve(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 			rw.WriteHeader(statuses[n.Add(1)-1])
 		}))
-		defer proxy.Close()
-		base, err := url.Parse("https://github.test/")
-		if err != nil {
-			t.Fatal(err)
-		}
-		var got []string
-		c := New(Options{
-			Org: "acme", BaseURL: base, Token: "ghp_x", UserAgent: "test", Timeout: time.Minute,
-			Log:     func(line string) { got = append(got, line) },
-			Network: Network{Dial: proxy.Dial, Proxy: http.ProxyURL(&url.URL{Scheme: "http", Host: "proxy.test:3128"})},
-		})
-		defer c.Close()
-		start := time.Now()
-		_, err = c.PublicKey(t.Context(), nil, secret.Actions)
-		wantError(t, err, "reading the public key: the proxy returned 403 Forbidden, 3 attempts in 3 s")
-		if got, want := time.Since(start), 3*time.Second; got != want {
-			t.Errorf("%v have passed, want %v", got, want)
-		}
-		want := []string{
-			"the proxy returned 429 Too Many Requests; retrying in 1 s (1 min left)",
-			"the proxy returned 502 Bad Gateway; retrying in 2 s (59 s left)",
-		}
-		if !slices.Equal(got, want) {
-			t.Errorf("got the log %q, want %q", got, want)
-		}
+		t.Cleanup(proxy.Close)
+		c := newTestClient(t, "https://github.test/", "ghp_x", time.Minute, Network{Dial: proxy.Dial, Proxy: throughProxy})
+		wantError(t, c.getKey(t.Context()), "reading the public key: the proxy returned 403 Forbidden, 3 attempts in 3 s")
+		c.wantElapsed(t, 3*time.Second)
+		c.wantLog(t, "the proxy returned 429 Too Many Requests; retrying in 1 s (1 min left)",
+			"the proxy returned 502 Bad Gateway; retrying in 2 s (59 s left)")
 	})
 }
 
@@ -223,38 +196,23 @@ func TestNoConnection(t *testing.T) {
 		want, hint string
 	}{
 		"server": {nil, "cannot connect to github.test " + why, "Wait until GitHub responds again, see https://www.githubstatus.com."},
-		"proxy": {
-			http.ProxyURL(&url.URL{Scheme: "http", Host: "proxy.test:3128"}), "cannot connect to the proxy " + why,
-			checkProxy,
-		},
+		"proxy":  {throughProxy, "cannot connect to the proxy " + why, checkProxy},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				base, err := url.Parse("https://github.test/")
-				if err != nil {
-					t.Fatal(err)
+				dial := func(context.Context, string, string) (net.Conn, error) {
+					return nil, &net.OpError{
+						Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 443},
+						Err: os.NewSyscallError("connect", syscall.ECONNREFUSED),
+					}
 				}
-				var got []string
-				c := New(Options{
-					Org: "acme", BaseURL: base, Token: "ghp_x", UserAgent: "test", Timeout: time.Second,
-					Log: func(line string) { got = append(got, line) },
-					Network: Network{Proxy: test.proxy, Dial: func(context.Context, string, string) (net.Conn, error) {
-						return nil, &net.OpError{
-							Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 443},
-							Err: os.NewSyscallError("connect", syscall.ECONNREFUSED),
-						}
-					}},
-				})
-				defer c.Close()
-				_, err = c.PublicKey(t.Context(), nil, secret.Actions)
+				c := newTestClient(t, "https://github.test/", "ghp_x", time.Second, Network{Proxy: test.proxy, Dial: dial})
+				err := c.getKey(t.Context())
 				wantError(t, err, "reading the public key: "+test.want+", 2 attempts in 1 s")
 				if got := asError(t, err).Hint; got != test.hint {
 					t.Errorf("got the hint %q, want %q", got, test.hint)
 				}
-				want := []string{test.want + "; retrying in 1 s (1 s left)"}
-				if !slices.Equal(got, want) {
-					t.Errorf("got the log %q, want %q", got, want)
-				}
+				c.wantLog(t, test.want+"; retrying in 1 s (1 s left)")
 			})
 		})
 	}
@@ -266,26 +224,17 @@ func withNames(t *testing.T, timeout time.Duration, f func(t *testing.T, c *test
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		network := memnet.Serve(respondBody(keyJSON))
-		defer network.Close()
-		base, err := url.Parse("http://github.test/")
-		if err != nil {
-			t.Fatal(err)
+		t.Cleanup(network.Close)
+		found := &atomic.Bool{}
+		dial := func(ctx context.Context, kind, addr string) (net.Conn, error) {
+			if found.Load() {
+				return network.Dial(ctx, kind, addr)
+			}
+			return nil, &net.OpError{
+				Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "github.test", IsNotFound: true},
+			}
 		}
-		c, found := &testClient{start: time.Now()}, &atomic.Bool{}
-		c.Client = New(Options{
-			Org: "acme", BaseURL: base, Token: "ghp_x", UserAgent: "test", Timeout: timeout,
-			Log: func(line string) { c.logged = append(c.logged, line) },
-			Network: Network{Dial: func(ctx context.Context, kind, addr string) (net.Conn, error) {
-				if found.Load() {
-					return network.Dial(ctx, kind, addr)
-				}
-				return nil, &net.OpError{
-					Op: "dial", Net: "tcp", Err: &net.DNSError{Err: "no such host", Name: "github.test", IsNotFound: true},
-				}
-			}},
-		})
-		defer c.Close()
-		f(t, c, found)
+		f(t, newTestClient(t, "http://github.test/", "ghp_x", timeout, Network{Dial: dial}), found)
 	})
 }
 
