@@ -299,14 +299,3 @@ func TestLacksStore(t *testing.T) {
 		}
 	}
 }
-
-func TestTokenKind(t *testing.T) {
-	for token, want := range map[string]*tokenKind{
-		"ghp_a": classic, "github_pat_a": fineGrained, "ghs_a": installation, "ghs_1_eyJ.eyJ.c2ln": installation,
-		"gho_a": oauth, "ghu_a": appUser, "0123abcd": otherToken, "eyJ": otherToken,
-	} {
-		if got := kindOf(token); got != want {
-			t.Errorf("%s: got the kind %q, want %q", token, got.name, want.name)
-		}
-	}
-}

@@ -14,24 +14,6 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// TestProxyInvalid checks that the error for a proxy variable names it and does
-// not quote its value, which may hold a password.
-func TestProxyInvalid(t *testing.T) {
-	for _, test := range []struct{ variable, value, want string }{
-		{"HTTPS_PROXY", "http://bot:Sesame-Open@%zz", "HTTPS_PROXY: not a proxy URL"},
-		{"http_proxy", "://Sesame-Open", "HTTP_PROXY: not a proxy URL"},
-	} {
-		err := CheckProxies(func(name string) string { return map[string]string{test.variable: test.value}[name] })
-		got := errorText(err)
-		if !strings.Contains(got, test.want) {
-			t.Errorf("%s: got the error %q, want it to contain %q", test.variable, got, test.want)
-		}
-		if strings.Contains(got, "Sesame") {
-			t.Errorf("%s: got the error %q, want it without the value", test.variable, got)
-		}
-	}
-}
-
 // TestUnexpectedBodies checks the errors for successful responses whose bodies
 // GitHub's API never sends: they are not retried and do not quote the body.
 func TestUnexpectedBodies(t *testing.T) {
@@ -47,7 +29,13 @@ func TestUnexpectedBodies(t *testing.T) {
 		_, _, err := c.SelectedRepositories(ctx, nil, secret.Actions, "A")
 		return err
 	}
-	getKey := func(ctx context.Context, c *testClient) error { return c.getKey(ctx) }
+	getKey := func(ctx context.Context, c *testClient) error {
+		key, err := c.PublicKey(ctx, nil, secret.Actions)
+		if !key.IsZero() {
+			return errors.New("a key beside the error")
+		}
+		return err
+	}
 	repository := func(ctx context.Context, c *testClient) error { _, err := c.Repository(ctx, nil, "web"); return err }
 	repositories := func(ctx context.Context, c *testClient) error {
 		_, err := c.Repositories(ctx, nil, firstRepositories)
@@ -86,6 +74,9 @@ func TestUnexpectedBodies(t *testing.T) {
 		{"a listed repository without a name", `[{"id":1}]`, repositories, "a repository without id or full_name"},
 		{"no repositories but an object", `{}`, repositories, "not JSON"},
 		{"no key", `{}`, getKey, "key_id: empty"},
+		{"a key without its text", `{"key_id":"1"}`, getKey, "public_key: must be 32 bytes in base64, not 0"},
+		{"a key that is null", `{"key_id":null,"key":""}`, getKey, "public_key: must be 32 bytes in base64, not 0"},
+		{"a list for a key", `[]`, getKey, "not JSON"},
 		{"a key of 33 bytes", `{"key_id":"1","key":"` + strings.Repeat("AAAA", 11) + `"}`, getKey, "public_key: must be 32 bytes in base64, not 33"},
 		{"a low-order key", `{"key_id":"1","key":"` + strings.Repeat("A", 43) + `="}`, getKey, "a low-order point"},
 	} {
