@@ -9,7 +9,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"set-org-secret/internal/secret"
 )
@@ -124,11 +123,7 @@ func (c *Client) secret(
 ) (existing secret.Existing, err error) {
 	r := c.secretsRequest("reading the secret", store, string(name))
 	resp, err := c.do(ctx, b, r, func(resp response) (err error) {
-		var wire wireSecret
-		if err = unmarshal(resp.body, &wire); err == nil {
-			existing, err = wire.parse()
-		}
-		if err == nil && existing.Name != name {
+		if existing, err = parseSecret(resp.body); err == nil && existing.Name != name {
 			err = errors.New("a different secret")
 		}
 		return err
@@ -140,77 +135,55 @@ func (c *Client) secret(
 	return existing, err
 }
 
-// wireSecret is a secret without its list of repositories. The first fields are required by GitHub's description of
-// the API.
-type wireSecret struct {
-	Name       *string    `json:"name"`
-	Visibility *string    `json:"visibility"`
-	CreatedAt  *time.Time `json:"created_at"`
-	UpdatedAt  *time.Time `json:"updated_at"`
-	unknown    []string   // other properties
-}
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (w *wireSecret) UnmarshalJSON(text []byte) error {
-	type fields wireSecret // without this method
-	var properties map[string]json.RawMessage
-	err := cmp.Or(json.Unmarshal(text, (*fields)(w)), json.Unmarshal(text, &properties))
-	for _, known := range []string{"name", "visibility", "created_at", "updated_at", "selected_repositories_url"} {
-		delete(properties, known)
+// members reads the members of a JSON object that GitHub's description of the API requires, of a thing that an error
+// names. It returns the names of the others.
+func members(text []byte, thing string, required map[string]any) (others []string, err error) {
+	var object map[string]json.RawMessage
+	if err := unmarshal(text, &object); err != nil {
+		return nil, err
 	}
-	w.unknown = slices.Sorted(maps.Keys(properties))
-	return err
-}
-
-func (w wireSecret) parse() (secret.Existing, error) {
-	if w.Name == nil || w.Visibility == nil || w.CreatedAt == nil || w.UpdatedAt == nil {
-		return secret.Existing{}, errors.New("a secret without name, visibility, created_at or updated_at")
-	}
-	v, err := secret.ParseVisibility(*w.Visibility)
-	if err != nil {
-		return secret.Existing{}, fmt.Errorf("visibility %w", err)
-	}
-	return secret.Existing{
-		Name: secret.Name(strings.ToUpper(*w.Name)), Exists: true,
-		CreatedAt: *w.CreatedAt, UpdatedAt: *w.UpdatedAt, Access: secret.Access{Visibility: v},
-		Unknown: w.unknown,
-	}, nil
-}
-
-// parsePage parses a page of a list that reports its total.
-func parsePage[T any](body []byte, field string) (entries []T, total int, err error) {
-	var page map[string]json.RawMessage
-	if err := unmarshal(body, &page); err != nil {
-		return nil, 0, err
-	}
-	var count *int
-	for _, member := range []struct {
-		name string
-		v    any
-	}{{"total_count", &count}, {field, &entries}} {
-		if raw, ok := page[member.name]; ok {
-			if err := unmarshal(raw, member.v); err != nil {
-				return nil, 0, err
-			}
+	for _, name := range slices.Sorted(maps.Keys(required)) {
+		value := object[name]
+		if len(value) == 0 || string(value) == "null" {
+			return nil, errors.New(thing + " without " + name)
 		}
+		if err := unmarshal(value, required[name]); err != nil {
+			return nil, err
+		}
+		delete(object, name)
 	}
-	if count == nil || entries == nil {
-		return nil, 0, errors.New("a list without total_count or " + field)
+	return slices.Sorted(maps.Keys(object)), nil
+}
+
+// parseSecret parses a secret without its list of repositories.
+func parseSecret(text []byte) (s secret.Existing, err error) {
+	var name, visibility string
+	others, err := members(text, "a secret", map[string]any{
+		"name": &name, "visibility": &visibility, "created_at": &s.CreatedAt, "updated_at": &s.UpdatedAt,
+	})
+	if err != nil {
+		return s, err
 	}
-	return entries, *count, nil
+	if s.Access.Visibility, err = secret.ParseVisibility(visibility); err != nil {
+		return s, fmt.Errorf("visibility %w", err)
+	}
+	s.Name, s.Exists = secret.Name(strings.ToUpper(name)), true
+	s.Unknown = slices.DeleteFunc(others, func(name string) bool { return name == "selected_repositories_url" })
+	return s, nil
 }
 
 func parseSecrets(body []byte) (entries []secret.Existing, total int, err error) {
-	list, total, err := parsePage[wireSecret](body, "secrets")
-	for _, w := range list {
-		existing, parseErr := w.parse()
+	var list []json.RawMessage
+	_, err = members(body, "a list", map[string]any{"total_count": &total, "secrets": &list})
+	for _, text := range list {
+		existing, parseErr := parseSecret(text)
 		entries, err = append(entries, existing), cmp.Or(err, parseErr)
 	}
 	return entries, total, err
 }
 
 func parseRepositories(body []byte) (entries []secret.Repository, total int, err error) {
-	entries, total, err = parsePage[secret.Repository](body, "repositories")
+	_, err = members(body, "a list", map[string]any{"total_count": &total, "repositories": &entries})
 	return entries, total, cmp.Or(err, checkRepositories(entries...))
 }
 
