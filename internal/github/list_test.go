@@ -105,6 +105,13 @@ func TestSelectedListShifts(t *testing.T) {
 			4, 10, 140, "",
 		},
 		{
+			"one is listed on both pages, which hides another",
+			func(_ int, req *http.Request) (int, []int) {
+				return 150, pageOf(req, append(numbers(100), append([]int{100}, numbers(150)[101:]...)...))
+			},
+			4, 1, 149, "",
+		},
+		{
 			"the total changes with each reading",
 			func(read int, req *http.Request) (int, []int) { return 150 + read, pageOf(req, before) },
 			6, 0, 0, changed,
