@@ -66,7 +66,7 @@ func errorForStatus(resp *http.Response, msg string) *secret.Error {
 	if status == http.StatusNotFound && followedRedirect(resp) {
 		return &secret.Error{Problem: problem + " after a redirect"}
 	}
-	return &secret.Error{Problem: problem, Is: slices.Clone(sentinels[status])}
+	return &secret.Error{Problem: problem, Is: sentinels[status]}
 }
 
 // unreadable is the error for a success whose body GitHub's API never sends.

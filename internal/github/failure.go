@@ -143,7 +143,7 @@ func isType[E error](err error) bool {
 // rateLimitWait returns how long a rate limit requires to wait, and its name in the log.
 func rateLimitWait(resp *http.Response, msg string) (wait time.Duration, limit string) {
 	limit = "rate limit"
-	if strings.Contains(strings.ToLower(msg), "secondary") {
+	if says(msg, "secondary", "") {
 		limit = "secondary rate limit"
 	}
 	if wait, ok := retryAfter(resp); ok {
@@ -192,9 +192,5 @@ func rateLimited(resp *http.Response, msg string, text []byte) bool {
 		return resp.StatusCode == http.StatusTooManyRequests
 	}
 	return resp.Header.Get("Retry-After") != "" || msg == "" && noneLeft(resp) ||
-		containsAny(strings.ToLower(string(text)), "rate limit", "rate-limit", "abuse detection")
-}
-
-func containsAny(text string, parts ...string) bool {
-	return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(text, part) })
+		says(string(text), "rate limit|rate-limit|abuse detection", "")
 }

@@ -221,13 +221,13 @@ func (c *Client) explain(e *secret.Error, request *Request, resp *http.Response,
 	e.Cause, e.Hint = r.fill(row.cause), r.fill(row.hint)
 	switch {
 	case len(row.sentinels) > 0:
-		e.Is = append(e.Is, row.sentinels...)
+		e.Is = slices.Concat(e.Is, row.sentinels)
 	case status < 400, sendsList(r) && (status == http.StatusNotFound || status == http.StatusUnprocessableEntity):
-		e.Is = append(e.Is, secret.ErrInputs)
+		e.Is = slices.Concat(e.Is, []error{secret.ErrInputs})
 	}
 }
 
-// says reports whether a message has one of the parts, not only as a part of the organization's name.
+// says reports whether a message has one of the parts, which | separates, not only in the organization's name.
 func says(msg, parts, org string) bool {
 	msg, org = strings.ToLower(msg), strings.ToLower(org)
 	return parts == "" || slices.ContainsFunc(strings.Split(parts, "|"), func(part string) bool {

@@ -76,17 +76,12 @@ func (r response) requestID() string { return r.Header.Get(requestIDHeader) }
 
 // failure is a failed attempt.
 type failure struct {
-	err *secret.Error
-	// retryable failures are transient.
-	retryable bool
-	// retryableFor is how much longer, if not until the timeout; 0 otherwise.
-	retryableFor time.Duration
-	// reason stands in the log before a retry.
-	reason string
-	// retryAfter is the wait that GitHub asks for; 0 leaves it to the backoff.
-	retryAfter time.Duration
-	// global is set for rate limits, which pause every request.
-	global bool
+	err          *secret.Error
+	retryable    bool          // it is transient
+	retryableFor time.Duration // how much longer, if not until the timeout; 0 otherwise
+	reason       string        // stands in the log before a retry
+	retryAfter   time.Duration // the wait that GitHub asks for; 0 leaves it to the backoff
+	global       bool          // it is a rate limit, which pauses every request
 	// unproven says that GitHub may have applied a write, or may still: it was sent, and no response proves that it was
 	// refused.
 	unproven bool
