@@ -59,7 +59,7 @@ func (r *Reporter) annotateAll(kind string, notes []note, noun string) {
 // errorNotes returns an error for a rejected run, or for each failure.
 func errorNotes(d document) (notes []note) {
 	if len(d.Problems) > 0 {
-		return []note{append(note{d.title, todo + d.problemsStep}, firstProblems(d.Problems)...)}
+		return []note{append(note{d.title, todo + d.problemsStep}, d.Problems...)}
 	}
 	for _, f := range d.failures {
 		names := listNames(labels(f.entries), maxNames, strings.Clone)

@@ -174,18 +174,6 @@ func (r *Reporter) clean(results []secret.Result) []secret.Result {
 	return results
 }
 
-// maxProblems is how many problems are listed. Each line of a batch can have one.
-const maxProblems = 100
-
-// firstProblems returns the first problems, and a line that counts the others.
-func firstProblems(problems []string) []string {
-	first, more := secret.FirstOf(problems, maxProblems)
-	if more > 0 {
-		first = append(first, "and "+secret.Count(more, "more problem"))
-	}
-	return first
-}
-
 // writeOutputs appends the outputs to GITHUB_OUTPUT. Outside Actions it logs them.
 func (r *Reporter) writeOutputs(outputs []output) error {
 	var b strings.Builder

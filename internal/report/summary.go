@@ -86,8 +86,7 @@ func (r *Reporter) summary(d document) string {
 	if len(d.Problems) > 0 {
 		b.add("<p><b>" + todo + "</b>" + r.prose(d.problemsStep) + "</p>")
 		item := func(problem string) string { return "<li>" + r.html(problem) + "</li>" }
-		items := convert(firstProblems(d.Problems), item)
-		b.addList(b.left, "<ul>\n", items, "\n</ul>", "problem")
+		b.addList(b.left, "<ul>\n", convert(d.Problems, item), "\n</ul>", "problem")
 	}
 	failures := convert(d.failures, r.failureBlock)
 	b.addList(int(float64(d.room.summary)*failureShare), "", failures, "", "failure")

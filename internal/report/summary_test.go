@@ -220,8 +220,8 @@ func TestSavedInOnePlace(t *testing.T) {
 	}
 }
 
-// TestManyProblems checks that the annotation and the summary of a rejected run list the first problems, and show no
-// part of a masked text.
+// TestManyProblems checks that the annotation and the summary of a rejected run list as many problems as fit, and show
+// no part of a masked text.
 func TestManyProblems(t *testing.T) {
 	masked := strings.Repeat("masked-text-", 300)
 	for _, test := range []struct {
@@ -231,9 +231,8 @@ func TestManyProblems(t *testing.T) {
 		annotated, inSummary int
 		more                 string
 	}{
-		{"as many as are listed", 100, "short", 100, 100, ""},
-		{"one more", 101, "short", 100, 100, "and 1 more problem"},
-		{"that grow most", 200, strings.Repeat("\" ", 2500), 1, 50, "and 100 more problems"},
+		{"short", 200, "short", 200, 200, ""},
+		{"that grow most", 200, strings.Repeat("\" ", 2500), 1, 50, " more problems (size limit of the summary; see the log)"},
 		{"masked", 2, "echoed: " + masked, 2, 2, ""},
 	} {
 		r, stdout, env := newReporter(t)
@@ -256,12 +255,8 @@ func TestManyProblems(t *testing.T) {
 		if len(summary) > maxSummaryBytes {
 			t.Errorf("%s: the summary has %d bytes, want at most %d", test.name, len(summary), maxSummaryBytes)
 		}
-		items := strings.Count(summary, "<li>") - strings.Count(summary, "<li>and ")
-		if items < test.inSummary || items > 100 {
-			t.Errorf("%s: the summary lists %d problems, want %d or more", test.name, items, test.inSummary)
-		}
-		if items == 100 && !strings.Contains(summary, "<li>"+test.more) {
-			t.Errorf("%s: the summary lacks %q", test.name, test.more)
+		if got := strings.Count(summary, "<li>"); got < test.inSummary || !strings.Contains(summary, test.more) {
+			t.Errorf("%s: the summary lists %d problems, want %d or more and %q", test.name, got, test.inSummary, test.more)
 		}
 		if text := stdout.String() + summary; strings.Contains(text, "masked-text") {
 			t.Errorf("%s: a masked text is shown: %.300q", test.name, text)
