@@ -58,12 +58,11 @@ func (r *Reporter) prose(text string) string {
 	})
 }
 
-const (
-	// maxUnbroken is how many characters of a name have no line break: two such columns and a date fit on a phone.
-	maxUnbroken = 10
-	// maxShown is how many characters of a name are shown. GitHub allows 255.
-	maxShown = 100
-)
+// maxShown is how many characters of a name are shown. GitHub allows 255.
+const maxShown = 100
+
+// unbroken matches a part of a name, of at most ten characters: two such columns and a date fit on a phone.
+var unbroken = regexp.MustCompile(`[^-_./: ]{0,9}[-_./: ]|[^-_./: ]{1,10}`)
 
 // code shows the name of a secret or a repository. Browsers may break a long name into lines at <wbr>, which is not
 // copied with the name.
@@ -72,18 +71,9 @@ func (r *Reporter) code(name string) string {
 	if runes := []rune(name); len(runes) > maxShown {
 		name = string(runes[:maxShown-20]) + "…" + string(runes[len(runes)-20:])
 	}
-	var b strings.Builder
-	room := maxUnbroken
-	for _, c := range name {
-		if room == 0 {
-			b.WriteString("<wbr>")
-			room = maxUnbroken
-		}
-		b.WriteString(escaper.Replace(string(c)))
-		room--
-		if len(name) > maxUnbroken && strings.ContainsRune("_-./: ", c) {
-			room = 0
-		}
+	parts := []string{name}
+	if len(name) > 10 {
+		parts = unbroken.FindAllString(name, -1)
 	}
-	return "<code>" + b.String() + "</code>"
+	return "<code>" + strings.Join(convert(parts, escaper.Replace), "<wbr>") + "</code>"
 }

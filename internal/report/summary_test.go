@@ -66,7 +66,7 @@ func TestCode(t *testing.T) {
 		"NPM_TOKEN":              "<code>NPM_TOKEN</code>",
 		"DB_PASSWORD":            "<code>DB_<wbr>PASSWORD</code>",
 		"_A__LONGER_NAME_":       "<code>_<wbr>A_<wbr>_<wbr>LONGER_<wbr>NAME_</code>",
-		"PLATFORMPLATFORM":       "<code>PLATFORMPL<wbr>ATFORM</code>",
+		"PLATFORMPLATFORM_X":     "<code>PLATFORMPL<wbr>ATFORM_<wbr>X</code>",
 		"acme/self-service.site": "<code>acme/<wbr>self-<wbr>service.<wbr>site</code>",
 		"A_NAME_OF_MASKED_TEXT":  "<code>A_<wbr>NAME_<wbr>OF_<wbr>***</code>",
 		"A<b>_IN_IT":             "<code>A&lt;b&gt;_IN_IT</code>",
