@@ -124,9 +124,6 @@ func hiddenText(n int) string {
 	return secret.FormatCount(n) + " that this token cannot see"
 }
 
-// maxChangeLines is how many repositories are listed for each sign.
-const maxChangeLines = 100
-
 // changeLines lists the repositories that gain (+) and lose (-) access to an existing secret. It lists none if GitHub
 // cannot have applied any part of the write.
 func changeLines(result secret.Result) []string {
@@ -137,17 +134,12 @@ func changeLines(result secret.Result) []string {
 		return nil
 	}
 	var lines []string
-	list := func(sign string, repositories []secret.Repository) {
-		first, more := secret.FirstOf(repositories, maxChangeLines)
-		for _, repo := range first {
-			lines = append(lines, sign+repo.String())
-		}
-		if more > 0 {
-			lines = append(lines, sign+"and "+secret.FormatCount(more)+" more")
-		}
+	for _, repo := range c.Added {
+		lines = append(lines, "+ "+repo.String())
 	}
-	list("+ ", c.Added)
-	list("- ", c.Removed)
+	for _, repo := range c.Removed {
+		lines = append(lines, "- "+repo.String())
+	}
 	if c.Hidden > 0 {
 		lines = append(lines, "- "+secret.Count(c.Hidden, "repository")+" that this token cannot see")
 	}
