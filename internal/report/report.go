@@ -147,10 +147,9 @@ func (r *Reporter) Finish(run Run) error {
 	for _, e := range filter(d.entries, func(e *entry) bool { return e.place == hasValue }) {
 		errs = append(errs, errors.New("the value of "+e.label+" is not saved"))
 	}
-	for _, n := range tooManyNotes(d) {
+	for _, n := range slices.Concat(tooManyNotes(d), leftOutNotes(d)) {
 		r.annotate("warning", n)
 	}
-	r.annotateAll("warning", leftOutNotes(d), "warning")
 	r.annotateAll("warning", dueNotes(d), "due secret")
 	r.annotateAll("error", errorNotes(d), "failure")
 	r.lines(lastLine(d))

@@ -163,15 +163,19 @@ func TestAnnotations(t *testing.T) {
 	}
 }
 
-// TestNoMoreAnnotations checks that nothing counts further annotations if there are none.
+// TestNoMoreAnnotations checks that a warning past the ten that GitHub keeps is logged, and that nothing counts more.
 func TestNoMoreAnnotations(t *testing.T) {
 	r, stdout, _ := newReporter(t)
 	for range maxAnnotations + 2 {
 		r.Warn("a warning")
 	}
-	r.annotateAll("warning", nil, "due secret")
-	if got := stdout.String(); strings.Contains(got, "more") {
-		t.Errorf("got %q, want no line that counts more", got)
+	result := unstored("A", secret.Failed, private, errors.New("x"))
+	result.EncryptedValue = strings.Repeat("A", maxOutputUnits)
+	if err := r.Finish(Run{Mode: secret.ModeSet, Org: "acme", Results: []secret.Result{result}}); err != nil {
+		t.Error(err)
+	}
+	if got := stdout.String(); strings.Contains(got, " more ") || !strings.Contains(got, "\nWarning: the outputs are limited") {
+		t.Errorf("got %q, want the warning, and no line that counts more", got)
 	}
 }
 
