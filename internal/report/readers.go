@@ -53,15 +53,11 @@ func tooManyNotes(d document) []note {
 	if len(over) == 0 {
 		return nil
 	}
-	first, others := over[0], ""
-	isOther := func(r reader) bool { return first.ID != 0 || first.Private && !r.Private } // is not of that kind
-	if n := len(filter(over[1:], isOther)); n > 0 {
-		others = "; the same goes for " + secret.Count(n, "other repository")
-	}
+	first := over[0]
 	byName := slices.SortedFunc(slices.Values(slices.Concat(first.open, first.selectedBy)),
 		func(a, b *entry) int { return cmp.Compare(a.Name, b.Name) })
 	text := fmt.Sprintf("%s may read %s actions secrets of %s, but GitHub gives a workflow only the first %d by name: "+
 		"the others, from %s on, are empty there", first.FullName, secret.FormatCount(first.count()), d.Org, maxSecrets,
 		byName[maxSecrets].Name)
-	return []note{{text + others, todo + "Select fewer repositories for them, or delete secrets that nobody uses."}}
+	return []note{{text, todo + "Select fewer repositories for them, or delete secrets that nobody uses."}}
 }
