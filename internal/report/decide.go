@@ -178,29 +178,22 @@ func (d *document) withoutValue(e *entry) *entry {
 	return &without
 }
 
-// leaveOutRows shortens the output results by the excess. It leaves out rows of the least worth first, from the end.
+// leaveOutRows shortens the output results by the excess. It leaves out rows from the end: those of the least severity
+// first, and those with a value that a later job can use last.
 func (d *document) leaveOutRows(excess int) {
-	for worth := range 4 {
-		for i := len(d.entries) - 1; i >= 0 && excess > 0; i-- {
-			if e := d.entries[i]; e.hasRow && e.worth() == worth {
-				excess -= e.row.size()
-				e.hasRow = false
-			}
+	worth := func(e *entry) severity {
+		if e.isUsable() {
+			return failed + 1
+		}
+		return e.severity
+	}
+	byWorth := func(a, b *entry) int { return cmp.Compare(worth(b), worth(a)) }
+	for _, e := range slices.Backward(slices.SortedStableFunc(slices.Values(d.entries), byWorth)) {
+		if excess > 0 {
+			excess -= e.row.size()
+			e.hasRow = false
 		}
 	}
-}
-
-// worth is the worth of a row to a later job, from 0 to 3.
-func (e *entry) worth() int {
-	switch {
-	case e.isUsable():
-		return 3
-	case e.Failed():
-		return 2
-	case e.severity == due:
-		return 1
-	}
-	return 0
 }
 
 // placeInSummary gives sealed values a place in the script of the summary, those that are not in the outputs first.

@@ -260,7 +260,7 @@ func TestLeaveOutRows(t *testing.T) {
 		sealed(failing("F", secret.Failed, cannotOpen)), // the value is of no use
 		sealed(failing("T", secret.Unknown, x)), stored("C"),
 	}
-	order := strings.Fields("C N A E D F W I T S")
+	order := strings.Fields("C N A W E D F I T S")
 	whole := decide(Run{Mode: secret.ModeSet, Results: results}, roomy)
 	for n := 2; n <= len(order); n++ {
 		room := len("results[]")
