@@ -70,7 +70,7 @@ type session struct {
 func Main(ctx context.Context, env Env) int {
 	in := read(ctx, env)
 	s := &session{Env: env, config: in.Config, notes: in.Notes, start: time.Now()}
-	s.report = report.New(env.Stdout, env.Getenv, &in.Masks, env.Rand)
+	s.report = report.New(env.Stdout, env.Getenv, &in.Masks, "set_org_secret_"+rand.Text())
 	s.report.PrintMasks()
 	for _, text := range in.Warnings {
 		s.report.Warn(text)

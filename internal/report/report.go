@@ -30,23 +30,19 @@ type Reporter struct {
 	getenv    func(string) string
 	masks     *mask.Set
 	actions   bool
-	delimiter string // ends each value in GITHUB_OUTPUT
-	randErr   error
+	delimiter string         // ends each value in GITHUB_OUTPUT
 	annotated map[string]int // by kind
 
 	nameWidth, operationWidth int // of the columns of the log
 }
 
-// New returns a Reporter. rand is the source of the delimiter in GITHUB_OUTPUT: a value that contained it could add
+// New returns a Reporter. The delimiter is for GITHUB_OUTPUT. It has to be random: a value that contained it could add
 // outputs.
-func New(stdout io.Writer, getenv func(string) string, masks *mask.Set, rand io.Reader) *Reporter {
-	delimiter := make([]byte, 16)
-	_, err := io.ReadFull(rand, delimiter)
+func New(stdout io.Writer, getenv func(string) string, masks *mask.Set, delimiter string) *Reporter {
 	writer := githubactions.WithWriter(bestEffortWriter{stdout})
 	return &Reporter{
 		gha:    githubactions.New(writer, githubactions.WithGetenv(getenv)),
-		getenv: getenv, masks: masks, actions: getenv("GITHUB_ACTIONS") != "",
-		delimiter: fmt.Sprintf("set_org_secret_%x", delimiter), randErr: err,
+		getenv: getenv, masks: masks, actions: getenv("GITHUB_ACTIONS") != "", delimiter: delimiter,
 		annotated: map[string]int{}, operationWidth: len(secret.Updated),
 	}
 }
@@ -78,9 +74,6 @@ const notOwner = "root in the container of this action is another user for the r
 func (r *Reporter) CheckFiles() error {
 	var errs []error
 	var denied []string
-	if r.randErr != nil {
-		errs = append(errs, fmt.Errorf("cannot read random bytes: %w", r.randErr))
-	}
 	for _, name := range []string{"GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"} {
 		switch path := r.getenv(name); {
 		case path != "":
