@@ -59,7 +59,6 @@ func open(name string) (fs.File, error) { return os.OpenFile(name, os.O_RDONLY|s
 type session struct {
 	Env
 	config input.Config
-	notes  []string // to log after the first line
 	report *report.Reporter
 	github *github.Client // nil if no request is needed
 	start  time.Time
@@ -69,7 +68,7 @@ type session struct {
 // written.
 func Main(ctx context.Context, env Env) int {
 	in := read(ctx, env)
-	s := &session{Env: env, config: in.Config, notes: in.Notes, start: time.Now()}
+	s := &session{Env: env, config: in.Config, start: time.Now()}
 	s.report = report.New(env.Stdout, env.Getenv, &in.Masks, "set_org_secret_"+rand.Text())
 	s.report.PrintMasks()
 	for _, text := range in.Warnings {
@@ -81,7 +80,7 @@ func Main(ctx context.Context, env Env) int {
 	if err := s.report.CheckFiles(); err != nil {
 		return reject(s, "with the runner", err)
 	}
-	return s.run(ctx)
+	return s.run(ctx, in.Notes)
 }
 
 // read reads the inputs, or until a signal cancels ctx: a file may not respond, and a long one takes its time.
@@ -112,31 +111,31 @@ func reject[E error](s *session, where string, errs ...E) int {
 	return 1
 }
 
-func (s *session) run(ctx context.Context) int {
+// run logs the notes after the first line.
+func (s *session) run(ctx context.Context, notes []string) int {
 	c := s.config
 	host := ""
-	if s.needsGitHub() {
-		host = c.APIURL.Host
+	if c.PublicKey.IsZero() { // otherwise mode seal needs no request
 		if err := github.CheckProxies(s.Getenv); err != nil {
 			return reject(s, "with the network", err)
 		}
 		s.github = github.New(github.Options{
 			Org: c.Org, BaseURL: c.APIURL, Token: c.Token, UserAgent: "set-org-secret/" + Version,
-			Writes:  c.Mode.Writes(),
-			Timeout: c.Timeout, Jitter: s.Jitter, Log: s.report.Event,
+			Writes: c.Mode.Writes(), Timeout: c.Timeout, Jitter: s.Jitter, Log: s.report.Event,
 			Network: github.Network{Proxy: s.Proxy, CACertificates: c.CACertificates, Dial: s.Dial},
 		})
 		defer s.github.Close()
-		s.notes = append(s.replacedAuthorities(), s.notes...)
-		host += s.throughProxy()
+		notes = append(s.replacedAuthorities(), notes...)
+		host = c.APIURL.Host + s.throughProxy()
 	}
 	s.report.Header(Version, c.Mode, c.Org, host, c.DryRun)
-	for _, note := range s.notes {
+	for _, note := range notes {
 		s.report.Event(note)
 	}
 
-	end := report.Run{Mode: c.Mode, Org: c.Org, MaxAge: c.MaxAge, DryRun: c.DryRun}
-	end.ListRepositories = c.ListRepositories
+	end := report.Run{
+		Mode: c.Mode, Org: c.Org, MaxAge: c.MaxAge, DryRun: c.DryRun, ListRepositories: c.ListRepositories,
+	}
 	switch c.Mode {
 	case secret.ModeSet:
 		end.Results = s.set(ctx)
@@ -178,9 +177,4 @@ func (s *session) replacedAuthorities() (notes []string) {
 		}
 	}
 	return notes
-}
-
-// needsGitHub is false only if mode seal was given the key.
-func (s *session) needsGitHub() bool {
-	return s.config.Mode != secret.ModeSeal || s.config.PublicKey.IsZero()
 }
