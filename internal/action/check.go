@@ -26,9 +26,7 @@ func (s *session) check(ctx context.Context) []secret.Result {
 		found = make([][]secret.Result, len(stores)) // by store
 	)
 	group.Go(func() { keys, errs = s.publicKeys(ctx) })
-	for i, store := range stores {
-		group.Go(func() { found[i] = s.readStore(ctx, store) })
-	}
+	concurrently(len(stores), func(i int) { found[i] = s.readStore(ctx, stores[i]) })
 	group.Wait()
 	now := s.github.Now()
 	for i := range found {
@@ -59,28 +57,22 @@ func (s *session) check(ctx context.Context) []secret.Result {
 
 // readLists reads the list of repositories of each selected secret.
 func (s *session) readLists(ctx context.Context, results []secret.Result) {
-	var group errgroup.Group
-	group.SetLimit(github.MaxConcurrentReads)
-	for i := range results {
+	concurrently(len(results), func(i int) {
 		result := &results[i]
 		if result.Check == nil || result.Access.Visibility != secret.Selected {
-			continue
+			return
 		}
-		group.Go(func() error {
-			existing, err := s.github.WithRepositories(ctx, nil, result.Store,
-				secret.Existing{Name: result.Name, Exists: true, Access: result.Access})
-			if err != nil {
-				result.Err, result.Operation, result.Check = err, secret.Failed, nil
-				return nil
-			}
-			result.Access, result.Hidden = existing.Access, existing.Hidden
-			result.Check.Exists = existing.Exists
-			result.Check.Due = result.Check.Due || !existing.Exists
-			result.Check.Listed = existing.Listed
-			return nil
-		})
-	}
-	_ = group.Wait()
+		existing, err := s.github.WithRepositories(ctx, nil, result.Store,
+			secret.Existing{Name: result.Name, Exists: true, Access: result.Access})
+		if err != nil {
+			result.Err, result.Operation, result.Check = err, secret.Failed, nil
+			return
+		}
+		result.Access, result.Hidden = existing.Access, existing.Hidden
+		result.Check.Exists = existing.Exists
+		result.Check.Due = result.Check.Due || !existing.Exists
+		result.Check.Listed = existing.Listed
+	})
 }
 
 // finishCheck completes the result of a lookup with the key of its store and the age of the secret.
@@ -104,10 +96,7 @@ func (s *session) finishCheck(result *secret.Result, now time.Time, key seal.Pub
 // as listed.
 func (s *session) inputOrder(found [][]secret.Result) (results []secret.Result) {
 	if s.config.EverySecret {
-		for _, list := range found {
-			results = append(results, list...)
-		}
-		return results
+		return slices.Concat(found...)
 	}
 	for j := range s.config.Names {
 		for i := range found {
@@ -126,40 +115,44 @@ func lookupResult(store secret.Store, name secret.Name, s secret.Existing, err e
 
 // readStore looks up each configured secret, or every secret of a store.
 func (s *session) readStore(ctx context.Context, store secret.Store) []secret.Result {
-	c := s.config
-	if c.EverySecret {
+	names := s.config.Names
+	if s.config.EverySecret {
 		return s.readEvery(ctx, store)
 	}
-	var found map[secret.Name]secret.Existing
+	var list map[secret.Name]secret.Existing
 	var listErr error
-	if len(c.Names) > 1 {
-		found, listErr = s.github.Lookup(ctx, nil, store, c.Names...)
+	if len(names) > 1 {
+		list, listErr = s.github.Lookup(ctx, nil, store, names...)
 	}
-	results := make([]secret.Result, len(c.Names))
+	results := make([]secret.Result, len(names))
+	concurrently(len(names), func(i int) {
+		found, err := list, listErr
+		if _, ok := list[names[i]]; !ok && err == nil {
+			found, err = s.github.Lookup(ctx, nil, store, names[i])
+		}
+		results[i] = lookupResult(store, names[i], found[names[i]], err)
+	})
+	return results
+}
+
+// concurrently calls do with each number below n, a few at a time.
+func concurrently(n int, do func(i int)) {
 	var group errgroup.Group
 	group.SetLimit(github.MaxConcurrentReads)
-	for i, name := range c.Names {
+	for i := range n {
 		group.Go(func() error {
-			existing, ok := found[name]
-			err := listErr
-			if !ok && err == nil {
-				var one map[secret.Name]secret.Existing
-				one, err = s.github.Lookup(ctx, nil, store, name)
-				existing = one[name]
-			}
-			results[i] = lookupResult(store, name, existing, err)
+			do(i)
 			return nil
 		})
 	}
-	_ = group.Wait()
-	return results
+	_ = group.Wait() // no error
 }
 
 // readEvery looks up every secret of a store.
 func (s *session) readEvery(ctx context.Context, store secret.Store) (results []secret.Result) {
 	list, complete, err := s.github.Secrets(ctx, nil, store)
 	if err != nil {
-		return []secret.Result{lookupResult(store, "", secret.Existing{}, err)}
+		return []secret.Result{{Store: store, Err: err}}
 	}
 	if !complete {
 		s.report.Warn(fmt.Sprintf("GitHub's total of %s secrets does not match the list; "+

@@ -2,7 +2,6 @@ package action
 
 import (
 	"context"
-	"sync"
 
 	"set-org-secret/internal/seal"
 	"set-org-secret/internal/secret"
@@ -33,15 +32,11 @@ func (s *session) seal(ctx context.Context) []secret.Result {
 // publicKeys fetches the keys of all stores concurrently, in the order of the configured stores. A key is valid if
 // its error is nil.
 func (s *session) publicKeys(ctx context.Context) ([]seal.PublicKey, []error) {
-	keys, errs := make([]seal.PublicKey, len(s.config.Stores)), make([]error, len(s.config.Stores))
-	var group sync.WaitGroup
-	for i, store := range s.config.Stores {
-		if s.github == nil {
-			keys[i] = s.config.PublicKey
-			continue
-		}
-		group.Go(func() { keys[i], errs[i] = s.github.PublicKey(ctx, nil, store) })
+	stores := s.config.Stores
+	if s.github == nil { // a run with a key has one store
+		return []seal.PublicKey{s.config.PublicKey}, make([]error, 1)
 	}
-	group.Wait()
+	keys, errs := make([]seal.PublicKey, len(stores)), make([]error, len(stores))
+	concurrently(len(stores), func(i int) { keys[i], errs[i] = s.github.PublicKey(ctx, nil, stores[i]) })
 	return keys, errs
 }
