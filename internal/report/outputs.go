@@ -36,11 +36,11 @@ type row struct {
 	AgeDays        *int   `json:"age_days,omitempty"`
 	Due            *bool  `json:"due,omitempty"`
 
-	AddedIDs      []int64   `json:"added_repository_ids,omitzero"` // nil if the run does not add
-	RemovedIDs    []int64   `json:"removed_repository_ids,omitzero"`
-	SelectedIDs   []int64   `json:"selected_repository_ids,omitzero"` // nil if the list was not read
-	SelectedNames *[]string `json:"selected_repositories,omitempty"`
-	Hidden        *int      `json:"hidden_repositories,omitempty"`
+	AddedIDs      []int64  `json:"added_repository_ids,omitzero"` // nil if the run does not add
+	RemovedIDs    []int64  `json:"removed_repository_ids,omitzero"`
+	SelectedIDs   []int64  `json:"selected_repository_ids,omitzero"` // nil if the list was not read
+	SelectedNames []string `json:"selected_repositories,omitzero"`
+	Hidden        *int     `json:"hidden_repositories,omitempty"`
 }
 
 func newRow(result secret.Result) row {
@@ -63,8 +63,8 @@ func newRow(result secret.Result) row {
 	}
 	if c := result.Check; c != nil {
 		if c.Listed {
-			names := repositoryNames(result)
-			out.SelectedIDs, out.SelectedNames, out.Hidden = result.Access.IDs(), &names, &result.Hidden
+			out.SelectedIDs, out.SelectedNames = result.Access.IDs(), repositoryNames(result)
+			out.Hidden = &result.Hidden
 		}
 		out.Exists, out.Due = &c.Exists, &c.Due
 		if c.Exists {

@@ -34,11 +34,10 @@ func command(run Run, result secret.Result) string {
 		EncryptedValue string            `json:"encrypted_value"`
 		KeyID          string            `json:"key_id"`
 		Visibility     secret.Visibility `json:"visibility"`
-		IDs            *[]int64          `json:"selected_repository_ids,omitempty"`
+		IDs            []int64           `json:"selected_repository_ids,omitzero"` // nil but for selected
 	}{EncryptedValue: result.EncryptedValue, KeyID: result.KeyID, Visibility: result.Access.Visibility}
 	if body.Visibility == secret.Selected {
-		ids := result.Access.IDs()
-		body.IDs = &ids
+		body.IDs = result.Access.IDs()
 	}
 	text, _ := json.Marshal(body)
 	return fmt.Sprintf("gh api --silent --method PUT --hostname %s \\\n  orgs/%s/%s/secrets/%s --input - "+
@@ -46,12 +45,11 @@ func command(run Run, result secret.Result) string {
 		hostname(run), run.Org, result.Store, result.Name, result.Store, result.Name, text)
 }
 
-// isRepeatable reports whether the script can store a result. An unknown access must not be guessed, and GitHub would
-// refuse the same request again. The names were checked before; here they must not add a command to the script.
+// isRepeatable reports whether the script can store a result: its access is known, GitHub would not refuse the same
+// request again, and no name can add a command.
 func isRepeatable(run Run, result secret.Result) bool {
-	const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.:"
 	return result.Access.Visibility != "" && !errors.Is(result.Err, secret.ErrInputs) &&
-		strings.Trim(hostname(run)+run.Org+string(result.Store)+string(result.Name), safe) == ""
+		secret.HasOnly(hostname(run)+run.Org+string(result.Store)+string(result.Name), "-.:")
 }
 
 // hostname returns the host of the website, for gh, which otherwise uses the host that it is logged in to. A GitHub
