@@ -54,13 +54,10 @@ func (r *Reporter) Results(results ...secret.Result) {
 		r.FitColumn(result.Name)
 	}
 	for _, result := range results {
-		text := fmt.Sprintf("%-*s   %-*s   %-*s   ", r.nameWidth, result.Name,
-			len(secret.Dependabot), result.Store, r.operationWidth, result.Operation)
-		lines := []string{strings.TrimRight(text+resultText(result), " ")}
-		for _, line := range changeLines(result) {
-			lines = append(lines, "  "+line)
-		}
-		r.lines(lines...)
+		text := fmt.Sprintf("%-*s   %-*s   %-*s   %s", r.nameWidth, result.Name, len(secret.Dependabot), result.Store,
+			r.operationWidth, result.Operation, resultText(result))
+		indented := convert(changeLines(result), func(line string) string { return "  " + line })
+		r.lines(append([]string{strings.TrimRight(text, " ")}, indented...)...)
 	}
 }
 

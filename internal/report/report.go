@@ -125,20 +125,24 @@ func (r *Reporter) Finish(run Run) error {
 		errs, room.outputs = append(errs, err), 0
 		d = decide(run, room)
 	}
-	if err := r.writeSummary(d); err != nil {
-		errs, room.summary = append(errs, err), 0
-		d = decide(run, room)
+	if room.summary > 0 {
+		if err := r.appendTo("step-summary", r.summary(d)); err != nil {
+			errs, room.summary = append(errs, err), 0
+			d = decide(run, room)
+		}
 	}
 	if len(run.Problems) == 0 { // a rejected run reports such a problem itself
 		for _, err := range errs {
 			r.annotate("error", note{err.Error(), todo + "Use the log: this file lacks what it was to have."})
 		}
 	}
-	for _, e := range filter(d.entries, (*entry).outsideOutputs) {
-		r.Event(e.label + ": not in the outputs. " + places[e.place].saved)
-	}
-	for _, e := range filter(d.entries, func(e *entry) bool { return e.place == hasValue }) {
-		errs = append(errs, errors.New("the value of "+e.label+" is not saved"))
+	for _, e := range d.entries {
+		if e.outsideOutputs() {
+			r.Event(e.label + ": not in the outputs. " + places[e.place].saved)
+		}
+		if e.place == hasValue {
+			errs = append(errs, errors.New("the value of "+e.label+" is not saved"))
+		}
 	}
 	for _, n := range slices.Concat(tooManyNotes(d), leftOutNotes(d)) {
 		r.annotate("warning", n)
@@ -184,14 +188,6 @@ func (r *Reporter) writeOutputs(outputs []output) error {
 		return nil
 	}
 	return r.appendTo("output", strings.TrimSuffix(b.String(), "\n"))
-}
-
-// writeSummary appends the summary to GITHUB_STEP_SUMMARY, if there is one.
-func (r *Reporter) writeSummary(d document) error {
-	if d.room.summary == 0 {
-		return nil
-	}
-	return r.appendTo("step-summary", r.summary(d))
 }
 
 // appendTo appends text to a command file of the runner.
