@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -56,54 +55,10 @@ func TestReadersOf(t *testing.T) {
 	}
 }
 
-// TestTooManyNotes checks when a review warns, and about whom; review-over-100.txtar has
-// the whole text.
-func TestTooManyNotes(t *testing.T) {
-	many := func(n int, access string, others ...string) (texts []string) {
-		for i := range n {
-			texts = append(texts, fmt.Sprintf("S%04d %s", n-i, access)) // not in order of names
-		}
-		return append(texts, others...)
-	}
-	const every, everyPrivate = "every repository", "every private and internal repository"
-	const listed = "selected web xkeys api"
-	for _, test := range []struct {
-		name    string
-		store   secret.Store
-		secrets []string
-		who     string // may read
-		number  string // so many; empty without a warning
-		from    string // the first name that a workflow does not get
-	}{
-		{"100 for all", secret.Actions, many(100, "all"), "", "", ""},
-		{"101 for all", secret.Actions, many(101, "all"), every, "101", "S0101"},
-		{"1,000 for all", secret.Actions, many(1000, "all"), every, "1,000", "S0101"},
-		{"another store", secret.Dependabot, many(101, "all"), "", "", ""},
-		{"and more for some", secret.Actions, many(101, "all", "A private", "B "+listed), every, "101", "S0101"},
-		{"private and all", secret.Actions, many(100, "private", "A all"), everyPrivate, "101", "S0100"},
-		{"100 selected", secret.Actions, many(100, "selected web"), "", "", ""},
-		{"selected and private", secret.Actions, many(100, listed, "A private"), "acme/xkeys", "101", "S0100"},
-	} {
-		run := Run{Mode: secret.ModeCheck, Org: "acme", ListRepositories: true, Results: reviewed(test.store, test.secrets...)}
-		got := strings.Join(slices.Concat(tooManyNotes(decide(run, roomy))...), "\n")
-		start, middle := test.who+" may read "+test.number+" actions secrets of acme, ", " from "+test.from+" on, are empty there\n"
-		switch {
-		case test.number == "" && got != "":
-			t.Errorf("%s: got %q, want no warning", test.name, got)
-		case test.number != "" && (!strings.HasPrefix(got, start) || !strings.Contains(got, middle)):
-			t.Errorf("%s: got %q, want %q first and %q in it", test.name, got, start, middle)
-		}
-		run.ListRepositories = false
-		if got := tooManyNotes(decide(run, roomy)); len(got) > 0 {
-			t.Errorf("%s: got %q without a review", test.name, got)
-		}
-	}
-}
-
-// TestReviewInStores checks that a review of several stores warns about one, and counts
-// the secrets of all in its table.
+// TestReviewInStores checks that a review of several stores warns about one, once, and
+// counts the secrets of all in its table; review-over-100.txtar has the other warnings.
 func TestReviewInStores(t *testing.T) {
-	texts := slices.Repeat([]string{"A all", "B selected web"}, 51)
+	texts := append(slices.Repeat([]string{"A all"}, 1001), "B selected web")
 	run := Run{Mode: secret.ModeCheck, Org: "acme", ListRepositories: true, Results: slices.Concat(
 		reviewed(secret.Dependabot, texts...), reviewed(secret.Actions, texts...),
 	)}
@@ -111,11 +66,11 @@ func TestReviewInStores(t *testing.T) {
 	if err := r.Finish(run); err != nil {
 		t.Fatal(err)
 	}
-	const warning = "::warning::acme/web may read 102 actions secrets of acme, "
+	const warning = "::warning::every repository may read 1,001 actions secrets of acme, "
 	if got := stdout.String(); strings.Count(got, "::warning::") != 1 || !strings.Contains(got, warning) {
 		t.Errorf("got %q, want one warning, %q", got, warning)
 	}
-	const row = "<tr><td><code>acme/web</code></td><td>204</td>"
+	const row = "<tr><td><code>acme/web</code></td><td>2,004</td>"
 	if got := readFile(t, env["GITHUB_STEP_SUMMARY"]); !strings.Contains(got, row) {
 		t.Errorf("the summary lacks %q:\n%s", row, got)
 	}

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"set-org-secret/internal/fakerunner"
 	"set-org-secret/internal/mask"
@@ -197,25 +196,6 @@ func sealed(result secret.Result) secret.Result {
 	return result
 }
 
-// TestRowReason checks that a row has the problem alone, and the output results all of the error in one line.
-func TestRowReason(t *testing.T) {
-	err := &secret.Error{
-		Op: "writing the secret", Problem: "403 no", Cause: "Cause.", Hint: "Hint.",
-		RequestID: "8C1E", Attempts: 2, Elapsed: time.Second,
-	}
-	r, stdout, _ := newReporter(t)
-	r.Results(failing("A_LONGER_NAME", secret.Failed, err), failing("B", secret.Failed, errors.Join(err, err)))
-	const want = "A_LONGER_NAME   actions      failed    403 no\n" +
-		"B               actions      failed    writing the secret: 403 no, 2 attempts in 1 s; writing the secret: 403 no, 2 attempts in 1 s\n"
-	if got := stdout.String(); got != want {
-		t.Errorf("got:\n%s\nwant:\n%s", got, want)
-	}
-	row := newRow(failing("A", secret.Failed, err))
-	if want := "writing the secret: 403 no, 2 attempts in 1 s (request id 8C1E)"; row.Error != want {
-		t.Errorf("results have the error %q, want %q", row.Error, want)
-	}
-}
-
 // TestNameColumn checks that a name of up to 40 characters keeps the columns of all lines, and that a longer one, of at
 // most 255, moves only those of its own.
 func TestNameColumn(t *testing.T) {
@@ -246,30 +226,6 @@ func TestNameColumn(t *testing.T) {
 		}
 		if got := stdout.String(); got != test.want {
 			t.Errorf("one by one: got:\n%s\nwant:\n%s", got, test.want)
-		}
-	}
-}
-
-// TestAccessText checks how a line says who may read a secret, and who could before.
-func TestAccessText(t *testing.T) {
-	two := []secret.Repository{{ID: 1}, {ID: 2}}
-	selected := secret.Access{Visibility: secret.Selected, Repositories: two}
-	for _, test := range []struct {
-		access secret.Access
-		change secret.Change
-		hidden int
-		want   string
-	}{
-		{private, secret.Change{To: secret.Private}, 0, "private"},
-		{private, secret.Change{From: secret.Private, To: secret.Private}, 0, "private (unchanged)"},
-		{private, secret.Change{From: secret.Selected, To: secret.Private, Removed: two, Hidden: 3}, 0, "private (was selected, 5 repositories)"},
-		{selected, secret.Change{From: secret.All, To: secret.Selected, Added: two}, 0, "selected, 2 repositories (was all)"},
-		{selected, secret.Change{From: secret.Selected, To: secret.Selected, Removed: two[:1], Kept: 2}, 0, "selected, 2 repositories"},
-		{selected, secret.Change{}, 1, "selected, 2 repositories and 1 that this token cannot see"},
-	} {
-		result := secret.Result{Operation: secret.Updated, Access: test.access, Change: test.change, Hidden: test.hidden}
-		if got := accessText(result); got != test.want {
-			t.Errorf("got %q, want %q", got, test.want)
 		}
 	}
 }
@@ -308,13 +264,6 @@ func TestClean(t *testing.T) {
 	if !errors.Is(got, secret.ErrNotFound) || err.Error() != before {
 		t.Errorf("got %v and changed the error to %v, want a copy that matches the same errors", got, err)
 	}
-}
-
-// TestLostValue checks that a value that is saved nowhere is an error.
-func TestLostValue(t *testing.T) {
-	r, _, _ := newReporter(t)
-	run := Run{Mode: secret.ModeSet, Org: "acme", Results: []secret.Result{failing("A", secret.Failed, errors.New("x"))}}
-	wantError(t, "Finish", r.Finish(run), "the value of A is not saved")
 }
 
 func TestUnwritableFiles(t *testing.T) {
