@@ -353,7 +353,6 @@ func TestGroupedFailures(t *testing.T) {
 			[]secret.Result{a(errors.Join(x, refused("1", 1), refused("2", 1)))},
 			[]string{"A: x; writing the secret: 403 no; writing the secret: 403 no|Cause." + todo + "Hint. Then run this again.|Request id: 1"},
 		},
-		{"a sealed value that GitHub cannot open is not saved", set, []secret.Result{sealed(a(fmt.Errorf("wrapped: %w", secret.ErrCannotOpen)))}, []string{"A: wrapped: GitHub cannot open the value" + keep + lost}},
 	} {
 		r, stdout, env := newReporter(t)
 		if err := r.Finish(Run{Mode: test.mode, Org: "acme", Results: test.results}); err != nil && !strings.Contains(err.Error(), "not saved") {

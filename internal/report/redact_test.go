@@ -1,12 +1,8 @@
 package report
 
 import (
-	"errors"
 	"strings"
 	"testing"
-
-	"set-org-secret/internal/fakerunner"
-	"set-org-secret/internal/secret"
 )
 
 // TestRedactBeforeEscape checks that a masked text is found although it has characters
@@ -28,35 +24,6 @@ func TestRedactBeforeEscape(t *testing.T) {
 			}
 		}
 	}
-}
-
-// TestSavedNowhere checks that a sealed value is lost, and not called saved, if neither
-// file could be written after the run.
-func TestSavedNowhere(t *testing.T) {
-	for _, isOverLimit := range []bool{false, true} {
-		r, stdout, env := newReporter(t)
-		env["GITHUB_STEP_SUMMARY"] = t.TempDir() // a directory
-		results := []secret.Result{unstored("A", secret.Failed, private, errors.New("x"))}
-		if isOverLimit { // so that the summary was the only place
-			results[0].EncryptedValue = strings.Repeat("A", maxOutputUnits)
-		} else {
-			env["GITHUB_OUTPUT"] = t.TempDir()
-		}
-		err := r.Finish(Run{Mode: secret.ModeSet, Org: "acme", Results: results})
-		wantError(t, "Finish", err, "the value of A is not saved")
-		annotations := fakerunner.New().Process(stdout.String()).Annotations
-		got := annotations[len(annotations)-1].Message
-		if !strings.Contains(got, "The value is not saved.") || strings.Contains(got, "Saved") {
-			t.Errorf("got the error %q, want one that says that the value is not saved", got)
-		}
-	}
-}
-
-// TestCheckFilesFirst checks that a run is rejected whose outputs would be lost.
-func TestCheckFilesFirst(t *testing.T) {
-	r, _, env := newReporter(t)
-	env["GITHUB_OUTPUT"] = ""
-	wantError(t, "CheckFiles", r.CheckFiles(), "GITHUB_OUTPUT is not set: this step's outputs would be lost")
 }
 
 // TestCutBetweenWords checks that no part of a word is shown, which may be a part of a text

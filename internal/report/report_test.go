@@ -176,16 +176,6 @@ func TestNoMoreAnnotations(t *testing.T) {
 	}
 }
 
-// TestLongAnnotation checks that an annotation within GitHub's limit is cut between words.
-func TestLongAnnotation(t *testing.T) {
-	r, stdout, _ := newReporter(t)
-	r.annotate("error", note{strings.Repeat("für ", 1000), "second"})
-	got := fakerunner.New().Process(stdout.String()).Annotations[0].Message
-	if len(got) > 4096 || len(got) < 3990 || !strings.HasSuffix(got, " für …") {
-		t.Errorf("the annotation has %d bytes and ends in %q, want 3,990 to 4,096 and a whole word", len(got), got[max(0, len(got)-8):])
-	}
-}
-
 func failing(name secret.Name, op secret.Operation, err error) secret.Result {
 	return secret.Result{Store: secret.Actions, Name: name, Operation: op, Err: err}
 }
@@ -205,28 +195,12 @@ func TestNameColumn(t *testing.T) {
 	line := func(length, width int) string {
 		return fmt.Sprintf("%-*s   actions      updated   private\n", width, strings.Repeat("A", length))
 	}
-	for _, test := range []struct {
-		results []secret.Result
-		want    string
-	}{
-		{[]secret.Result{result(1), result(40), result(41), result(255)}, line(1, 40) + line(40, 40) + line(41, 41) + line(255, 255)},
-		{[]secret.Result{result(1), result(255)}, line(1, 1) + line(255, 255)},
-	} {
-		r, stdout, _ := newReporter(t)
-		r.Results(test.results...)
-		if got := stdout.String(); got != test.want {
-			t.Errorf("all at once: got:\n%s\nwant:\n%s", got, test.want)
-		}
-		r, stdout, _ = newReporter(t)
-		for _, result := range test.results {
-			r.FitColumn(result.Name)
-		}
-		for _, result := range test.results {
-			r.Results(result)
-		}
-		if got := stdout.String(); got != test.want {
-			t.Errorf("one by one: got:\n%s\nwant:\n%s", got, test.want)
-		}
+	r, stdout, _ := newReporter(t)
+	r.Results(result(1), result(41), result(255))
+	r.Results(result(1), result(40), result(41), result(255))
+	want := line(1, 1) + line(41, 41) + line(255, 255) + line(1, 40) + line(40, 40) + line(41, 41) + line(255, 255)
+	if got := stdout.String(); got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
 }
 
@@ -266,8 +240,11 @@ func TestClean(t *testing.T) {
 	}
 }
 
+// TestUnwritableFiles checks the errors before a run and after it if its files cannot be written.
 func TestUnwritableFiles(t *testing.T) {
 	r, stdout, env := newReporter(t)
+	env["GITHUB_OUTPUT"] = ""
+	wantError(t, "CheckFiles", r.CheckFiles(), "GITHUB_OUTPUT is not set: this step's outputs would be lost")
 	env["GITHUB_OUTPUT"] = t.TempDir() // a directory
 	err := r.writeOutputs([]output{{"results", "[]"}})
 	wantError(t, "write", err, "the output file is not writable")

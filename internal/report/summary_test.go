@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"html"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -194,24 +195,36 @@ func TestSummaryLimits(t *testing.T) {
 	}
 }
 
-// TestSavedInOnePlace checks that a failure does not claim to be in a file that does not exist or could not be written.
-// TestNextStep has the texts.
-func TestSavedInOnePlace(t *testing.T) {
-	const outputs, summary = "Saved, sealed, in this step's outputs.", "Saved, sealed, in the job summary."
-	for _, test := range []struct{ name, file, path, want string }{
-		{"no summary", "GITHUB_STEP_SUMMARY", "", outputs},
-		{"summary not writable", "GITHUB_STEP_SUMMARY", t.TempDir(), outputs},
-		{"outputs not writable", "GITHUB_OUTPUT", t.TempDir(), summary},
+// TestSavedIn checks that a failure names the files that have its value: none that does not exist, could not be written
+// or has no room. TestNextStep has the texts.
+func TestSavedIn(t *testing.T) {
+	const outputs, summary, nowhere = "Saved, sealed, in this step's outputs.", "Saved, sealed, in the job summary.", "The value is not saved."
+	dir, long := t.TempDir(), strings.Repeat("A", maxOutputUnits)
+	for _, test := range []struct {
+		name   string
+		change map[string]string // of the environment
+		value  string
+		want   string
+		err    string
+	}{
+		{"no summary", map[string]string{"GITHUB_STEP_SUMMARY": ""}, "x", outputs, ""},
+		{"summary not writable", map[string]string{"GITHUB_STEP_SUMMARY": dir}, "x", outputs, "the step-summary file is not writable"},
+		{"outputs not writable", map[string]string{"GITHUB_OUTPUT": dir}, "x", summary, "the output file is not writable"},
+		{"neither", map[string]string{"GITHUB_OUTPUT": dir, "GITHUB_STEP_SUMMARY": dir}, "x", nowhere, "the value of A is not saved"},
+		{"no room, summary not writable", map[string]string{"GITHUB_STEP_SUMMARY": dir}, long, nowhere, "the value of A is not saved"},
 	} {
 		r, stdout, env := newReporter(t)
+		maps.Copy(env, test.change)
 		result := unstored("A", secret.Failed, private, errors.New("x"))
-		env[test.file] = test.path
+		result.EncryptedValue = test.value
 		err := r.Finish(Run{Mode: secret.ModeSet, Org: "acme", Results: []secret.Result{result}})
-		if (err != nil) != (test.path != "") {
-			t.Errorf("%s: got error %v, want one for a directory", test.name, err)
+		if test.err != "" {
+			wantError(t, test.name, err, test.err)
+		} else if err != nil {
+			t.Errorf("%s: got error %v, want none", test.name, err)
 		}
 		annotations := fakerunner.New().Process(stdout.String()).Annotations
-		if got := annotations[len(annotations)-1].Message; !strings.HasSuffix(got, ". Do not rotate again.\n  "+test.want) {
+		if got := annotations[len(annotations)-1].Message; !strings.HasSuffix(got, " again.\n  "+test.want) {
 			t.Errorf("%s: got %q, want %q at its end", test.name, got, test.want)
 		}
 		if test.want == summary && !strings.Contains(plainText(readFile(t, env["GITHUB_STEP_SUMMARY"])), summary) {
@@ -231,7 +244,7 @@ func TestManyProblems(t *testing.T) {
 		annotated, inSummary int
 		more                 string
 	}{
-		{"short", 200, "short", 200, 200, ""},
+		{"short", 600, "short", 478, 600, ""}, // an annotation uses what it may have
 		{"that grow most", 200, strings.Repeat("\" ", 2500), 1, 50, " more problems (size limit of the summary; see the log)"},
 		{"masked", 2, "echoed: " + masked, 2, 2, ""},
 	} {
@@ -248,8 +261,9 @@ func TestManyProblems(t *testing.T) {
 		if len(message) > 4096 || !strings.HasPrefix(message, title) {
 			t.Errorf("%s: the annotation has %d bytes and is %.100q, want at most 4,096 and %q first", test.name, len(message), message, title)
 		}
-		if got := strings.Count(message, "\n  ") - 1; got < test.annotated {
-			t.Errorf("%s: the annotation has %d problems, want %d or more", test.name, got, test.annotated)
+		if got := strings.Count(message, "\n  ") - 1; got < test.annotated || got < test.n && !strings.HasSuffix(message, " …") {
+			t.Errorf("%s: the annotation has %d problems and ends in %q, want %d or more and whole words",
+				test.name, got, message[len(message)-8:], test.annotated)
 		}
 		summary := readFile(t, env["GITHUB_STEP_SUMMARY"])
 		if len(summary) > maxSummaryBytes {
