@@ -106,7 +106,7 @@ func accessText(result secret.Result) string {
 	switch c := result.Change; {
 	case c.From == "":
 	case c.From != c.To:
-		text += fmt.Sprintf(" (was %s)", c.From.Text(len(c.Removed)+c.Hidden+c.Kept))
+		text += fmt.Sprintf(" (was %s)", c.From.Text(len(c.Removed)+c.Hidden))
 	case !c.Any() && result.Operation != secret.Unchanged:
 		text += " (unchanged)"
 	}

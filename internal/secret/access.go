@@ -75,7 +75,6 @@ type Change struct {
 	From, To       Visibility // From is empty for a new secret, and if the existing one was not read
 	Added, Removed []Repository
 	Hidden         int // repositories removed that the token cannot see
-	Kept           int // repositories that stay
 }
 
 // Any reports whether access changes at all.
@@ -92,7 +91,6 @@ func Diff(existing Existing, access Access) Change {
 	}
 	before, after := byID(existing.Access.Repositories), byID(access.Repositories)
 	c.Added, c.Removed = without(after, before), without(before, after)
-	c.Kept = len(after) - len(c.Added)
 	return c
 }
 

@@ -185,10 +185,10 @@ func TestDiff(t *testing.T) {
 	}{
 		{"new", Existing{}, Access{Visibility: Private}, Change{To: Private}, false},
 		{"new with a list", Existing{}, selected(1), Change{To: Selected, Added: repos(1)}, true},
-		{"unchanged", existing(1, 2), selected(2, 1), Change{From: Selected, To: Selected, Kept: 2}, false},
+		{"unchanged", existing(1, 2), selected(2, 1), Change{From: Selected, To: Selected}, false},
 		{
 			"one added, one removed", existing(3, 1), selected(2, 3),
-			Change{From: Selected, To: Selected, Added: repos(2), Removed: repos(1), Kept: 1},
+			Change{From: Selected, To: Selected, Added: repos(2), Removed: repos(1)},
 			true,
 		},
 		{
@@ -205,7 +205,7 @@ func TestDiff(t *testing.T) {
 		},
 		{
 			"hidden repositories are removed", hidden, selected(1),
-			Change{From: Selected, To: Selected, Kept: 1, Hidden: 2},
+			Change{From: Selected, To: Selected, Hidden: 2},
 			true,
 		},
 	} {
