@@ -134,7 +134,8 @@ func (s *session) run(ctx context.Context, notes []string) int {
 	}
 
 	end := report.Run{
-		Mode: c.Mode, Org: c.Org, MaxAge: c.MaxAge, DryRun: c.DryRun, ListRepositories: c.ListRepositories,
+		Mode: c.Mode, Org: c.Org, APIURL: *c.APIURL, MaxAge: c.MaxAge, DryRun: c.DryRun,
+		ListRepositories: c.ListRepositories,
 	}
 	switch c.Mode {
 	case secret.ModeSet:
@@ -148,7 +149,7 @@ func (s *session) run(ctx context.Context, notes []string) int {
 	}
 	end.Took = time.Since(s.start)
 	if s.github != nil {
-		end.APIURL, end.Requests = c.APIURL.String(), s.github.Requests()
+		end.Requests = s.github.Requests()
 		s.report.WarnExpiry(s.github.TokenExpires(), s.github.Now())
 	}
 	if s.report.Finish(end) != nil || slices.ContainsFunc(end.Results, secret.Result.Failed) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"html"
+	"net/url"
 	"reflect"
 	"slices"
 	"strings"
@@ -163,7 +164,7 @@ func TestNotInScript(t *testing.T) {
 		{"a request that has to change", Run{Mode: secret.ModeSet, Org: "acme"}, badInputs},
 		{"a command in a name", Run{Mode: secret.ModeSet, Org: "acme"}, other},
 		{"a command in the organization", Run{Mode: secret.ModeSet, Org: "$(id)"}, result},
-		{"a command in the host", Run{Mode: secret.ModeSet, Org: "acme", APIURL: "https://a;id/"}, result},
+		{"a command in the host", Run{Mode: secret.ModeSet, Org: "acme", APIURL: url.URL{Host: "a;id"}}, result},
 	} {
 		test.run.Results = []secret.Result{test.result}
 		if text := script(decide(test.run, roomy)); text != "" {
@@ -424,7 +425,7 @@ func TestRenderersOnlyRead(t *testing.T) {
 		Store: secret.Actions, Name: "C", Operation: secret.Updated, Access: selected,
 		Change: secret.Change{From: secret.Private, To: secret.Selected, Added: selected.Repositories},
 	}
-	run := Run{Mode: secret.ModeSet, Org: "acme", APIURL: "https://api.github.com", Results: []secret.Result{
+	run := Run{Mode: secret.ModeSet, Org: "acme", APIURL: url.URL{Host: "api.github.com"}, Results: []secret.Result{
 		changed, unstored("A", secret.Failed, private, x), unstored("B", secret.Unknown, selected, x),
 		unstored("D", secret.Failed, secret.Access{}, x), failing("E", secret.Failed, x),
 	}}

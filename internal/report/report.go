@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -98,7 +99,7 @@ func (r *Reporter) CheckFiles() error {
 type Run struct {
 	Mode    secret.Mode
 	Org     string
-	APIURL  string          // for the script that stores sealed values
+	APIURL  url.URL         // for the script that stores sealed values
 	Results []secret.Result // in input order
 	// Problems ended the run before any request. Where says where they are: "in the inputs".
 	Problems []string

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 
 	"set-org-secret/internal/secret"
@@ -55,12 +54,8 @@ func isRepeatable(run Run, result secret.Result) bool {
 // hostname returns the host of the website, for gh, which otherwise uses the host that it is logged in to. A GitHub
 // Enterprise Server has its API on the same host, under /api/v3.
 func hostname(run Run) string {
-	u, err := url.Parse(run.APIURL)
-	if err != nil || u.Host == "" {
-		return "github.com"
-	}
-	host := strings.ToLower(u.Host)
-	if strings.HasPrefix(u.Path, "/api/") {
+	host := strings.ToLower(run.APIURL.Host)
+	if strings.HasPrefix(run.APIURL.Path, "/api/") {
 		return host
 	}
 	return strings.TrimPrefix(host, "api.")

@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"errors"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -99,7 +100,11 @@ func TestScript(t *testing.T) {
 		},
 	} {
 		r, _, _ := newReporter(t)
-		d := decide(Run{Mode: secret.ModeSet, Org: "acme", APIURL: test.apiURL, Results: test.results}, roomy)
+		apiURL, err := url.Parse(test.apiURL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := decide(Run{Mode: secret.ModeSet, Org: "acme", APIURL: *apiURL, Results: test.results}, roomy)
 		text := plainText(r.summary(d))
 		if want := script(d); !strings.Contains(text, want) {
 			t.Errorf("%s: the summary shows another script than\n%s", test.name, want)

@@ -276,7 +276,7 @@ func (r *Reporter) addLinks(b *htmlBuffer, d document) {
 	var links []string
 	for _, store := range []secret.Store{secret.Actions, secret.Dependabot, secret.Codespaces} {
 		isUsed := func(e *entry) bool { return e.Store == store }
-		if d.APIURL != "" && slices.ContainsFunc(d.entries, isUsed) {
+		if d.Requests > 0 && slices.ContainsFunc(d.entries, isUsed) {
 			address := "https://" + hostname(d.Run) + "/organizations/" + url.PathEscape(d.Org) + "/settings/secrets/"
 			links = append(links, fmt.Sprintf(`<a href="%s%s">Open the %s secrets of %s</a>`,
 				r.html(address), store, store, r.html(d.Org)))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"html"
+	"net/url"
 	"maps"
 	"regexp"
 	"slices"
@@ -118,7 +119,7 @@ func TestTextFromOutside(t *testing.T) {
 		"rejected": {Mode: secret.ModeSet, Problems: []string{text}, Where: text},
 	} {
 		run.Results = r.clean(run.Results)
-		run.Org, run.APIURL = text, "https://api.github.com"
+		run.Org, run.APIURL.Host = text, "api.github.com"
 		summary := r.summary(decide(run, roomy))
 		if strings.Contains(summary, "\n\n") {
 			t.Errorf("%s: an empty line ends the HTML:\n%s", name, summary)
@@ -375,7 +376,7 @@ func TestReaders(t *testing.T) {
 // TestLinks checks the links to the organization's pages of secrets; TestScript has the hosts of other APIs.
 func TestLinks(t *testing.T) {
 	r, _, _ := newReporter(t)
-	run := Run{Mode: secret.ModeSet, Org: "acme", APIURL: "https://api.github.com/", Results: []secret.Result{
+	run := Run{Mode: secret.ModeSet, Org: "acme", APIURL: url.URL{Host: "api.github.com"}, Requests: 3, Results: []secret.Result{
 		{Store: secret.Dependabot, Name: "A"}, {Store: secret.Actions, Name: "A"}, {Store: secret.Agents, Name: "A"},
 	}}
 	const want = `<p><a href="https://github.com/organizations/acme/settings/secrets/actions">Open the actions secrets of acme</a> · ` +
@@ -383,7 +384,7 @@ func TestLinks(t *testing.T) {
 	if got := r.summary(decide(run, roomy)); !strings.HasSuffix(got, want) {
 		t.Errorf("got %q, want %q at the end", got, want)
 	}
-	run.APIURL = ""
+	run.Requests = 0
 	if got := r.summary(decide(run, roomy)); strings.Contains(got, "<a ") {
 		t.Errorf("offline: got %q, want no links", got)
 	}
