@@ -95,8 +95,7 @@ func dueNotes(d document) (notes []note) {
 	return notes
 }
 
-// WarnExpiry warns about a personal token that expires within a week, before scheduled runs begin to fail. at is zero
-// if GitHub sent no date, as for App tokens.
+// WarnExpiry warns about a personal token that expires within a week. App tokens have no date: at is zero.
 func (r *Reporter) WarnExpiry(at, now time.Time) {
 	left := at.Sub(now)
 	if at.IsZero() || left >= 7*24*time.Hour {

@@ -76,8 +76,7 @@ type failure struct {
 	saved   string // where the sealed value is, and the request id; may be empty
 }
 
-// decide decides where each sealed value is saved within the limits, which failures are reported as one, the next step
-// of each, and the title. The texts of the errors are printable lines; see [Reporter.clean].
+// decide decides a report within the limits. The texts of the errors are printable lines; see [Reporter.clean].
 func decide(run Run, room limits) document {
 	d := document{Run: run, room: room, renewed: map[secret.Name]bool{}}
 	isOther := func(result secret.Result) bool { return result.Store != run.Results[0].Store }
@@ -158,8 +157,7 @@ func (d *document) placeInOutputs() {
 	}
 }
 
-// withoutValue returns the entry for outputs that lack its sealed value. The only place of a new value of mode seal is
-// in the outputs, so that it fails without.
+// withoutValue returns the entry for outputs that lack its sealed value. In mode seal it fails: it has no other place.
 func (d *document) withoutValue(e *entry) *entry {
 	if e.EncryptedValue == "" && !e.place.has(hasValue) {
 		return e
@@ -252,8 +250,7 @@ func (d *document) groupFailures() {
 	}
 }
 
-// nextStep returns the one thing to do about a failure: first the hint, and then the step that follows from where the
-// sealed value is and whether the result is known.
+// nextStep returns the one thing to do about a failure: first the hint, and then what its place and operation imply.
 func (d *document) nextStep(e *entry) string {
 	if e.Stored() {
 		return cmp.Or(e.err.Hint, "Nothing is left to do.")

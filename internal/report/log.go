@@ -40,8 +40,7 @@ func (r *Reporter) Header(version string, mode secret.Mode, org, host string, dr
 // maxNameWidth is half of a line of 80 columns.
 const maxNameWidth = 40
 
-// FitColumn widens the first column of the following results to a name. A name longer than maxNameWidth does not widen
-// the column: it moves the other columns of its own line.
+// FitColumn widens the first column of the following results to a name. A longer one moves only its own line.
 func (r *Reporter) FitColumn(name secret.Name) {
 	if len(name) <= maxNameWidth {
 		r.nameWidth = max(r.nameWidth, len(name))
@@ -121,8 +120,7 @@ func hiddenText(n int) string {
 	return secret.FormatCount(n) + " that this token cannot see"
 }
 
-// changeLines lists the repositories that gain (+) and lose (-) access to an existing secret. It lists none if GitHub
-// cannot have applied any part of the write.
+// changeLines lists the repositories that gain (+) and lose (-) access to a secret, if GitHub may have applied that.
 func changeLines(result secret.Result) []string {
 	applied := result.Err == nil || result.Stored() || result.Operation == secret.Unknown ||
 		len(result.Added)+len(result.Removed) > 0

@@ -1,8 +1,7 @@
 // Package report shows the results of a run: in the log, annotations, outputs and the job summary.
 //
-// Its types carry no plaintext. All text from outside, such as messages from GitHub, is sanitized before it is
-// printed, so that it cannot add a workflow command, an output or a line. Everything is printed to stdout, because
-// the runner reads stderr first, which would print it before the masks.
+// Its types carry no plaintext. Text from outside is sanitized, so that it cannot add a workflow command, an output or
+// a line. Everything goes to stdout: the runner reads stderr first, and would print it before the masks.
 package report
 
 import (
@@ -70,8 +69,7 @@ const notOwner = "root in the container of this action is another user for the r
 	"userns-remap), or SELinux forbids it. Use a runner whose Docker runs as root without userns-remap, and label " +
 	"its work folder container_file_t"
 
-// CheckFiles returns an error if the outputs or the summary cannot be written. At the end of the run that could lose a
-// sealed value.
+// CheckFiles returns an error if the outputs or the summary cannot be written, which could lose a sealed value.
 func (r *Reporter) CheckFiles() error {
 	var errs []error
 	var denied []string

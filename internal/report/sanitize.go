@@ -7,8 +7,7 @@ import (
 	"strings"
 )
 
-// sanitizeLine makes a text safe to print as one line of the log: it removes masked texts, escapes control characters
-// and breaks up workflow commands.
+// sanitizeLine makes a text safe to print as one line of the log, and no workflow command.
 func (r *Reporter) sanitizeLine(text string) string {
 	text = escapeControl(r.masks.Redact(text))
 	if trimmed := strings.TrimLeft(text, " "); strings.HasPrefix(trimmed, "::") {
@@ -17,8 +16,7 @@ func (r *Reporter) sanitizeLine(text string) string {
 	return text
 }
 
-// cut shortens a sanitized text to at most that many bytes and an ellipsis. It cuts between words, since the runner
-// does not find a part of a masked text.
+// cut shortens a sanitized text between words, since the runner does not find a part of a masked text.
 func cut(text string, most int) string {
 	if len(text) <= most {
 		return text
