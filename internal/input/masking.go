@@ -15,7 +15,8 @@ const minRun = 8
 func (r *reader) maskRejected(text string) {
 	for _, run := range runs(text) {
 		for line := range strings.FieldsFuncSeq(run, isLineEnd) {
-			if line = strings.TrimSpace(line); utf8.RuneCountInString(line) >= minRun && !findStandIn(line, true).isNothing() {
+			line = strings.TrimSpace(line)
+			if utf8.RuneCountInString(line) >= minRun && !findStandIn(line, true).isNothing() {
 				r.result.Masks.Add(line)
 			}
 		}

@@ -150,7 +150,8 @@ func parseDuration(s string) (time.Duration, error) {
 	}
 	d, err := time.ParseDuration(rest)
 	if sum += d; err != nil || sum <= 0 {
-		return 0, fmt.Errorf("must be a duration longer than zero, such as 90s, 5m, 12h or 30d, not %s", secret.Quote(s))
+		return 0, fmt.Errorf("must be a duration longer than zero, such as 90s, 5m, 12h or 30d, not %s",
+			secret.Quote(s))
 	}
 	return sum, nil
 }

@@ -211,7 +211,8 @@ func (r *reader) checkValue(v value, trim bool) {
 			"pass the new credential"
 	default:
 		if v.standIn != nil {
-			r.warnf("%s is %s; it is stored as it is. If that is not meant, %s", v.label(), v.standIn.is, v.standIn.advice)
+			r.warnf("%s is %s; it is stored as it is. If that is not meant, %s",
+				v.label(), v.standIn.is, v.standIn.advice)
 		}
 		r.warnAboutText(v.label(), text, trim)
 		return
