@@ -25,7 +25,7 @@ import (
 	"set-org-secret/internal/fakegithub"
 )
 
-var hostileRuns = flag.Int("hostile", 150, "how many runs TestHostileServer makes, from seed 1 on")
+var hostileRuns = flag.Int("hostile", 50, "how many runs TestHostileServer makes, from seed 1 on")
 
 const (
 	hostilePlain, hostileToken = "Correct-Horse-Battery", "ghp_a_token_that_the_server_knows"
