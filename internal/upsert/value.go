@@ -36,12 +36,15 @@ func (e *executor) values(ctx context.Context) (tasks []*task) {
 		tasks = append(tasks, &task{i: i, writes: []*write{w}, finish: func() { v.finishValue(i, w) }})
 	}
 	e.prefetch(ctx, tasks)
+	writes := 0
 	for k, v := range values {
 		w := tasks[k].writes[0]
-		w.err = cmp.Or(v.sealFirst(), e.resolveErr, w.err)
+		if w.err = cmp.Or(v.sealFirst(), e.resolveErr, w.err); w.err == nil {
+			writes++
+		}
 	}
-	if len(tasks) > github.WritesPerMinute && !e.DryRun {
-		e.logWrites(len(tasks))
+	if writes > github.WritesPerMinute && !e.DryRun {
+		e.logWrites(writes)
 	}
 	return tasks
 }

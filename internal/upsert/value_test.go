@@ -219,3 +219,21 @@ func TestLateAttemptWithOtherAccess(t *testing.T) {
 		wantEqual(t, "visibility", s.Visibility, "selected")
 	})
 }
+
+// TestWritesToSend has a batch that takes longer than a minute, and one like it that is
+// not sent because a key cannot be read: the log then announces no writes.
+func TestWritesToSend(t *testing.T) {
+	for _, unread := range []int{0, 20, 100} {
+		withGitHub(t, fakegithub.Org{}, func(t *testing.T, g *testGitHub) {
+			g.AddFault(fakegithub.Fault{Method: "GET", Path: "/codespaces/secrets/public-key", Times: -1, Status: 403})
+			j := g.job(100, "private")
+			for i := range unread {
+				j.Items[i].Store = secret.Codespaces
+			}
+			j.Run(t.Context())
+			announced := strings.Count(strings.Join(g.logged, "\n"), "writes to send: 100,")
+			wantEqual(t, "lines about writes", announced, map[bool]int{true: 1}[unread == 0])
+			wantEqual(t, "writes", g.count("PUT"), 100-unread)
+		})
+	}
+}
