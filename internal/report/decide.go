@@ -29,6 +29,8 @@ const (
 	// sealedShare and failureShare are the largest shares of the summary for sealed values and for failures. The rest
 	// is for the tables, which the log has too.
 	sealedShare, failureShare = 0.85, 0.1
+	// maxProblems is how many problems are listed. Each line of a batch can have one, and no signal ends a report.
+	maxProblems = 1000
 )
 
 // document is a decided report. The log, annotations, outputs, summary and script only render it.
@@ -88,6 +90,9 @@ func decide(run Run, room limits) document {
 	place := placeBefore(run, secret.Result{Operation: secret.Failed})
 	d.problemsStep = d.nextStep(&entry{place: place, err: &secret.Error{Hint: "Correct these problems."}})
 	d.sign, d.title = newTitle(d)
+	if first, more := secret.FirstOf(run.Problems, maxProblems); more > 0 {
+		d.Problems = append(first, "and "+secret.Count(more, "more problem"))
+	}
 	return d
 }
 

@@ -234,8 +234,8 @@ func TestSavedIn(t *testing.T) {
 	}
 }
 
-// TestManyProblems checks that the annotation and the summary of a rejected run list as many problems as fit, and show
-// no part of a masked text.
+// TestManyProblems checks that the annotation and the summary of a rejected run list as many of 1,000 problems as fit,
+// and show no part of a masked text.
 func TestManyProblems(t *testing.T) {
 	masked := strings.Repeat("masked-text-", 300)
 	for _, test := range []struct {
@@ -247,6 +247,7 @@ func TestManyProblems(t *testing.T) {
 	}{
 		{"short", 600, "short", 478, 600, ""}, // an annotation uses what it may have
 		{"that grow most", 200, strings.Repeat("\" ", 2500), 1, 50, " more problems (size limit of the summary; see the log)"},
+		{"one for each line of a batch", 3000, "one problem of many", 100, 1000, "<li>and 2,000 more problems</li>"},
 		{"masked", 2, "echoed: " + masked, 2, 2, ""},
 	} {
 		r, stdout, env := newReporter(t)
