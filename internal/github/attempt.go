@@ -12,10 +12,10 @@ import (
 
 // Attempt is one attempt at a request, yielded after all waiting, so that a read before it is current when it is sent.
 type Attempt struct {
-	client *Client
-	state  *retryState
-	sent   bool // it may have reached GitHub
-	failed *failure
+	client   *Client
+	state    *retryState
+	hasPlace bool // in the write limiter
+	failed   *failure
 }
 
 // Attempts ranges over the attempts at a write; op names it in errors. If no attempt is left, the error that ends the
@@ -70,11 +70,9 @@ func (c *Client) attempts(ctx context.Context, s *retryState) iter.Seq2[*Attempt
 		for {
 			err := c.waitForTurn(ctx, s)
 			if err == nil {
-				a := &Attempt{client: c, state: s}
+				a := &Attempt{client: c, state: s, hasPlace: s.isWrite}
 				more := yield(a, nil)
-				if s.isWrite {
-					c.limiter.release(a.sent)
-				}
+				a.release(false)
 				switch {
 				case !more, a.failed == nil:
 					return
@@ -90,6 +88,14 @@ func (c *Client) attempts(ctx context.Context, s *retryState) iter.Seq2[*Attempt
 			}
 		}
 	}
+}
+
+// release gives back the place in the write limiter, once: when the attempt ends, or if it is not made.
+func (a *Attempt) release(sent bool) {
+	if a.hasPlace {
+		a.client.limiter.release(sent)
+	}
+	a.hasPlace = false
 }
 
 // waitForTurn blocks until an attempt may be made. A write then has a place in the limiter.
@@ -120,7 +126,7 @@ func (a *Attempt) send(ctx context.Context, r *Request) (response, error) {
 	}
 	s.attempts++
 	resp, failed, sent := c.send(ctx, r, limit)
-	a.sent = sent
+	a.release(sent)
 	if responded := failed == nil || !failed.retryable && resp.StatusCode != 0; responded {
 		c.retry.recordResponse(s, failed == nil)
 	}

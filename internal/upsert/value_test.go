@@ -237,3 +237,17 @@ func TestWritesToSend(t *testing.T) {
 		})
 	}
 }
+
+// TestRefusedHoldsNoPlace has a batch of two full minutes of writes, the first of which
+// is refused for 12 s: its place in the write limiter is free a minute after each attempt.
+func TestRefusedHoldsNoPlace(t *testing.T) {
+	withGitHub(t, fakegithub.Org{}, func(t *testing.T, g *testGitHub) {
+		g.AddFault(fakegithub.Fault{
+			Method: "PUT", Path: "/S1", Times: -1, Status: 422,
+			Body: `{"message":"Could not decrypt the encrypted value"}`,
+		})
+		start := time.Now()
+		g.job(160, "private").Run(t.Context())
+		wantEqual(t, "took", time.Since(start).Round(time.Second), time.Minute)
+	})
+}
