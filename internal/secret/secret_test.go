@@ -96,8 +96,8 @@ func checkShown(t *testing.T, s, message string) {
 	}
 }
 
-// TestValueIsRedacted checks that no way to print a Value shows its plaintext.
-func TestValueIsRedacted(t *testing.T) {
+// TestValueIsNotPrinted checks that no way to print a Value shows its plaintext.
+func TestValueIsNotPrinted(t *testing.T) {
 	const plain = "Correct-Horse"
 	v := NewValue([]byte(plain))
 	type holder struct {
