@@ -150,7 +150,8 @@ func (r *reader) batch(input, text string, listed map[secret.Name]bool) []value 
 func (r *reader) selectEntries(
 	input string, doc document, listed map[secret.Name]bool,
 ) (values []value, faulty []entry, expanded []position) {
-	seen := map[string]position{}
+	seen := make(map[string]position, len(doc.entries))
+	values = make([]value, 0, len(doc.entries))
 	for _, e := range doc.entries {
 		name, _ := secret.ParseName(e.name)
 		always := e.fault != nil && e.fault.always || !doc.isJSON && strings.TrimSpace(e.name) == ""

@@ -136,8 +136,8 @@ func (r *reader) entries(values []value, trim bool) []Entry {
 	case !r.isSet("secret_value") && !r.isSet("secret_file"):
 		listed = parseList(r, "secret_name", parseName)
 	}
-	var entries []Entry
-	seen := map[secret.Name]string{}
+	entries := make([]Entry, 0, len(values))
+	seen := make(map[secret.Name]string, len(values))
 	for _, v := range values {
 		if trim {
 			v.text = trimNewline(v.text)

@@ -150,7 +150,7 @@ func forms(line string) (all, parts []string) {
 	enc.SetEscapeHTML(false)
 	_ = enc.Encode(line) // a string always encodes
 	quoted := strings.TrimSuffix(b.String(), "\n")
-	all = []string{line, strings.ReplaceAll(quoted[1:len(quoted)-1], "\u0085", `\u0085`)}
+	all = slices.Compact([]string{line, strings.ReplaceAll(quoted[1:len(quoted)-1], "\u0085", `\u0085`)})
 	for shift := range 3 {
 		form := base64.StdEncoding.EncodeToString([]byte(line[shift:]))
 		all, parts = append(all, form), append(parts, form[:8*(len(line)-shift)/6])
