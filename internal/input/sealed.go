@@ -117,14 +117,14 @@ func (r *reader) sealedRows(stores []secret.Store, names []secret.Name) (list []
 	for _, name := range names {
 		for _, store := range stores {
 			t, s := target{name, store}, Sealed{Name: name, Store: store}
-			switch found := numbers[t]; len(found) {
-			case 0:
-				r.problemf("sealed", "%s in %s is requested by secret_name and stores, but has no row", name, store)
-			default:
+			found := numbers[t]
+			if len(found) > 1 {
 				r.problemf("sealed", "row %d: %s in %s is listed twice", found[1], name, store)
-				fallthrough // the value is masked, whatever it is
-			case 1:
+			}
+			if len(found) > 0 {
 				s = r.sealedRow(found[0], s, rows[found[0]-1])
+			} else {
+				r.problemf("sealed", "%s in %s is requested by secret_name and stores, but has no row", name, store)
 			}
 			delete(numbers, t)
 			list = append(list, s)

@@ -255,7 +255,8 @@ func (d *document) groupFailures() {
 	}
 }
 
-// nextStep returns the one thing to do about a failure: first the hint, and then what its place and operation imply.
+// nextStep returns the one thing to do about a failure: first the hint, and then the step that follows from the place
+// of the sealed value and the operation.
 func (d *document) nextStep(e *entry) string {
 	if e.Stored() {
 		return cmp.Or(e.err.Hint, "Nothing is left to do.")
