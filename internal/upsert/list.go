@@ -1,7 +1,6 @@
 package upsert
 
 import (
-	"cmp"
 	"context"
 	"slices"
 
@@ -15,24 +14,11 @@ type list struct {
 	item Item
 }
 
-// lists returns the writes that replace the lists of all items.
-func (e *executor) lists(ctx context.Context) (tasks []*task) {
-	for i, item := range e.Items {
-		w := newWrite(&list{e, item})
-		tasks = append(tasks, &task{i: i, writes: []*write{w}, finish: func() {
-			e.finish(i, e.operation(w), w.err, func(r *secret.Result) {
-				r.Change, r.Access = w.change(), w.plan.access
-			})
-		}})
-	}
-	e.prefetch(ctx, tasks)
-	for _, t := range tasks {
-		t.writes[0].err = cmp.Or(e.resolveErr, t.writes[0].err)
-	}
-	return tasks
-}
+func (e *executor) newList(item Item) itemTarget { return &list{e, item} }
 
 func (l *list) op() string { return "writing the selected repositories" }
+
+func (l *list) prepare() error { return nil }
 
 func (l *list) next(ctx context.Context, b *github.Budget) (p plan, err error) {
 	if p.before, err = l.snapshots[l.item.Store].get(ctx, b, l.item.Name); err != nil {
@@ -56,4 +42,8 @@ func (l *list) compare(w *write, now secret.Existing) (shown string, applied boo
 		return "GitHub still has the list from before", false
 	}
 	return "GitHub now has another list than before", true
+}
+
+func (l *list) complete(i int, w *write) {
+	l.finish(i, l.operation(w), w.err, func(r *secret.Result) { r.Change, r.Access = w.change(), w.plan.access })
 }

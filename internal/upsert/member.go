@@ -53,7 +53,6 @@ func (e *executor) members(ctx context.Context) (tasks []*task) {
 		}
 	}
 	_ = group.Wait()
-	writes := 0
 	for i, l := range lists {
 		for _, note := range l.notes {
 			e.Log(fmt.Sprintf("%s in %s: %s", l.item.Name, l.item.Store, note))
@@ -68,10 +67,6 @@ func (e *executor) members(ctx context.Context) (tasks []*task) {
 		}
 		t.finish = func() { l.complete(i, t.writes) }
 		tasks = append(tasks, t)
-		writes += len(t.writes)
-	}
-	if writes > 0 && !e.DryRun {
-		e.logWrites(writes)
 	}
 	return tasks
 }

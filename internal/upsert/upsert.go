@@ -108,9 +108,9 @@ func (j Job) Run(ctx context.Context) []secret.Result {
 	}
 	switch j.Change {
 	case "":
-		e.execute(ctx, e.values(ctx))
+		e.execute(ctx, e.tasks(ctx, e.newValue))
 	case secret.ListReplace:
-		e.execute(ctx, e.lists(ctx))
+		e.execute(ctx, e.tasks(ctx, e.newList))
 	default:
 		e.execute(ctx, e.members(ctx))
 	}
@@ -138,12 +138,23 @@ func (e *executor) finish(i int, op secret.Operation, err error, complete func(*
 	e.OnResult(*r)
 }
 
-// logWrites logs how many writes follow, and how long the write limiter makes them take.
-func (e *executor) logWrites(n int) {
-	text := "writes to send: " + secret.FormatCount(n)
-	if minutes := (n - 1) / github.WritesPerMinute; minutes > 0 {
+// logWrites logs how many writes follow, and how long the write limiter makes them take: of changes always, since one
+// line of results stands for several.
+func (e *executor) logWrites(tasks []*task) {
+	n := 0
+	for _, t := range tasks {
+		for _, w := range t.writes {
+			if w.err == nil {
+				n++
+			}
+		}
+	}
+	text, minutes := "writes to send: "+secret.FormatCount(n), (n-1)/github.WritesPerMinute
+	if minutes > 0 {
 		text += fmt.Sprintf(", at most %d a minute, which takes about %s",
 			github.WritesPerMinute, secret.FormatDuration(time.Duration(minutes)*time.Minute))
 	}
-	e.Log(text)
+	if minutes > 0 || e.Change != "" && n > 0 {
+		e.Log(text)
+	}
 }

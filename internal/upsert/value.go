@@ -1,12 +1,10 @@
 package upsert
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
 	"time"
 
 	"set-org-secret/internal/github"
@@ -22,58 +20,8 @@ type value struct {
 	reseals int
 }
 
-// values returns the writes of all values. It seals them before the first write, so that none is lost.
-func (e *executor) values(ctx context.Context) (tasks []*task) {
-	var values []*value
-	for i, item := range e.Items {
-		if item.Done {
-			e.finish(i, secret.Skipped, nil, func(*secret.Result) {})
-			continue
-		}
-		v := &value{executor: e, item: item, sealed: item.Sealed}
-		w := newWrite(v)
-		values = append(values, v)
-		tasks = append(tasks, &task{i: i, writes: []*write{w}, finish: func() { v.finishValue(i, w) }})
-	}
-	e.prefetch(ctx, tasks)
-	writes := 0
-	for k, v := range values {
-		w := tasks[k].writes[0]
-		if w.err = cmp.Or(v.sealFirst(), e.resolveErr, w.err); w.err == nil {
-			writes++
-		}
-	}
-	if writes > github.WritesPerMinute && !e.DryRun {
-		e.logWrites(writes)
-	}
-	return tasks
-}
-
-// prefetch requests concurrently all that is needed before the first write: the repositories, each store's key and
-// the first existing secrets. Errors are for each item.
-func (e *executor) prefetch(ctx context.Context, tasks []*task) {
-	var group sync.WaitGroup
-	for store, snapshots := range e.snapshots {
-		first := slices.IndexFunc(tasks, func(t *task) bool { return e.Items[t.i].Store == store })
-		if first < 0 {
-			continue // all of its items are done
-		}
-		if e.Change == "" {
-			group.Go(func() { e.keys[store].fetch(ctx) })
-		}
-		group.Go(func() { // fills the cache
-			w := tasks[first].writes[0]
-			if _, err := snapshots.get(ctx, w.budget, e.Items[tasks[first].i].Name); !snapshots.optional {
-				w.err = err
-			}
-		})
-	}
-	if e.Selection != nil {
-		group.Go(func() {
-			e.desired.repositories, e.resolveErr = e.newResolver().resolve(ctx)
-		})
-	}
-	group.Wait()
+func (e *executor) newValue(item Item) itemTarget {
+	return &value{executor: e, item: item, sealed: item.Sealed}
 }
 
 func (v *value) op() string { return "writing the secret" }
@@ -99,8 +47,8 @@ func (v *value) next(ctx context.Context, b *github.Budget) (p plan, err error) 
 	return p, nil
 }
 
-// sealFirst seals the value to the key that was fetched, or compares the key of one that was given sealed.
-func (v *value) sealFirst() error {
+// prepare seals the value to the key that was fetched, or compares the key of one that was given sealed.
+func (v *value) prepare() error {
 	keys := v.keys[v.item.Store]
 	if keys.err != nil {
 		return keys.err
@@ -218,19 +166,19 @@ func (v *value) mayShareSecond(w *write) bool {
 	return wasJustUpdated && w.firstAttempt.Sub(w.before.ReceivedAt) < time.Second
 }
 
-// finishValue completes the result of a value's write.
-func (v *value) finishValue(i int, w *write) {
+// complete adds the sealed value if it is not stored, and the access with which to store it manually.
+func (v *value) complete(i int, w *write) {
 	op, err := v.operation(w), w.err
 	if op == secret.Updated && w.isNew() {
 		err = v.overwritten(w)
 	}
 	v.finish(i, op, err, func(r *secret.Result) {
-		r.Change, r.Access = w.change(), w.plan.access
-		if w.rejected { // the value must not be stored manually with that access
-			r.Access = secret.Access{}
-		}
-		if r.Access.Visibility == "" && v.resolveErr == nil && !v.desired.needsExisting() {
-			r.Access, _ = v.desired.given() // not planned; for storing the value manually
+		r.Change = w.change()
+		switch {
+		case v.resolveErr == nil && !v.desired.needsExisting():
+			r.Access, _ = v.desired.given() // even if no attempt was planned
+		case !w.rejected:
+			r.Access = w.plan.access
 		}
 		r.KeyID, r.PublicKey = v.sealed.KeyID, v.sealed.PublicKey
 		if err != nil && !r.Stored() {

@@ -1,6 +1,7 @@
 package upsert
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -22,6 +23,15 @@ type target interface {
 	refused(ctx context.Context, w *write, err error) (retry bool, _ error)
 	// compare describes the state at GitHub after the write, and reports whether an attempt may have taken effect.
 	compare(w *write, now secret.Existing) (shown string, applied bool)
+}
+
+// itemTarget is the target of an item's only write.
+type itemTarget interface {
+	target
+	// prepare does what needs no list of repositories, before the first write of the run.
+	prepare() error
+	// complete completes the result of item i.
+	complete(i int, w *write)
 }
 
 // plan is an attempt that is decided and not sent.
@@ -101,8 +111,51 @@ func (t *task) end() {
 	*t = task{}
 }
 
+// tasks returns one write for each item. All that is needed before the first one has been requested, concurrently: the
+// repositories, each store's key and the first existing secrets. Errors are for each item.
+func (e *executor) tasks(ctx context.Context, newTarget func(Item) itemTarget) (tasks []*task) {
+	var targets []itemTarget
+	var group sync.WaitGroup
+	prefetched := map[secret.Store]bool{}
+	for i, item := range e.Items {
+		if item.Done {
+			e.finish(i, secret.Skipped, nil, func(*secret.Result) {})
+			continue
+		}
+		t := newTarget(item)
+		w := newWrite(t)
+		targets = append(targets, t)
+		tasks = append(tasks, &task{i: i, writes: []*write{w}, finish: func() { t.complete(i, w) }})
+		if prefetched[item.Store] {
+			continue
+		}
+		prefetched[item.Store] = true
+		if e.Change == "" {
+			group.Go(func() { e.keys[item.Store].fetch(ctx) })
+		}
+		group.Go(func() { // fills the cache
+			snapshots := e.snapshots[item.Store]
+			if _, err := snapshots.get(ctx, w.budget, item.Name); !snapshots.optional {
+				w.err = err
+			}
+		})
+	}
+	if e.Selection != nil {
+		group.Go(func() { e.desired.repositories, e.resolveErr = e.newResolver().resolve(ctx) })
+	}
+	group.Wait()
+	for k, t := range targets {
+		w := tasks[k].writes[0]
+		w.err = cmp.Or(t.prepare(), e.resolveErr, w.err)
+	}
+	return tasks
+}
+
 // execute runs tasks, a few at a time.
 func (e *executor) execute(ctx context.Context, tasks []*task) {
+	if !e.DryRun && e.Change != secret.ListReplace { // lists that are unchanged are not written
+		e.logWrites(tasks)
+	}
 	var group errgroup.Group
 	group.SetLimit(maxConcurrentWrites)
 	for _, t := range tasks {
