@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/agnivade/levenshtein"
+
 	"set-org-secret/internal/secret"
 )
 
@@ -56,8 +58,8 @@ func (r *reader) checkEnvironment() {
 // written much the same, or else the closest of those that have a word in common with it.
 func resembled(unknown string) string {
 	name := strings.ToLower(unknown)
-	byName := func(in Input) int { return secret.Distance(name, in.Name) }
-	byStem := func(in Input) int { return min(secret.Distance(stemOf(name), stemOf(in.Name)), byName(in)) }
+	byName := func(in Input) int { return levenshtein.ComputeDistance(name, in.Name) }
+	byStem := func(in Input) int { return min(levenshtein.ComputeDistance(stemOf(name), stemOf(in.Name)), byName(in)) }
 	if in := closest(Inputs, byStem); byStem(in) <= 2 {
 		return in.Name
 	}

@@ -78,24 +78,3 @@ func FormatDuration(d time.Duration) string {
 
 // spacedUnits writes the units of [time.Duration.String], and leaves out those that are 0: 1h0m0s is 1 h.
 var spacedUnits = strings.NewReplacer("h0m0s", " h", "m0s", " min", "h", " h ", "m", " min ", "s", " s")
-
-// Distance is how many characters must be inserted, removed or replaced to turn a into b.
-func Distance(a, b string) int {
-	costs := make([]int, len(b)+1) // from the part of a so far to each beginning of b
-	for j := range costs {
-		costs[j] = j
-	}
-	for i := range len(a) {
-		diagonal := costs[0]
-		costs[0] = i + 1
-		for j := range len(b) {
-			replace := diagonal
-			if a[i] != b[j] {
-				replace++
-			}
-			diagonal = costs[j+1]
-			costs[j+1] = min(replace, costs[j]+1, costs[j+1]+1)
-		}
-	}
-	return costs[len(b)]
-}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/agnivade/levenshtein"
 	"golang.org/x/sync/errgroup"
 
 	"set-org-secret/internal/github"
@@ -117,7 +118,7 @@ func suggest(missing error, name string, list []secret.Repository) error {
 	name = strings.ToLower(name)
 	for _, repo := range list {
 		listed := strings.ToLower(bareName(repo))
-		if d := secret.Distance(name, listed); d <= 2 && d < len(name) {
+		if d := levenshtein.ComputeDistance(name, listed); d <= 2 && d < len(name) {
 			return fmt.Errorf("%w; did you mean %s?", missing, bareName(repo))
 		}
 	}
