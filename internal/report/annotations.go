@@ -15,9 +15,11 @@ const (
 	maxAnnotations = 10
 	// maxAnnotationBytes is below the 4,096 characters at which GitHub cuts one.
 	maxAnnotationBytes = 4000
+	// maxDue is how many secrets that are due are listed.
+	maxDue = 20
 )
 
-// note is an annotation: a line, and those that explain it. Empty ones are left out.
+// note is an annotation: a line, and those that explain it. Empty lines are left out, and so is an empty note.
 type note []string
 
 // Warn annotates the step with a warning.
@@ -29,31 +31,15 @@ func (r *Reporter) annotate(kind string, n note) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	text := strings.Join(convert(filter(n, isNotEmpty), r.sanitizeLine), "\n  ")
+	if text == "" {
+		return
+	}
 	r.annotated[kind]++
 	if !r.actions || r.annotated[kind] > maxAnnotations {
 		r.gha.Infof("%s: %s", strings.ToUpper(kind[:1])+kind[1:], text)
 		return
 	}
 	r.gha.IssueCommand(&githubactions.Command{Name: kind, Message: cut(text, maxAnnotationBytes)})
-}
-
-// annotateAll writes annotations. If GitHub would not keep all of them, the last one counts the others. Errors among
-// those are logged; warnings are not, because the log has the same in its lines of results.
-func (r *Reporter) annotateAll(kind string, notes []note, noun string) {
-	r.mu.Lock()
-	left := max(maxAnnotations-r.annotated[kind], 0)
-	r.mu.Unlock()
-	if len(notes) > left && r.actions {
-		first, more := secret.FirstOf(notes, left-1)
-		rest := notes[len(first):]
-		notes = append(first, note{secret.Count(more, "more "+noun) + "; see the log and the job summary"})
-		if kind == "error" {
-			notes = append(notes, rest...)
-		}
-	}
-	for _, n := range notes {
-		r.annotate(kind, n)
-	}
 }
 
 // errorNotes returns an error for a rejected run, or for each failure.
@@ -68,8 +54,8 @@ func errorNotes(d document) (notes []note) {
 	return notes
 }
 
-// leftOutNotes returns a warning if the outputs have no room for some rows or values.
-func leftOutNotes(d document) []note {
+// leftOutNote returns a warning if the outputs have no room for some rows or values.
+func leftOutNote(d document) note {
 	rows := len(filter(d.entries, func(e *entry) bool { return !e.hasRow }))
 	values := len(filter(d.entries, (*entry).outsideOutputs))
 	if rows+values == 0 || d.room.outputs == 0 {
@@ -79,20 +65,24 @@ func leftOutNotes(d document) []note {
 	if rows > 0 {
 		text = secret.Count(rows, "row") + " with " + text
 	}
-	return []note{{"the outputs are limited to 1 MB and leave out " + text + "; the log has every name. " +
-		"Name fewer secrets or stores in one run. The input sealed takes only rows that have an encrypted_value."}}
+	return note{"the outputs are limited to 1 MB and leave out " + text + "; the log has every name. " +
+		"Name fewer secrets or stores in one run. The input sealed takes only rows that have an encrypted_value."}
 }
 
-// dueNotes returns a warning for each secret that is due for rotation, the oldest first.
-func dueNotes(d document) (notes []note) {
-	for _, e := range byAge(filter(d.entries, func(e *entry) bool { return e.severity == due })) {
+// dueNote returns a warning that lists the secrets that are due for rotation, the oldest first.
+func dueNote(d document) (n note) {
+	first, more := secret.FirstOf(byAge(filter(d.entries, func(e *entry) bool { return e.severity == due })), maxDue)
+	for _, e := range first {
 		text := e.label + " is missing"
 		if e.Check.Exists {
 			text = e.label + " is due: " + ageText(*e.Check)
 		}
-		notes = append(notes, note{text})
+		n = append(n, text)
 	}
-	return notes
+	if more > 0 {
+		n = append(n, secret.Count(more, "more due secret")+"; see the log and the job summary")
+	}
+	return n
 }
 
 // WarnExpiry warns about a personal token that expires within a week. App tokens have no date: at is zero.

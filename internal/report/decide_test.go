@@ -236,10 +236,10 @@ func TestPlaceInOutputs(t *testing.T) {
 func wantLeftOut(t *testing.T, d document, want string) {
 	t.Helper()
 	if want != "" {
-		want = "[[the outputs are limited to 1 MB and leave out " + want + "; the log has every name. " +
-			"Name fewer secrets or stores in one run. The input sealed takes only rows that have an encrypted_value.]]"
+		want = "[the outputs are limited to 1 MB and leave out " + want + "; the log has every name. " +
+			"Name fewer secrets or stores in one run. The input sealed takes only rows that have an encrypted_value.]"
 	}
-	if got := fmt.Sprint(leftOutNotes(d)); got != cmp.Or(want, "[]") {
+	if got := fmt.Sprint(leftOutNote(d)); got != cmp.Or(want, "[]") {
 		t.Errorf("got the warning %s, want %s", got, want)
 	}
 }
@@ -432,7 +432,7 @@ func TestRenderersOnlyRead(t *testing.T) {
 	room := limits{outputs: 900, summary: maxSummaryBytes} // only some of the values fit in the outputs
 	d, want := decide(run, room), decide(run, room)
 	for _, text := range []string{
-		fmt.Sprint(outputs(d)), fmt.Sprint(errorNotes(d), leftOutNotes(d), dueNotes(d)), r.summary(d), script(d), lastLine(d),
+		fmt.Sprint(outputs(d)), fmt.Sprint(errorNotes(d), leftOutNote(d), dueNote(d)), r.summary(d), script(d), lastLine(d),
 	} {
 		if text == "" {
 			t.Error("a renderer gives nothing, want something of each")

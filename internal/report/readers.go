@@ -45,8 +45,8 @@ func readersOf(entries []*entry) (kinds, repositories []reader) {
 	}, repositories
 }
 
-// tooManyNotes returns a warning if a review finds that a repository may read more secrets than a workflow gets.
-func tooManyNotes(d document) []note {
+// tooManyNote returns a warning if a review finds that a repository may read more secrets than a workflow gets.
+func tooManyNote(d document) note {
 	inActions := func(e *entry) bool { return d.ListRepositories && e.Store == secret.Actions }
 	kinds, repositories := readersOf(filter(d.entries, inActions))
 	over := filter(append(kinds, repositories...), func(r reader) bool { return r.count() > maxSecrets })
@@ -59,5 +59,5 @@ func tooManyNotes(d document) []note {
 	text := fmt.Sprintf("%s may read %s actions secrets of %s, but GitHub gives a workflow only the first %d by name: "+
 		"the others, from %s on, are empty there", first.FullName, secret.FormatCount(first.count()), d.Org, maxSecrets,
 		byName[maxSecrets].Name)
-	return []note{{text, todo + "Select fewer repositories for them, or delete secrets that nobody uses."}}
+	return note{text, todo + "Select fewer repositories for them, or delete secrets that nobody uses."}
 }

@@ -143,11 +143,12 @@ func (r *Reporter) Finish(run Run) error {
 			errs = append(errs, errors.New("the value of "+e.label+" is not saved"))
 		}
 	}
-	for _, n := range slices.Concat(tooManyNotes(d), leftOutNotes(d)) {
+	for _, n := range []note{tooManyNote(d), leftOutNote(d), dueNote(d)} {
 		r.annotate("warning", n)
 	}
-	r.annotateAll("warning", dueNotes(d), "due secret")
-	r.annotateAll("error", errorNotes(d), "failure")
+	for _, n := range errorNotes(d) {
+		r.annotate("error", n)
+	}
 	r.lines(lastLine(d))
 	return errors.Join(errs...)
 }

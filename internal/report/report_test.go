@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"set-org-secret/internal/fakerunner"
 	"set-org-secret/internal/mask"
@@ -114,20 +115,10 @@ func FuzzOutputs(f *testing.F) {
 	})
 }
 
-// TestAnnotations checks that there are never more annotations than GitHub keeps, that the last one counts the
-// remaining failures, and that the log has each failure once.
+// TestAnnotations checks that there are never more annotations than GitHub keeps, and that the log has each failure, and
+// each warning past those, once.
 func TestAnnotations(t *testing.T) {
-	for _, test := range []struct {
-		before, failures int
-		last             string // of the annotations of failures
-	}{
-		{0, 10, "S9, T9: reason 9.\n  What to do: Run this again."},
-		{0, 11, "2 more failures; see the log and the job summary"},
-		{1, 10, "2 more failures; see the log and the job summary"},
-		{9, 3, "3 more failures; see the log and the job summary"},
-		{10, 3, "another error"}, // the log has the count
-		{0, 25, "16 more failures; see the log and the job summary"},
-	} {
+	for _, test := range []struct{ before, failures int }{{0, 9}, {0, 10}, {0, 11}, {1, 10}, {10, 3}, {0, 25}} {
 		r, stdout, _ := newReporter(t)
 		for range test.before {
 			r.annotate("error", note{"another error"})
@@ -141,38 +132,36 @@ func TestAnnotations(t *testing.T) {
 			t.Errorf("%d failures: got error %v, want none: all could be written", test.failures, err)
 		}
 		log := fakerunner.New().Process(stdout.String())
-		if len(log.Annotations) != maxAnnotations {
-			t.Fatalf("%d failures: got %d annotations, want %d", test.failures, len(log.Annotations), maxAnnotations)
+		if got, want := len(log.Annotations), min(test.before+test.failures, maxAnnotations); got != want {
+			t.Errorf("%d failures: got %d annotations, want %d", test.failures, got, want)
 		}
-		if got := log.Annotations[maxAnnotations-1].Message; got != test.last {
-			t.Errorf("%d failures: the last annotation is %q, want %q", test.failures, got, test.last)
-		}
-		text := strings.Join(log.Lines, "\n")
+		text := strings.Join(log.Lines, "\n") + "\n"
 		for i := range test.failures {
-			if want := fmt.Sprintf(": reason %d.\n", i); strings.Count(text+"\n", want) != 1 {
-				t.Errorf("%d failures: the log has %q %d times, want once", test.failures, want, strings.Count(text+"\n", want))
+			if want := fmt.Sprintf(": reason %d.\n", i); strings.Count(text, want) != 1 {
+				t.Errorf("%d failures: the log has %q %d times, want once", test.failures, want, strings.Count(text, want))
 			}
-		}
-		want := fmt.Sprintf("%d more failures; see the log", max(test.failures-max(9-test.before, 0), 0))
-		if got := strings.Contains(text, want); got != (test.before+test.failures > maxAnnotations) {
-			t.Errorf("%d failures after %d errors: the log has %q: %v", test.failures, test.before, want, got)
 		}
 	}
 }
 
-// TestNoMoreAnnotations checks that a warning past the ten that GitHub keeps is logged, and that nothing counts more.
-func TestNoMoreAnnotations(t *testing.T) {
-	r, stdout, _ := newReporter(t)
-	for range maxAnnotations + 2 {
-		r.Warn("a warning")
+// TestDueNote checks that one warning lists the secrets that are due, the oldest first, and counts those that it has no
+// room for.
+func TestDueNote(t *testing.T) {
+	run := Run{Mode: secret.ModeCheck, Org: "acme"}
+	for i := range maxDue + 2 {
+		run.Results = append(run.Results, secret.Result{
+			Name: secret.Name(fmt.Sprintf("S%d", i)), Store: secret.Actions, Operation: secret.Checked,
+			Check: &secret.Check{Exists: i < maxDue, Age: time.Duration(i) * 24 * time.Hour, Due: true},
+		})
 	}
-	result := unstored("A", secret.Failed, private, errors.New("x"))
-	result.EncryptedValue = strings.Repeat("A", maxOutputUnits)
-	if err := r.Finish(Run{Mode: secret.ModeSet, Org: "acme", Results: []secret.Result{result}}); err != nil {
-		t.Error(err)
+	got := dueNote(decide(run, limits{}))
+	if len(got) != maxDue+1 || got[0] != "S20 is missing" || !strings.HasPrefix(got[2], "S19 is due: 19 days old") ||
+		got[maxDue] != "2 more due secrets; see the log and the job summary" {
+		t.Errorf("got %q, want the missing ones, then the oldest, then a count", got)
 	}
-	if got := stdout.String(); strings.Contains(got, " more ") || !strings.Contains(got, "\nWarning: the outputs are limited") {
-		t.Errorf("got %q, want the warning, and no line that counts more", got)
+	run.Results = run.Results[:1]
+	if got := dueNote(decide(run, limits{})); len(got) != 1 {
+		t.Errorf("got %q, want one line", got)
 	}
 }
 
