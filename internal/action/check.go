@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"set-org-secret/internal/github"
 	"set-org-secret/internal/seal"
 	"set-org-secret/internal/secret"
@@ -26,7 +24,7 @@ func (s *session) check(ctx context.Context) []secret.Result {
 		found = make([][]secret.Result, len(stores)) // by store
 	)
 	group.Go(func() { keys, errs = s.publicKeys(ctx) })
-	concurrently(len(stores), func(i int) { found[i] = s.readStore(ctx, stores[i]) })
+	github.Concurrently(github.MaxConcurrentReads, len(stores), func(i int) { found[i] = s.readStore(ctx, stores[i]) })
 	group.Wait()
 	now := s.github.Now()
 	for i := range found {
@@ -57,7 +55,7 @@ func (s *session) check(ctx context.Context) []secret.Result {
 
 // readLists reads the list of repositories of each selected secret.
 func (s *session) readLists(ctx context.Context, results []secret.Result) {
-	concurrently(len(results), func(i int) {
+	github.Concurrently(github.MaxConcurrentReads, len(results), func(i int) {
 		result := &results[i]
 		if result.Check == nil || result.Access.Visibility != secret.Selected {
 			return
@@ -125,7 +123,7 @@ func (s *session) readStore(ctx context.Context, store secret.Store) []secret.Re
 		list, listErr = s.github.Lookup(ctx, nil, store, names...)
 	}
 	results := make([]secret.Result, len(names))
-	concurrently(len(names), func(i int) {
+	github.Concurrently(github.MaxConcurrentReads, len(names), func(i int) {
 		found, err := list, listErr
 		if _, ok := list[names[i]]; !ok && err == nil {
 			found, err = s.github.Lookup(ctx, nil, store, names[i])
@@ -133,19 +131,6 @@ func (s *session) readStore(ctx context.Context, store secret.Store) []secret.Re
 		results[i] = lookupResult(store, names[i], found[names[i]], err)
 	})
 	return results
-}
-
-// concurrently calls do with each number below n, a few at a time.
-func concurrently(n int, do func(i int)) {
-	var group errgroup.Group
-	group.SetLimit(github.MaxConcurrentReads)
-	for i := range n {
-		group.Go(func() error {
-			do(i)
-			return nil
-		})
-	}
-	_ = group.Wait() // no error
 }
 
 // readEvery looks up every secret of a store.

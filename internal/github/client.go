@@ -26,12 +26,27 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"set-org-secret/internal/seal"
 	"set-org-secret/internal/secret"
 )
 
 // MaxConcurrentReads is far below the 100 concurrent requests that GitHub allows.
 const MaxConcurrentReads = 8
+
+// Concurrently calls do with each number below n, at most so many calls at a time.
+func Concurrently(most, n int, do func(i int)) {
+	var group errgroup.Group
+	group.SetLimit(most)
+	for i := range n {
+		group.Go(func() error {
+			do(i)
+			return nil
+		})
+	}
+	_ = group.Wait() // no error
+}
 
 // Client is a connection to one organization's secrets. It is safe for concurrent use.
 type Client struct {

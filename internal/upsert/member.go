@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strconv"
 
-	"golang.org/x/sync/errgroup"
-
 	"set-org-secret/internal/github"
 	"set-org-secret/internal/secret"
 )
@@ -39,20 +37,13 @@ func (e *executor) members(ctx context.Context) (tasks []*task) {
 	r := e.newResolver()
 	repos, resolveErr := r.resolve(ctx)
 	lists := make([]*memberList, len(e.Items))
-	var group errgroup.Group
-	group.SetLimit(github.MaxConcurrentReads)
-	for i, item := range e.Items {
+	github.Concurrently(github.MaxConcurrentReads, len(lists), func(i int) {
 		*e.changedIDs(&e.results[i]) = []int64{}
-		l := &memberList{executor: e, item: item, err: resolveErr}
-		lists[i] = l
+		lists[i] = &memberList{executor: e, item: e.Items[i], err: resolveErr}
 		if resolveErr == nil {
-			group.Go(func() error {
-				l.err = l.plan(ctx, r, repos)
-				return nil
-			})
+			lists[i].err = lists[i].plan(ctx, r, repos)
 		}
-	}
-	_ = group.Wait()
+	})
 	for i, l := range lists {
 		for _, note := range l.notes {
 			e.Log(fmt.Sprintf("%s in %s: %s", l.item.Name, l.item.Store, note))
@@ -88,11 +79,11 @@ func (l *memberList) plan(ctx context.Context, r *resolver, repos []secret.Repos
 		if repos, err = r.exclude(repos); err != nil {
 			return err
 		}
-		for i, p := range r.selection.Patterns {
+		for i, p := range r.Selection.Patterns {
 			l.notes = append(l.notes, fmt.Sprintf("%s matches %d of the %d repositories on the list that this token "+
 				"can see", p.Text, matches[i], len(onList)))
 		}
-		if len(r.selection.Patterns) > 0 && l.before.Hidden != 0 {
+		if len(r.Selection.Patterns) > 0 && l.before.Hidden != 0 {
 			l.incomplete = hiddenError(l.before, ", and a glob may match the others", "repositories or their ids")
 		}
 	}

@@ -8,36 +8,26 @@ import (
 	"strings"
 
 	"github.com/agnivade/levenshtein"
-	"golang.org/x/sync/errgroup"
 
 	"set-org-secret/internal/github"
 	"set-org-secret/internal/secret"
 )
 
-// resolver resolves a selection to repositories, of the organization or, if fromList, of the list of a secret.
+// resolver resolves the selection of a run.
 type resolver struct {
-	github    *github.Client
-	budget    *github.Budget
-	selection secret.Selection
-	log, warn func(string)
-	change    secret.ListChange
-
-	named    []secret.Repository // for each of selection.Names; zero if missing
+	Job
+	budget   *github.Budget
+	named    []secret.Repository // for each of Selection.Names; zero if missing
 	missing  []error             // why
-	excluded []secret.Repository // for each plain name of selection.Excluded; zero if missing
+	excluded []secret.Repository // for each plain name of Selection.Excluded; zero if missing
 	all      []secret.Repository // of the organization, if a pattern needs them
 	partial  error               // all lacks some, which is no error if they are added to a list
 }
 
-func (e *executor) newResolver() *resolver {
-	return &resolver{
-		github: e.GitHub, budget: github.NewBudget(), selection: *e.Selection, log: e.Log, warn: e.Warn,
-		change: e.Change,
-	}
-}
+func (e *executor) newResolver() *resolver { return &resolver{Job: e.Job, budget: github.NewBudget()} }
 
-// fromList reports whether repositories are selected from the list of a secret.
-func (r *resolver) fromList() bool { return r.change == secret.ListRemove }
+// fromList reports whether repositories are selected from the list of a secret, and not from all of the organization.
+func (r *resolver) fromList() bool { return r.Change == secret.ListRemove }
 
 // resolve returns the repositories of the selection: plain names are looked up one by one, patterns are matched
 // against the organization's list. Every name must exist and every pattern must match; the error lists all that do
@@ -46,9 +36,9 @@ func (r *resolver) resolve(ctx context.Context) ([]secret.Repository, error) {
 	if err := r.lookUp(ctx); err != nil {
 		return nil, err
 	}
-	for i, name := range r.selection.Names {
+	for i, name := range r.Selection.Names {
 		if repo := r.named[i]; repo.ID != 0 && !strings.EqualFold(bareName(repo), name) {
-			r.warn(fmt.Sprintf("selected_repositories: %s was renamed to %s", name, repo.FullName))
+			r.Warn(fmt.Sprintf("selected_repositories: %s was renamed to %s", name, repo.FullName))
 		}
 	}
 	if r.fromList() {
@@ -64,7 +54,7 @@ func (r *resolver) resolve(ctx context.Context) ([]secret.Repository, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(list) == 0 && len(r.selection.Names)+len(r.selection.Patterns)+len(r.selection.IDs) > 0 {
+	if len(list) == 0 && len(r.Selection.Names)+len(r.Selection.Patterns)+len(r.Selection.IDs) > 0 {
 		return nil, &secret.Error{
 			Problem: "selected_repositories: the exclusions remove every selected repository",
 			Hint:    "Use none if no repository should read the secret.",
@@ -78,7 +68,7 @@ func (r *resolver) resolve(ctx context.Context) ([]secret.Repository, error) {
 // name if they are on the list.
 func (r *resolver) selectFrom(list []secret.Repository) (selected []secret.Repository, matches []int, err error) {
 	var errs []error
-	for i, name := range r.selection.Names {
+	for i, name := range r.Selection.Names {
 		repo := r.named[i]
 		if repo.ID == 0 {
 			for _, listed := range list {
@@ -94,7 +84,7 @@ func (r *resolver) selectFrom(list []secret.Repository) (selected []secret.Repos
 	if err := errors.Join(errs...); err != nil {
 		return nil, nil, err
 	}
-	for _, p := range r.selection.Patterns {
+	for _, p := range r.Selection.Patterns {
 		before := len(selected)
 		for _, repo := range list {
 			if p.Match(repo.FullName) {
@@ -107,7 +97,7 @@ func (r *resolver) selectFrom(list []secret.Repository) (selected []secret.Repos
 	for _, repo := range slices.Concat(r.all, list) {
 		names[repo.ID] = repo.FullName
 	}
-	for _, id := range r.selection.IDs {
+	for _, id := range r.Selection.IDs {
 		selected = append(selected, secret.Repository{ID: id, FullName: names[id]})
 	}
 	return github.UniqueRepositories(selected), matches, nil
@@ -128,8 +118,8 @@ func suggest(missing error, name string, list []secret.Repository) error {
 // checkMatches returns an error if a pattern matches nothing. A typo would otherwise pass for an empty list.
 func (r *resolver) checkMatches(matches []int) error {
 	var unmatched []string
-	for i, p := range r.selection.Patterns {
-		r.log(fmt.Sprintf("%s matches %d of the %d repositories that this token can see",
+	for i, p := range r.Selection.Patterns {
+		r.Log(fmt.Sprintf("%s matches %d of the %d repositories that this token can see",
 			p.Text, matches[i], len(r.all)))
 		if matches[i] == 0 {
 			unmatched = append(unmatched, p.Text)
@@ -149,18 +139,16 @@ func (r *resolver) checkMatches(matches []int) error {
 // because GitHub knows a repository by its former names too. It may be missing; any other failure is an error, since
 // the excluded repository would be let in.
 func (r *resolver) lookUp(ctx context.Context) error {
-	var group errgroup.Group
-	group.SetLimit(github.MaxConcurrentReads)
-	s := r.selection
+	var reads []func()
+	s := r.Selection
 	r.named, r.excluded = make([]secret.Repository, len(s.Names)), make([]secret.Repository, len(s.Excluded))
 	var allErr error
 	errs := make([]error, len(s.Names)+len(s.Excluded)) // in the order of the inputs
 	find := func(name, errorPrefix string, repo *secret.Repository, err *error) {
-		group.Go(func() error {
-			if *repo, *err = r.github.Repository(ctx, r.budget, name); *err != nil {
+		reads = append(reads, func() {
+			if *repo, *err = r.GitHub.Repository(ctx, r.budget, name); *err != nil {
 				*err = fmt.Errorf("selected_repositories: %s%w", errorPrefix, *err)
 			}
-			return nil
 		})
 	}
 	for i, name := range s.Names {
@@ -173,24 +161,23 @@ func (r *resolver) lookUp(ctx context.Context) error {
 	}
 	isGlob := func(p secret.Pattern) bool { return !p.Plain() }
 	needsAll := len(s.Patterns) > 0 && !r.fromList() || len(s.IDs) > 0 && slices.ContainsFunc(s.Excluded, isGlob)
-	readAll := func() error {
-		r.all, allErr = r.github.Repositories(ctx, r.budget, r.isSelected)
-		if r.change == secret.ListAdd && errors.Is(allErr, secret.ErrPartial) {
+	readAll := func() {
+		r.all, allErr = r.GitHub.Repositories(ctx, r.budget, r.isSelected)
+		if r.Change == secret.ListAdd && errors.Is(allErr, secret.ErrPartial) {
 			r.partial, allErr = allErr, nil
 		}
-		return nil
 	}
 	if needsAll {
-		group.Go(readAll)
+		reads = append(reads, readAll)
 	}
-	_ = group.Wait()
+	github.Concurrently(github.MaxConcurrentReads, len(reads), func(i int) { reads[i]() })
 	isMissing := func(repo secret.Repository) bool { return repo.ID == 0 }
 	if !needsAll && len(s.IDs) > 0 && slices.ContainsFunc(r.excluded, isMissing) {
-		_ = readAll() // ids are compared by name instead
+		readAll() // ids are compared by name instead
 	}
 	isNotFound := func(err error) bool { return errors.Is(err, secret.ErrNotFound) }
 	if len(r.all) == 0 && !r.fromList() && slices.ContainsFunc(errs[:len(s.Names)], isNotFound) { // for suggestions
-		r.all, _ = r.github.Repositories(ctx, r.budget, nil)
+		r.all, _ = r.GitHub.Repositories(ctx, r.budget, nil)
 	}
 	r.missing = slices.Clone(errs[:len(s.Names)])
 	return errors.Join(append(slices.DeleteFunc(errs, isNotFound), allErr)...)
@@ -198,13 +185,13 @@ func (r *resolver) lookUp(ctx context.Context) error {
 
 // isSelected reports whether a pattern or an id selects a repository of the organization.
 func (r *resolver) isSelected(repo secret.Repository) bool {
-	return slices.Contains(r.selection.IDs, repo.ID) ||
-		slices.ContainsFunc(r.selection.Patterns, func(p secret.Pattern) bool { return p.Match(repo.FullName) })
+	return slices.Contains(r.Selection.IDs, repo.ID) ||
+		slices.ContainsFunc(r.Selection.Patterns, func(p secret.Pattern) bool { return p.Match(repo.FullName) })
 }
 
 // exclude applies the exclusions. It fails if a repository without a visible name cannot be compared with one.
 func (r *resolver) exclude(list []secret.Repository) ([]secret.Repository, error) {
-	for i, p := range r.selection.Excluded {
+	for i, p := range r.Selection.Excluded {
 		before := len(list)
 		found := r.excluded[i].ID != 0
 		list = slices.DeleteFunc(list, func(repo secret.Repository) bool {
@@ -220,7 +207,7 @@ func (r *resolver) exclude(list []secret.Repository) ([]secret.Repository, error
 					"to see private repositories a classic token needs the scope repo.",
 			}
 		case len(list) == before && !r.fromList():
-			r.warn(fmt.Sprintf("selected_repositories: exclusion %s matches no repository", p.Text))
+			r.Warn(fmt.Sprintf("selected_repositories: exclusion %s matches no repository", p.Text))
 		}
 	}
 	return list, nil

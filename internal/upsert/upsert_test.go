@@ -578,10 +578,8 @@ func TestResolve(t *testing.T) {
 }
 
 func resolve(ctx context.Context, g *testGitHub, s secret.Selection) (ids []int64, warnings string, err error) {
-	r := resolver{
-		github: g.client, budget: github.NewBudget(), selection: s, log: g.log,
-		warn: func(text string) { warnings += text },
-	}
+	warn := func(text string) { warnings += text }
+	r := resolver{Job: Job{GitHub: g.client, Selection: &s, Log: g.log, Warn: warn}, budget: github.NewBudget()}
 	list, err := r.resolve(ctx)
 	for _, repo := range list {
 		ids = append(ids, repo.ID)

@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"set-org-secret/internal/github"
 	"set-org-secret/internal/secret"
 )
@@ -156,15 +154,7 @@ func (e *executor) execute(ctx context.Context, tasks []*task) {
 	if !e.DryRun && e.Change != secret.ListReplace { // lists that are unchanged are not written
 		e.logWrites(tasks)
 	}
-	var group errgroup.Group
-	group.SetLimit(maxConcurrentWrites)
-	for _, t := range tasks {
-		group.Go(func() error {
-			e.run(ctx, t)
-			return nil
-		})
-	}
-	_ = group.Wait()
+	github.Concurrently(maxConcurrentWrites, len(tasks), func(i int) { e.run(ctx, tasks[i]) })
 }
 
 // run makes the writes of a task. It continues after a refusal that concerns only one of them. A dry run plans them and
