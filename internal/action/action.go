@@ -64,8 +64,7 @@ type session struct {
 	start  time.Time
 }
 
-// Main runs the action and returns the exit code. After ctx is done it returns within seconds, with all outputs
-// written.
+// Main runs the action and returns the exit code, after a signal within seconds.
 func Main(ctx context.Context, env Env) int {
 	in := read(ctx, env)
 	s := &session{Env: env, config: in.Config, start: time.Now()}

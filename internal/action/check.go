@@ -13,8 +13,7 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// check only reads: which secrets exist, how old they are by GitHub's clock, and which are due for rotation. A secret
-// that is due is not a failure.
+// check only reads: which secrets exist, how old they are, and which are due. One that is due is not a failure.
 func (s *session) check(ctx context.Context) []secret.Result {
 	stores := s.config.Stores
 	var (
@@ -90,8 +89,7 @@ func (s *session) finishCheck(result *secret.Result, now time.Time, key seal.Pub
 	c.Due = !c.Exists || s.config.MaxAge > 0 && c.Age > s.config.MaxAge
 }
 
-// inputOrder orders results by name and then store, as configured, or if every secret is checked, by store and then
-// as listed.
+// inputOrder orders results by name and then store, as configured; all secrets of a store as listed.
 func (s *session) inputOrder(found [][]secret.Result) (results []secret.Result) {
 	if s.config.EverySecret {
 		return slices.Concat(found...)

@@ -30,8 +30,7 @@ func (s *session) seal(ctx context.Context) []secret.Result {
 	return results
 }
 
-// publicKeys fetches the keys of all stores concurrently, in the order of the configured stores. A key is valid if
-// its error is nil.
+// publicKeys fetches the keys of all stores. A key is valid if its error is nil.
 func (s *session) publicKeys(ctx context.Context) ([]seal.PublicKey, []error) {
 	stores := s.config.Stores
 	if s.github == nil { // a run with a key has one store

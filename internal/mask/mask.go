@@ -11,30 +11,26 @@ import (
 	"unicode/utf8"
 )
 
-// minRunes is how many letters or digits one line of a longer value must have to be masked, and how many characters a
-// value of one line: a mask for a single brace would blank whole logs and drop job outputs.
+// minRunes is how many letters or digits a masked line must have: a mask for a single brace would blank whole logs.
 const minRunes = 4
 
 // structure are characters that whole lines of JSON, YAML, XML, base64 and comments consist of.
 const structure = "{}[]<>()\"',:;=+-*/# \t"
 
-// Set is a set of texts to hide, each one line. The zero Set is empty. It is not safe for concurrent use while texts
-// are added.
+// Set is a set of texts to hide, each one line. Adding is not safe for concurrent use.
 type Set struct {
 	lines []string
 	seen  map[string]bool
 	// lengths has the lengths of the forms of all lines, in order, by their first bytes.
 	lengths map[string][]int
-	// isWhole has the hashes of the forms. It is false for a part of base64 that does not depend on the text after a
-	// line. The texts themselves would take a lot of memory.
+	// isWhole has the hashes of the forms, which take less memory. It is false for a part of base64.
 	isWhole map[uint64]bool
 }
 
 var seed = maphash.MakeSeed()
 
-// Add adds the lines of a plaintext, each trimmed, as the runner would. It leaves out lines that are too short and
-// lines that are not UTF-8, which no command can name. It reports whether any line was long enough to hide, and returns
-// the numbers of the others that may be secret.
+// Add adds the lines of a plaintext, trimmed, but for those that are too short or not UTF-8. It reports whether it added
+// any, and returns the numbers of the others that may be secret.
 func (s *Set) Add(value string) (hidden bool, exposed []int) {
 	isOne := !strings.ContainsAny(strings.TrimSpace(value), "\r\n")
 	isCounted := func(r rune) bool { return isOne || unicode.IsLetter(r) || unicode.IsDigit(r) }
@@ -106,8 +102,7 @@ func (s *Set) MatchesAny(text string) bool {
 	return false
 }
 
-// Redact replaces every mask in text from outside, such as an error message that echoes a request, by ***. The runner
-// looks for base64 with its padding, which only the end of a text has; Redact also for base64 within a longer one.
+// Redact replaces every mask in text from outside by ***; unlike the runner also in the middle of base64.
 func (s *Set) Redact(text string) string {
 	var b strings.Builder
 	for len(text) > 0 {
@@ -122,8 +117,7 @@ func (s *Set) Redact(text string) string {
 	return b.String()
 }
 
-// match returns the length of the longest form that text starts with, or 0. Parts count if withParts is set. It takes
-// time for each length of a form, and not for each form.
+// match returns the length of the longest form that text starts with, or 0. Parts count if withParts is set.
 func (s *Set) match(text string, withParts bool) (longest int) {
 	var h maphash.Hash
 	h.SetSeed(seed)
@@ -142,8 +136,7 @@ func (s *Set) match(text string, withParts bool) (longest int) {
 }
 
 // forms returns a line as it is, as the runner escapes JSON (unlike encoding/json U+0085, but not <, > and &), and in
-// base64 that begins with it or one or two bytes before it; and the parts of that that do not depend on the text after
-// the line.
+// base64 from each of its first bytes; and the parts of that that do not depend on the text after the line.
 func forms(line string) (all, parts []string) {
 	var b strings.Builder
 	enc := json.NewEncoder(&b)

@@ -25,8 +25,7 @@ type note []string
 // Warn annotates the step with a warning.
 func (r *Reporter) Warn(text string) { r.annotate("warning", note{text}) }
 
-// annotate writes an annotation. Past the ten that GitHub keeps of a kind, and outside Actions, it logs the same as
-// plain lines.
+// annotate writes an annotation; past the ten that GitHub keeps, and outside Actions, a line of the log.
 func (r *Reporter) annotate(kind string, n note) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -26,8 +26,7 @@ const (
 	//
 	// https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#adding-a-job-summary
 	maxSummaryBytes = 1_000_000
-	// sealedShare and failureShare are the largest shares of the summary for sealed values and for failures. The rest
-	// is for the tables, which the log has too.
+	// sealedShare and failureShare are shares of the summary. The rest is for the tables, which the log has too.
 	sealedShare, failureShare = 0.85, 0.1
 	// maxProblems is how many problems are listed. Each line of a batch can have one, and no signal ends a report.
 	maxProblems = 1000
@@ -132,8 +131,7 @@ func (e *entry) outsideOutputs() bool {
 	return e.place.has(hasValue) && !e.place.has(inOutputs) && e.isUsable()
 }
 
-// placeInOutputs gives sealed values a place in the outputs, in input order as long as they fit. If not even the rows
-// without values fit, rows are left out. Each row is complete, with its value and without, before it is counted.
+// placeInOutputs gives sealed values a place in the outputs, in input order as long as they fit.
 func (d *document) placeInOutputs() {
 	left := d.room.outputs
 	for _, o := range append(sharedOutputs(*d), output{"results", "[]"}) {
@@ -181,8 +179,7 @@ func (d *document) withoutValue(e *entry) *entry {
 	return &without
 }
 
-// leaveOutRows shortens the output results by the excess. It leaves out rows from the end: those of the least severity
-// first, and those with a value that a later job can use last.
+// leaveOutRows shortens the output results from the end: rows with a value that a later job can use come last.
 func (d *document) leaveOutRows(excess int) {
 	worth := func(e *entry) severity {
 		if e.isUsable() {
@@ -199,8 +196,7 @@ func (d *document) leaveOutRows(excess int) {
 	}
 }
 
-// placeInSummary gives sealed values a place in the script of the summary, those that are not in the outputs first.
-// Values that the script cannot store are in the summary as rows. Values of mode seal are for the outputs alone.
+// placeInSummary gives sealed values a place in the summary, those that are not in the outputs first.
 func (d *document) placeInSummary() {
 	if d.Mode == secret.ModeSeal {
 		return
@@ -255,8 +251,7 @@ func (d *document) groupFailures() {
 	}
 }
 
-// nextStep returns the one thing to do about a failure: first the hint, and then the step that follows from the place
-// of the sealed value and the operation.
+// nextStep returns the one thing to do about a failure: the hint, and then the step for its sealed value.
 func (d *document) nextStep(e *entry) string {
 	if e.Stored() {
 		return cmp.Or(e.err.Hint, "Nothing is left to do.")

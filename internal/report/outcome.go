@@ -125,8 +125,7 @@ func (d *document) worst() severity {
 	return worst
 }
 
-// counts counts the secrets by their outcome: "24 of 30 secrets stored, 5 failed, 1 unknown". A check counts those
-// without a problem only if there are no others.
+// counts counts the secrets by their outcome: "24 of 30 secrets stored, 5 failed, 1 unknown".
 func (d *document) counts() string {
 	numbers := map[string]int{}
 	for _, e := range d.entries {

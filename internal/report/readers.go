@@ -21,8 +21,7 @@ type reader struct {
 
 func (r reader) count() int { return len(r.open) + len(r.selectedBy) }
 
-// readersOf returns who may read secrets: each kind of repository, and the repositories that some secret selects,
-// those with the most secrets first.
+// readersOf returns who may read secrets: each kind of repository, and those that some secret selects.
 func readersOf(entries []*entry) (kinds, repositories []reader) {
 	isAll := func(e *entry) bool { return e.Access.Visibility == secret.All }
 	isOpen := func(e *entry) bool { return isAll(e) || e.Access.Visibility == secret.Private }

@@ -22,8 +22,7 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// Reporter writes in the formats of GitHub Actions, or plain text if GITHUB_ACTIONS is not set. Event and Warn are
-// safe for concurrent use.
+// Reporter writes in the formats of GitHub Actions, or plain text if GITHUB_ACTIONS is not set.
 type Reporter struct {
 	mu        sync.Mutex
 	gha       *githubactions.Action
@@ -36,8 +35,7 @@ type Reporter struct {
 	nameWidth, operationWidth int // of the columns of the log
 }
 
-// New returns a Reporter. The delimiter is for GITHUB_OUTPUT. It has to be random: a value that contained it could add
-// outputs.
+// New returns a Reporter. The delimiter of outputs has to be random: a value that contained it could add some.
 func New(stdout io.Writer, getenv func(string) string, masks *mask.Set, delimiter string) *Reporter {
 	writer := githubactions.WithWriter(bestEffortWriter{stdout})
 	return &Reporter{
@@ -110,8 +108,7 @@ type Run struct {
 	ListRepositories bool
 }
 
-// Finish writes the outputs, the summary, the annotations and the last line of the log. It returns an error if a file
-// cannot be written or a sealed value is not saved.
+// Finish writes the report. It returns an error if a file cannot be written or a sealed value is not saved.
 func (r *Reporter) Finish(run Run) error {
 	run.Results = r.clean(run.Results)
 	room := limits{outputs: maxOutputUnits, summary: maxSummaryBytes}

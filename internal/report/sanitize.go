@@ -27,8 +27,7 @@ func cut(text string, most int) string {
 // printable undoes the two escapes of [strconv.Quote] for printable characters.
 var printable = strings.NewReplacer(`\\`, `\`, `\"`, `"`)
 
-// escapeControl escapes unprintable characters, line breaks included. It also breaks up ##[, the older form of a
-// workflow command, which the runner finds anywhere in a line.
+// escapeControl escapes unprintable characters, and breaks up ##[, the older form of a workflow command.
 func escapeControl(s string) string {
 	quoted := strconv.Quote(s)
 	return strings.ReplaceAll(printable.Replace(quoted[1:len(quoted)-1]), "##[", "# #[")
@@ -62,8 +61,7 @@ const maxShown = 100
 // unbroken matches a part of a name, of at most ten characters: two such columns and a date fit on a phone.
 var unbroken = regexp.MustCompile(`[^-_./: ]{0,9}[-_./: ]|[^-_./: ]{1,10}`)
 
-// code shows the name of a secret or a repository. Browsers may break a long name into lines at <wbr>, which is not
-// copied with the name.
+// code shows the name of a secret or a repository. <wbr> lets browsers break it, and is not copied with it.
 func (r *Reporter) code(name string) string {
 	name = r.sanitizeLine(name)
 	if runes := []rune(name); len(runes) > maxShown {

@@ -9,8 +9,7 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// The script is passed to bash, so that it can be pasted into any shell, which a failure does not close. It continues
-// after a failure, and then names the secrets that failed.
+// bash lets the script be pasted into any shell, which a failure does not close.
 const (
 	scriptStart = "bash <<'SCRIPT'\nfailed=\n"
 	scriptEnd   = `[ -z "$failed" ] && echo 'All values of this script are stored.' ||
@@ -44,15 +43,14 @@ func command(run Run, result secret.Result) string {
 		hostname(run), run.Org, result.Store, result.Name, result.Store, result.Name, text)
 }
 
-// isRepeatable reports whether the script can store a result: its access is known, GitHub would not refuse the same
-// request again, and no name can add a command.
+// isRepeatable reports whether the script can store a result: GitHub would not refuse it again, and no name can add a
+// command.
 func isRepeatable(run Run, result secret.Result) bool {
 	return result.Access.Visibility != "" && !errors.Is(result.Err, secret.ErrInputs) &&
 		secret.HasOnly(hostname(run)+run.Org+string(result.Store)+string(result.Name), "-.:")
 }
 
-// hostname returns the host of the website, for gh, which otherwise uses the host that it is logged in to. A GitHub
-// Enterprise Server has its API on the same host, under /api/v3.
+// hostname returns the host of the website, for gh. An Enterprise Server has its API on the same host, under /api/v3.
 func hostname(run Run) string {
 	host := strings.ToLower(run.APIURL.Host)
 	if strings.HasPrefix(run.APIURL.Path, "/api/") {

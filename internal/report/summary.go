@@ -78,8 +78,7 @@ func codeBlock(title, notes, language, code string) string {
 		"<pre lang=\"" + language + "\"><code>" + escaper.Replace(code) + "</code></pre>\n</details>"
 }
 
-// summary returns the job summary: the title, the failures, the script that stores their sealed values, the changes of
-// access, and a table of the other secrets.
+// summary returns the job summary: first the failures, and the script that stores their sealed values.
 func (r *Reporter) summary(d document) string {
 	b := &htmlBuffer{left: d.room.summary}
 	b.add("<h3>" + d.sign + " " + r.html(d.title) + "</h3>")

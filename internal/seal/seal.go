@@ -69,8 +69,7 @@ func decode(text string) ([]byte, error) {
 	return base64.StdEncoding.Strict().DecodeString(text)
 }
 
-// ParsePublicKey parses a key as GitHub's API returns it: an id, and 32 bytes in base64. It returns an [*Error] if
-// one is invalid or the key is a low-order point.
+// ParsePublicKey parses an id and 32 bytes in base64. The error is an [*Error].
 func ParsePublicKey(id, text string) (PublicKey, error) {
 	if err := checkKeyID(id); err != nil {
 		return PublicKey{}, err
@@ -90,8 +89,7 @@ func ParsePublicKey(id, text string) (PublicKey, error) {
 	return key, nil
 }
 
-// lowOrder reports whether a key exchange with the point gives zero for every private key. nacl/box accepts such a
-// point; libsodium and X25519 reject it.
+// lowOrder reports whether anyone can open what is sealed to a point. nacl/box accepts it; libsodium does not.
 func lowOrder(point []byte) bool {
 	// Any private key will do, because all are multiples of the cofactor.
 	_, err := curve25519.X25519(make([]byte, keySize), point)
@@ -119,9 +117,8 @@ func Seal(rand io.Reader, key PublicKey, v secret.Value) (Sealed, error) {
 	return Sealed{KeyID: key.id, PublicKey: key.text, EncryptedValue: base64.StdEncoding.EncodeToString(sealed)}, nil
 }
 
-// ParseSealed checks a value that is already sealed, and its key if that is given. Line breaks in the value, which many
-// encoders write, are removed. It returns an [*Error] if the key is invalid, the value is not base64, or the box is too
-// small or too large. Only the owner of the key can decrypt it.
+// ParseSealed checks a value that is already sealed, and its key if that is given. It removes line breaks, which many
+// encoders write. The error is an [*Error]. Only the owner of the key can decrypt the value.
 func ParseSealed(s Sealed) (Sealed, error) {
 	err := checkKeyID(s.KeyID)
 	if s.PublicKey != "" {

@@ -29,8 +29,7 @@ type Access struct {
 	Repositories []Repository
 }
 
-// IDs returns the ids of the selected repositories, ascending, each once. It is never nil: GitHub reads a missing
-// list as an empty one, so the list is always sent.
+// IDs returns the ids of the selected repositories, ascending, each once. It is never nil, since an empty list is sent.
 func (a Access) IDs() []int64 {
 	ids := slices.AppendSeq([]int64{}, maps.Keys(byID(a.Repositories)))
 	slices.Sort(ids)
@@ -42,8 +41,7 @@ func (a Access) Equal(other Access) bool {
 	return a.Visibility == other.Visibility && slices.Equal(a.IDs(), other.IDs())
 }
 
-// Existing is one secret as GitHub has it before a write. The zero value, but for its Name, is a secret that does not
-// exist.
+// Existing is one secret as GitHub has it before a write.
 type Existing struct {
 	Name   Name
 	Exists bool
@@ -63,8 +61,7 @@ type Existing struct {
 
 // Reading is when something was read.
 type Reading struct {
-	// ReadAt is when the request was sent, and ReceivedAt when its response came, by our clock. ReadAt is zero if
-	// nothing was read.
+	// The request was sent at ReadAt, by our clock. It is zero if nothing was read.
 	ReadAt, ReceivedAt time.Time
 	// Date is when GitHub responded, by its own clock; zero if it did not say.
 	Date time.Time
@@ -82,8 +79,7 @@ func (c Change) Any() bool {
 	return c.From != "" && c.From != c.To || len(c.Added) > 0 || len(c.Removed) > 0 || c.Hidden > 0
 }
 
-// Diff returns how access changes if access replaces that of the existing secret. Added and Removed are sorted by
-// name.
+// Diff returns how access changes if access replaces that of the existing secret. Its lists are sorted by name.
 func Diff(existing Existing, access Access) Change {
 	c := Change{To: access.Visibility, Hidden: existing.Hidden}
 	if existing.Exists {

@@ -30,8 +30,7 @@ var (
 	ErrInterrupted = errors.New("interrupted")
 )
 
-// Error is a failure with its cause and a hint. It may contain text from GitHub: sanitize it before
-// printing.
+// Error is a failure with its cause and a hint. It may contain text from GitHub: sanitize it before printing.
 type Error struct {
 	Op      string   // the operation, "writing the secret"; may be empty
 	Problem string   // the fact in one line: "403 Resource not accessible by integration"
@@ -47,8 +46,7 @@ type Error struct {
 	Is []error
 }
 
-// Error returns the operation, the problem, after retries how many attempts were made, and the notes.
-// Cause, Hint and RequestID are shown separately.
+// Error returns the operation, the problem, after retries the number of attempts, and the notes.
 func (e *Error) Error() string {
 	text := e.Fact()
 	if e.Attempts > 1 {
@@ -80,8 +78,7 @@ func IsAny(err error, targets ...error) bool {
 	return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
 }
 
-// AsError returns the parts of any error. If its text is more than that of the first Error in it, because it adds to it
-// or joins several, the problem is the whole text.
+// AsError returns the parts of any error. If it adds to the first Error in it, its whole text is the problem.
 func AsError(err error) *Error {
 	first, ok := errors.AsType[*Error](err)
 	if ok && err.Error() == first.Error() {

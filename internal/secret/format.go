@@ -10,8 +10,7 @@ import (
 // maxQuoted is the length, in characters, up to which text of an input is quoted.
 const maxQuoted = 80
 
-// Quote quotes text from outside for a message. The runner hides a masked text only whole, as it is and as JSON
-// escapes it. So text is never cut, and text that would have to be escaped in another way is only described.
+// Quote quotes text from outside, or describes it: the runner hides a masked text only whole, and as JSON escapes it.
 func Quote(s string) string {
 	unprintable := func(r rune) bool { return !strconv.IsPrint(r) && r != '\n' && r != '\r' && r != '\t' }
 	switch n := utf8.RuneCountInString(s); {

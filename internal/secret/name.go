@@ -14,9 +14,8 @@ import (
 // Name is the name of an organization secret, in upper case, as GitHub stores it.
 type Name string
 
-// ParseName validates s by GitHub's rules: letters, digits and underscores, no leading digit, no GITHUB_ prefix in
-// any case. The error quotes s as it is given: in another case, or with other characters replaced, the runner would not
-// hide it if s is a secret that was given in place of a name.
+// ParseName validates s by GitHub's rules. The error quotes s as it is given: if s is a secret, the runner does not hide
+// it in another case.
 //
 // https://docs.github.com/en/actions/reference/security/secrets#naming-your-secrets
 func ParseName(s string) (Name, error) {

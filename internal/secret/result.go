@@ -39,8 +39,7 @@ type Result struct {
 	Change    Change
 	// Hidden is how many more selected repositories there are that the token cannot see.
 	Hidden int
-	// Added and Removed are the repositories of which GitHub has confirmed a change; nil but for [ListAdd] and
-	// [ListRemove].
+	// Added and Removed are the confirmed changes of [ListAdd] and [ListRemove]; nil in other runs.
 	Added, Removed []int64
 	KeyID          string
 	PublicKey      string // base64

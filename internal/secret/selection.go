@@ -6,9 +6,8 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 )
 
-// Selection is the repositories that the inputs ask for, before names are looked up. Names are without the
-// organization. They keep their case, which does not count: messages show them, and the runner hides a masked text in
-// its own case only.
+// Selection is the repositories that the inputs ask for. Names are without the organization and keep their case: the
+// runner hides a masked text in its own case only.
 type Selection struct {
 	IDs      []int64
 	Names    []string

@@ -5,8 +5,7 @@ import (
 	"strings"
 )
 
-// Store is one of GitHub's stores of organization secrets. Each has its own public key and permission. The text is
-// the segment of the API's path.
+// Store is one of GitHub's stores of organization secrets, each with its own public key. It is a segment of a path.
 type Store string
 
 // The stores.

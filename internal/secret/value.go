@@ -7,9 +7,8 @@ import "bytes"
 // https://docs.github.com/en/actions/reference/security/secrets#limits-for-secrets
 const MaxValueBytes = 48 << 10
 
-// Value is a plaintext, byte for byte. The bytes are held by a closure: fmt prints unexported fields of other structs
-// without calling their methods, and follows pointers for some verbs; of a function it prints the address, and
-// encoding/json nothing.
+// Value is a plaintext, byte for byte. A closure holds it: of a function fmt prints the address only, and of a struct
+// even fields that are not exported.
 type Value struct{ reveal func() []byte }
 
 // NewValue returns a Value that holds a copy of b.

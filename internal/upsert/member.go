@@ -111,8 +111,7 @@ func (m *member) next(context.Context, *github.Budget) (plan, error) {
 	return plan{before: m.before, request: request}, nil
 }
 
-// refused checks the list after a 404 to a removal, which GitHub does not document: a repository that is not on the
-// list is removed.
+// refused checks the list after a 404 to a removal, which GitHub does not document.
 func (m *member) refused(ctx context.Context, w *write, err error) (retry bool, _ error) {
 	if m.Change == secret.ListRemove && errors.Is(err, secret.ErrNotFound) {
 		list, _, listErr := m.GitHub.SelectedRepositories(ctx, w.budget, m.item.Store, m.item.Name)

@@ -55,8 +55,7 @@ func (d desired) accessFor(existing secret.Existing) (secret.Access, error) {
 	return existing.Access, nil
 }
 
-// hiddenError returns the error for a list that the token does not see whole: what a write would do, and what to name
-// instead.
+// hiddenError returns the error for a list that the token sees only in part. instead is the input to use.
 func hiddenError(existing secret.Existing, effect, instead string) error {
 	shown := len(existing.Access.Repositories)
 	all := shown + existing.Hidden

@@ -29,9 +29,7 @@ func (e *executor) newResolver() *resolver { return &resolver{Job: e.Job, budget
 // fromList reports whether repositories are selected from the list of a secret, and not from all of the organization.
 func (r *resolver) fromList() bool { return r.Change == secret.ListRemove }
 
-// resolve returns the repositories of the selection: plain names are looked up one by one, patterns are matched
-// against the organization's list. Every name must exist and every pattern must match; the error lists all that do
-// not. An exclusion that matches nothing is a warning. If fromList, it only looks names up, for selectFrom.
+// resolve returns the repositories of the selection; if fromList, it only looks names up, for selectFrom.
 func (r *resolver) resolve(ctx context.Context) ([]secret.Repository, error) {
 	if err := r.lookUp(ctx); err != nil {
 		return nil, err
@@ -63,9 +61,8 @@ func (r *resolver) resolve(ctx context.Context) ([]secret.Repository, error) {
 	return list, nil
 }
 
-// selectFrom applies the selection, but for its exclusions, to a list. A plain name must be on it, or be a repository
-// that GitHub shows. matches has the number of matches of each pattern. Repositories that are selected by id have a
-// name if they are on the list.
+// selectFrom applies the selection, but for its exclusions, to a list, on which a plain name has to be unless GitHub
+// shows it. matches has the number of matches of each pattern.
 func (r *resolver) selectFrom(list []secret.Repository) (selected []secret.Repository, matches []int, err error) {
 	var errs []error
 	for i, name := range r.Selection.Names {
@@ -135,9 +132,7 @@ func (r *resolver) checkMatches(matches []int) error {
 	}
 }
 
-// lookUp sends all requests, at most MaxConcurrentReads at a time. A plain exclusion is looked up, as a plain name is,
-// because GitHub knows a repository by its former names too. It may be missing; any other failure is an error, since
-// the excluded repository would be let in.
+// lookUp sends all requests. GitHub knows a repository by its former names too, so exclusions are looked up as well.
 func (r *resolver) lookUp(ctx context.Context) error {
 	var reads []func()
 	s := r.Selection
@@ -180,6 +175,7 @@ func (r *resolver) lookUp(ctx context.Context) error {
 		r.all, _ = r.GitHub.Repositories(ctx, r.budget, nil)
 	}
 	r.missing = slices.Clone(errs[:len(s.Names)])
+	// Any other failure is an error: an exclusion that is not found out would let its repository in.
 	return errors.Join(append(slices.DeleteFunc(errs, isNotFound), allErr)...)
 }
 

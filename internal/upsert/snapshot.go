@@ -15,8 +15,7 @@ import (
 // maxSnapshotAge is how old a snapshot may be when its access is written back.
 const maxSnapshotAge = time.Minute
 
-// lock is a mutex that is held while requests are sent. It is a channel, because synctest moves its clock during a wait
-// for one. A signal ends the requests, and so the waits.
+// lock is a mutex that is held while requests are sent. synctest moves its clock during a wait for a channel only.
 type lock chan struct{}
 
 func (l lock) acquire() { l <- struct{}{} }
@@ -45,8 +44,7 @@ type refusal struct {
 	encrypted bool // GitHub could not decrypt them
 }
 
-// lagDelays are the waits before further fetches of a key that GitHub says not to be the current one: a copy of it may
-// lag behind a rotation.
+// lagDelays are the waits before further fetches of a key: a copy of it may lag behind a rotation.
 var lagDelays = []time.Duration{2 * time.Second, 10 * time.Second}
 
 func newPublicKeyCache(client *github.Client, store secret.Store, log func(string)) *publicKeyCache {
@@ -101,14 +99,12 @@ func (c *publicKeyCache) newerThan(ctx context.Context, b *github.Budget, r refu
 	return key, nil
 }
 
-// snapshotCache caches the existing secrets of one store. A snapshot older than maxSnapshotAge is read again, unless
-// the cache is optional.
+// snapshotCache caches the existing secrets of one store.
 type snapshotCache struct {
 	github *github.Client
 	store  secret.Store
 	names  []secret.Name // of all items, in the order of their writes
-	// optional says that writes do not depend on the snapshots: none is read again, and not each write waits for a
-	// request that fails.
+	// optional says that writes can do without the snapshots: none is read again, nor after a request that fails.
 	optional           bool
 	noSecrets, noLists atomic.Pointer[error]
 
@@ -125,8 +121,7 @@ func newSnapshotCache(client *github.Client, store secret.Store, optional bool) 
 	}
 }
 
-// request sends a request. If the snapshots are optional, it returns the error of an earlier one of its kind that took
-// so long to fail.
+// request sends a request, unless an optional one of its kind took so long to fail.
 func (c *snapshotCache) request(failed *atomic.Pointer[error], tooLong time.Duration, send func() error) error {
 	if err := failed.Load(); err != nil {
 		return *err
@@ -139,8 +134,7 @@ func (c *snapshotCache) request(failed *atomic.Pointer[error], tooLong time.Dura
 	return err
 }
 
-// get returns a secret with its list of repositories, which is not too old. If only the list cannot be read, it returns
-// the rest with the error.
+// get returns a fresh snapshot with its list of repositories. If only the list fails, it returns the rest as well.
 func (c *snapshotCache) get(ctx context.Context, b *github.Budget, name secret.Name) (secret.Existing, error) {
 	if c.optional {
 		b = b.Optional()
@@ -200,8 +194,7 @@ func (c *snapshotCache) lookUp(
 	return found, err
 }
 
-// cached returns a snapshot from the cache, which may be too old. If it is, all secrets whose writes follow are looked
-// up first, at most once in maxSnapshotAge; concurrent callers wait for that and use it.
+// cached returns a snapshot from the cache. If it is too old, all secrets whose writes follow are looked up first.
 func (c *snapshotCache) cached(ctx context.Context, b *github.Budget, name secret.Name) (secret.Existing, error) {
 	c.lock.acquire()
 	defer c.lock.release()

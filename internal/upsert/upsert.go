@@ -29,8 +29,7 @@ const (
 	maxConcurrentWrites = 4
 	// maxReads is how many times a snapshot is read if it is too old on arrival.
 	maxReads = 3
-	// settleDelay is how long after an unproven attempt a read shows whether it took effect: GitHub ends requests after
-	// 10 s, and copies that are read from may lag.
+	// settleDelay is how long GitHub may take to apply an attempt (10 s), and copies that are read from may lag.
 	settleDelay = 15 * time.Second
 	// maxDateSkew is how far the Date of a response may be off: it may be that of a proxy.
 	maxDateSkew = 2 * time.Minute
@@ -59,8 +58,7 @@ type Job struct {
 	Items  []Item // in input order
 	// Visibility is empty if existing secrets keep their access.
 	Visibility secret.Visibility
-	// Selection is the repositories that replace the existing list; nil if none are given. If it cannot be resolved,
-	// nothing is written.
+	// Selection is the repositories that replace the existing list; nil if none are given.
 	Selection *secret.Selection
 	// Change is how the lists of existing secrets change, without their values. If it is empty, values are stored.
 	Change secret.ListChange
@@ -138,8 +136,7 @@ func (e *executor) finish(i int, op secret.Operation, err error, complete func(*
 	e.OnResult(*r)
 }
 
-// logWrites logs how many writes follow, and how long the write limiter makes them take: of changes always, since one
-// line of results stands for several.
+// logWrites logs how many writes follow, and how long the write limiter makes them take.
 func (e *executor) logWrites(tasks []*task) {
 	n := 0
 	for _, t := range tasks {

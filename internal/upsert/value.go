@@ -60,8 +60,7 @@ func (v *value) prepare() error {
 	return v.sealTo(key)
 }
 
-// sealTo seals the value unless it is sealed to that key. A value that was given sealed cannot be sealed again: the
-// error says that its key is older, or not GitHub's.
+// sealTo seals the value unless it is sealed to that key. One that was given sealed is only compared.
 func (v *value) sealTo(key seal.PublicKey) error {
 	switch isGiven := v.item.isSealed(); {
 	case isGiven && key.ID() != v.sealed.KeyID:
@@ -98,10 +97,8 @@ func (v *value) refused(ctx context.Context, w *write, err error) (retry bool, _
 	return v.sealed != old, err
 }
 
-// sealUnstored seals the values that are not stored to a newer key if there is one. If GitHub rejects the key, the
-// error says that GitHub cannot open the value.
-//
-// A value that was given sealed and that GitHub cannot open is dropped: only the owner of another key could read it.
+// sealUnstored seals the values that are not stored to a newer key if there is one. It drops those that were given
+// sealed and that GitHub cannot open: only the owner of another key could read them.
 func (e *executor) sealUnstored() {
 	for i := range e.results {
 		r, item, keys := &e.results[i], e.Items[i], e.keys[e.Items[i].Store]
@@ -159,8 +156,7 @@ func (v *value) compare(w *write, now secret.Existing) (shown string, applied bo
 	return "GitHub shows an update at " + secret.FormatTime(now.UpdatedAt), true
 }
 
-// mayShareSecond reports whether the first attempt may have the time of the update before it, since GitHub's times are
-// in whole seconds: that update was made just before it was read, and the attempt was sent at once.
+// mayShareSecond reports whether the first attempt may have the time of the update before it, in whole seconds.
 func (v *value) mayShareSecond(w *write) bool {
 	wasJustUpdated := w.before.Date.IsZero() || w.before.Date.Sub(w.before.UpdatedAt).Abs() <= maxDateSkew
 	return wasJustUpdated && w.firstAttempt.Sub(w.before.ReceivedAt) < time.Second
@@ -188,8 +184,7 @@ func (v *value) complete(i int, w *write) {
 	})
 }
 
-// overwritten returns the error for an existing secret that was overwritten because this run had not found it. If the
-// inputs give the access, it only warns.
+// overwritten returns the error for a secret that this run had not found. If access is given, it only warns.
 func (v *value) overwritten(w *write) error {
 	if _, ok := v.desired.given(); ok {
 		v.Warn(fmt.Sprintf("%s in %s: this run did not find the secret, but GitHub updated an existing one. "+

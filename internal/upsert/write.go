@@ -109,8 +109,7 @@ func (t *task) end() {
 	*t = task{}
 }
 
-// tasks returns one write for each item. All that is needed before the first one has been requested, concurrently: the
-// repositories, each store's key and the first existing secrets. Errors are for each item.
+// tasks returns one write for each item, after the repositories, the keys and the first existing secrets were read.
 func (e *executor) tasks(ctx context.Context, newTarget func(Item) itemTarget) (tasks []*task) {
 	var targets []itemTarget
 	var group sync.WaitGroup
@@ -157,8 +156,7 @@ func (e *executor) execute(ctx context.Context, tasks []*task) {
 	github.Concurrently(maxConcurrentWrites, len(tasks), func(i int) { e.run(ctx, tasks[i]) })
 }
 
-// run makes the writes of a task. It continues after a refusal that concerns only one of them. A dry run plans them and
-// sends nothing.
+// run makes the writes of a task, or plans them in a dry run. A refusal may concern only one of them.
 func (e *executor) run(ctx context.Context, t *task) {
 	var stopped error
 	for _, w := range t.writes {
@@ -188,8 +186,7 @@ func (e *executor) run(ctx context.Context, t *task) {
 	t.end()
 }
 
-// send makes attempts until one succeeds or none is left. Attempts wait first, so that a plan is current when it is
-// sent.
+// send makes attempts until one succeeds or none is left. It plans each after its wait.
 func (e *executor) send(ctx context.Context, w *write) {
 	var last error // of an attempt
 	for attempt, final := range e.GitHub.Attempts(ctx, w.budget, w.op()) {
@@ -223,8 +220,7 @@ func (e *executor) send(ctx context.Context, w *write) {
 	}
 }
 
-// notSentAgain returns the error of a write whose next attempt could not be planned. last is the previous attempt's
-// error; it wins if its outcome is unknown.
+// notSentAgain returns the error of a write whose next attempt could not be planned. An unproven one before it wins.
 func (w *write) notSentAgain(last, err error) error {
 	if !w.isUnproven() {
 		return err
@@ -235,8 +231,7 @@ func (w *write) notSentAgain(last, err error) error {
 	return e
 }
 
-// settle reads once, without retries, the state at GitHub after the writes that only a read can settle, and completes
-// their results. After a signal, which cancels ctx, nothing is read.
+// settle reads once the state at GitHub after the writes that only a read can settle; after a signal nothing.
 func (e *executor) settle(ctx context.Context) {
 	var group sync.WaitGroup
 	for store, tasks := range e.unsettled {
@@ -256,8 +251,7 @@ func (e *executor) settle(ctx context.Context) {
 	group.Wait()
 }
 
-// readAfter returns the secrets of a store after their writes, as far as they can be read: all of them if values were
-// written, else their lists.
+// readAfter returns the secrets of a store after their writes, as far as they can be read.
 func (e *executor) readAfter(ctx context.Context, store secret.Store, tasks []*task) map[secret.Name]secret.Existing {
 	var at time.Time
 	for _, t := range tasks {
@@ -287,8 +281,7 @@ func (e *executor) readAfter(ctx context.Context, store secret.Store, tasks []*t
 	return after
 }
 
-// readSecrets reads the secrets of tasks, as far as it can. A revoked token, and some gateways, return 404 for any
-// secret, but no list.
+// readSecrets uses the list after a 404, which a revoked token, and some gateways, get for any secret.
 func (e *executor) readSecrets(
 	ctx context.Context, b *github.Budget, store secret.Store, tasks []*task,
 ) map[secret.Name]secret.Existing {
