@@ -16,12 +16,9 @@ const (
 	Agents     Store = "agents"
 )
 
-// stores lists every store, in the order in which messages name them.
-var stores = []Store{Actions, Dependabot, Codespaces, Agents}
-
 // ParseStore validates the name of a store; case does not count.
 func ParseStore(s string) (Store, error) {
-	return oneOf(s, stores)
+	return oneOf(s, []Store{Actions, Dependabot, Codespaces, Agents})
 }
 
 // Visibility is which repositories of the organization may read a secret.

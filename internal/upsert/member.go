@@ -76,9 +76,6 @@ func (l *memberList) plan(ctx context.Context, r *resolver, repos []secret.Repos
 		if repos, matches, err = r.selectFrom(onList); err != nil {
 			return err
 		}
-		if repos, err = r.exclude(repos); err != nil {
-			return err
-		}
 		for i, p := range r.Selection.Patterns {
 			l.notes = append(l.notes, fmt.Sprintf("%s matches %d of the %d repositories on the list that this token "+
 				"can see", p.Text, matches[i], len(onList)))
@@ -101,9 +98,12 @@ func (l *memberList) plan(ctx context.Context, r *resolver, repos []secret.Repos
 
 func (m *member) wasListed() bool { return contains(m.before.Access.Repositories, m.repo) }
 
+var verbs = map[secret.ListChange]struct{ present, past string }{
+	secret.ListAdd: {"adding", "added"}, secret.ListRemove: {"removing", "removed"},
+}
+
 func (m *member) op() string {
-	verb := map[secret.ListChange]string{secret.ListAdd: "adding", secret.ListRemove: "removing"}[m.Change]
-	return verb + " repository " + strconv.FormatInt(m.repo.ID, 10)
+	return verbs[m.Change].present + " repository " + strconv.FormatInt(m.repo.ID, 10)
 }
 
 func (m *member) next(context.Context, *github.Budget) (plan, error) {
@@ -148,9 +148,8 @@ func (l *memberList) complete(i int, writes []*write) {
 		failed, err = true, l.incomplete
 	}
 	if err != nil && len(writes) > 1 && !l.DryRun {
-		verb := map[secret.ListChange]string{secret.ListAdd: "added", secret.ListRemove: "removed"}[l.Change]
 		err = secret.AsError(err).With(fmt.Sprintf("%s of %s repositories were %s",
-			secret.FormatCount(len(changed)), secret.FormatCount(len(writes)), verb))
+			secret.FormatCount(len(changed)), secret.FormatCount(len(writes)), verbs[l.Change].past))
 	}
 	op := secret.Unchanged
 	switch {

@@ -46,9 +46,6 @@ func (r *resolver) resolve(ctx context.Context) ([]secret.Repository, error) {
 	if err == nil {
 		err = r.checkMatches(matches)
 	}
-	if err == nil {
-		list, err = r.exclude(list)
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -61,8 +58,8 @@ func (r *resolver) resolve(ctx context.Context) ([]secret.Repository, error) {
 	return list, nil
 }
 
-// selectFrom applies the selection, but for its exclusions, to a list, on which a plain name has to be unless GitHub
-// shows it. matches has the number of matches of each pattern.
+// selectFrom applies the selection to a list, on which a plain name has to be unless GitHub shows it. matches has the
+// number of matches of each pattern.
 func (r *resolver) selectFrom(list []secret.Repository) (selected []secret.Repository, matches []int, err error) {
 	var errs []error
 	for i, name := range r.Selection.Names {
@@ -97,7 +94,8 @@ func (r *resolver) selectFrom(list []secret.Repository) (selected []secret.Repos
 	for _, id := range r.Selection.IDs {
 		selected = append(selected, secret.Repository{ID: id, FullName: names[id]})
 	}
-	return github.UniqueRepositories(selected), matches, nil
+	selected, err = r.exclude(github.UniqueRepositories(selected))
+	return selected, matches, err
 }
 
 // suggest adds the repository of a list to an error that resembles the name of a missing one.
