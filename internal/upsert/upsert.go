@@ -79,7 +79,7 @@ type executor struct {
 
 	mu        sync.Mutex
 	results   []secret.Result
-	noted     [len(noticeTexts)]noted
+	noted     map[string]noted // by warning
 	unsettled map[secret.Store][]*task
 }
 
@@ -88,7 +88,7 @@ func (j Job) Run(ctx context.Context) []secret.Result {
 	e := &executor{
 		Job: j, desired: desired{visibility: j.Visibility, replace: j.Selection != nil},
 		keys: map[secret.Store]*publicKeyCache{}, snapshots: map[secret.Store]*snapshotCache{},
-		results: make([]secret.Result, len(j.Items)), unsettled: map[secret.Store][]*task{},
+		results: make([]secret.Result, len(j.Items)), unsettled: map[secret.Store][]*task{}, noted: map[string]noted{},
 	}
 	if e.desired.replace {
 		e.desired.visibility, e.desired.hasGlob = secret.Selected, len(j.Selection.Patterns) > 0
@@ -114,7 +114,7 @@ func (j Job) Run(ctx context.Context) []secret.Result {
 	}
 	e.settle(ctx)
 	e.sealUnstored()
-	e.warnOfNotices()
+	e.warnOfEffects()
 	return e.results
 }
 

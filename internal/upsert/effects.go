@@ -2,30 +2,23 @@ package upsert
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"set-org-secret/internal/secret"
 )
 
-// notice is a warning about several secrets, given once a run. Its text has places for their names and for details.
-type notice int
-
+// Warnings about several secrets, each given once a run, with places for their names and for details.
 const (
-	newPrivate notice = iota
-	unreadAccess
-	unknownProperties
+	newPrivate = "New secrets are private unless access is given, so every private and internal repository can read " +
+		"{secrets}. To choose who can, set visibility or selected_repositories."
+	unreadAccess      = "The inputs replace the access of {secrets}, and it is not known what that takes away: {details}."
+	unknownProperties = "GitHub shows a property that this version of the action does not know ({details}) of " +
+		"{secrets}. An update may reset it: look for a newer version."
 )
 
-var noticeTexts = [...]string{
-	newPrivate: "New secrets are private unless access is given, so every private and internal repository can read " +
-		"{secrets}. To choose who can, set visibility or selected_repositories.",
-	unreadAccess: "The inputs replace the access of {secrets}, and it is not known what that takes away: {details}.",
-	unknownProperties: "GitHub shows a property that this version of the action does not know ({details}) of " +
-		"{secrets}. An update may reset it: look for a newer version.",
-}
-
-// noted has the indexes of the items that a notice is about.
+// noted has the indexes of the items that a warning is about.
 type noted struct {
 	items   []int
 	details []string
@@ -33,9 +26,9 @@ type noted struct {
 
 // noteEffects notes what a write of a value did, or would do in a dry run. The caller holds the lock.
 func (v *value) noteEffects(i int, w *write, op secret.Operation) {
-	note := func(n notice, details ...string) {
-		v.noted[n].items = append(v.noted[n].items, i)
-		v.noted[n].details = append(v.noted[n].details, details...)
+	note := func(warning string, details ...string) {
+		n := v.noted[warning]
+		v.noted[warning] = noted{append(n.items, i), append(n.details, details...)}
 	}
 	_, isGiven := v.desired.given()
 	switch {
@@ -53,16 +46,13 @@ func (v *value) noteEffects(i int, w *write, op secret.Operation) {
 	}
 }
 
-// warnOfNotices gives the warnings.
-func (e *executor) warnOfNotices() {
-	for n, noted := range e.noted {
-		if len(noted.items) == 0 {
-			continue
-		}
+func (e *executor) warnOfEffects() {
+	for _, warning := range slices.Sorted(maps.Keys(e.noted)) {
+		noted := e.noted[warning]
 		slices.Sort(noted.details)
 		details := strings.Join(slices.Compact(noted.details), ", ")
 		names := strings.NewReplacer("{secrets}", e.namesOf(noted.items), "{details}", details)
-		e.Warn(names.Replace(noticeTexts[n]))
+		e.Warn(names.Replace(warning))
 	}
 }
 
