@@ -16,12 +16,10 @@ func (s *session) seal(ctx context.Context) []secret.Result {
 		for i, store := range s.config.Stores {
 			result := secret.Result{Store: store, Name: e.Name, Operation: secret.Failed, Err: errs[i]}
 			if result.Err == nil {
-				var sealed seal.Sealed
-				if sealed, result.Err = seal.Seal(s.Rand, keys[i], e.Value); result.Err == nil {
-					result.Operation = secret.SealedOnly
-					result.KeyID, result.PublicKey = sealed.KeyID, sealed.PublicKey
-					result.EncryptedValue = sealed.EncryptedValue
-				}
+				result.Sealed, result.Err = seal.Seal(s.Rand, keys[i], e.Value)
+			}
+			if result.Err == nil {
+				result.Operation = secret.SealedOnly
 			}
 			results = append(results, result)
 		}

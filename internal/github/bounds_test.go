@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"set-org-secret/internal/seal"
 	"set-org-secret/internal/secret"
 )
 
@@ -158,7 +157,7 @@ func TestListOfTwoPages(t *testing.T) {
 
 // TestEmptyListIsSent checks that a write names the empty list, as the user did.
 func TestEmptyListIsSent(t *testing.T) {
-	write := new(Client).PutSecret(secret.Actions, "A", seal.Sealed{}, secret.Access{Visibility: secret.Selected})
+	write := new(Client).PutSecret(secret.Actions, "A", secret.Sealed{}, secret.Access{Visibility: secret.Selected})
 	if body, _ := json.Marshal(write.body); !strings.Contains(string(body), `"selected_repository_ids":[]`) {
 		t.Errorf("got the body %s, want the empty list in it", body)
 	}

@@ -203,7 +203,7 @@ func (c *Client) newWrite(method string, store secret.Store, name secret.Name, p
 // PutSecret creates or updates a secret.
 //
 // https://docs.github.com/en/rest/actions/secrets#create-or-update-an-organization-secret
-func (c *Client) PutSecret(store secret.Store, name secret.Name, sealed seal.Sealed, access secret.Access) *Request {
+func (c *Client) PutSecret(store secret.Store, name secret.Name, sealed secret.Sealed, access secret.Access) *Request {
 	// A pointer in place of go-github's omitempty, which would drop an empty list.
 	body := struct {
 		EncryptedValue        string            `json:"encrypted_value"`

@@ -20,7 +20,6 @@ import (
 	"time"
 
 	"set-org-secret/internal/memnet"
-	"set-org-secret/internal/seal"
 	"set-org-secret/internal/secret"
 )
 
@@ -151,7 +150,7 @@ func (c *testClient) wantUnproven(t *testing.T, want bool) {
 
 // send makes one attempt at a write.
 func (c *testClient) send(ctx context.Context, attempt *Attempt, name secret.Name) (created bool, err error) {
-	sealed := seal.Sealed{KeyID: "1", EncryptedValue: "c2VhbGVk"}
+	sealed := secret.Sealed{KeyID: "1", EncryptedValue: "c2VhbGVk"}
 	return attempt.Send(ctx, c.PutSecret(secret.Actions, name, sealed, secret.Access{Visibility: secret.All}))
 }
 

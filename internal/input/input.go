@@ -132,7 +132,7 @@ type Entry struct {
 type Sealed struct {
 	Store  secret.Store
 	Name   secret.Name
-	Sealed seal.Sealed
+	Sealed secret.Sealed
 	// Done says that an earlier run stored the value, as its row says.
 	Done bool
 }

@@ -38,12 +38,12 @@ func (r *reader) encryptedValue(stores []secret.Store) []Sealed {
 
 // parseSealed parses a value that is already sealed. It masks and rejects a plaintext that was encoded and not sealed:
 // as a sealed value it would be sent, and shown in outputs and summary.
-func (r *reader) parseSealed(encryptedValue, keyID, publicKey string) (seal.Sealed, error) {
+func (r *reader) parseSealed(encryptedValue, keyID, publicKey string) (secret.Sealed, error) {
 	if r.isPlaintext(encryptedValue) {
-		return seal.Sealed{}, &seal.Error{Field: "encrypted_value", Text: "holds readable text, so it is not sealed: " +
+		return secret.Sealed{}, &seal.Error{Field: "encrypted_value", Text: "holds readable text, so it is not sealed: " +
 			"pass a plaintext in secret_value, or the output encrypted_value of a step with mode: seal"}
 	}
-	return seal.ParseSealed(seal.Sealed{KeyID: keyID, PublicKey: publicKey, EncryptedValue: encryptedValue})
+	return seal.ParseSealed(secret.Sealed{KeyID: keyID, PublicKey: publicKey, EncryptedValue: encryptedValue})
 }
 
 // isPlaintext reports whether text is a plaintext in base64. It masks that, and whatever is not base64 at all. A sealed

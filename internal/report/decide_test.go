@@ -79,7 +79,7 @@ func TestNextStep(t *testing.T) {
 		{"not sealed, unknown in another store", set, limits{}, with("A", secret.Dependabot, mayBe), elsewhere, lost},
 		{"not sealed, another secret is stored", set, roomy, with("B", secret.Actions, stored), keepOld + "Do A. Then run this again.", lost},
 		{"not sealed in mode seal", seal, roomy, []secret.Result{unsealed}, keepOld + "Do A. Then run this again.", lost},
-		{"not sealed in mode seal, another is", seal, roomy, with("B", secret.Actions, secret.Result{Operation: secret.SealedOnly, EncryptedValue: "eA=="}), keepOld + "Do A. Then run this again.", lost},
+		{"not sealed in mode seal, another is", seal, roomy, with("B", secret.Actions, secret.Result{Operation: secret.SealedOnly, Sealed: secret.Sealed{EncryptedValue: "eA=="}}), keepOld + "Do A. Then run this again.", lost},
 		{"sealed, no outputs", seal, noOutputs, []secret.Result{sealed(failing("A", secret.SealedOnly, nil))}, keepOld + "Seal fewer secrets in one run, and see that the outputs can be written. Then run this again.", lost},
 		{"sealed to another key", set, roomy, value(secret.Failed, private, cannotOpen), keepOld + "Do A. Then run this again.", lost},
 		{"sealed to another key, unknown", set, roomy, value(secret.Unknown, private, cannotOpen), keepBoth + "GitHub may have either. Do A. Then run this again.", lost},
@@ -447,7 +447,7 @@ func TestRenderersOnlyRead(t *testing.T) {
 func TestSharedOutputs(t *testing.T) {
 	result := func(name secret.Name, op secret.Operation) secret.Result {
 		return secret.Result{
-			Store: secret.Actions, Name: name, Operation: op, KeyID: "1", PublicKey: "k",
+			Store: secret.Actions, Name: name, Operation: op, Sealed: secret.Sealed{KeyID: "1", PublicKey: "k"},
 			Access: secret.Access{Visibility: secret.All},
 		}
 	}

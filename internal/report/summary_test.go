@@ -104,7 +104,7 @@ func TestTextFromOutside(t *testing.T) {
 	r, _, _ := newReporter(t)
 	const text = "a<b>\n\n## c</code></pre>"
 	result := secret.Result{
-		Store: secret.Actions, Name: text, Operation: secret.Updated, KeyID: text, EncryptedValue: "x",
+		Store: secret.Actions, Name: text, Operation: secret.Updated, Sealed: secret.Sealed{KeyID: text, EncryptedValue: "x"},
 		Access: secret.Access{Visibility: text},
 		Change: secret.Change{From: text, To: text, Added: []secret.Repository{{ID: 1, FullName: text}}},
 	}

@@ -30,13 +30,6 @@ type PublicKey struct {
 	point    [keySize]byte
 }
 
-// Sealed is a sealed value for GitHub's API.
-type Sealed struct {
-	KeyID          string
-	PublicKey      string // base64; may be empty if the input was already sealed
-	EncryptedValue string // base64
-}
-
 // Error is an invalid field of a key or of a sealed value. Field is its name in GitHub's API.
 type Error struct{ Field, Text string }
 
@@ -106,41 +99,41 @@ func (k PublicKey) Base64() string { return k.text }
 func (k PublicKey) IsZero() bool { return k.id == "" }
 
 // Seal encrypts a value with a public key. It returns an error if the key is zero or rand fails.
-func Seal(rand io.Reader, key PublicKey, v secret.Value) (Sealed, error) {
+func Seal(rand io.Reader, key PublicKey, v secret.Value) (secret.Sealed, error) {
 	if key.IsZero() {
-		return Sealed{}, errors.New("no public key to seal to")
+		return secret.Sealed{}, errors.New("no public key to seal to")
 	}
 	sealed, err := box.SealAnonymous(nil, v.Reveal(), &key.point, rand)
 	if err != nil {
-		return Sealed{}, fmt.Errorf("seal: %w", err)
+		return secret.Sealed{}, fmt.Errorf("seal: %w", err)
 	}
-	return Sealed{KeyID: key.id, PublicKey: key.text, EncryptedValue: base64.StdEncoding.EncodeToString(sealed)}, nil
+	return secret.Sealed{KeyID: key.id, PublicKey: key.text, EncryptedValue: base64.StdEncoding.EncodeToString(sealed)}, nil
 }
 
 // ParseSealed checks a value that is already sealed, and its key if that is given. It removes line breaks, which many
 // encoders write. The error is an [*Error]. Only the owner of the key can decrypt the value.
-func ParseSealed(s Sealed) (Sealed, error) {
+func ParseSealed(s secret.Sealed) (secret.Sealed, error) {
 	err := checkKeyID(s.KeyID)
 	if s.PublicKey != "" {
 		_, err = ParsePublicKey(s.KeyID, s.PublicKey)
 	}
 	if err != nil {
-		return Sealed{}, err
+		return secret.Sealed{}, err
 	}
 	s.EncryptedValue = strings.NewReplacer("\r", "", "\n", "").Replace(s.EncryptedValue)
 	raw, err := decode(s.EncryptedValue)
 	switch {
 	case err != nil:
-		return Sealed{}, fieldErrorf("encrypted_value", "must be base64")
+		return secret.Sealed{}, fieldErrorf("encrypted_value", "must be base64")
 	case len(raw) < Overhead:
-		return Sealed{}, fieldErrorf("encrypted_value", "must be a sealed box, of %d bytes or more, not of %d",
+		return secret.Sealed{}, fieldErrorf("encrypted_value", "must be a sealed box, of %d bytes or more, not of %d",
 			Overhead, len(raw))
 	case raw[keySize-1]&0x80 != 0: // the top bit of an ephemeral key is 0
-		return Sealed{}, fieldErrorf("encrypted_value", "must be a sealed box; it does not begin with a public key")
+		return secret.Sealed{}, fieldErrorf("encrypted_value", "must be a sealed box; it does not begin with a public key")
 	case len(raw) == Overhead:
-		return Sealed{}, fieldErrorf("encrypted_value", "an empty value was sealed")
+		return secret.Sealed{}, fieldErrorf("encrypted_value", "an empty value was sealed")
 	case len(raw) > secret.MaxValueBytes+Overhead:
-		return Sealed{}, fieldErrorf("encrypted_value", "holds %d bytes of plaintext, GitHub stores at most %d",
+		return secret.Sealed{}, fieldErrorf("encrypted_value", "holds %d bytes of plaintext, GitHub stores at most %d",
 			len(raw)-Overhead, secret.MaxValueBytes)
 	}
 	return s, nil

@@ -43,7 +43,7 @@ func parsedKey(tb testing.TB) PublicKey {
 	return key
 }
 
-func sealed(tb testing.TB, plain []byte) Sealed {
+func sealed(tb testing.TB, plain []byte) secret.Sealed {
 	tb.Helper()
 	s, err := Seal(rand.Reader, parsedKey(tb), secret.NewValue(plain))
 	if err != nil {
@@ -90,7 +90,8 @@ func TestSeal(t *testing.T) {
 		t.Errorf("two boxes of one value: got %s twice, want different ones", first.EncryptedValue)
 	}
 	key := parsedKey(t)
-	if want := (Sealed{key.ID(), key.Base64(), first.EncryptedValue}); first != want {
+	want := secret.Sealed{KeyID: key.ID(), PublicKey: key.Base64(), EncryptedValue: first.EncryptedValue}
+	if first != want {
 		t.Errorf("got %+v, want %+v", first, want)
 	}
 }
@@ -220,12 +221,12 @@ func TestParseSealed(t *testing.T) {
 		{"short key", sized(60), "1", sized(31), "public_key: must be 32 bytes in base64, not 31"},
 		{"invalid key id, and a key", sized(60), "1\n::error::x", encoded(curve25519.Basepoint), invalidID},
 	} {
-		sealed, err := ParseSealed(Sealed{KeyID: test.id, PublicKey: test.key, EncryptedValue: test.value})
+		sealed, err := ParseSealed(secret.Sealed{KeyID: test.id, PublicKey: test.key, EncryptedValue: test.value})
 		if got := errorText(err); got != test.want {
 			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
 		}
 		value := strings.NewReplacer("\r", "", "\n", "").Replace(test.value)
-		if want := (Sealed{KeyID: test.id, PublicKey: test.key, EncryptedValue: value}); err == nil && sealed != want {
+		if want := (secret.Sealed{KeyID: test.id, PublicKey: test.key, EncryptedValue: value}); err == nil && sealed != want {
 			t.Errorf("%s: got %+v, want %+v", test.name, sealed, want)
 		}
 	}
@@ -297,10 +298,10 @@ func FuzzParse(f *testing.F) {
 				t.Errorf("got the id and the key %q, want %q", got, want)
 			}
 		}
-		sealed, err := ParseSealed(Sealed{KeyID: id, EncryptedValue: text})
+		sealed, err := ParseSealed(secret.Sealed{KeyID: id, EncryptedValue: text})
 		checkNotQuoted(t, err, text)
 		if err == nil {
-			want := Sealed{KeyID: id, EncryptedValue: strings.NewReplacer("\r", "", "\n", "").Replace(text)}
+			want := secret.Sealed{KeyID: id, EncryptedValue: strings.NewReplacer("\r", "", "\n", "").Replace(text)}
 			if sealed != want {
 				t.Errorf("got %+v, want %+v", sealed, want)
 			}

@@ -41,12 +41,17 @@ type Result struct {
 	Hidden int
 	// Added and Removed are the confirmed changes of [ListAdd] and [ListRemove]; nil in other runs.
 	Added, Removed []int64
+	// Sealed has the key of the value, and the value until GitHub has confirmed that it is stored.
+	Sealed
+	Err   error
+	Check *Check
+}
+
+// Sealed is a sealed value for GitHub's API.
+type Sealed struct {
 	KeyID          string
-	PublicKey      string // base64
-	// EncryptedValue is set until GitHub has confirmed that the value is stored.
-	EncryptedValue string
-	Err            error
-	Check          *Check
+	PublicKey      string // base64; may be empty if the input was already sealed
+	EncryptedValue string // base64
 }
 
 // Stored reports whether GitHub has confirmed that the value, or the list of repositories, is stored.

@@ -20,7 +20,6 @@ import (
 	"time"
 
 	"set-org-secret/internal/github"
-	"set-org-secret/internal/seal"
 	"set-org-secret/internal/secret"
 )
 
@@ -43,7 +42,7 @@ type Item struct {
 	Name  secret.Name
 
 	Value  secret.Value
-	Sealed seal.Sealed
+	Sealed secret.Sealed
 	// Done says that an earlier run stored the item.
 	Done bool
 }

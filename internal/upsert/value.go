@@ -16,7 +16,7 @@ import (
 type value struct {
 	*executor
 	item    Item
-	sealed  seal.Sealed
+	sealed  secret.Sealed
 	reseals int
 }
 
@@ -106,11 +106,9 @@ func (e *executor) sealUnstored() {
 			continue
 		}
 		isGiven, key := item.isSealed(), keys.current()
-		v := &value{executor: e, item: item, sealed: seal.Sealed{
-			KeyID: r.KeyID, PublicKey: r.PublicKey, EncryptedValue: r.EncryptedValue,
-		}}
+		v := &value{executor: e, item: item, sealed: r.Sealed}
 		isOlder := !key.IsZero() && v.sealTo(key) != nil // or foreign
-		r.KeyID, r.PublicKey, r.EncryptedValue = v.sealed.KeyID, v.sealed.PublicKey, v.sealed.EncryptedValue
+		r.Sealed = v.sealed
 		if keys.rejected[r.KeyID] && (!isGiven || r.PublicKey == "") {
 			err := *secret.AsError(r.Err)
 			err.Is = append(slices.Clone(err.Is), secret.ErrCannotOpen)
@@ -176,9 +174,9 @@ func (v *value) complete(i int, w *write) {
 		case !w.rejected:
 			r.Access = w.plan.access
 		}
-		r.KeyID, r.PublicKey = v.sealed.KeyID, v.sealed.PublicKey
-		if err != nil && !r.Stored() {
-			r.EncryptedValue = v.sealed.EncryptedValue
+		r.Sealed = v.sealed
+		if err == nil || r.Stored() {
+			r.EncryptedValue = ""
 		}
 		v.noteEffects(i, w, r.Operation)
 	})

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"set-org-secret/internal/fakegithub"
-	"set-org-secret/internal/seal"
 	"set-org-secret/internal/secret"
 )
 
@@ -114,7 +113,7 @@ func TestRefusedGiven(t *testing.T) {
 				g.AddFault(fakegithub.Fault{Method: "PUT", Path: "/S2", Status: 403, Times: -1})
 				j := g.job(2, secret.All)
 				for i := range j.Items {
-					sealed := seal.Sealed{EncryptedValue: "AAAA"}
+					sealed := secret.Sealed{EncryptedValue: "AAAA"}
 					sealed.KeyID, sealed.PublicKey = g.Key("acme", "actions")
 					if !test.hasKey {
 						sealed.PublicKey = ""
@@ -134,7 +133,7 @@ func TestGivenWithoutKey(t *testing.T) {
 	withGitHub(t, fakegithub.Org{}, func(t *testing.T, g *testGitHub) {
 		g.AddFault(fakegithub.Fault{Path: "public-key", Status: 403, Times: -1})
 		j := g.job(1, secret.All)
-		j.Items[0] = Item{Store: secret.Actions, Name: "S1", Sealed: seal.Sealed{KeyID: "1", EncryptedValue: "AAAA"}}
+		j.Items[0] = Item{Store: secret.Actions, Name: "S1", Sealed: secret.Sealed{KeyID: "1", EncryptedValue: "AAAA"}}
 		r := j.Run(t.Context())[0]
 		wantError(t, "error", r.Err, "403")
 		wantEqual(t, "value", r.EncryptedValue, "AAAA")
