@@ -23,8 +23,7 @@ type Set struct {
 	seen  map[string]bool
 	// lengths has the lengths of the forms of all lines, in order, by their first bytes.
 	lengths map[string][]int
-	// isWhole has the hashes of the forms, which take less memory. It is false for a part of base64.
-	isWhole map[uint64]bool
+	hashes  map[uint64]bool // of the forms, which take less memory
 }
 
 var seed = maphash.MakeSeed()
@@ -63,22 +62,12 @@ func (s *Set) add(line string) {
 		return
 	}
 	if s.seen == nil {
-		s.seen, s.lengths, s.isWhole = map[string]bool{}, map[string][]int{}, map[uint64]bool{}
+		s.seen, s.lengths, s.hashes = map[string]bool{}, map[string][]int{}, map[uint64]bool{}
 	}
 	s.seen[line] = true
 	s.lines = append(s.lines, line)
-	all, parts := forms(line)
-	s.index(all, true)
-	s.index(parts, false)
-}
-
-func (s *Set) index(forms []string, isWhole bool) {
-	for _, form := range forms {
-		if len(form) < minRunes {
-			continue
-		}
-		hash := maphash.String(seed, form)
-		s.isWhole[hash] = isWhole || s.isWhole[hash]
+	for _, form := range forms(line) {
+		s.hashes[maphash.String(seed, form)] = true
 		start := form[:minRunes]
 		if i, isKnown := slices.BinarySearch(s.lengths[start], len(form)); !isKnown {
 			s.lengths[strings.Clone(start)] = slices.Insert(s.lengths[start], i, len(form))
@@ -89,24 +78,24 @@ func (s *Set) index(forms []string, isWhole bool) {
 // Lines returns the texts to hide, in the order in which they were added.
 func (s *Set) Lines() []string { return s.lines }
 
-// MatchesAny reports whether text contains a mask as it is, in base64 or in JSON: the runner drops such a job output.
-// The runner knows more forms, which outputs seldom have.
+// MatchesAny reports whether text contains a mask as it is, in base64 or in JSON: the runner drops such a job output,
+// unless the base64 goes on after the mask. The runner knows more forms, which outputs seldom have.
 //
 // https://github.com/actions/runner/blob/main/src/Sdk/DTLogging/Logging/ValueEncoders.cs
 func (s *Set) MatchesAny(text string) bool {
 	for i := range len(text) {
-		if s.match(text[i:], false) > 0 {
+		if s.match(text[i:]) > 0 {
 			return true
 		}
 	}
 	return false
 }
 
-// Redact replaces every mask in text from outside by ***; unlike the runner also in the middle of base64.
+// Redact replaces every mask in text from outside by ***.
 func (s *Set) Redact(text string) string {
 	var b strings.Builder
 	for len(text) > 0 {
-		if n := s.match(text, true); n > 0 {
+		if n := s.match(text); n > 0 {
 			b.WriteString("***")
 			text = text[n:]
 		} else {
@@ -117,8 +106,8 @@ func (s *Set) Redact(text string) string {
 	return b.String()
 }
 
-// match returns the length of the longest form that text starts with, or 0. Parts count if withParts is set.
-func (s *Set) match(text string, withParts bool) (longest int) {
+// match returns the length of the longest form that text starts with, or 0.
+func (s *Set) match(text string) (longest int) {
 	var h maphash.Hash
 	h.SetSeed(seed)
 	end := 0
@@ -128,7 +117,7 @@ func (s *Set) match(text string, withParts bool) (longest int) {
 		}
 		h.WriteString(text[end:n])
 		end = n
-		if isWhole, isKnown := s.isWhole[h.Sum64()]; isWhole || isKnown && withParts {
+		if s.hashes[h.Sum64()] {
 			longest = n
 		}
 	}
@@ -136,19 +125,19 @@ func (s *Set) match(text string, withParts bool) (longest int) {
 }
 
 // forms returns a line as it is, as the runner escapes JSON (unlike encoding/json U+0085, but not <, > and &), and in
-// base64 from each of its first bytes; and the parts of that that do not depend on the text after the line.
-func forms(line string) (all, parts []string) {
+// base64 from each of its first bytes, as far as that does not depend on the text after the line.
+func forms(line string) []string {
 	var b strings.Builder
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	_ = enc.Encode(line) // a string always encodes
 	quoted := strings.TrimSuffix(b.String(), "\n")
-	all = slices.Compact([]string{line, strings.ReplaceAll(quoted[1:len(quoted)-1], "\u0085", `\u0085`)})
+	all := slices.Compact([]string{line, strings.ReplaceAll(quoted[1:len(quoted)-1], "\u0085", `\u0085`)})
 	for shift := range 3 {
 		form := base64.StdEncoding.EncodeToString([]byte(line[shift:]))
-		all, parts = append(all, form), append(parts, form[:8*(len(line)-shift)/6])
+		all = append(all, form[:max(8*(len(line)-shift)/6, minRunes)])
 	}
-	return all, parts
+	return all
 }
 
 // UTF16Len returns how many UTF-16 code units s has, the unit of the runner's and of GitHub's limits.

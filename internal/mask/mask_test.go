@@ -3,6 +3,7 @@ package mask
 import (
 	"encoding/base64"
 	"slices"
+	"strings"
 	"testing"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -80,7 +81,7 @@ func TestRedact(t *testing.T) {
 		{"twice", value + value, "******"},
 		{"in JSON", `{"a":"pass word <\"&'>"}`, `{"a":"***"}`},
 		{"in base64", b64(value + "xyz"), "***eHl6"},
-		{"in base64, with its padding", b64("xy" + value), "eHlw***"},
+		{"in base64, with its padding", b64("xy" + value), "eHlw***4="},
 		{"in base64, one byte before", b64("x" + value + "yz"), "eHBh***nl6"},
 		{"the longer of two", value + "-long", "***"},
 		{"no mask", "pass-word", "pass-word"},
@@ -94,7 +95,8 @@ func TestRedact(t *testing.T) {
 	}
 }
 
-// runnersForms are texts with a mask in a form that a Set finds as the runner does, and near misses.
+// runnersForms are texts with a mask in a form that a Set finds as the runner does, and near misses; base64 that goes on
+// after the mask is found only by a Set.
 var runnersForms = []struct{ value, text string }{
 	{"plain-text", "a plain-text b"},
 	{"plain-text", "PLAIN-TEXT"},
@@ -111,13 +113,18 @@ var runnersForms = []struct{ value, text string }{
 	{`fifteen letters` + "é\"", `fifteen lettersé\"`},
 	{"secret", "c2VjcmV0"},
 	{"secrets", "c2VjcmV0cw=="},
-	{"secrets", "c2VjcmV0c3h4"}, // with more after it: the padding is missing
+	{"abcd", "Y2Q="},
+	{"abcd", "Y2QK"},
 	{"secrets", "eHNlY3JldHM="},
 	{"secrets", "eHhzZWNyZXRz"},
 }
 
-// TestMatchesAny checks that a mask is found as it is, in base64 and in JSON exactly if the runner finds it.
+// TestMatchesAny checks that a mask is found as it is, in base64 and in JSON exactly if the runner finds it, and in
+// base64 also if it lacks its padding.
 func TestMatchesAny(t *testing.T) {
+	if found, byRunner := match("secrets", "c2VjcmV0c3h4"); !found || byRunner {
+		t.Errorf("base64 that goes on: found %t, by the runner %t, want only the first", found, byRunner)
+	}
 	for _, test := range runnersForms {
 		if got, want := match(test.value, test.text); got != want {
 			t.Errorf("%q in %q: got %t, want %t as the runner", test.value, test.text, got, want)
@@ -125,8 +132,8 @@ func TestMatchesAny(t *testing.T) {
 	}
 }
 
-// FuzzMatchesAny checks that whatever is found is found by the restated runner too, and that no form of a value is
-// missed.
+// FuzzMatchesAny checks that whatever is found is found by the restated runner too, but for base64 that goes on, and
+// that no form of a value is missed.
 func FuzzMatchesAny(f *testing.F) {
 	for _, seed := range runnersForms {
 		f.Add(seed.value, seed.text)
@@ -135,18 +142,21 @@ func FuzzMatchesAny(f *testing.F) {
 		if !utf8.ValidString(value) || !utf8.ValidString(text) || len(value) > 1000 || len(text) > 10_000 {
 			return
 		}
-		if got, runner := match(value, text); got && !runner {
-			t.Errorf("%q in %q: found, but not by the runner", value, text)
-		}
 		var s Set
 		s.Add(value)
+		inBase64 := false
 		for _, line := range s.Lines() { // forms of this value, which chance does not find
-			all, _ := forms(line)
+			all := forms(line)
 			for _, form := range all {
-				if got, runner := match(value, form+text); !got || !runner {
-					t.Errorf("%q in %q: got %t, and %t from the runner, want true", value, form+text, got, runner)
+				if !s.MatchesAny(form + text) {
+					t.Errorf("%q in %q: not found", value, form+text)
 				}
 			}
+			inText := func(form string) bool { return strings.Contains(text, form) }
+			inBase64 = inBase64 || slices.ContainsFunc(all[len(all)-3:], inText)
+		}
+		if got, runner := match(value, text); got && !runner && !inBase64 {
+			t.Errorf("%q in %q: found, but not by the runner", value, text)
 		}
 	})
 }
