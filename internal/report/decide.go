@@ -210,7 +210,9 @@ func (d *document) placeInSummary() {
 			}
 			part, text := inScript, command(d.Run, e.Result)
 			if !isRepeatable(d.Run, e.Result) {
-				part, text = inRows, sealedRow(e)
+				result := e.Result
+				result.Err = nil // the failure has it
+				part, text = inRows, strings.Trim(encode([]row{newRow(result)}), "[]")
 			}
 			if left -= len(escaper.Replace(text)) + len(","); left >= 0 {
 				e.place |= part

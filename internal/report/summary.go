@@ -159,13 +159,6 @@ func (r *Reporter) scriptNotes(d document) string {
 		"<li>" + last + "</li>\n</ul>\n"
 }
 
-// sealedRow returns the row of a sealed value that the script cannot store.
-func sealedRow(e *entry) string {
-	copied := e.row
-	copied.Error, copied.EncryptedValue, copied.PublicKey = "", e.EncryptedValue, e.PublicKey
-	return strings.Trim(encode([]row{copied}), "[]")
-}
-
 // addChanges adds the repositories that gain and lose access, once for all secrets with the same changes.
 func (r *Reporter) addChanges(b *htmlBuffer, d document) {
 	diff := func(e *entry) string { return r.diff(d, e) }
