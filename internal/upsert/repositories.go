@@ -17,11 +17,16 @@ import (
 type resolver struct {
 	Job
 	budget   *github.Budget
-	named    []secret.Repository // for each of Selection.Names; zero if missing
-	missing  []error             // why
-	excluded []secret.Repository // for each plain name of Selection.Excluded; zero if missing
+	named    []lookup            // for each of Selection.Names
+	excluded []lookup            // for each plain name of Selection.Excluded
 	all      []secret.Repository // of the organization, if a pattern needs them
 	partial  error               // all lacks some, which is no error if they are added to a list
+}
+
+// lookup is a repository that was looked up by its name; zero if it is missing.
+type lookup struct {
+	secret.Repository
+	err error
 }
 
 func (e *executor) newResolver() *resolver { return &resolver{Job: e.Job, budget: github.NewBudget()} }
@@ -35,7 +40,7 @@ func (r *resolver) resolve(ctx context.Context) ([]secret.Repository, error) {
 		return nil, err
 	}
 	for i, name := range r.Selection.Names {
-		if repo := r.named[i]; repo.ID != 0 && !strings.EqualFold(bareName(repo), name) {
+		if repo := r.named[i].Repository; repo.ID != 0 && !strings.EqualFold(bareName(repo), name) {
 			r.Warn(fmt.Sprintf("selected_repositories: %s was renamed to %s", name, repo.FullName))
 		}
 	}
@@ -63,7 +68,7 @@ func (r *resolver) resolve(ctx context.Context) ([]secret.Repository, error) {
 func (r *resolver) selectFrom(list []secret.Repository) (selected []secret.Repository, matches []int, err error) {
 	var errs []error
 	for i, name := range r.Selection.Names {
-		repo := r.named[i]
+		repo := r.named[i].Repository
 		if repo.ID == 0 {
 			for _, listed := range list {
 				if strings.EqualFold(bareName(listed), name) {
@@ -72,7 +77,7 @@ func (r *resolver) selectFrom(list []secret.Repository) (selected []secret.Repos
 			}
 		}
 		if selected = append(selected, repo); repo.ID == 0 {
-			errs = append(errs, suggest(r.missing[i], name, list))
+			errs = append(errs, suggest(r.named[i].err, name, list))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -132,49 +137,44 @@ func (r *resolver) checkMatches(matches []int) error {
 
 // lookUp sends all requests. GitHub knows a repository by its former names too, so exclusions are looked up as well.
 func (r *resolver) lookUp(ctx context.Context) error {
-	var reads []func()
 	s := r.Selection
-	r.named, r.excluded = make([]secret.Repository, len(s.Names)), make([]secret.Repository, len(s.Excluded))
+	r.named, r.excluded = make([]lookup, len(s.Names)), make([]lookup, len(s.Excluded))
 	var allErr error
-	errs := make([]error, len(s.Names)+len(s.Excluded)) // in the order of the inputs
-	find := func(name, errorPrefix string, repo *secret.Repository, err *error) {
+	var reads []func()
+	find := func(name, errorPrefix string, l *lookup) {
 		reads = append(reads, func() {
-			if *repo, *err = r.GitHub.Repository(ctx, r.budget, name); *err != nil {
-				*err = fmt.Errorf("selected_repositories: %s%w", errorPrefix, *err)
+			if l.Repository, l.err = r.GitHub.Repository(ctx, r.budget, name); l.err != nil {
+				l.err = fmt.Errorf("selected_repositories: %s%w", errorPrefix, l.err)
 			}
 		})
 	}
 	for i, name := range s.Names {
-		find(name, "", &r.named[i], &errs[i])
+		find(name, "", &r.named[i])
 	}
 	for i, p := range s.Excluded {
 		if p.Plain() {
-			find(p.Glob, "exclusion "+p.Text+": ", &r.excluded[i], &errs[len(s.Names)+i])
+			find(p.Glob, "exclusion "+p.Text+": ", &r.excluded[i])
 		}
 	}
-	isGlob := func(p secret.Pattern) bool { return !p.Plain() }
-	needsAll := len(s.Patterns) > 0 && !r.fromList() || len(s.IDs) > 0 && slices.ContainsFunc(s.Excluded, isGlob)
-	readAll := func() {
-		r.all, allErr = r.GitHub.Repositories(ctx, r.budget, r.isSelected)
-		if r.Change == secret.ListAdd && errors.Is(allErr, secret.ErrPartial) {
-			r.partial, allErr = allErr, nil
-		}
-	}
-	if needsAll {
-		reads = append(reads, readAll)
+	// Ids are compared with exclusions by name.
+	if len(s.Patterns) > 0 && !r.fromList() || len(s.IDs) > 0 && len(s.Excluded) > 0 {
+		reads = append(reads, func() { r.all, allErr = r.GitHub.Repositories(ctx, r.budget, r.isSelected) })
 	}
 	github.Concurrently(github.MaxConcurrentReads, len(reads), func(i int) { reads[i]() })
-	isMissing := func(repo secret.Repository) bool { return repo.ID == 0 }
-	if !needsAll && len(s.IDs) > 0 && slices.ContainsFunc(r.excluded, isMissing) {
-		readAll() // ids are compared by name instead
+	if r.Change == secret.ListAdd && errors.Is(allErr, secret.ErrPartial) {
+		r.partial, allErr = allErr, nil
 	}
-	isNotFound := func(err error) bool { return errors.Is(err, secret.ErrNotFound) }
-	if len(r.all) == 0 && !r.fromList() && slices.ContainsFunc(errs[:len(s.Names)], isNotFound) { // for suggestions
+	isMissing := func(l lookup) bool { return errors.Is(l.err, secret.ErrNotFound) }
+	if len(r.all) == 0 && !r.fromList() && slices.ContainsFunc(r.named, isMissing) { // for suggestions
 		r.all, _ = r.GitHub.Repositories(ctx, r.budget, nil)
 	}
-	r.missing = slices.Clone(errs[:len(s.Names)])
-	// Any other failure is an error: an exclusion that is not found out would let its repository in.
-	return errors.Join(append(slices.DeleteFunc(errs, isNotFound), allErr)...)
+	var errs []error // in the order of the inputs
+	for _, l := range slices.Concat(r.named, r.excluded) {
+		if !isMissing(l) { // else an excluded repository would be let in
+			errs = append(errs, l.err)
+		}
+	}
+	return errors.Join(append(errs, allErr)...)
 }
 
 // isSelected reports whether a pattern or an id selects a repository of the organization.
