@@ -27,14 +27,6 @@ func wantProblem(t *testing.T, what string, r Result, want string) {
 	}
 }
 
-// wantError checks that an error has a text, and not the password "pw".
-func wantError(t *testing.T, what string, err error, want string) {
-	t.Helper()
-	if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "pw") {
-		t.Errorf("%s: got the error %v, want %q without the password", what, err, want)
-	}
-}
-
 // wantEntries checks that there is no problem, and the entries.
 func wantEntries(t *testing.T, what string, r Result, want ...string) {
 	t.Helper()
@@ -150,31 +142,6 @@ func TestContentIsMasked(t *testing.T) {
 	}
 }
 
-// TestFlattenHint checks that the hint for a nested document names the tool that writes it, and the page. That the
-// command there flattens it is tested with jq.
-func TestFlattenHint(t *testing.T) {
-	for text, want := range map[string]string{
-		`{"A": {"sensitive": true, "type": "string", "value": "x"}}`:           "It is nested, as terraform output -json writes it: the page nested-json.md",
-		`{"request_id": "1", "data": {"data": {"A": "x"}, "metadata": {}}}`:    "It is nested, as vault kv get -format=json writes it",
-		`{"request_id": "1", "data": {"A": "x"}}`:                              "It is nested, as vault -format=json writes it",
-		`{"AccessKey": {"AccessKeyId": "x", "SecretAccessKey": "y"}}`:          "It is nested, as aws iam create-access-key writes it",
-		`{"Credentials": {"SecretAccessKey": "x", "SessionToken": "y"}}`:       "It is nested, as aws sts writes it",
-		`{"ARN": "x", "SecretString": "{}", "VersionStages": ["y"]}`:           "It is nested, as aws secretsmanager get-secret-value",
-		`{"kind": "Secret", "metadata": {"name": "x"}, "data": {"A": "eA=="}}`: "It is nested, as kubectl get secret -o json writes it",
-		`{"kind": "ConfigMap", "metadata": {"name": "x"}, "data": {"A": "x"}}`: "It is nested: the page nested-json.md",
-		`{"A": {"computed": "x", "note": ""}}`:                                 "It is nested, as doppler secrets --json writes it",
-		`{"A": {"value": "x"}, "B": {"c": "y"}}`:                               "It is nested: the page nested-json.md",
-		`{"A": "x", "B": 1}`:                                                   "It is flat, with numbers or booleans: the page nested-json.md",
-		`[{"name": "A", "value": "x"}]`:                                        "It is a list of names and values: the page nested-json.md",
-		`{"A": "x", "B": "y"}`:                                                 "It has 2 entries; if the whole file is the value, pass it in secret_file",
-		`["A"]`:                                                                "",
-	} {
-		if got := flattenHint(text); !strings.Contains(got, want) || (got == "") != (want == "") {
-			t.Errorf("%s: got %q, want %q", text, got, want)
-		}
-	}
-}
-
 // TestEncodedPlaintext checks that a plaintext is rejected as a sealed value, and
 // masked.
 func TestEncodedPlaintext(t *testing.T) {
@@ -227,104 +194,6 @@ func TestWarnings(t *testing.T) {
 		wantWarning(t, value, r, want)
 		if all := strings.Join(r.Warnings, "\n"); strings.Contains(all, "too short") {
 			t.Errorf("%q: got the warnings %q, want none of a value that is too short", value, all)
-		}
-	}
-}
-
-// TestResembled has unknown inputs, and the input that each may be meant to be.
-func TestResembled(t *testing.T) {
-	for unknown, want := range map[string]string{
-		"REPOSITORIES": "selected_repositories", "REPOSITORY_IDS": "selected_repository_ids",
-		"SELECTED-REPOSITORIES": "selected_repositories", "SELECTED_REPOSITORY": "selected_repositories",
-		"REPO": "selected_repositories", "SECRETNAME": "secret_name", "SECRET-VALUE": "secret_value",
-		"SECRETS_FILES": "secrets_file", "VALUE": "secret_value", "VISIBILTY": "visibility", "ACCESS": "visibility",
-		"ORGANIZATION": "org", "STORE": "stores", "GITHUB-TOKEN": "token", "ACCESS_TOKEN": "token", "DRYRUN": "dry_run",
-		"TIMEOUTS": "timeout", "API-URL": "api_url", "KEY": "key_id", "MODES": "mode", "NAME": "secret_name", "NAMES": "secret_name", "USERNAME": "secret_name",
-		"LIST_REPOSITORY": "list_repositories", "CHANGES": "change",
-		"TMEOT": "timeout", "TMET": "", "COLOUR": "", "FETCH-DEPTH": "", "VERBOSE": "", "NODE-VERSION": "", "WORKING-DIRECTORY": "",
-	} {
-		if got := resembled(unknown); got != want {
-			t.Errorf("%s: got %q, want %q", unknown, got, want)
-		}
-	}
-}
-
-// TestLists has each way to write a list.
-func TestLists(t *testing.T) {
-	for text, want := range map[string]string{
-		"a,b": "a b", "a\nb": "a b", " a , \r\n b ,": "a b", `["a", "b"]`: "a b", "[ \"a\" ,\n\"b\" ]": "a b",
-		"[1, 20000000000000000001]": "1 20000000000000000001", "[]": "", `["", " a "]`: "a",
-		"{a,b}-*, c": "{a,b}-* c", "[ab]*, [cd]": "[ab]* [cd]", "null": "null", "[ab]": "[ab]", "[a-c]*": "[a-c]*", `["a,b"]`: "a,b",
-	} {
-		got, err := splitList(text)
-		if err != nil {
-			t.Errorf("%s: got the error %v, want none", text, err)
-		}
-		if strings.Join(got, " ") != want {
-			t.Errorf("%s: got %q, want %q", text, got, want)
-		}
-	}
-	for text, want := range map[string]string{
-		"- a\n- b": `write a YAML list without its "- "`, "-\n": "YAML list", `["a", ["b"]]`: "a JSON array of strings or numbers",
-		`["a", true]`: "a JSON array", `["a"`: "a JSON array", "[a, b]": "a JSON array", "['a']": "a JSON array", "[null]": "a JSON array",
-	} {
-		_, err := splitList(text)
-		wantError(t, text, err, want)
-	}
-}
-
-// TestRepositoryForms has each way to name a repository.
-func TestRepositoryForms(t *testing.T) {
-	for text, want := range map[string]string{
-		"web": "web", "acme/web": "web", "https://github.com/acme/web": "web", "HTTPS://ghe.example/Acme/Web.git": "Web",
-		"acme/web.git": "web", "web.GIT": "web.GIT", "https://github.com/acme/web/": "web", ".github": ".github",
-		"svc-*": "svc-*", "*.git": "*.git", "https://github.com/acme/*.git": "*.git", "!https://github.com/acme/web": "!web",
-		"{a,b}-*": "{a,b}-*",
-	} {
-		p, exclude, err := parseRepository(text, "acme")
-		if err != nil {
-			t.Errorf("%s: got the error %v, want none", text, err)
-			continue
-		}
-		got := p.Glob
-		if exclude {
-			got = "!" + got
-		}
-		if got != want {
-			t.Errorf("%s: got %q, want %q", text, got, want)
-		}
-	}
-	for text, want := range map[string]string{
-		"other/web":                             `"other/web" is not a repository of "acme"`,
-		"https://github.com/other/web":          "is not a repository of",
-		"app[0-Z]x":                             `must be a glob of *, ?, [a-z0-9] and {a,b}, not "app[0-Z]x"`,
-		"!x[Z-a]y":                              `must be a glob of *, ?, [a-z0-9] and {a,b}, not "!x[Z-a]y"`,
-		"svc-[a":                                `must be a glob of *, ?, [a-z0-9] and {a,b}, not "svc-[a"`,
-		"https://github.com/acme":               "must have the form https://HOST/org/repo",
-		"https://github.com/acme/web/tree/main": "must have the form https://HOST/org/repo",
-		"https://user:" + "pw@github.com/acme/web": "a URL must not contain credentials",
-		"git@github.com:acme/web.git":              "must be repo, org/repo or https://HOST/org/repo",
-		"http://github.com/acme/web":               "must be repo, org/repo or https://HOST/org/repo",
-		".git":                                     "must be repo",
-	} {
-		_, _, err := parseRepository(text, "acme")
-		wantError(t, text, err, want)
-	}
-}
-
-// TestGlobs has globs that are accepted and rejected. Names are matched in lower case, in which a range across the
-// letters of one case would have other characters.
-func TestGlobs(t *testing.T) {
-	for glob, isValid := range map[string]bool{
-		"svc-*": true, "**": true, "{a,b": false, "svc-[a": false, "acme/*": true, "acme/*/*": false,
-		"[a-z]": true, "[0-9A-Z_.]": true, "[!a-c]x[^-_]": true, "[a-]": true, "[-a0-9]": true, "{[a-b],c}": true,
-		"[0-Z]": false, "[Z-a]": false, "[A-z]": false, "[0-9a-Z]": false, "[!9-A]": false, "[_-z]": false, "[]": false,
-		"[a-c][A-z]": false, `[a-\z]`: false, "[[a]": false, "[/]": false, `\[a]`: false, `a\*`: false,
-	} {
-		for _, text := range []string{glob, "!" + glob} {
-			if _, _, err := parseRepository(text, "acme"); (err == nil) != isValid {
-				t.Errorf("%s: got the error %v, want it valid: %v", text, err, isValid)
-			}
 		}
 	}
 }

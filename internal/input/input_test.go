@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/sethvargo/go-githubactions"
 
@@ -248,40 +247,6 @@ func TestProblems(t *testing.T) {
 	}
 }
 
-func TestAPIURL(t *testing.T) {
-	for text, want := range map[string]string{
-		"https://ghe.example/api/v3": "https://ghe.example/api/v3/", "https://ghe.example/api/v3//": "https://ghe.example/api/v3/",
-		"https://api.octo.ghe.com": "https://api.octo.ghe.com/", "https://ghe.example:8443/x": "https://ghe.example:8443/x/",
-		"https://ghe.example/api/v10": "https://ghe.example/api/v10/",
-		"http://127.0.0.1:8080":       "http://127.0.0.1:8080/", "http://localhost": "http://localhost/",
-	} {
-		u, err := parseAPIURL(text)
-		if err != nil {
-			t.Errorf("%s: got the error %v, want none", text, err)
-			continue
-		}
-		if got := u.String(); got != want {
-			t.Errorf("%s: got %s, want %s", text, got, want)
-		}
-	}
-	const form = "must have the form https://HOST or https://HOST/api/v3"
-	for text, want := range map[string]string{
-		"https://gitea.example/api/v1": "is that of Gitea or Forgejo (/api/v1), which have no sealed secrets; this action " +
-			"works with GitHub only: " + form,
-		"http://forgejo:3000/api/v1/":  "is that of Gitea or Forgejo",
-		"http://ghe.example/api/v3":    "must be https, because the token is sent there",
-		"http://127.0.0.1.example.com": "must be https",
-		"ftp://ghe.example":            form + `, not "ftp://ghe.example"`,
-		"ghe.example/api/v3":           form, "https://": form, "https://u:" + "pw@[x": form,
-		"https://ghe.example/api/../v3": "must not have .. or % in its path", "https://ghe.example/api%2fv3": "must not have .. or %",
-		"https://ghe.example/?x=1": form + ", without query or fragment", "https://ghe.example/#": form + ", without query",
-		"https://u:" + "pw@ghe.example": "must not contain credentials",
-	} {
-		_, err := parseAPIURL(text)
-		wantError(t, text, err, want)
-	}
-}
-
 // goodKey is the double of the base point; no test needs its private key.
 const goodKey = "L+V9o0fNYkMVKNqsX7spBzD/9oSvxM/C7ZCZX1jLO3Q="
 
@@ -418,25 +383,6 @@ func TestDefaults(t *testing.T) {
 	}
 	if got := readOnlyEnv(nil).Config.APIURL.String(); got != "https://api.github.com/" {
 		t.Errorf("without a runner: got %s, want https://api.github.com/", got)
-	}
-}
-
-func TestDurations(t *testing.T) {
-	for s, want := range map[string]time.Duration{
-		"30d": 30 * 24 * time.Hour, "12h": 12 * time.Hour, "1d12h": 36 * time.Hour, "0.5d": 12 * time.Hour, "90s": 90 * time.Second,
-	} {
-		got, err := parseDuration(s)
-		if err != nil {
-			t.Errorf("%s: got the error %v, want none", s, err)
-		}
-		if got != want {
-			t.Errorf("%s: got %v, want %v", s, got, want)
-		}
-	}
-	for _, s := range []string{"", "d", "30", "5 m", "1e9d", "-1d", "999999999d", "12hd", "1.2.3d", ".d", ".5d", "1.d", "1_0d", strings.Repeat("9", 400) + "d"} {
-		if got, err := parseDuration(s); err == nil {
-			t.Errorf("%q: got %v, want an error", s, got)
-		}
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/pem"
-	"flag"
 	"fmt"
 	"maps"
 	"math/big"
@@ -14,11 +13,6 @@ import (
 	"strings"
 	"testing"
 )
-
-// update rewrites the golden text of TestShapes:
-//
-//	go test ./internal/input -run TestShapes -update
-var update = flag.Bool("update", false, "rewrite testdata/shapes.txt")
 
 // ordinary is a valid value for each input.
 var ordinary = map[string]string{
@@ -115,25 +109,7 @@ func TestShapes(t *testing.T) {
 			fmt.Fprintf(&got, "  %s: %s\n", shape.name, readShape(dir, in.Name, shape.of(ordinary[in.Name])))
 		}
 	}
-	const golden = "testdata/shapes.txt"
-	if *update {
-		if err := os.WriteFile(golden, []byte(got.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	gotLines, wantLines := strings.Split(got.String(), "\n"), strings.Split(string(want), "\n")
-	for i, line := range gotLines {
-		if i >= len(wantLines) || line != wantLines[i] {
-			t.Fatalf("line %d: got\n%s\nwant\n%s", i+1, line, strings.Join(wantLines[min(i, len(wantLines)):min(i+1, len(wantLines))], ""))
-		}
-	}
-	if len(gotLines) != len(wantLines) {
-		t.Errorf("got %d lines, want %d", len(gotLines), len(wantLines))
-	}
+	wantGolden(t, "shapes.txt", got.String())
 }
 
 // readShape reads one input, with what it needs beside it, and returns what came of

@@ -1,0 +1,80 @@
+package input
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/diff"
+	"github.com/rogpeppe/go-internal/txtar"
+)
+
+// update rewrites the golden texts:
+//
+//	go test ./internal/input -update
+var update = flag.Bool("update", false, "rewrite the results in testdata")
+
+// wantGolden compares a text with a file of testdata.
+func wantGolden(t *testing.T, file, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", file)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := diff.Diff("want", want, "got", []byte(got)); d != nil {
+		t.Errorf("%s:\n%s", path, d)
+	}
+}
+
+// testRows compares the result of each row "given => result" of a txtar file. A result has more lines if these are
+// indented.
+func testRows(t *testing.T, file string, result func(section, given string) string) {
+	t.Helper()
+	archive, err := txtar.ParseFile(filepath.Join("testdata", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, section := range archive.Files {
+		var got strings.Builder
+		for line := range strings.Lines(string(section.Data)) {
+			given, _, isRow := strings.Cut(line, " =>")
+			switch {
+			case line == "\n", line[0] == '#':
+				got.WriteString(line)
+			case line[0] == '\t': // of the result
+			case isRow:
+				got.WriteString(given + " =>" + result(section.Name, given) + "\n")
+			default:
+				t.Fatalf("%s: %s: got %q, want a row, a comment or a result", file, section.Name, line)
+			}
+		}
+		archive.Files[i].Data = []byte(got.String())
+	}
+	wantGolden(t, file, string(txtar.Format(archive)))
+}
+
+var repeated = regexp.MustCompile(`\{([^{}*]+)\*(\d+)\}`)
+
+// literal returns the text of a Go literal, in which {x*9} is nine times x.
+func literal(t *testing.T, quoted string) string {
+	t.Helper()
+	text, err := strconv.Unquote(quoted)
+	if err != nil {
+		t.Fatalf("%s: %v", quoted, err)
+	}
+	return repeated.ReplaceAllStringFunc(text, func(match string) string {
+		parts := repeated.FindStringSubmatch(match)
+		n, _ := strconv.Atoi(parts[2])
+		return strings.Repeat(parts[1], n)
+	})
+}

@@ -1,0 +1,53 @@
+package input
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// TestParsers gives each text of testdata/parsers.txtar to the parser of its section.
+func TestParsers(t *testing.T) {
+	sections := map[string]func(text string) string{
+		"lines":           func(text string) string { return describe(parseLines(text)) },
+		"dotenv":          func(text string) string { return describe(parseDotenv(text)) },
+		"JSON":            func(text string) string { return describe(parseJSON(text)) },
+		"batch":           func(text string) string { return describe(parseBatch(text, false)) },
+		"batch as dotenv": func(text string) string { return describe(parseBatch(text, true)) },
+		"hint of a JSON document": func(text string) string {
+			return cmp.Or(strings.TrimPrefix(flattenHint(text), ". "), "none")
+		},
+		"unknown input": func(text string) string { return cmp.Or(resembled(text), "none") },
+		"api_url":       func(text string) string { return parsed(parseAPIURL(text)) },
+		"duration":      func(text string) string { return parsed(parseDuration(text)) },
+		"list":          func(text string) string { return parsed(splitList(text)) },
+		"repository": func(text string) string {
+			p, isExcluded, err := parseRepository(text, "acme")
+			return parsed(map[bool]string{true: "not "}[isExcluded]+p.Glob, err)
+		},
+	}
+	testRows(t, "parsers.txtar", func(section, given string) string {
+		return " " + sections[section](literal(t, given))
+	})
+}
+
+func parsed(value any, err error) string {
+	if err != nil {
+		return "error: " + err.Error()
+	}
+	return fmt.Sprint(value)
+}
+
+// describe returns each entry of a document as NAME="value", or its fault.
+func describe(d document) string {
+	var list []string
+	for _, e := range d.entries {
+		text := fmt.Sprintf("%s=%q", e.name, e.value)
+		if e.fault != nil {
+			text = strings.Replace(e.fault.text, place, places([]position{e.at}), 1)
+		}
+		list = append(list, text)
+	}
+	return strings.Join(list, " | ")
+}
