@@ -221,11 +221,3 @@ func TestRanges(t *testing.T) {
 		t.Errorf("got %d valid ranges, want %d: of two digits, and of two letters of one case", valid, want)
 	}
 }
-
-// TestRepositoryTwice checks that a repository that is named twice counts once.
-func TestRepositoryTwice(t *testing.T) {
-	r := read(t, map[string]string{"selected_repositories": "web, acme/WEB, api"})
-	if got, want := r.Config.Selection.Names, []string{"web", "api"}; !slices.Equal(got, want) {
-		t.Errorf("got the names %q, want %q", got, want)
-	}
-}
