@@ -172,32 +172,6 @@ func TestEncodedPlaintext(t *testing.T) {
 	}
 }
 
-// TestWarnings has what is stored as it is and seldom meant.
-func TestWarnings(t *testing.T) {
-	pem := "-----BEGIN X-----\nabcd\n-----END X-----\n"
-	for value, want := range map[string]string{
-		"Correct-Horse":                       "",
-		"Correct-Horse\n":                     "ends in a newline",
-		"Correct-Horse\r\n":                   "ends in a newline",
-		"Correct-Horse\r":                     "ends in a CR",
-		pem:                                   "",
-		strings.ReplaceAll(pem, "\n", "\r\n"): "lines end in CR LF",
-		"Correct\r\nHorse":                    "lines end in CR LF",
-		"Correct\r\nHorse\r":                  "lines end in CR LF",
-		"\uFEFFCorrect-Horse":                 "is text after a byte order mark",
-		"\xff\xfea\x00b\x00":                  "is UTF-16, which is stored as it is; write it as UTF-8, in PowerShell with -Encoding utf8",
-		"bin\uFFFDary":                        "contains U+FFFD, which decoders write in place of bytes that are not text; store base64",
-		"a\r\n\xff\r":                         "is not UTF-8, and the runner cannot mask it: a job gets secrets as text, so these bytes do not come back; store base64",
-	} {
-		r := read(t, map[string]string{"secret_value": value})
-		wantEntries(t, value, r, "DB_PASSWORD="+value)
-		wantWarning(t, value, r, want)
-		if all := strings.Join(r.Warnings, "\n"); strings.Contains(all, "too short") {
-			t.Errorf("%q: got the warnings %q, want none of a value that is too short", value, all)
-		}
-	}
-}
-
 // TestRanges checks that each valid range matches a character exactly if it has that character in either case.
 func TestRanges(t *testing.T) {
 	const characters = "-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"

@@ -65,27 +65,6 @@ type with = map[string]string
 // goodKey is the double of the base point; no test needs its private key.
 const goodKey = "L+V9o0fNYkMVKNqsX7spBzD/9oSvxM/C7ZCZX1jLO3Q="
 
-// TestBytes checks that a value is preserved byte for byte, but for the newline that is dropped on request.
-func TestBytes(t *testing.T) {
-	const pem = "-----BEGIN X-----\nabc\n-----END X-----\n"
-	for _, test := range []struct{ name, in, trim, want string }{
-		{"unchanged", "  two  spaces  ", "false", "  two  spaces  "},
-		{"last newline preserved", pem, "", pem},
-		{"last newline dropped", pem, "true", strings.TrimSuffix(pem, "\n")},
-		{"one newline dropped, not two", "ab c\n\n", "true", "ab c\n"},
-		{"CRLF dropped", "ab c\r\n", "TRUE", "ab c"},
-		{"CR preserved", "ab c\r", "true", "ab c\r"},
-		{"commands are text", "::set-output name=x::y\n##[error]z%0A", "false", "::set-output name=x::y\n##[error]z%0A"},
-		{"NUL and the like", "a\x00b\x7f", "false", "a\x00b\x7f"},
-	} {
-		r := read(t, map[string]string{"secret_value": test.in, "trim_trailing_newline": test.trim})
-		wantEntries(t, test.name, r, "DB_PASSWORD="+test.want)
-		if got := strings.Join(r.Warnings, "\n"); strings.Contains(got, "ends in a newline") {
-			t.Errorf("%s: got the warnings %q, want none of a newline", test.name, got)
-		}
-	}
-}
-
 // TestFiles checks that files are read byte for byte and rejected, not cut, if they are too large.
 func TestFiles(t *testing.T) {
 	dir := t.TempDir()
@@ -222,64 +201,5 @@ func TestMasksInvalidInputs(t *testing.T) {
 		if strings.Contains(texts(r), plain) {
 			t.Errorf("%s: the value is in a problem: %s", name, texts(r))
 		}
-	}
-}
-
-func TestSealed(t *testing.T) {
-	ok := func(name, store string) string {
-		return `{"store":"` + store + `","secret_name":"` + name + `","operation":"sealed","visibility":"all","key_id":"568","encrypted_value":"` + box(60) + `"}`
-	}
-	tests := []struct {
-		name, names, stores, rows string
-		want                      string // NAME@store… in order
-		problem                   string
-	}{
-		{"in the order of the allowlist", "A,B", "actions,dependabot", ok("B", "actions") + "," + ok("A", "dependabot") + "," + ok("A", "actions") + "," + ok("B", "dependabot"), "A@actions A@dependabot B@actions B@dependabot", ""},
-		{"case does not count", "a", "actions", ok("A", "Actions"), "A@actions", ""},
-		{"stored before", "A,B", "actions", ok("A", "actions") + `,{"store":"actions","secret_name":"B","operation":"updated","visibility":"all","key_id":"9"}`, "A@actions B@actions=done", ""},
-		{"other rows are skipped", "A", "actions", ok("ADMIN", "actions") + "," + ok("A", "actions") + "," + ok("A", "agents"), "A@actions", ""},
-		{"other rows are not looked at", "A", "actions", ok("A", "actions") + `,{"secret_name":"a b","store":"x"},{}`, "A@actions", ""},
-		{"skipped before", "A", "actions", `{"store":"actions","secret_name":"A","operation":"skipped"}`, "A@actions=done", ""},
-		{"stored, with a value to store", "A", "actions", `{"store":"actions","secret_name":"A","operation":"created","encrypted_value":"` + box(60) + `","key_id":"1"}`, "", "row 1: A in actions is stored, as it says, and has an encrypted_value to store"},
-		{"a plaintext in base64", "A", "actions", `{"store":"actions","secret_name":"A","key_id":"1","encrypted_value":"` + encode(plain) + `"}`, "", "row 1: A in actions: encrypted_value: holds readable text"},
-		{"missing", "A,B", "actions", ok("A", "actions"), "", "B in actions is requested by secret_name and stores, but has no row"},
-		{"no value", "A", "actions", `{"store":"actions","secret_name":"A","operation":"failed","key_id":"568"}`, "", "row 1: A in actions has no encrypted_value and is not stored yet"},
-		{"twice", "A", "actions", ok("A", "actions") + "," + ok("a", "actions"), "", "row 2: A in actions is listed twice"},
-		{"a low-order key", "A", "actions", `{"store":"actions","secret_name":"A","key_id":"1","public_key":"` + box(32) + `","encrypted_value":"` + box(60) + `"}`, "", "row 1: A in actions: public_key: a low-order point"},
-		{"no key", "A", "actions", `{"store":"actions","secret_name":"A","encrypted_value":"` + box(60) + `"}`, "", "key_id: empty"},
-		{"must be base64", "A", "actions", `{"store":"actions","secret_name":"A","key_id":"1","encrypted_value":"????"}`, "", "must be base64"},
-		{"not rows", "A", "actions", `"x"`, "", "must be the results of a seal run"},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			r := read(t, map[string]string{"sealed": "[" + test.rows + "]", "secret_name": test.names, "stores": test.stores})
-			if test.problem != "" {
-				if len(r.Problems) != 1 {
-					t.Errorf("got %d problems, want 1:\n%s", len(r.Problems), texts(r))
-				}
-				if !strings.Contains(texts(r), test.problem) {
-					t.Errorf("got %q, want %q", texts(r), test.problem)
-				}
-				return
-			}
-			if len(r.Problems) > 0 {
-				t.Fatalf("got problems, want none:\n%s", texts(r))
-			}
-			var got []string
-			for _, s := range r.Config.Sealed {
-				text := string(s.Name) + "@" + string(s.Store)
-				if s.Done {
-					text += "=done"
-				}
-				got = append(got, text)
-			}
-			if strings.Join(got, " ") != test.want {
-				t.Errorf("got %q, want %q", got, test.want)
-			}
-		})
-	}
-	got := texts(read(t, map[string]string{"sealed": "[" + ok("A", "actions") + "]", "secret_name": ""}))
-	if want := "the job that sealed must not choose them"; !strings.Contains(got, want) {
-		t.Errorf("without secret_name: got %q, want %q", got, want)
 	}
 }
