@@ -179,27 +179,3 @@ func TestDefaults(t *testing.T) {
 		t.Errorf("without a runner: got %s, want https://api.github.com/", got)
 	}
 }
-
-// TestMasksInvalidInputs checks that a value is masked even if the inputs are rejected.
-func TestMasksInvalidInputs(t *testing.T) {
-	for name, with := range map[string]map[string]string{
-		"mode without a value": {"mode": "check", "secret_value": plain},
-		"unknown mode":         {"mode": "x", "secret_value": plain},
-		"invalid name":         {"secrets": "not legal=" + plain},
-		"lines as a path":      {"secrets_file": "A=" + plain + "\nB=x"},
-		"a line as a path":     {"secrets_file": "A=" + plain},
-		"JSON as a path":       {"secrets_file": `{"A": "` + plain + `"}`},
-		"a PEM key as a path":  {"secret_file": "-----BEGIN X-----\n" + plain + "\n-----END X-----"},
-	} {
-		r := read(t, with)
-		if len(r.Problems) == 0 {
-			t.Errorf("%s: got no problem, want one", name)
-		}
-		if got := r.Masks.Redact("x" + plain + "y"); strings.Contains(got, plain) {
-			t.Errorf("%s: got %q, want the value redacted by the masks %q", name, got, r.Masks.Lines())
-		}
-		if strings.Contains(texts(r), plain) {
-			t.Errorf("%s: the value is in a problem: %s", name, texts(r))
-		}
-	}
-}

@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"unicode/utf16"
@@ -90,24 +89,4 @@ func utf16Text(text string) string {
 		b.Write([]byte{byte(unit), byte(unit >> 8)})
 	}
 	return b.String()
-}
-
-// TestGeneratedPath checks which paths of files that do not exist are masked and not
-// quoted, because they may be values.
-func TestGeneratedPath(t *testing.T) {
-	for path, isMasked := range map[string]bool{
-		"abcdefgh-ijklmno1": true, "0123456789abcdef": true, "ABCD 0123 EFGH 4567!": true, "größe-und-höhe-1234": true,
-		"abcdefgh-ijklmn1": false, "abcdefghijklmnop": false, "0123456789012345": false, "abcdefgh/ijklmno1": false,
-		"abcdefgh.ijklmno1": false,
-	} {
-		for _, input := range []string{"secret_file", "secrets_file", "ca_certificate"} {
-			r := read(t, with{input: path})
-			if got := slices.Contains(r.Masks.Lines(), path); got != isMasked {
-				t.Errorf("%s: %s: got it masked %v, want %v", input, path, got, isMasked)
-			}
-			if got := strings.Contains(texts(r), path); got == isMasked {
-				t.Errorf("%s: %s: got it quoted %v, want %v:\n%s", input, path, got, !isMasked, texts(r))
-			}
-		}
-	}
 }
