@@ -116,6 +116,8 @@ func TestPermission(t *testing.T) {
 	}
 }
 
+const pemKey = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIA\n-----END PRIVATE KEY-----\n"
+
 // TestCertificates checks that a certificate that is not PEM is rejected with the
 // command that converts it. The commands are tried with openssl in package action.
 func TestCertificates(t *testing.T) {
