@@ -2,8 +2,6 @@ package input
 
 import (
 	"encoding/base64"
-	"encoding/pem"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -21,9 +19,10 @@ func read(t *testing.T, with with) Result {
 	t.Helper()
 	env := map[string]string{
 		"GITHUB_REPOSITORY_OWNER": "acme", "GITHUB_API_URL": "https://api.github.com", "GITHUB_WORKSPACE": "testdata",
+		"GITHUB_ACTIONS":    "true",
 		"INPUT_SECRET_NAME": "DB_PASSWORD", "INPUT_SECRET_VALUE": plain, "INPUT_TOKEN": "ghp_test",
 	}
-	hasSource := !slices.Contains([]string{"", "set", "seal"}, with["mode"])
+	hasSource := !slices.Contains([]string{"", "set", "seal"}, strings.TrimSpace(with["mode"]))
 	for name := range with {
 		hasSource = hasSource || name == "key_id" || Inputs[inputIndex(name)].isSource
 	}
@@ -44,6 +43,12 @@ func source(env map[string]string) Source {
 	getenv := func(name string) string { return env[name] }
 	return Source{
 		Getenv: getenv, GetInput: githubactions.New(githubactions.WithGetenv(getenv)).GetInput,
+		Environ: func() (list []string) {
+			for name, value := range env {
+				list = append(list, name+"="+value)
+			}
+			return list
+		},
 		Open: func(name string) (fs.File, error) { return os.Open(name) },
 	}
 }
@@ -67,36 +72,23 @@ const goodKey = "L+V9o0fNYkMVKNqsX7spBzD/9oSvxM/C7ZCZX1jLO3Q="
 
 // TestFiles checks that files are read byte for byte and rejected, not cut, if they are too large.
 func TestFiles(t *testing.T) {
-	dir := t.TempDir()
+	path := filepath.Join(t.TempDir(), "file")
 	every := make([]byte, 256)
 	for i := range every {
 		every[i] = byte(i)
 	}
-	write := func(name string, b []byte) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, b, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	got := read(t, map[string]string{"secret_file": write("every", every)})
-	wantEntries(t, "every byte", got, "DB_PASSWORD="+string(every))
-	marked := read(t, with{"secrets_file": write("marked", []byte("\uFEFFA=x\nb=\uFEFFy"))})
-	wantEntries(t, "byte order mark", marked, "A=x", "B=\uFEFFy")
-	large := write("large", []byte("A=b\n"))
-	if err := os.Truncate(large, maxBatchBytes+1); err != nil {
+	if err := os.WriteFile(path, every, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, test := range []struct{ input, path, want string }{
-		{"secret_file", write("empty", nil), "secret_file: the file is empty; check the command that writes it"},
-		{"secrets_file", write("lines", []byte("A=\nB=x\nC=")), "secrets_file: lines 1 and 3: empty; write a value, or leave it out\n"},
-		{"secrets_file", write("json", []byte(`{"A": ""}`)), "secrets_file: A (line 1, column 5): empty; write a value, or leave it out\n"},
-		{"secret_file", large, "secret_file: the file is larger than the 49,152 bytes"},
-		{"secret_file", dir, "not a regular file"},
-		{"secrets_file", large, "secrets_file: the file is larger than 64 MiB"},
-	} {
-		wantProblem(t, test.path, read(t, map[string]string{test.input: test.path}), test.want)
+	r := read(t, with{"secret_file": path})
+	if got := string(r.Config.Entries[0].Value.Reveal()); got != string(every) {
+		t.Errorf("got %q, want every byte", got)
 	}
+	if err := os.Truncate(path, maxBatchBytes+1); err != nil {
+		t.Fatal(err)
+	}
+	wantProblem(t, path, read(t, with{"secret_file": path}), "secret_file: the file is larger than the 49,152 bytes")
+	wantProblem(t, path, read(t, with{"secrets_file": path}), "secrets_file: the file is larger than 64 MiB")
 }
 
 // TestPermission checks that a file that may not be read is one problem, with its
@@ -116,66 +108,14 @@ func TestPermission(t *testing.T) {
 	}
 }
 
-const pemKey = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIA\n-----END PRIVATE KEY-----\n"
-
-// TestCertificates checks that a certificate that is not PEM is rejected with the
-// command that converts it. The commands are tried with openssl in package action.
-func TestCertificates(t *testing.T) {
-	valid := certificate(t)
-	block, _ := pem.Decode([]byte(valid))
-	const oneLine = `PEM without its newlines; write it in several lines, or convert it: sed 's/-----[^-]*-----//g; ` +
-		`s/\\n//g' FILE | tr -d ' \r\n' | openssl base64 -d -A | openssl x509 -inform der -out ca.pem`
-	for _, test := range []struct{ name, text, want string }{
-		{"PEM", valid, ""},
-		{"two", "# comment\n" + valid + valid, ""},
-		{"DER", string(block.Bytes), "DER; convert it: openssl x509 -inform der -in FILE -out ca.pem"},
-		{
-			"PKCS#7", "-----BEGIN PKCS7-----\nYWJj\n-----END PKCS7-----\n",
-			"PKCS#7; convert it: openssl pkcs7 -print_certs -in FILE -out ca.pem",
-		},
-		{
-			"PKCS#7 as DER", "0\x82\x01\x5b\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02\xa0",
-			"PKCS#7; convert it: openssl pkcs7 -inform der -print_certs -in FILE -out ca.pem",
-		},
-		{"one line", strings.ReplaceAll(valid, "\n", " "), oneLine},
-		{`with \n`, strings.ReplaceAll(valid, "\n", `\n`), oneLine},
-		{"a key", valid + pemKey, "contains a private key; remove it, since only certificates belong here"},
-		{"a key on one line", strings.ReplaceAll(pemKey, "\n", " "), "contains a private key; remove it"},
-		{
-			"another block", "-----BEGIN PUBLIC KEY-----\nYWJj\n-----END PUBLIC KEY-----\n",
-			`contains a PEM block "PUBLIC KEY", not a CERTIFICATE; remove it`,
-		},
-		{"no PEM", "Correct-Horse", "contains no PEM certificate, which begins with -----BEGIN CERTIFICATE-----"},
-	} {
-		path := filepath.Join(t.TempDir(), "ca")
-		if err := os.WriteFile(path, []byte(test.text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		r := read(t, with{"ca_certificate": path})
-		if test.want == "" {
-			wantEntries(t, test.name, r, "DB_PASSWORD="+plain)
-			continue
-		}
-		wantProblem(t, test.name, r, "ca_certificate: "+test.want)
-		if strings.Contains(test.text, pemKey) && r.Masks.Redact(pemKey) == pemKey {
-			t.Errorf("%s: got the masks %q, want those of the key", test.name, r.Masks.Lines())
-		}
-		if strings.Contains(texts(r), "private key") != strings.Contains(test.name, "key") {
-			t.Errorf("%s: got %s, want private keys named only if there is one", test.name, texts(r))
-		}
-	}
-	wantProblem(t, "base64", read(t, with{"ca_certificate": strings.Repeat("MIIB", 300)}), "ca_certificate: must be PEM text "+
-		"or a readable file: must be the path of an existing file, not its content; PEM text begins with -----BEGIN CERTIFICATE-----")
-}
-
 func TestDefaults(t *testing.T) {
 	r := read(t, nil)
-	c := r.Config
-	got := fmt.Sprintf("%s %s %v timeout %v dry_run %v visibility %q selection %v %s",
-		c.Mode, c.Org, c.Stores, c.Timeout, c.DryRun, c.Visibility, c.Selection, c.APIURL)
-	want := `set acme [actions] timeout 5m0s dry_run false visibility "" selection <nil> https://api.github.com/`
-	if got != want {
-		t.Errorf("got the defaults\n%s, want\n%s", got, want)
+	want := []string{
+		"Mode: set", "Org: acme", "Stores: [actions]", `Entries: DB_PASSWORD="Correct-Horse 42"`, "Token: ghp_test",
+		"APIURL: https://api.github.com/", "Timeout: 5m0s",
+	}
+	if got := fields(r.Config); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 	if got := readOnlyEnv(nil).Config.APIURL.String(); got != "https://api.github.com/" {
 		t.Errorf("without a runner: got %s, want https://api.github.com/", got)

@@ -68,7 +68,7 @@ func prefixed[T any](prefix string, items []T) (lines []string) {
 // fields returns the fields of a Config that are not zero, as "Name: value".
 func fields(c Config) (lines []string) {
 	for field, value := range reflect.ValueOf(c).Fields() {
-		text := fmt.Sprint(value)
+		text := fmt.Sprintf("%+v", value)
 		switch v := value.Interface().(type) {
 		case []Entry:
 			text = strings.Join(entriesOf(c), ", ")
