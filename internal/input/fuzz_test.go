@@ -57,7 +57,7 @@ func FuzzBatch(f *testing.F) {
 		}
 		want, err := readDocumented(text, dotenv, listed)
 		if err != nil {
-			t.Fatalf("%q: got the entries %q, want a problem: %v", text, names(r), err)
+			t.Fatalf("%q: got the entries %q, want a problem: %v", text, entriesOf(r.Config), err)
 		}
 		for _, e := range r.Config.Entries {
 			if got, ok := string(e.Value.Reveal()), want[string(e.Name)]; got != ok {

@@ -61,6 +61,17 @@ func texts(r Result) string {
 	return b.String()
 }
 
+// wantProblem checks that there is one problem, with a text.
+func wantProblem(t *testing.T, what string, r Result, want string) {
+	t.Helper()
+	if len(r.Problems) != 1 {
+		t.Errorf("%s: got %d problems, want 1:\n%s", what, len(r.Problems), texts(r))
+	}
+	if !strings.Contains(texts(r), want) {
+		t.Errorf("%s: got %q, want %q", what, texts(r), want)
+	}
+}
+
 func encode(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
 
 func box(n int) string { return encode(string(make([]byte, n))) }

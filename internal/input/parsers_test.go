@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"unicode"
 )
 
 // TestParsers gives each text of testdata/parsers.txtar to the parser of its section.
@@ -50,4 +51,28 @@ func describe(d document) string {
 		list = append(list, text)
 	}
 	return strings.Join(list, " | ")
+}
+
+// TestRanges checks that each valid range matches a character exactly if it has that character in either case.
+func TestRanges(t *testing.T) {
+	const characters = "-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
+	valid := 0
+	for i, first := range characters {
+		for _, last := range characters[i:] {
+			p, _, err := parseRepository(fmt.Sprintf("[%c-%c]", first, last), "acme")
+			if err != nil {
+				continue
+			}
+			valid++
+			for _, c := range characters {
+				has := func(c rune) bool { return first <= c && c <= last }
+				if got, want := p.Match(string(c)), has(unicode.ToLower(c)) || has(unicode.ToUpper(c)); got != want {
+					t.Errorf("%s matches %c: got %v, want %v", p.Glob, c, got, want)
+				}
+			}
+		}
+	}
+	if want := 10*11/2 + 2*26*27/2; valid != want {
+		t.Errorf("got %d valid ranges, want %d: of two digits, and of two letters of one case", valid, want)
+	}
 }

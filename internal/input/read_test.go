@@ -3,6 +3,7 @@ package input
 import (
 	"crypto/x509"
 	"fmt"
+	"os"
 	"reflect"
 	"slices"
 	"strconv"
@@ -113,4 +114,41 @@ func brief(text string) string {
 		return fmt.Sprintf("%d bytes", len(text))
 	}
 	return strconv.Quote(text)
+}
+
+// TestStandIns checks that the rows of testdata/read.txtar have each stand-in.
+func TestStandIns(t *testing.T) {
+	rows, err := os.ReadFile("testdata/read.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range standIns {
+		want := "\tsecret_value: is " + row.is + "; " + row.advice
+		if !row.isRejected {
+			want = "\twarning: secret_value is " + row.is + "; it is stored as it is. If that is not meant, " + row.advice
+		}
+		if !strings.Contains(string(rows), want+"\n") {
+			t.Errorf("no row has %q", want)
+		}
+	}
+}
+
+// TestDepth checks that JSON that is nested deeper than 100 is rejected even if the nested value is left out, and that
+// depth counts outside of strings only.
+func TestDepth(t *testing.T) {
+	nest := func(open, value, end string, depth int) string {
+		return `{"A": "x", "B": ` + strings.Repeat(open, depth-1) + value + strings.Repeat(end, depth-1) + "}"
+	}
+	const entry = `A="x"`
+	const problem = "secrets: nested deeper than 100, and only an object of strings can be stored\n"
+	for text, want := range map[string]string{
+		nest("[", `"[[{{\"["`, "]", 100): entry, nest("[", "1", "]", 101): problem,
+		nest(`{"C":`, "1", "}", 100): entry, nest(`{"C":`, "{}", "}", 100): problem,
+		nest("[", strings.Repeat("[],{},", 200)+"2", "]", 2): entry, nest("[", "", "", 200_000): problem,
+	} {
+		r := read(t, with{"secrets": text, "secret_name": "A"})
+		if got := texts(r) + strings.Join(entriesOf(r.Config), " "); got != want {
+			t.Errorf("%.300s: got %q, want %q", text, got, want)
+		}
+	}
 }
