@@ -3,9 +3,13 @@ package input
 import (
 	"cmp"
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode"
+
+	"set-org-secret/internal/golden"
 )
 
 // TestParsers gives each text of testdata/parsers.txtar to the parser of its section.
@@ -28,8 +32,24 @@ func TestParsers(t *testing.T) {
 			return parsed(map[bool]string{true: "not "}[isExcluded]+p.Glob, err)
 		},
 	}
-	testRows(t, "parsers.txtar", func(section, given string) string {
+	golden.CompareRows(t, "parsers.txtar", func(section, given string) string {
 		return " " + sections[section](literal(t, given))
+	})
+}
+
+var repeated = regexp.MustCompile(`\{([^{}*]+)\*(\d+)\}`)
+
+// literal returns the text of a Go literal, in which {x*9} is nine times x.
+func literal(t *testing.T, quoted string) string {
+	t.Helper()
+	text, err := strconv.Unquote(quoted)
+	if err != nil {
+		t.Fatalf("%s: %v", quoted, err)
+	}
+	return repeated.ReplaceAllStringFunc(text, func(match string) string {
+		parts := repeated.FindStringSubmatch(match)
+		n, _ := strconv.Atoi(parts[2])
+		return strings.Repeat(parts[1], n)
 	})
 }
 

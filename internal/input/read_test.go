@@ -10,13 +10,14 @@ import (
 	"strings"
 	"testing"
 
+	"set-org-secret/internal/golden"
 	"set-org-secret/internal/seal"
 )
 
 // TestRead reads the inputs of each row of testdata/read.txtar.
 func TestRead(t *testing.T) {
 	defaults := fields(read(t, nil).Config)
-	testRows(t, "read.txtar", func(section, given string) string {
+	golden.CompareRows(t, "read.txtar", func(section, given string) string {
 		r := read(t, parseWith(t, given))
 		lines := described(r, defaults)
 		if all := texts(r) + strings.Join(r.Warnings, "\n"); strings.Contains(all, "Correct-Horse") {

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"strings"
 	"testing"
+
+	"set-org-secret/internal/golden"
 )
 
 // ordinary is a valid value for each input.
@@ -61,5 +63,5 @@ func TestShapes(t *testing.T) {
 			fmt.Fprintf(&got, "  %s: %s\n", shape.name, strings.Join(described(r, defaults), " / "))
 		}
 	}
-	wantGolden(t, "shapes.txt", got.String())
+	golden.Compare(t, "shapes.txt", got.String())
 }

@@ -1,11 +1,12 @@
-package input
+// Package golden compares results with files of testdata. It is for tests, which -update lets rewrite the results:
+//
+//	go test ./internal/input -update
+package golden
 
 import (
 	"flag"
 	"os"
 	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -13,13 +14,10 @@ import (
 	"github.com/rogpeppe/go-internal/txtar"
 )
 
-// update rewrites the golden texts:
-//
-//	go test ./internal/input -update
 var update = flag.Bool("update", false, "rewrite the results in testdata")
 
-// wantGolden compares a text with a file of testdata.
-func wantGolden(t *testing.T, file, got string) {
+// Compare compares a text with a file of testdata.
+func Compare(t *testing.T, file, got string) {
 	t.Helper()
 	path := filepath.Join("testdata", file)
 	if *update {
@@ -36,9 +34,9 @@ func wantGolden(t *testing.T, file, got string) {
 	}
 }
 
-// testRows compares the result of each row "given => result" of a txtar file. A result has more lines if these are
-// indented.
-func testRows(t *testing.T, file string, result func(section, given string) string) {
+// CompareRows compares the result of each row "given => result" of a txtar file. A result may have more lines, which
+// are indented.
+func CompareRows(t *testing.T, file string, result func(section, given string) string) {
 	t.Helper()
 	archive, err := txtar.ParseFile(filepath.Join("testdata", file))
 	if err != nil {
@@ -60,21 +58,5 @@ func testRows(t *testing.T, file string, result func(section, given string) stri
 		}
 		archive.Files[i].Data = []byte(got.String())
 	}
-	wantGolden(t, file, string(txtar.Format(archive)))
-}
-
-var repeated = regexp.MustCompile(`\{([^{}*]+)\*(\d+)\}`)
-
-// literal returns the text of a Go literal, in which {x*9} is nine times x.
-func literal(t *testing.T, quoted string) string {
-	t.Helper()
-	text, err := strconv.Unquote(quoted)
-	if err != nil {
-		t.Fatalf("%s: %v", quoted, err)
-	}
-	return repeated.ReplaceAllStringFunc(text, func(match string) string {
-		parts := repeated.FindStringSubmatch(match)
-		n, _ := strconv.Atoi(parts[2])
-		return strings.Repeat(parts[1], n)
-	})
+	Compare(t, file, string(txtar.Format(archive)))
 }
