@@ -197,7 +197,7 @@ func TestSummaryLimits(t *testing.T) {
 }
 
 // TestSavedIn checks that a failure names the files that have its value: none that does not exist, could not be written
-// or has no room. TestNextStep has the texts.
+// or has no room. TestRuns has the texts.
 func TestSavedIn(t *testing.T) {
 	const outputs, summary, nowhere = "Saved, sealed, in this step's outputs.", "Saved, sealed, in the job summary.", "The value is not saved."
 	dir, long := t.TempDir(), strings.Repeat("A", maxOutputUnits)
