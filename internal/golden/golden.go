@@ -7,6 +7,8 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -59,4 +61,29 @@ func CompareRows(t *testing.T, file string, result func(section, given string) s
 		archive.Files[i].Data = []byte(got.String())
 	}
 	Compare(t, file, string(txtar.Format(archive)))
+}
+
+// CompareTexts compares the result of each row of a txtar file with that of its section's function. What is given is a
+// Go literal, see [Literal].
+func CompareTexts(t *testing.T, file string, sections map[string]func(text string) string) {
+	t.Helper()
+	CompareRows(t, file, func(section, given string) string {
+		return " " + sections[section](Literal(t, given))
+	})
+}
+
+var repeated = regexp.MustCompile(`\{([^{}*]+)\*(\d+)\}`)
+
+// Literal returns the text of a Go literal, in which {x*9} is nine times x.
+func Literal(t *testing.T, quoted string) string {
+	t.Helper()
+	text, err := strconv.Unquote(quoted)
+	if err != nil {
+		t.Fatalf("%s: %v", quoted, err)
+	}
+	return repeated.ReplaceAllStringFunc(text, func(match string) string {
+		parts := repeated.FindStringSubmatch(match)
+		n, _ := strconv.Atoi(parts[2])
+		return strings.Repeat(parts[1], n)
+	})
 }

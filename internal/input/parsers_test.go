@@ -3,8 +3,6 @@ package input
 import (
 	"cmp"
 	"fmt"
-	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 	"unicode"
@@ -14,7 +12,7 @@ import (
 
 // TestParsers gives each text of testdata/parsers.txtar to the parser of its section.
 func TestParsers(t *testing.T) {
-	sections := map[string]func(text string) string{
+	golden.CompareTexts(t, "parsers.txtar", map[string]func(text string) string{
 		"lines":           func(text string) string { return describe(parseLines(text)) },
 		"dotenv":          func(text string) string { return describe(parseDotenv(text)) },
 		"JSON":            func(text string) string { return describe(parseJSON(text)) },
@@ -31,25 +29,6 @@ func TestParsers(t *testing.T) {
 			p, isExcluded, err := parseRepository(text, "acme")
 			return parsed(map[bool]string{true: "not "}[isExcluded]+p.Glob, err)
 		},
-	}
-	golden.CompareRows(t, "parsers.txtar", func(section, given string) string {
-		return " " + sections[section](literal(t, given))
-	})
-}
-
-var repeated = regexp.MustCompile(`\{([^{}*]+)\*(\d+)\}`)
-
-// literal returns the text of a Go literal, in which {x*9} is nine times x.
-func literal(t *testing.T, quoted string) string {
-	t.Helper()
-	text, err := strconv.Unquote(quoted)
-	if err != nil {
-		t.Fatalf("%s: %v", quoted, err)
-	}
-	return repeated.ReplaceAllStringFunc(text, func(match string) string {
-		parts := repeated.FindStringSubmatch(match)
-		n, _ := strconv.Atoi(parts[2])
-		return strings.Repeat(parts[1], n)
 	})
 }
 

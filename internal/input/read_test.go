@@ -42,7 +42,7 @@ func parseWith(t *testing.T, given string) with {
 		if err != nil {
 			t.Fatalf("%s: %v", given, err)
 		}
-		inputs[name] = literal(t, quoted)
+		inputs[name] = golden.Literal(t, quoted)
 		given = strings.TrimPrefix(rest[len(quoted):], " ")
 	}
 	return inputs
