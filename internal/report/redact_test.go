@@ -1,9 +1,26 @@
 package report
 
 import (
+	"cmp"
 	"strings"
 	"testing"
+
+	"set-org-secret/internal/golden"
 )
+
+// TestTexts checks how the texts of testdata/texts.txtar are shown.
+func TestTexts(t *testing.T) {
+	r, _, _ := newReporter(t)
+	r.masks.Add("MASKED_TEXT")
+	golden.CompareTexts(t, "texts.txtar", map[string]func(text string) string{
+		"line of the log":         r.sanitizeLine,
+		"sentence of the summary": r.prose,
+		"name in the summary":     r.code,
+		"names of 6 characters": func(text string) string {
+			return cmp.Or(listNames(strings.Fields(text), 6, strings.Clone), "none")
+		},
+	})
+}
 
 // TestRedactBeforeEscape checks that a masked text is found although it has characters
 // that are escaped, in the log and in the summary.

@@ -31,29 +31,6 @@ func newReporter(t *testing.T) (r *Reporter, stdout *bytes.Buffer, env map[strin
 	return New(stdout, getenv, &mask.Set{}, "delimiter_x"), stdout, env
 }
 
-// TestSanitizeLine checks how text that could be read as a workflow command or a line is shown.
-func TestSanitizeLine(t *testing.T) {
-	r, _, _ := newReporter(t)
-	for text, want := range map[string]string{
-		"plain":               "plain",
-		"Grüße, 世界":           "Grüße, 世界",
-		"a\nb":                `a\nb`,
-		"a\r::error::b":       `a\r::error::b`,
-		"::error::x":          ": :error::x",
-		"  ::error::x":        "  : :error::x",
-		"##[error]x":          "# #[error]x",
-		"a ##[add-mask]x":     "a # #[add-mask]x",
-		"\x1b[31mred":         `\x1b[31mred`,
-		"\u2028\u0085":        `\u2028\u0085`,
-		"\xff":                `\xff`,
-		"\u202eright to left": `\u202eright to left`,
-	} {
-		if got := r.sanitizeLine(text); got != want {
-			t.Errorf("%q becomes %q, want %q", text, got, want)
-		}
-	}
-}
-
 // FuzzSanitizeLine checks that no text can add a workflow command or a line, in the log and in an annotation.
 func FuzzSanitizeLine(f *testing.F) {
 	for _, seed := range []string{

@@ -43,62 +43,6 @@ func FuzzHTML(f *testing.F) {
 	})
 }
 
-// TestProse checks which parts of a sentence become code and links.
-func TestProse(t *testing.T) {
-	r, _, _ := newReporter(t)
-	for text, want := range map[string]string{
-		"See https://www.githubstatus.com.":  `See <a href="https://www.githubstatus.com">https://www.githubstatus.com</a>.`,
-		"Pass `results` to `sealed`":         "Pass <code>results</code> to <code>sealed</code>",
-		"Run `curl https://x.example/a now`": "Run <code>curl https://x.example/a now</code>",
-		"xhttps://x.example":                 "xhttps://x.example",
-		"http://x.example and javascript:x":  "http://x.example and javascript:x",
-		`https://x.example/"onclick="x`:      `<a href="https://x.example/&quot;onclick=&quot;x">https://x.example/&quot;onclick=&quot;x</a>`,
-	} {
-		if got := r.prose(text); got != want {
-			t.Errorf("%q becomes %q, want %q", text, got, want)
-		}
-	}
-}
-
-// TestCode checks where a long name may be broken, and that the longest are shortened.
-func TestCode(t *testing.T) {
-	r, _, _ := newReporter(t)
-	r.masks.Add("MASKED_TEXT")
-	for name, want := range map[string]string{
-		"NPM_TOKEN":              "<code>NPM_TOKEN</code>",
-		"DB_PASSWORD":            "<code>DB_<wbr>PASSWORD</code>",
-		"_A__LONGER_NAME_":       "<code>_<wbr>A_<wbr>_<wbr>LONGER_<wbr>NAME_</code>",
-		"PLATFORMPLATFORM_X":     "<code>PLATFORMPL<wbr>ATFORM_<wbr>X</code>",
-		"acme/self-service.site": "<code>acme/<wbr>self-<wbr>service.<wbr>site</code>",
-		"A_NAME_OF_MASKED_TEXT":  "<code>A_<wbr>NAME_<wbr>OF_<wbr>***</code>",
-		"A<b>_IN_IT":             "<code>A&lt;b&gt;_IN_IT</code>",
-		strings.Repeat("A", 255): "<code>" + strings.Repeat(strings.Repeat("A", 10)+"<wbr>", 8) + "…AAAAAAAAA<wbr>AAAAAAAAAA<wbr>A</code>",
-	} {
-		if got := r.code(name); got != want {
-			t.Errorf("%s becomes %q, want %q", name, got, want)
-		}
-	}
-}
-
-// TestListNames checks how many names are listed before the others are counted.
-func TestListNames(t *testing.T) {
-	for _, test := range []struct {
-		names []string
-		most  int
-		want  string
-	}{
-		{nil, 10, ""},
-		{[]string{"A"}, 0, "A"},
-		{[]string{"A", "B"}, 6, "A, B"},
-		{[]string{"A", "B"}, 5, "A and 1 more"},
-		{slices.Repeat([]string{"AB"}, 1002), 8, "AB, AB and 1,000 more"},
-	} {
-		if got := listNames(test.names, test.most, strings.Clone); got != test.want {
-			t.Errorf("got %q, want %q", got, test.want)
-		}
-	}
-}
-
 // TestTextFromOutside checks that text from outside cannot add an element, wherever it is shown.
 func TestTextFromOutside(t *testing.T) {
 	r, _, _ := newReporter(t)
