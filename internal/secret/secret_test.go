@@ -11,42 +11,35 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"set-org-secret/internal/golden"
 )
 
-// errorText returns "" for nil.
-func errorText(err error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Error()
+// TestTexts reads and shows the texts of testdata/texts.txtar.
+func TestTexts(t *testing.T) {
+	golden.CompareTexts(t, "texts.txtar", map[string]func(text string) string{
+		"name":       func(text string) string { return parsed(ParseName(text)) },
+		"store":      func(text string) string { return parsed(ParseStore(text)) },
+		"visibility": func(text string) string { return parsed(ParseVisibility(text)) },
+		"glob and name": func(text string) string {
+			glob, name, _ := strings.Cut(text, " ")
+			return fmt.Sprint(Pattern{Glob: glob}.Match(name))
+		},
+		"duration": func(text string) string {
+			d, err := time.ParseDuration(text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return FormatDuration(d)
+		},
+	})
 }
 
-// parsed is the result of a parser.
-type parsed struct{ text, err string }
-
-func TestParseName(t *testing.T) {
-	for _, test := range []struct{ in, name, err string }{
-		{"DB_PASSWORD", "DB_PASSWORD", ""},
-		{"db_password", "DB_PASSWORD", ""},
-		{"_1", "_1", ""},
-		{"GITHUB", "GITHUB", ""},
-		{"GITHUBX_A", "GITHUBX_A", ""},
-		{"", "", "empty"},
-		{"1ST", "", `must start with a letter or _, not "1ST"`},
-		{"github_token", "", `must not start with GITHUB_, which GitHub reserves: "github_token"`},
-		{"GITHUB_", "", `must not start with GITHUB_, which GitHub reserves: "GITHUB_"`},
-		{"db-password", "", `must have only letters, digits and _, not "db-password"`},
-		{"größe", "", `must have only letters, digits and _, not "größe"`},
-		{"A\nB", "", `must have only letters, digits and _, not "A\nB"`},
-		{"../../user", "", `must have only letters, digits and _, not "../../user"`},
-		{strings.Repeat("1", 200), "", "must start with a letter or _, not a text of 200 characters"},
-		{"A\u00a0B", "", "must have only letters, digits and _, not a text with characters that cannot be shown"},
-	} {
-		name, err := ParseName(test.in)
-		if got, want := (parsed{string(name), errorText(err)}), (parsed{test.name, test.err}); got != want {
-			t.Errorf("%q: got %+q, want %+q", test.in, got, want)
-		}
+func parsed[T ~string](value T, err error) string {
+	if err != nil {
+		return string(value) + "error: " + err.Error()
 	}
+	return string(value)
 }
 
 // FuzzParseName checks that a parsed name is safe as one segment of a path and parses as itself, and that an error
@@ -73,9 +66,8 @@ func FuzzParseName(f *testing.F) {
 		if !strings.EqualFold(string(name), s) {
 			t.Errorf("%q: got the name %q, want a difference in case only", s, name)
 		}
-		again, err := ParseName(string(name))
-		if got, want := (parsed{string(again), errorText(err)}), (parsed{string(name), ""}); got != want {
-			t.Errorf("%q: got %+q, want %+q", name, got, want)
+		if again := parsed(ParseName(string(name))); again != string(name) {
+			t.Errorf("%q: got %q, want the same", name, again)
 		}
 	})
 }
@@ -147,25 +139,6 @@ func TestValue(t *testing.T) {
 	}
 }
 
-func TestParseChoices(t *testing.T) {
-	store := func(s string) (string, error) { got, err := ParseStore(s); return string(got), err }
-	visibility := func(s string) (string, error) { got, err := ParseVisibility(s); return string(got), err }
-	for _, test := range []struct {
-		parse         func(string) (string, error)
-		in, want, err string
-	}{
-		{store, "Actions", "actions", ""},
-		{store, "action", "", `must be actions, dependabot, codespaces or agents, not "action"`},
-		{visibility, "ALL", "all", ""},
-		{visibility, "public\n", "", `must be all, private or selected, not "public\n"`},
-	} {
-		got, err := test.parse(test.in)
-		if got, want := (parsed{got, errorText(err)}), (parsed{test.want, test.err}); got != want {
-			t.Errorf("%q: got %+q, want %+q", test.in, got, want)
-		}
-	}
-}
-
 func TestDiff(t *testing.T) {
 	repos := func(ids ...int64) (list []Repository) {
 		for _, id := range ids {
@@ -231,48 +204,7 @@ func TestIDs(t *testing.T) {
 	}
 }
 
-func TestPatternMatch(t *testing.T) {
-	for _, test := range []struct {
-		glob, name string
-		want       bool
-	}{
-		{"svc-*", "acme/svc-one", true},
-		{"svc-*", "SVC-One", true},
-		{"svc-*", "acme/my-svc-one", false},
-		{"{a,b}-*", "acme/b-x", true},
-		{"{a,b}-*", "acme/c-x", false},
-		{"*", "acme/.github", true},
-		{"?eb", "acme/web", true},
-		{"[a-c]*", "acme/docs", false},
-		{"[A-C]*", "acme/Beta", true},
-		{"[!A-C]*", "acme/beta", false},
-		{"web[-_]x", "web_x", true},
-		{"web", "acme/web", true},
-		{"web", "web/other", false},
-	} {
-		if got := (Pattern{Glob: test.glob}).Match(test.name); got != test.want {
-			t.Errorf("%s matches %s: got %v, want %v", test.glob, test.name, got, test.want)
-		}
-	}
-}
-
-func TestFormatDuration(t *testing.T) {
-	for text, want := range map[string]string{
-		"0s": "0 s", "1500ms": "1.5 s", "2030ms": "2 s", "9960ms": "10 s", "42.4s": "42 s", "59.6s": "1 min",
-		"4m58s": "4 min 58 s", "10m": "10 min", "59m59.999s": "1 h", "1h": "1 h", "90m": "1 h 30 min",
-		"10h5s": "10 h", "20h10m": "20 h 10 min", "24h": "1 day", "36h": "36 h", "2160h": "90 days", "3h59m40s": "4 h",
-	} {
-		d, err := time.ParseDuration(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := FormatDuration(d); got != want {
-			t.Errorf("%v is shown as %q, want %q", d, got, want)
-		}
-	}
-}
-
-func TestTexts(t *testing.T) {
+func TestWords(t *testing.T) {
 	for want, got := range map[string]string{
 		"1 secret": Count(1, "secret"), "0 secrets": Count(0, "secret"), "1,000 secrets": Count(1000, "secret"),
 		"1 repository": Count(1, "repository"), "1,234,567 repositories": Count(1234567, "repository"),
@@ -323,22 +255,25 @@ func TestHasOnly(t *testing.T) {
 	}
 }
 
-// TestAsError checks which parts an error has that adds to another, or joins several.
+// TestAsError checks that an error that adds to another, or joins several, has its own text and the other parts of the
+// first.
 func TestAsError(t *testing.T) {
 	first := &Error{Op: "writing", Problem: "403 no", Cause: "Cause.", Hint: "Hint.", RequestID: "1", Is: []error{ErrNotFound}}
+	second := &Error{Op: "writing", Problem: "404", Hint: "Other.", RequestID: "2"}
 	for _, test := range []struct {
 		err     error
 		problem string
-		cause   string
+		rest    string
 	}{
-		{first, "403 no", "Cause."},
-		{fmt.Errorf("input: %w", first), "input: writing: 403 no", "Cause."},
-		{errors.Join(errors.New("x"), first), "x; writing: 403 no", "Cause."},
-		{errors.New("x"), "x", ""},
+		{first, "403 no", "Cause. Hint. 1"},
+		{fmt.Errorf("input: %w", first), "input: writing: 403 no", "Cause. Hint. 1"},
+		{errors.Join(errors.New("x"), first, second), "x; writing: 403 no; writing: 404", "Cause. Hint. 1"},
+		{errors.New("x"), "x", "  "},
 	} {
 		e := AsError(test.err)
-		if e.Problem != test.problem || e.Cause != test.cause {
-			t.Errorf("%v: got the problem %q and the cause %q, want %q and %q", test.err, e.Problem, e.Cause, test.problem, test.cause)
+		rest := e.Cause + " " + e.Hint + " " + e.RequestID
+		if e.Problem != test.problem || rest != test.rest {
+			t.Errorf("%v: got %q and %q, want %q and %q", test.err, e.Problem, rest, test.problem, test.rest)
 		}
 		if got, want := errors.Is(e, ErrNotFound), errors.Is(test.err, ErrNotFound); got != want {
 			t.Errorf("%v: matches ErrNotFound: %v, want %v", test.err, got, want)
