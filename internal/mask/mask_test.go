@@ -1,7 +1,7 @@
 package mask
 
 import (
-	"encoding/base64"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -9,90 +9,27 @@ import (
 	"unicode/utf8"
 
 	"set-org-secret/internal/fakerunner"
+	"set-org-secret/internal/golden"
 )
 
-func TestAdd(t *testing.T) {
-	tests := []struct {
-		name, value string
-		want        []string
-	}{
-		{"one line", "hunter2 x", []string{"hunter2 x"}},
-		{"surrounding whitespace", "  hunter2\n", []string{"hunter2"}},
-		{"four punctuation characters", "!?!?", []string{"!?!?"}},
-		{"three characters", "abc", nil},
-		{"spaces and three characters", " abc \n \n", nil},
-		{"one line between spaces", " \n!?!?\r\n ", []string{"!?!?"}},
-		{"several lines", "{\n  \"a\": \"secret-one\"\n}\n", []string{`"a": "secret-one"`}},
-		{
-			"PEM", "-----BEGIN X-----\r\nMIIE\r\n==\r\n-----END X-----\r\n",
-			[]string{"-----BEGIN X-----", "MIIE", "-----END X-----"},
-		},
-		{"letters of another script", "ключ\nдвері\n", []string{"ключ", "двері"}},
-		{"line that is not UTF-8", "abcd\xff\nefgh", []string{"efgh"}},
-		{"equal lines", "same\nsame", []string{"same"}},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
+// TestMasks masks the lines of the texts of testdata/masks.txtar, and redacts texts.
+func TestMasks(t *testing.T) {
+	golden.CompareTexts(t, "masks.txtar", map[string]func(text string) string{
+		"masked lines, and the numbers of those that are exposed": func(text string) string {
 			var s Set
-			masked, _ := s.Add(test.value)
-			if got := s.Lines(); !slices.Equal(got, test.want) {
-				t.Errorf("got the lines %q, want %q", got, test.want)
+			isMasked, exposed := s.Add(text)
+			if want := len(s.Lines()) > 0; isMasked != want {
+				t.Errorf("%q: got %t from Add, want %t", text, isMasked, want)
 			}
-			if want := len(test.want) > 0; masked != want {
-				t.Errorf("got %t from Add, want %t", masked, want)
-			}
-		})
-	}
-}
-
-// TestExposedLines has lines of longer values that are not masked and may be secret, and those that only structure a
-// value.
-func TestExposedLines(t *testing.T) {
-	for _, test := range []struct {
-		value string
-		want  []int
-	}{
-		{"admin\n#9!$%&/()=?x^", []int{2}},
-		{"#9!$%&/()=?x^", nil},
-		{"\r\n!$%&\r\nadmin\r?$~^\r\n\n+1$2|\n", []int{2, 4, 6}},
-		{"admin\n!$%", nil},
-		{"!$%&\n?$~^", []int{1, 2}},
-		{"admin\nab\n1\nA1=\n==", nil},
-		{"admin\n!$%&\xff", nil},
-		{"{\n  \"type\": \"account\",\n  \"e\": [\n    {\"id\": 12},\n    {}\n  ],\n  \"n\": -1\n}\n", nil},
-		{"---\nadmin:\n- a: b # c\n...\n# ====\n", nil},
-		{"-----BEGIN X-----\nMIIE\nQ0==\n-----END X-----\n", nil},
-		{"MIIE\na+/b\n+-----+", nil},
-		{"<config>\n<a/>\n<!-- b -->\n/* c */\n// ****\n</config>", nil},
-	} {
-		var s Set
-		if _, got := s.Add(test.value); !slices.Equal(got, test.want) {
-			t.Errorf("%q: got the lines %v, want %v", test.value, got, test.want)
-		}
-	}
-}
-
-// TestRedact checks the forms in which a text from outside may have a mask.
-func TestRedact(t *testing.T) {
-	const value = `pass word <"&'>`
-	b64 := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
-	for _, test := range []struct{ name, text, want string }{
-		{"as it is", "a " + value + " b", "a *** b"},
-		{"twice", value + value, "******"},
-		{"in JSON", `{"a":"pass word <\"&'>"}`, `{"a":"***"}`},
-		{"in base64", b64(value + "xyz"), "***eHl6"},
-		{"in base64, with its padding", b64("xy" + value), "eHlw***4="},
-		{"in base64, one byte before", b64("x" + value + "yz"), "eHBh***nl6"},
-		{"the longer of two", value + "-long", "***"},
-		{"no mask", "pass-word", "pass-word"},
-	} {
-		var s Set
-		s.Add(value)
-		s.Add(value + "-long")
-		if got := s.Redact(test.text); got != test.want {
-			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
-		}
-	}
+			return fmt.Sprintf("%q %v", s.Lines(), exposed)
+		},
+		"redacted": func(text string) string {
+			var s Set
+			s.Add(`pass word <"&'>`)
+			s.Add(`pass word <"&'>-long`)
+			return s.Redact(text)
+		},
+	})
 }
 
 // runnersForms are texts with a mask in a form that a Set finds as the runner does, and near misses; base64 that goes on
