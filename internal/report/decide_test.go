@@ -46,33 +46,6 @@ func TestSealedRows(t *testing.T) {
 	}
 }
 
-// TestNotInScript checks which sealed values are in no script: those of a dry run, which may be anything, those of a
-// success, and those of names that could add a command.
-func TestNotInScript(t *testing.T) {
-	result := unstored("A", secret.Failed, private, &secret.Error{Problem: "x"})
-	other := result
-	other.Name = "A;id"
-	success, badInputs := result, result
-	success.Err, badInputs.Err = nil, &secret.Error{Problem: "x", Is: []error{secret.ErrInputs}}
-	for _, test := range []struct {
-		name   string
-		run    Run
-		result secret.Result
-	}{
-		{"a dry run", Run{Mode: secret.ModeSet, Org: "acme", DryRun: true}, result},
-		{"mode seal", Run{Mode: secret.ModeSeal, Org: "acme"}, success},
-		{"a request that has to change", Run{Mode: secret.ModeSet, Org: "acme"}, badInputs},
-		{"a command in a name", Run{Mode: secret.ModeSet, Org: "acme"}, other},
-		{"a command in the organization", Run{Mode: secret.ModeSet, Org: "$(id)"}, result},
-		{"a command in the host", Run{Mode: secret.ModeSet, Org: "acme", APIURL: url.URL{Host: "a;id"}}, result},
-	} {
-		test.run.Results = []secret.Result{test.result}
-		if text := script(decide(test.run, roomy)); text != "" {
-			t.Errorf("%s: got the script %q, want none", test.name, text)
-		}
-	}
-}
-
 // TestPlaceInOutputs checks that sealed values are included in input order as long as they fit, counted as GitHub
 // counts.
 func TestPlaceInOutputs(t *testing.T) {

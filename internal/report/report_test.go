@@ -170,21 +170,6 @@ func TestNameColumn(t *testing.T) {
 	}
 }
 
-// TestChangeLines checks which repositories are listed, and that a failure has them only if they may have changed.
-func TestChangeLines(t *testing.T) {
-	result := secret.Result{Err: errors.New("x"), Change: secret.Change{
-		From: secret.Selected, To: secret.Selected, Hidden: 2,
-		Added: []secret.Repository{{ID: 1, FullName: "acme/web"}}, Removed: []secret.Repository{{ID: 3}},
-	}}
-	all := []string{"+ acme/web", "- repository 3", "- 2 repositories that this token cannot see"}
-	for op, want := range map[secret.Operation][]string{secret.Updated: all, secret.Unknown: all, secret.Failed: nil} {
-		result.Operation = op
-		if got := changeLines(result); !slices.Equal(got, want) {
-			t.Errorf("%s with an error: got %q, want %q", op, got, want)
-		}
-	}
-}
-
 // TestClean checks that no text of an error has a masked text or a line break.
 func TestClean(t *testing.T) {
 	r, _, _ := newReporter(t)

@@ -28,9 +28,44 @@ func TestRuns(t *testing.T) {
 			return " " + nextStepOf(d)
 		case "outputs":
 			return " " + outputsOf(d)
+		case "annotations":
+			return indented(strings.Join(annotationsOf(t, run), "\n"))
+		case "script":
+			return indented(script(d))
 		}
-		return "\n\t" + strings.Join(annotationsOf(t, run), "\n\t")
+		r, stdout, _ := newReporter(t)
+		if section == "log" {
+			r.Results(run.Results...)
+			return indented(stdout.String())
+		}
+		return indented(r.summary(d))
 	})
+}
+
+func indented(text string) string {
+	return strings.TrimRight("\n\t"+strings.ReplaceAll(text, "\n", "\n\t"), "\n\t")
+}
+
+// TestReviewInStores checks that a review of several stores warns about one, once, and counts the secrets of all in its
+// table; review-over-100.txtar has the other warnings.
+func TestReviewInStores(t *testing.T) {
+	text := "check, review:"
+	for _, store := range []string{"dependabot", "actions"} {
+		text += strings.Repeat(" A checked days=1 all "+store+";", 1001) + " B checked days=1 selected to=web " + store + ";"
+	}
+	run, _ := parseRun(t, text)
+	r, stdout, env := newReporter(t)
+	if err := r.Finish(run); err != nil {
+		t.Fatal(err)
+	}
+	const warning = "::warning::every repository may read 1,001 actions secrets of acme, "
+	if got := stdout.String(); strings.Count(got, "::warning::") != 1 || !strings.Contains(got, warning) {
+		t.Errorf("got %q, want one warning, %q", got, warning)
+	}
+	const row = "<tr><td><code>acme/web</code></td><td>2,004</td>"
+	if got := readFile(t, env["GITHUB_STEP_SUMMARY"]); !strings.Contains(got, row) {
+		t.Errorf("the summary lacks %q:\n%s", row, got)
+	}
 }
 
 // nextStepOf returns the next step of the first failure, or of a rejected run, and where the value is.
@@ -88,7 +123,14 @@ func parseRun(t *testing.T, text string) (run Run, room limits) {
 	options := strings.Split(head, ", ")
 	run, room = Run{Mode: secret.Mode(options[0]), Org: "acme", Where: "in the inputs"}, roomy
 	for _, option := range options[1:] {
-		switch option {
+		name, value, _ := strings.Cut(option, "=")
+		switch name {
+		case "org":
+			run.Org = value
+		case "host":
+			run.APIURL.Host = value
+		case "3 requests":
+			run.Requests = 3
 		case "dry run":
 			run.DryRun = true
 		case "90 days":
@@ -121,6 +163,8 @@ var (
 	sentinels    = map[string]error{"cannot-open": secret.ErrCannotOpen, "foreign-key": secret.ErrForeignKey, "inputs": secret.ErrInputs}
 )
 
+var updatedAt = time.Date(2026, 7, 28, 23, 0, 0, 0, time.UTC)
+
 func parseResult(t *testing.T, run Run, words []string) secret.Result {
 	t.Helper()
 	r := secret.Result{Name: secret.Name(strings.Trim(words[0], "-")), Store: secret.Actions, Operation: secret.Operation(words[1])}
@@ -139,10 +183,22 @@ func parseResult(t *testing.T, run Run, words []string) secret.Result {
 			r = sealed(r)
 		case word == "partly":
 			r.Added = []int64{1}
+		case word[0] == '+':
+			r.Change.Added = append(r.Change.Added, secret.Repository{ID: 1, FullName: "acme/" + word[1:]})
+		case word[0] == '-':
+			r.Change.Removed = append(r.Change.Removed, secret.Repository{ID: 3})
+		case name == "hidden":
+			r.Hidden, r.Change.Hidden = number, number
+		case word == "listed":
+			r.Check.Listed = true
+		case name == "to":
+			r.Check.Listed = true
+			repo := secret.Repository{ID: int64(value[0]), FullName: "acme/" + value, Private: value[0] == 'x'}
+			r.Access.Repositories = append(r.Access.Repositories, repo)
 		case word == "missing":
 			r.Check = &secret.Check{Due: true}
 		case name == "days":
-			r.Check = &secret.Check{Exists: true, Age: age, Due: run.MaxAge > 0 && age > run.MaxAge}
+			r.Check = &secret.Check{Exists: true, UpdatedAt: updatedAt, Age: age, Due: run.MaxAge > 0 && age > run.MaxAge}
 		case name == "key":
 			r.KeyID, r.PublicKey = value, "public-"+value
 		case name == "attempts":
@@ -154,6 +210,9 @@ func parseResult(t *testing.T, run Run, words []string) secret.Result {
 		default:
 			t.Fatalf("unknown word %q", word)
 		}
+	}
+	if len(r.Change.Added)+len(r.Change.Removed) > 0 {
+		r.Change.From, r.Change.To = secret.Selected, secret.Selected
 	}
 	if r.Failed() || err.Problem+err.Hint != "" {
 		err.Problem = cmp.Or(err.Problem, "x")

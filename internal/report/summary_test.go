@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"html"
 	"maps"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -281,56 +280,5 @@ func TestCheckRows(t *testing.T) {
 		if !strings.HasPrefix(folded, test.title) {
 			t.Errorf("%d rows, %d due: the fold begins with %.100q, want %q", test.rows, test.due, folded, test.title)
 		}
-	}
-}
-
-// TestChangesAreADiff checks that changes of access are shown as a diff, one for all that are alike, that a
-// repository's name cannot end.
-func TestChangesAreADiff(t *testing.T) {
-	r, _, _ := newReporter(t)
-	result := secret.Result{
-		Store: secret.Actions, Name: "A", Operation: secret.Updated, Access: secret.Access{Visibility: secret.Selected},
-		Change: secret.Change{
-			From: secret.Selected, To: secret.Selected,
-			Added:   []secret.Repository{{ID: 1, FullName: "acme/web"}, {ID: 2, FullName: "acme/x\n</code>"}},
-			Removed: []secret.Repository{{ID: 3}},
-		},
-	}
-	alike, unconfirmed, partly := result, result, result
-	partly.Name, partly.Operation, partly.Added = "D", secret.Unknown, []int64{1}
-	alike.Name, unconfirmed.Name, unconfirmed.Operation = "B", "C", secret.Unknown
-	text := r.summary(decide(Run{Mode: secret.ModeSet, Org: "acme", Results: []secret.Result{result, unconfirmed, alike, partly}}, roomy))
-	want := "<p>Access changes for <code>A</code>, <code>B</code>, <code>D</code>:</p>\n" +
-		"<pre lang=\"diff\"><code>+ acme/web\n+ acme/x\\n&lt;/code&gt;\n- repository 3</code></pre>\n" +
-		"<p>Access changes for <code>C</code> (not confirmed):</p>\n<pre lang=\"diff\"><code>+ acme/web\n"
-	if !strings.Contains(text, want) {
-		t.Errorf("got %q, want %q in it", text, want)
-	}
-}
-
-// TestReaders checks the repositories of a review, of which the token may not see any; review-access.txtar has the
-// others.
-func TestReaders(t *testing.T) {
-	r, _, _ := newReporter(t)
-	e := &entry{Result: secret.Result{Check: &secret.Check{Exists: true, Listed: true}, Hidden: 2}}
-	if got, want := r.readers(e), "2 that this token cannot see"; got != want {
-		t.Errorf("got %q, want %q", got, want)
-	}
-}
-
-// TestLinks checks the links to the organization's pages of secrets; TestScript has the hosts of other APIs.
-func TestLinks(t *testing.T) {
-	r, _, _ := newReporter(t)
-	run := Run{Mode: secret.ModeSet, Org: "acme", APIURL: url.URL{Host: "api.github.com"}, Requests: 3, Results: []secret.Result{
-		{Store: secret.Dependabot, Name: "A"}, {Store: secret.Actions, Name: "A"}, {Store: secret.Agents, Name: "A"},
-	}}
-	const want = `<p><a href="https://github.com/organizations/acme/settings/secrets/actions">Open the actions secrets of acme</a> · ` +
-		`<a href="https://github.com/organizations/acme/settings/secrets/dependabot">Open the dependabot secrets of acme</a></p>`
-	if got := r.summary(decide(run, roomy)); !strings.HasSuffix(got, want) {
-		t.Errorf("got %q, want %q at the end", got, want)
-	}
-	run.Requests = 0
-	if got := r.summary(decide(run, roomy)); strings.Contains(got, "<a ") {
-		t.Errorf("offline: got %q, want no links", got)
 	}
 }
