@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"html"
-	"net/url"
 	"reflect"
 	"slices"
 	"strings"
@@ -120,22 +119,10 @@ func wantLeftOut(t *testing.T, d document, want string) {
 // TestLeaveOutRows checks which rows are left out first if not even the rows without their sealed values fit, that the
 // others keep their values, and that a warning counts the rows and values.
 func TestLeaveOutRows(t *testing.T) {
-	checked := func(name secret.Name, due bool) secret.Result {
-		return secret.Result{Name: name, Operation: secret.Checked, Check: &secret.Check{Exists: true, Due: due}}
-	}
-	stored := func(name secret.Name) secret.Result { return secret.Result{Name: name, Operation: secret.Created} }
-	x := &secret.Error{Problem: "x"}
-	cannotOpen := &secret.Error{Problem: "x", Is: []error{secret.ErrCannotOpen}}
-	withWarning := stored("W")
-	withWarning.Err = x
-	results := []secret.Result{
-		stored("A"), sealed(failing("S", secret.Failed, x)), checked("D", true), failing("I", secret.Failed, x),
-		checked("N", false), checked("E", true), withWarning,
-		sealed(failing("F", secret.Failed, cannotOpen)), // the value is of no use
-		sealed(failing("T", secret.Unknown, x)), stored("C"),
-	}
+	run, _ := parseRun(t, "set: A created; S failed value; D checked missing; I failed; N checked days=1; E checked missing; "+
+		"W created error=x; F failed value cannot-open; T unknown value; C created") // the value of F is of no use
 	order := strings.Fields("C N A W E D F I T S")
-	whole := decide(Run{Mode: secret.ModeSet, Results: results}, roomy)
+	whole := decide(run, roomy)
 	for n := 2; n <= len(order); n++ {
 		room := len("results[]")
 		for _, o := range sharedOutputs(whole) {
@@ -146,7 +133,7 @@ func TestLeaveOutRows(t *testing.T) {
 				room += e.row.size()
 			}
 		}
-		d := decide(Run{Mode: secret.ModeSet, Results: results}, limits{outputs: room})
+		d := decide(run, limits{outputs: room})
 		wantLeftOut(t, d, secret.Count(n, "row")+" with "+secret.Count(max(n-8, 0), "sealed value"))
 		for i, e := range d.entries {
 			isKept := slices.Contains(order[n:], string(e.Name))
@@ -181,16 +168,8 @@ func TestOutputsNotWritten(t *testing.T) {
 // TestRenderersOnlyRead renders a document with something of each kind: no renderer changes it for the others.
 func TestRenderersOnlyRead(t *testing.T) {
 	r, _, _ := newReporter(t)
-	x := &secret.Error{Problem: "x", Hint: "Hint."}
-	selected := secret.Access{Visibility: secret.Selected, Repositories: []secret.Repository{{ID: 7, FullName: "acme/web"}}}
-	changed := secret.Result{
-		Store: secret.Actions, Name: "C", Operation: secret.Updated, Access: selected,
-		Change: secret.Change{From: secret.Private, To: secret.Selected, Added: selected.Repositories},
-	}
-	run := Run{Mode: secret.ModeSet, Org: "acme", APIURL: url.URL{Host: "api.github.com"}, Results: []secret.Result{
-		changed, unstored("A", secret.Failed, private, x), unstored("B", secret.Unknown, selected, x),
-		unstored("D", secret.Failed, secret.Access{}, x), failing("E", secret.Failed, x),
-	}}
+	run, _ := parseRun(t, "set, host=api.github.com: C updated selected +web; A failed value private hint=Hint.; "+
+		"B unknown value selected; D failed value; E failed")
 	room := limits{outputs: 900, summary: maxSummaryBytes} // only some of the values fit in the outputs
 	d, want := decide(run, room), decide(run, room)
 	for _, text := range []string{

@@ -133,8 +133,8 @@ func parseRun(t *testing.T, text string) (run Run, room limits) {
 			run.Requests = 3
 		case "dry run":
 			run.DryRun = true
-		case "90 days":
-			run.MaxAge = 90 * 24 * time.Hour
+		case "days":
+			run.MaxAge = daysOf(t, value)
 		case "review":
 			run.ListRepositories = true
 		case "rejected":
@@ -163,6 +163,15 @@ var (
 	sentinels    = map[string]error{"cannot-open": secret.ErrCannotOpen, "foreign-key": secret.ErrForeignKey, "inputs": secret.ErrInputs}
 )
 
+func daysOf(t *testing.T, number string) time.Duration {
+	t.Helper()
+	n, err := strconv.Atoi(number)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(n) * 24 * time.Hour
+}
+
 var updatedAt = time.Date(2026, 7, 28, 23, 0, 0, 0, time.UTC)
 
 func parseResult(t *testing.T, run Run, words []string) secret.Result {
@@ -173,7 +182,6 @@ func parseResult(t *testing.T, run Run, words []string) secret.Result {
 	for _, word := range words[2:] {
 		name, value, _ := strings.Cut(word, "=")
 		number, _ := strconv.Atoi(value)
-		age := time.Duration(number) * 24 * time.Hour
 		switch {
 		case slices.Contains(stores, secret.Store(word)):
 			r.Store = secret.Store(word)
@@ -198,6 +206,7 @@ func parseResult(t *testing.T, run Run, words []string) secret.Result {
 		case word == "missing":
 			r.Check = &secret.Check{Due: true}
 		case name == "days":
+			age := daysOf(t, value)
 			r.Check = &secret.Check{Exists: true, UpdatedAt: updatedAt, Age: age, Due: run.MaxAge > 0 && age > run.MaxAge}
 		case name == "key":
 			r.KeyID, r.PublicKey = value, "public-"+value

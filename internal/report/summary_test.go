@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"set-org-secret/internal/fakerunner"
 	"set-org-secret/internal/secret"
@@ -223,38 +222,9 @@ func TestManyProblems(t *testing.T) {
 	}
 }
 
-// TestCheckRows checks the order of the rows of a check, oldest first, over the whole range of ages, and that those
-// that are due are never folded.
+// TestCheckRows checks which rows of a check are folded: never those that are due. TestRuns has their order.
 func TestCheckRows(t *testing.T) {
-	const day = 24 * time.Hour
-	checked := func(name secret.Name, check secret.Check) secret.Result {
-		check.UpdatedAt = time.Date(2026, 7, 28, 23, 0, 0, 0, time.UTC)
-		return secret.Result{Store: secret.Actions, Name: name, Operation: secret.Checked, Check: &check}
-	}
 	r, _, _ := newReporter(t)
-	run := Run{Mode: secret.ModeCheck, MaxAge: 30 * day, Results: []secret.Result{
-		checked("NEW", secret.Check{Exists: true, Age: 3 * day}),
-		checked("OLD", secret.Check{Exists: true, Age: 1108 * day, Due: true}),
-		checked("MISSING", secret.Check{Due: true}),
-		checked("OLDEST", secret.Check{Exists: true, Age: 1<<63 - 1, Due: true}),
-		checked("NOW", secret.Check{Exists: true}),
-		failing("FAILED", secret.Failed, &secret.Error{Problem: "x"}),
-	}}
-	rows := func(summary string) (list []string) {
-		for line := range strings.SplitSeq(summary, "\n") {
-			if strings.HasPrefix(line, "<tr><td>") {
-				list = append(list, plainText(strings.ReplaceAll(line, "</td>", "|")))
-			}
-		}
-		return list
-	}
-	want := []string{
-		"🔴 MISSING|missing||", "🔴 OLDEST|106,751 days, 28\u00a0Jul\u00a02026||", "🔴 OLD|1,108 days, 28\u00a0Jul\u00a02026||",
-		"NEW|3 days, 28\u00a0Jul\u00a02026||", "NOW|less than a day, 28\u00a0Jul\u00a02026||",
-	}
-	if got := rows(r.summary(decide(run, roomy))); !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
-	}
 	for _, test := range []struct {
 		rows, due     int
 		plain, folded int // rows before the fold, and in it
@@ -266,14 +236,10 @@ func TestCheckRows(t *testing.T) {
 		{40, 3, 3, 37, "<summary>✅ 37 secrets within 30 days</summary>"},
 		{40, 40, 40, 0, ""},
 	} {
-		run.Results = nil
-		for i := range test.rows {
-			check := secret.Check{Exists: true, Due: i < test.due, Age: time.Duration(1000-i) * day}
-			run.Results = append(run.Results, checked(secret.Name(fmt.Sprintf("S%d", i)), check))
-		}
-		text := r.summary(decide(run, roomy))
-		plain, folded, _ := strings.Cut(text, "<details>")
-		got := [3]int{len(rows(plain)), len(rows(folded)), strings.Count(plain, "🔴 <code>")}
+		text := "check, days=30:" + strings.Repeat(" S checked days=31;", test.due) + strings.Repeat(" S checked days=1;", test.rows-test.due)
+		run, _ := parseRun(t, text)
+		plain, folded, _ := strings.Cut(r.summary(decide(run, roomy)), "<details>")
+		got := [3]int{strings.Count(plain, "<tr><td>"), strings.Count(folded, "<tr><td>"), strings.Count(plain, "🔴 <code>")}
 		if want := [3]int{test.plain, test.folded, test.due}; got != want {
 			t.Errorf("%d rows, %d due: got %v rows before the fold, in it, and due before it, want %v", test.rows, test.due, got, want)
 		}
