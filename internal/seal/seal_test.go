@@ -2,6 +2,7 @@ package seal
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
@@ -18,6 +19,7 @@ import (
 	"golang.org/x/crypto/curve25519"
 	"golang.org/x/crypto/nacl/box"
 
+	"set-org-secret/internal/golden"
 	"set-org-secret/internal/secret"
 )
 
@@ -127,37 +129,28 @@ func TestKeyIDs(t *testing.T) {
 	}
 }
 
-func TestParsePublicKey(t *testing.T) {
-	public, _ := testKey(t)
-	good := encoded(public[:])
-	// Only strict decoding rejects unused bits that are not zero.
-	loose := good[:len(good)-2] + string(good[len(good)-2]+1) + "="
-	if _, err := base64.StdEncoding.DecodeString(loose); err != nil {
-		t.Fatalf("lenient decoding of %s: got error %v, want none", loose, err)
-	}
-	const notBase64 = "public_key: must be base64"
-	for _, test := range []struct{ name, id, key, want string }{
-		{"valid", "568250167242549744", good, ""},
-		{"invalid id", "56\n", good, invalidID},
-		{"no key", "1", "", "public_key: must be 32 bytes in base64, not 0"},
-		{"31 bytes", "1", encoded(public[:31]), "public_key: must be 32 bytes in base64, not 31"},
-		// As in the example of GitHub's documentation.
-		{"33 bytes", "1", encoded(append([]byte{1}, public[:]...)), "public_key: must be 32 bytes in base64, not 33"},
-		{"not base64", "1", "%%%", notBase64},
-		{"base64url", "1", strings.Repeat("_", 43) + "=", notBase64},
-		{"no padding", "1", strings.TrimRight(good, "="), notBase64},
-		{"unused bits not zero", "1", loose, notBase64},
-		{"line break inside", "1", good[:20] + "\n" + good[20:], notBase64},
-		{"line break at the end", "1", good + "\n", notBase64},
-	} {
-		key, err := ParsePublicKey(test.id, test.key)
-		if got := errorText(err); got != test.want {
-			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
-		}
-		if got, want := key.IsZero(), err != nil; got != want {
-			t.Errorf("%s: IsZero: got %v, want %v with error %v", test.name, got, want, err)
-		}
-	}
+// TestParse parses the keys and the sealed values of testdata/parse.txtar.
+func TestParse(t *testing.T) {
+	golden.CompareTexts(t, "parse.txtar", map[string]func(text string) string{
+		"public key": func(text string) string {
+			id, text, _ := strings.Cut(text, " ")
+			key, err := ParsePublicKey(id, text)
+			if got, want := key.IsZero(), err != nil; got != want {
+				t.Errorf("%s: IsZero: got %v, want %v with error %v", text, got, want, err)
+			}
+			return cmp.Or(errorText(err), "valid")
+		},
+		"sealed value": func(text string) string {
+			fields := strings.SplitN(text, " ", 3)
+			given := secret.Sealed{KeyID: fields[0], PublicKey: fields[1], EncryptedValue: fields[2]}
+			sealed, err := ParseSealed(given)
+			given.EncryptedValue = strings.NewReplacer("\r", "", "\n", "").Replace(given.EncryptedValue)
+			if err == nil && sealed != given {
+				t.Errorf("got %+v, want %+v", sealed, given)
+			}
+			return cmp.Or(errorText(err), "valid")
+		},
+	})
 }
 
 func encoded(b []byte) string { return base64.StdEncoding.EncodeToString(b) }
@@ -200,35 +193,6 @@ func TestLowOrderPoints(t *testing.T) {
 	}
 	if _, err := ParsePublicKey("1", encoded(curve25519.Basepoint)); err != nil {
 		t.Errorf("base point: got error %v, want none", err)
-	}
-}
-
-func TestParseSealed(t *testing.T) {
-	sized := func(n int) string { return encoded(make([]byte, n)) }
-	for _, test := range []struct{ name, value, id, key, want string }{
-		{"smallest", sized(49), "1", "", ""},
-		{"largest", sized(48<<10 + 48), "1", "", ""},
-		{"empty", "", "1", "", "encrypted_value: must be a sealed box, of 48 bytes or more, not of 0"},
-		{"47 bytes", sized(47), "1", "", "encrypted_value: must be a sealed box, of 48 bytes or more, not of 47"},
-		{"box of an empty value", sized(48), "1", "", "encrypted_value: an empty value was sealed"},
-		{"too large", sized(48<<10 + 49), "1", "", "encrypted_value: holds 49153 bytes of plaintext, GitHub stores at most 49152"},
-		{"random bytes", encoded(bytes.Repeat([]byte{0xff}, 60)), "1", "", "encrypted_value: must be a sealed box; it does not begin with a public key"},
-		{"not base64", "a plaintext, pasted by mistake", "1", "", "encrypted_value: must be base64"},
-		{"line breaks are removed", sized(60)[:40] + "\r\n" + sized(60)[40:] + "\n", "1", "", ""},
-		{"invalid key id", sized(60), "1\n::error::x", "", invalidID},
-		{"its key", sized(60), "1", encoded(curve25519.Basepoint), ""},
-		{"low-order key", sized(60), "1", sized(32), "public_key: a low-order point, to which anyone could open what is sealed"},
-		{"short key", sized(60), "1", sized(31), "public_key: must be 32 bytes in base64, not 31"},
-		{"invalid key id, and a key", sized(60), "1\n::error::x", encoded(curve25519.Basepoint), invalidID},
-	} {
-		sealed, err := ParseSealed(secret.Sealed{KeyID: test.id, PublicKey: test.key, EncryptedValue: test.value})
-		if got := errorText(err); got != test.want {
-			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
-		}
-		value := strings.NewReplacer("\r", "", "\n", "").Replace(test.value)
-		if want := (secret.Sealed{KeyID: test.id, PublicKey: test.key, EncryptedValue: value}); err == nil && sealed != want {
-			t.Errorf("%s: got %+v, want %+v", test.name, sealed, want)
-		}
 	}
 }
 
