@@ -200,7 +200,9 @@ func parseResult(t *testing.T, run Run, words []string) secret.Result {
 		case word == "listed":
 			r.Check.Listed = true
 		case name == "to":
-			r.Check.Listed = true
+			if r.Check != nil {
+				r.Check.Listed = true
+			}
 			repo := secret.Repository{ID: int64(value[0]), FullName: "acme/" + value, Private: value[0] == 'x'}
 			r.Access.Repositories = append(r.Access.Repositories, repo)
 		case word == "missing":
@@ -209,7 +211,7 @@ func parseResult(t *testing.T, run Run, words []string) secret.Result {
 			age := daysOf(t, value)
 			r.Check = &secret.Check{Exists: true, UpdatedAt: updatedAt, Age: age, Due: run.MaxAge > 0 && age > run.MaxAge}
 		case name == "key":
-			r.KeyID, r.PublicKey = value, "public-"+value
+			r.KeyID, r.PublicKey = strings.ReplaceAll(value, "_", " "), "public-"+value
 		case name == "attempts":
 			err.Attempts = number
 		case texts[name] != nil:

@@ -9,8 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"set-org-secret/internal/secret"
 )
 
 // stubGH logs its arguments and its input, and fails if FAIL is among the former.
@@ -47,54 +45,41 @@ func runScript(t *testing.T, script string) (requests, printed string, code int)
 // TestScript runs the script of a summary: it stores each sealed value that can be stored, with the access that the run
 // would have written, goes on after a failure, and stores no value whose access is unknown.
 func TestScript(t *testing.T) {
-	selected := secret.Access{Visibility: secret.Selected, Repositories: []secret.Repository{{ID: 7}, {ID: 3}}}
-	none := secret.Access{Visibility: secret.Selected}
-	x := &secret.Error{Problem: "x"}
-	unstored := func(name secret.Name, op secret.Operation, access secret.Access) secret.Result {
-		return unstored(name, op, access, x)
-	}
-	inDependabot := unstored("B", secret.Failed, selected)
-	inDependabot.Store = secret.Dependabot
-	rotated := unstored("R", secret.Failed, private)
-	rotated.Err = &secret.Error{Problem: "x", Is: []error{secret.ErrCannotOpen}}
-	expandable := unstored("E", secret.Failed, private)
-	expandable.KeyID = "$HOME `id` \\"
-	stored := unstored("S", secret.Created, private)
-	stored.Err, stored.EncryptedValue = nil, ""
 	const (
 		put  = "api --silent --method PUT --hostname github.com orgs/acme/"
 		body = ` --input -` + "\n" + `{"encrypted_value":"c2VhbGVk","key_id":"568","visibility":`
 	)
 	for _, test := range []struct {
 		name, apiURL      string
-		results           []secret.Result
+		results           string
 		requests, printed string
 		code              int
 	}{
 		{
 			"all of them", "https://api.github.com/",
-			[]secret.Result{unstored("A", secret.Failed, private), stored, inDependabot, rotated, unstored("C", secret.Unknown, none)},
+			"A failed value private; S created private; B failed dependabot value selected to=b to=a; " +
+				"R failed value private cannot-open; C unknown value selected",
 			put + "actions/secrets/A" + body + "\"private\"}\n" +
-				put + "dependabot/secrets/B" + body + "\"selected\",\"selected_repository_ids\":[3,7]}\n" +
+				put + "dependabot/secrets/B" + body + "\"selected\",\"selected_repository_ids\":[97,98]}\n" +
 				put + "actions/secrets/C" + body + "\"selected\",\"selected_repository_ids\":[]}\n",
 			"All values of this script are stored.\n", 0,
 		},
 		{
 			"one fails", "https://api.octo.ghe.com/",
-			[]secret.Result{unstored("FAIL", secret.Failed, private), unstored("B", secret.Failed, private)},
+			"FAIL failed value private; B failed value private",
 			strings.ReplaceAll(put, "github.com", "octo.ghe.com") + "actions/secrets/FAIL" + body + "\"private\"}\n" +
 				strings.ReplaceAll(put, "github.com", "octo.ghe.com") + "actions/secrets/B" + body + "\"private\"}\n",
 			"gh: HTTP 403\nNot stored: actions/FAIL\n", 1,
 		},
 		{
 			"one of unknown access, which is left out", "https://api.ghe.example/api/v3/",
-			[]secret.Result{unstored("U", secret.Failed, secret.Access{}), unstored("B", secret.Failed, private)},
+			"U failed value; B failed value private",
 			strings.ReplaceAll(put, "github.com", "api.ghe.example") + "actions/secrets/B" + body + "\"private\"}\n",
 			"All values of this script are stored.\n", 0,
 		},
 		{
 			"text that a shell would expand", "https://api.github.com",
-			[]secret.Result{expandable},
+			"E failed value private key=$HOME_`id`_\\",
 			put + "actions/secrets/E" + strings.ReplaceAll(body, "568", "$HOME `id` \\\\") + "\"private\"}\n",
 			"All values of this script are stored.\n", 0,
 		},
@@ -104,7 +89,9 @@ func TestScript(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		d := decide(Run{Mode: secret.ModeSet, Org: "acme", APIURL: *apiURL, Results: test.results}, roomy)
+		run, room := parseRun(t, "set: "+test.results)
+		run.APIURL = *apiURL
+		d := decide(run, room)
 		text := plainText(r.summary(d))
 		if want := script(d); !strings.Contains(text, want) {
 			t.Errorf("%s: the summary shows another script than\n%s", test.name, want)
