@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -25,6 +26,16 @@ func TestTexts(t *testing.T) {
 			glob, name, _ := strings.Cut(text, " ")
 			return fmt.Sprint(Pattern{Glob: glob}.Match(name))
 		},
+		"change of access": func(text string) string {
+			before, after, _ := strings.Cut(text, " -> ")
+			existing := Existing{Exists: before != "new"}
+			if existing.Exists {
+				existing.Access, existing.Hidden = accessOf(before)
+			}
+			access, _ := accessOf(after)
+			c := Diff(existing, access)
+			return fmt.Sprintf("from %q to %q, added %v, removed %v, %d hidden, any: %v", c.From, c.To, c.Added, c.Removed, c.Hidden, c.Any())
+		},
 		"duration": func(text string) string {
 			d, err := time.ParseDuration(text)
 			if err != nil {
@@ -33,6 +44,21 @@ func TestTexts(t *testing.T) {
 			return FormatDuration(d)
 		},
 	})
+}
+
+// accessOf parses a visibility, the ids of repositories, and the word hidden for each that the token cannot see.
+func accessOf(text string) (a Access, hidden int) {
+	visibility, ids, _ := strings.Cut(text, " ")
+	a.Visibility = Visibility(visibility)
+	for word := range strings.FieldsSeq(ids) {
+		id, err := strconv.ParseInt(word, 10, 64)
+		if err != nil {
+			hidden++
+			continue
+		}
+		a.Repositories = append(a.Repositories, Repository{ID: id, FullName: "acme/r" + word})
+	}
+	return a, hidden
 }
 
 func parsed[T ~string](value T, err error) string {
@@ -136,59 +162,6 @@ func TestValue(t *testing.T) {
 	}
 	if got := (Value{}).Reveal(); got != nil {
 		t.Errorf("got the plaintext %q of the zero Value, want nil", got)
-	}
-}
-
-func TestDiff(t *testing.T) {
-	repos := func(ids ...int64) (list []Repository) {
-		for _, id := range ids {
-			list = append(list, Repository{ID: id, FullName: fmt.Sprintf("acme/r%d", id)})
-		}
-		return list
-	}
-	selected := func(ids ...int64) Access { return Access{Selected, repos(ids...)} }
-	existing := func(ids ...int64) Existing { return Existing{Exists: true, Access: selected(ids...)} }
-	hidden := Existing{Exists: true, Access: selected(1), Hidden: 2}
-	for _, test := range []struct {
-		name     string
-		existing Existing
-		access   Access
-		want     Change
-		any      bool
-	}{
-		{"new", Existing{}, Access{Visibility: Private}, Change{To: Private}, false},
-		{"new with a list", Existing{}, selected(1), Change{To: Selected, Added: repos(1)}, true},
-		{"unchanged", existing(1, 2), selected(2, 1), Change{From: Selected, To: Selected}, false},
-		{
-			"one added, one removed", existing(3, 1), selected(2, 3),
-			Change{From: Selected, To: Selected, Added: repos(2), Removed: repos(1)},
-			true,
-		},
-		{
-			"sorted, without duplicates", existing(), selected(3, 1, 3),
-			Change{From: Selected, To: Selected, Added: repos(1, 3)},
-			true,
-		},
-		{"all removed", existing(1), selected(), Change{From: Selected, To: Selected, Removed: repos(1)}, true},
-		{
-			"selected to all", existing(1),
-			Access{Visibility: All},
-			Change{From: Selected, To: All, Removed: repos(1)},
-			true,
-		},
-		{
-			"hidden repositories are removed", hidden, selected(1),
-			Change{From: Selected, To: Selected, Hidden: 2},
-			true,
-		},
-	} {
-		got := Diff(test.existing, test.access)
-		if !reflect.DeepEqual(got, test.want) {
-			t.Errorf("%s: got the change %+v, want %+v", test.name, got, test.want)
-		}
-		if got.Any() != test.any {
-			t.Errorf("%s: got Any() = %v, want %v", test.name, got.Any(), test.any)
-		}
 	}
 }
 
