@@ -68,7 +68,11 @@ func CompareRows(t *testing.T, file string, result func(section, given string) s
 func CompareTexts(t *testing.T, file string, sections map[string]func(text string) string) {
 	t.Helper()
 	CompareRows(t, file, func(section, given string) string {
-		return " " + sections[section](Literal(t, given))
+		result := sections[section]
+		if result == nil {
+			t.Fatalf("%s: nothing reads the section %q", file, section)
+		}
+		return " " + result(Literal(t, given))
 	})
 }
 
