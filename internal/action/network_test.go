@@ -2,7 +2,6 @@ package action
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto"
 	"crypto/ecdsa"
@@ -18,18 +17,18 @@ import (
 	"encoding/pem"
 	"io"
 	"log"
-	"maps"
 	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"path/filepath"
-	"strings"
+	"os"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/net/http/httpproxy"
 
 	"set-org-secret/internal/fakegithub"
@@ -38,66 +37,95 @@ import (
 // corp is a company network: a GitHub Enterprise Server with a certificate of the
 // company's own authority, and a proxy, the only one that can resolve its name.
 type corp struct {
-	github   *fakegithub.Server
-	proxy    string // address
-	password string // of the proxy, or empty
-	broken   bool   // the proxy returns 503
-	tunnels  atomic.Int32
-	ca       string            // PEM
-	leaf     leaf              // the certificate of the server
-	change   func(*tls.Config) // of the server; nil for none
+	kind    string // one of corpKinds
+	github  *fakegithub.Server
+	proxy   string // address
+	tunnels atomic.Int32
+	ca      string // PEM
 }
 
-// leaf is a kind of certificate of a server.
-type leaf int
-
-const (
-	usual        leaf = iota
-	withRSA           // its key is one of RSA
-	withNegative      // its serial number is negative
-	truncated         // it cannot be parsed
-)
+// corpKinds are what may be unusual in a company network: its server's TLS, the
+// server's certificate, or the proxy.
+var corpKinds = []string{
+	"usual", "tls-1.1", "rsa-key-exchange", "client-certificate", "negative-serial", "truncated-certificate",
+	"proxy-password", "broken-proxy",
+}
 
 const corpHost = "github.corp.test"
 
+// startCorp is the command corp KIND: the runs after it are in a company network of that
+// kind, with real handshakes and a real CONNECT, and in real time. PROXY is the address of
+// its proxy.
+func startCorp(ts *testscript.TestScript, _ bool, args []string) {
+	if len(args) != 1 || !slices.Contains(corpKinds, args[0]) {
+		ts.Fatalf("usage: corp KIND, one of %q", corpKinds)
+	}
+	state := ts.Value(stateKey).(*scriptState)
+	state.corp = &corp{kind: args[0]}
+	state.corp.start(state.t)
+	ts.Check(os.WriteFile(ts.MkAbs("ca.pem"), []byte(state.corp.ca), 0o600))
+	ts.Setenv("PROXY", state.corp.proxy)
+	ts.Setenv("HTTPS_PROXY", "http://"+state.corp.proxy)
+	ts.Setenv("GODEBUG", "")
+	ts.Setenv("INPUT_API_URL", "https://"+corpHost+"/api/v3")
+	ts.Setenv("INPUT_CA_CERTIFICATE", state.corp.ca)
+	ts.Setenv("INPUT_TIMEOUT", "2s")
+}
+
+// run runs a step in the company network. No name is found, so that corpHost is
+// reachable through the proxy only.
+func (c *corp) run(t *testing.T, s stepRun) result {
+	t.Helper()
+	t.Setenv("GODEBUG", s.env["GODEBUG"])
+	config := httpproxy.Config{HTTPSProxy: s.env["HTTPS_PROXY"]}
+	s.proxy = func(req *http.Request) (*url.URL, error) { return config.ProxyFunc()(req.URL) }
+	s.dial = dial
+	c.tunnels.Store(0)
+	r := s.run(t.Context(), t)
+	if r.code != 0 { // the key and the existing secret are read concurrently
+		wantAtMost(t, "tunnels", int(c.tunnels.Load()), 2)
+	}
+	return r
+}
+
 // start starts the server and the proxy.
-func (c *corp) start(t *testing.T, maxTLS uint16) {
+func (c *corp) start(t *testing.T) {
 	t.Helper()
 	c.github = newGitHub(t, fakegithub.World{BasePath: "/api/v3", GHES: true})
-	config := &tls.Config{Certificates: []tls.Certificate{c.certificate(t)}, MinVersion: tls.VersionTLS10, MaxVersion: maxTLS}
-	if c.change != nil {
-		c.change(config)
+	config := &tls.Config{Certificates: []tls.Certificate{c.certificate(t)}, MinVersion: tls.VersionTLS10}
+	switch c.kind {
+	case "tls-1.1":
+		config.MaxVersion = tls.VersionTLS11
+	case "rsa-key-exchange":
+		config.MaxVersion, config.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256}
+	case "client-certificate":
+		config.ClientAuth = tls.RequireAnyClientCert
 	}
-	listener, err := tls.Listen("tcp", "127.0.0.1:0", config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := &http.Server{Handler: c.github, ErrorLog: log.New(io.Discard, "", 0)} // handshakes fail on purpose
-	go func() { _ = server.Serve(listener) }()
-	t.Cleanup(func() { _ = server.Close() })
+	noLog := log.New(io.Discard, "", 0) // handshakes fail on purpose
+	server := httptest.NewUnstartedServer(c.github)
+	server.Listener = tls.NewListener(server.Listener, config)
+	server.Config.ErrorLog = noLog
+	server.Start()
+	t.Cleanup(server.Close)
 
+	credentials := ""
+	if c.kind == "proxy-password" {
+		credentials = "Basic " + base64.StdEncoding.EncodeToString([]byte("bot:Sesame-Open"))
+	}
 	proxy := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		want := ""
-		if c.password != "" {
-			want = "Basic " + base64.StdEncoding.EncodeToString([]byte("bot:"+c.password))
-		}
-		if req.Header.Get("Proxy-Authorization") != want {
+		switch {
+		case req.Header.Get("Proxy-Authorization") != credentials:
 			w.WriteHeader(http.StatusProxyAuthRequired)
-			return
-		}
-		if c.broken {
-			w.WriteHeader(http.StatusServiceUnavailable)
-			_, _ = io.WriteString(w, "<html>Out of order</html>")
-			return
-		}
-		if req.Method != http.MethodConnect || req.Host != corpHost+":443" {
+		case c.kind == "broken-proxy":
+			http.Error(w, "<html>Out of order</html>", http.StatusServiceUnavailable)
+		case req.Method != http.MethodConnect || req.Host != corpHost+":443":
 			w.WriteHeader(http.StatusForbidden)
-			return
+		default:
+			c.tunnels.Add(1)
+			tunnel(w, server.Listener.Addr().String())
 		}
-		c.tunnels.Add(1)
-		tunnel(w, listener.Addr().String())
 	}))
-	proxy.Config.ErrorLog = server.ErrorLog
+	proxy.Config.ErrorLog = noLog
 	proxy.Start()
 	t.Cleanup(proxy.Close)
 	c.proxy = proxy.Listener.Addr().String()
@@ -130,7 +158,7 @@ func (c *corp) certificate(t *testing.T) tls.Certificate {
 		t.Fatal(err)
 	}
 	signer := crypto.Signer(key)
-	if c.leaf == withRSA {
+	if c.kind == "rsa-key-exchange" {
 		if signer, err = rsa.GenerateKey(rand.Reader, 2048); err != nil {
 			t.Fatal(err)
 		}
@@ -148,10 +176,10 @@ func (c *corp) certificate(t *testing.T) tls.Certificate {
 	}
 	c.ca = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: create()}))
 	der := create(corpHost)
-	switch c.leaf {
-	case withNegative:
+	switch c.kind {
+	case "negative-serial":
 		der = withNegativeSerial(t, der, key)
-	case truncated:
+	case "truncated-certificate":
 		der = der[:len(der)-1]
 	}
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: signer}
@@ -189,149 +217,4 @@ func dial(ctx context.Context, network, addr string) (net.Conn, error) {
 		return nil, &net.OpError{Op: "dial", Net: network, Err: err}
 	}
 	return (&net.Dialer{}).DialContext(ctx, network, addr)
-}
-
-// run runs the action in the company network. No name is found, so that corpHost is
-// reachable through the proxy only.
-func (c *corp) run(t *testing.T, printed *transcript, proxy string, with map[string]string) result {
-	t.Helper()
-	dir := t.TempDir()
-	writeFile(t, filepath.Join(dir, "ca.pem"), c.ca)
-	all := map[string]string{
-		"api_url": "https://" + corpHost + "/api/v3", "token": "ghp_corp", "ca_certificate": c.ca,
-		"secret_name": "DB_PASSWORD", "secret_value": "Correct-Horse", "timeout": "2s",
-	}
-	maps.Copy(all, with)
-	config := httpproxy.Config{HTTPSProxy: proxy}
-	r := stepRun{
-		with: all, dir: dir, env: map[string]string{"HTTPS_PROXY": proxy},
-		proxy: func(req *http.Request) (*url.URL, error) { return config.ProxyFunc()(req.URL) },
-		dial:  dial,
-	}.run(t.Context(), t)
-	printed.add(r.stdout)
-	if c.password != "" {
-		wantLacks(t, "the log", r.stdout, "Sesame")
-	}
-	return r
-}
-
-// sesame is the password of the proxy.
-const sesame = "Sesame-Open"
-
-// networkTests are runs in the company network.
-var networkTests = []struct {
-	name    string
-	maxTLS  uint16
-	leaf    leaf
-	change  func(*tls.Config)
-	godebug string
-	locked  bool // the proxy has a password
-	broken  bool
-	proxy   string            // * stands for the proxy's address
-	with    map[string]string // besides the certificate of the authority; * in api_url as well
-	want    []string          // in the log of a run that fails; nil if it succeeds
-	retries bool
-}{
-	{name: "ca_certificate as text"},
-	{name: "ca_certificate as a path", with: map[string]string{"ca_certificate": "ca.pem"}},
-	{name: "an unknown authority", with: map[string]string{"ca_certificate": ""}, want: []string{
-		`the server's certificate is issued by "CN=Corp Root", which is not trusted here`,
-		"Add that authority's certificate in ca_certificate",
-	}},
-	{name: "TLS 1.1", maxTLS: tls.VersionTLS11, want: []string{"protocol version", "support TLS 1.2, the minimum here"}},
-	{name: "RSA key exchange", leaf: withRSA, change: onlyRSAKeyExchange, want: []string{
-		"reading the public key: remote error: tls: handshake failure",
-		"knows only RSA key exchange, update it; until then set `GODEBUG: tlsrsakex=1` in the env of this step.",
-	}},
-	{name: "RSA key exchange, GODEBUG", leaf: withRSA, change: onlyRSAKeyExchange, godebug: "tlsrsakex=1"},
-	{name: "a negative serial number", leaf: withNegative, want: []string{
-		"tls: failed to parse certificate from server: x509: negative serial number",
-		"until then set `GODEBUG: x509negativeserial=1` in the env of this step.",
-	}},
-	{name: "a negative serial number, GODEBUG", leaf: withNegative, godebug: "x509negativeserial=1"},
-	{name: "a certificate that cannot be parsed", leaf: truncated, want: []string{
-		"tls: failed to parse certificate from server: x509: malformed certificate", "Replace the certificate.",
-	}},
-	{
-		name: "a certificate of the client", change: func(c *tls.Config) { c.ClientAuth = tls.RequireAnyClientCert },
-		want: []string{"remote error: tls: certificate required", "Check api_url, and the TLS settings of the server"},
-	},
-	{name: "HTTP for HTTPS", with: map[string]string{"api_url": "https://*/api/v3"}, want: []string{
-		"http: server gave HTTP response to HTTPS client", "Check api_url: its host and port must serve HTTPS.",
-	}},
-	{name: "HTTP for HTTPS, the proxy", proxy: "https://*", want: []string{
-		"proxyconnect tcp: tls: first record does not look like a TLS handshake", "Begin HTTPS_PROXY with `http://`",
-	}},
-	{name: "a password of the proxy", locked: true, proxy: "http://bot:" + sesame + "@*"},
-	{
-		name: "a wrong password", locked: true, proxy: "http://bot:wrong-" + sesame + "@*",
-		want: []string{"the proxy returned 407 Proxy Authentication Required", "The proxy requires credentials"},
-	},
-	{
-		name: "a proxy that is no URL", locked: true, proxy: "http://bot:" + sesame + "@%zz",
-		want: []string{"environment variable HTTPS_PROXY: not a proxy URL"},
-	},
-	{
-		name: "a password that is not encoded", locked: true, proxy: "http://bot:12#" + sesame + "@*",
-		want: []string{"not a proxy URL such as", "in its password, percent-encode all but letters and digits"},
-	},
-	{
-		name: "a host that the proxy does not allow",
-		with: map[string]string{"api_url": "https://other.corp.test/api/v3"},
-		want: []string{"the proxy returned 403 Forbidden", "The proxy must allow other.corp.test."},
-	},
-	{name: "a proxy that is out of order", broken: true, with: map[string]string{"timeout": "100ms"}, retries: true, want: []string{
-		"the proxy returned 503 Service Unavailable; retrying in 0.1 s",
-		"reading the public key: the proxy returned 503 Service Unavailable",
-		"Check HTTPS_PROXY and NO_PROXY of the runner",
-	}},
-	{
-		name: "a proxy that cannot be reached", proxy: "http://proxy.corp.test:3128", with: map[string]string{"timeout": "100ms"}, retries: true,
-		want: []string{
-			"cannot connect to the proxy (dial tcp: lookup proxy.corp.test", "no such host); retrying in 0.1 s",
-			"Check api_url, HTTPS_PROXY and NO_PROXY of the runner, and the DNS servers of the container.",
-		},
-	},
-	{
-		name: "a host that cannot be found", with: map[string]string{"timeout": "100ms"}, retries: true, proxy: "none",
-		want: []string{"cannot connect to github.corp.test (dial tcp: lookup github.corp.test", "no such host)"},
-	},
-}
-
-// testNetwork runs the action through a company network, with real handshakes and
-// a real CONNECT. That the program takes the proxy of its own environment, in either
-// case, and NO_PROXY, is tested by [TestProcess].
-func testNetwork(t *testing.T, printed *transcript) {
-	for _, test := range networkTests {
-		t.Run(test.name, func(t *testing.T) {
-			c := &corp{broken: test.broken, leaf: test.leaf, change: test.change}
-			if test.locked {
-				c.password = sesame
-			}
-			c.start(t, cmp.Or(test.maxTLS, tls.VersionTLS13))
-			if test.godebug != "" {
-				t.Setenv("GODEBUG", test.godebug)
-			}
-			with := maps.Clone(test.with)
-			if address, ok := with["api_url"]; ok {
-				with["api_url"] = strings.Replace(address, "*", c.proxy, 1)
-			}
-			proxy := strings.TrimPrefix(cmp.Or(test.proxy, "http://*"), "none")
-			r := c.run(t, printed, strings.Replace(proxy, "*", c.proxy, 1), with)
-			r.wantCode(t, min(len(test.want), 1))
-			wantContains(t, "the log", r.stdout, test.want...)
-			wantEqual(t, "retried", strings.Contains(r.stdout, "retrying"), test.retries)
-			s, _ := c.github.Secret("acme", "actions", "DB_PASSWORD")
-			if len(test.want) == 0 {
-				wantEqual(t, "the stored value", s.Value, "Correct-Horse")
-				return
-			}
-			// The key and the existing secret are read concurrently.
-			wantAtMost(t, "tunnels", int(c.tunnels.Load()), 2)
-		})
-	}
-}
-
-func onlyRSAKeyExchange(c *tls.Config) {
-	c.MaxVersion, c.CipherSuites = tls.VersionTLS12, []uint16{tls.TLS_RSA_WITH_AES_128_GCM_SHA256}
 }

@@ -2,7 +2,6 @@ package action
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -86,8 +85,8 @@ func testClosedStdout(t *testing.T, exe string) {
 // testProxy checks that the program itself takes the proxy of its environment, in
 // either case, and NO_PROXY.
 func testProxy(t *testing.T, exe string) {
-	c := &corp{}
-	c.start(t, tls.VersionTLS13)
+	c := &corp{kind: "usual"}
+	c.start(t)
 	for _, test := range []struct {
 		env  []string
 		code int

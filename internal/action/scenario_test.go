@@ -61,20 +61,15 @@ var update = flag.Bool("update", false, "rewrite the want/ sections of testdata/
 // the field is one (a,b or repo-01..12), or else text; OUTER.FIELD=VALUE is text of an
 // object, as headers.Retry-After=60. A secret that is added has the value old.
 //
+// Those in testdata/network run in the network of a company; see [startCorp].
+//
 // After every run the plaintext, and what SECRETS lists, must be in none of that,
 // and the runner must pass each output on to other jobs but for those that DROPPED
 // lists.
 func TestScenarios(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txtar")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(files) == 0 {
-		t.Fatal("there are no scenarios in testdata")
-	}
 	var printed transcript
-	t.Run("scripts", func(t *testing.T) { runScripts(t, files, &printed) })
-	t.Run("network", func(t *testing.T) { testNetwork(t, &printed) })
+	t.Run("scripts", func(t *testing.T) { runScripts(scriptT{T: t}, "testdata/*.txtar", &printed) })
+	t.Run("network", func(t *testing.T) { runScripts(scriptT{T: t, serial: true}, "testdata/network/*.txtar", &printed) })
 	t.Run("troubleshooting", func(t *testing.T) { printed.check(t) })
 }
 
@@ -109,8 +104,12 @@ func (tr *transcript) check(t *testing.T) {
 	}
 }
 
-func runScripts(t *testing.T, files []string, printed *transcript) {
-	testscript.RunT(scriptT{t}, testscript.Params{
+func runScripts(t scriptT, pattern string, printed *transcript) {
+	files, err := filepath.Glob(pattern)
+	if err != nil || len(files) == 0 {
+		t.Fatalf("got no scenarios %s, error %v", pattern, err)
+	}
+	testscript.RunT(t, testscript.Params{
 		Files:               files,
 		RequireExplicitExec: true,
 		UpdateScripts:       *update,
@@ -126,7 +125,7 @@ func runScripts(t *testing.T, files []string, printed *transcript) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"run": runScenario, "world": chooseWorld, "patch": patchWorld,
-			"bytes": writeBytes, "setenv-from": setenvFrom,
+			"bytes": writeBytes, "setenv-from": setenvFrom, "corp": startCorp,
 		},
 	})
 }
@@ -137,17 +136,27 @@ type scriptState struct {
 	printed *transcript
 	world   fakegithub.World   // of the next run
 	server  *fakegithub.Server // of the last run
+	corp    *corp              // nil for none
 	normalizer
 }
 
 const stateKey = "state"
 
 // scriptT passes the *testing.T of a script through testscript; synctest needs it.
-type scriptT struct{ *testing.T }
+type scriptT struct {
+	*testing.T
+	serial bool // scripts set variables of the process, and measure real time
+}
 
 func (s scriptT) Verbose() bool { return testing.Verbose() }
 func (s scriptT) Run(name string, f func(testscript.T)) {
-	s.T.Run(name, func(t *testing.T) { f(scriptT{t}) })
+	s.T.Run(name, func(t *testing.T) { f(scriptT{t, s.serial}) })
+}
+
+func (s scriptT) Parallel() {
+	if !s.serial {
+		s.T.Parallel()
+	}
 }
 
 // writeBytes writes a file from a JSON string, for bytes that a script cannot
@@ -174,12 +183,18 @@ func runScenario(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 	}
 	state := ts.Value(stateKey).(*scriptState)
-	if len(args) == 1 && args[0] == "-same" {
+	var r result
+	switch {
+	case state.corp != nil:
+		state.server = state.corp.github
+		r = state.corp.run(state.t, s)
+	case len(args) == 1 && args[0] == "-same":
 		state.server.ResetRequests()
-	} else {
+		r = s.simulate(state.t, state.server)
+	default:
 		state.server = newGitHub(state.t, state.world)
+		r = s.simulate(state.t, state.server)
 	}
-	r := s.simulate(state.t, state.server)
 	_, _ = io.WriteString(ts.Stdout(), r.stdout)
 	state.printed.add(r.stdout)
 	if isFailed := r.code != 0; isFailed != neg || r.code > 1 {
