@@ -104,7 +104,8 @@ func (tr *transcript) check(t *testing.T) {
 	}
 }
 
-func runScripts(t scriptT, pattern string, printed *transcript) {
+// runScripts runs scripts that have variables of the process, NAME=value, besides.
+func runScripts(t scriptT, pattern string, printed *transcript, vars ...string) {
 	files, err := filepath.Glob(pattern)
 	if err != nil || len(files) == 0 {
 		t.Fatalf("got no scenarios %s, error %v", pattern, err)
@@ -114,6 +115,7 @@ func runScripts(t scriptT, pattern string, printed *transcript) {
 		RequireExplicitExec: true,
 		UpdateScripts:       *update,
 		Setup: func(env *testscript.Env) error {
+			env.Vars = append(env.Vars, vars...)
 			for name, value := range (stepRun{dir: env.WorkDir}).environment() {
 				env.Setenv(name, value)
 			}
