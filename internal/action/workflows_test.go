@@ -25,8 +25,9 @@ import (
 // runs it. It needs a Docker engine and the programs of PostgreSQL.
 //
 // It does not test what only the hosted runner has: environments and their reviewers,
-// and the real permissions of a token. Stubs replace what needs GitHub or a tool of the
-// reader: the steps that log in as an App and upload an artifact, gh and my-cli.
+// and the real permissions of a token. Those in testdata/workflows replace what needs
+// GitHub or a tool of the reader: the steps that log in as an App and upload an artifact,
+// gh and my-cli.
 func TestWorkflows(t *testing.T) {
 	tests := map[string]func(*workflow){
 		"rotation":       testRotation,
@@ -61,6 +62,9 @@ func TestWorkflows(t *testing.T) {
 	}
 }
 
+// stubs are the actions and programs that replace others.
+const stubs = "testdata/workflows"
+
 // notRun marks an example that is only linted.
 const notRun = "# CI lints this workflow, and does not run it"
 
@@ -92,8 +96,6 @@ func checkout(t *testing.T) (repo string, files map[string]string) {
 			files[name] = writeWorkflow(t, repo, name, text)
 		}
 	}
-	writeFile(t, filepath.Join(repo, ".login/action.yml"), loginAction)
-	writeFile(t, filepath.Join(repo, ".upload/action.yml"), uploadAction)
 	return repo, files
 }
 
@@ -102,8 +104,8 @@ func writeWorkflow(t *testing.T, repo, name, text string) (path string) {
 	t.Helper()
 	text = stepsLine.ReplaceAllString(text, "${0}${1}  - uses: actions/checkout@v6\n")
 	text = thisAction.ReplaceAllString(text, "uses: ./\n${1}with:\n${1}  api_url: $${{ vars.API }}\n")
-	text = login.ReplaceAllString(text, "uses: ./.login")
-	text = upload.ReplaceAllString(text, "uses: ./.upload")
+	text = login.ReplaceAllString(text, "uses: ./internal/action/"+stubs+"/login")
+	text = upload.ReplaceAllString(text, "uses: ./internal/action/"+stubs+"/upload")
 	wantLacks(t, "a workflow to run", text, "uses: <OWNER>/")
 	path = ".workflows/" + name + ".yml"
 	writeFile(t, filepath.Join(repo, path), text)
@@ -122,60 +124,6 @@ func tempDir(t *testing.T) string {
 	return dir
 }
 
-// The action that replaces the one that logs in: it outputs a token of the fake, with all
-// permissions of the App, or narrowed to the one that the step names.
-const loginAction = `name: Log in
-description: In place of an action that needs GitHub
-inputs:
-  client-id: {description: unused}
-  private-key: {description: unused}
-  owner: {description: unused}
-  permission-metadata: {description: unused}
-  permission-organization-secrets: {description: unused}
-outputs:
-  token:
-    description: The token of the fake
-    value: ${{ steps.token.outputs.token }}
-runs:
-  using: composite
-  steps:
-    - id: token
-      shell: bash
-      run: echo "token=${{ inputs.permission-organization-secrets == 'write' && 'ghs_write' || 'ghs_all' }}" >> "$GITHUB_OUTPUT"
-`
-
-// The action that replaces the one that uploads an artifact: gh downloads it.
-const uploadAction = `name: Upload
-description: In place of an action that needs GitHub
-inputs:
-  name: {description: unused}
-  path: {description: The file}
-  overwrite: {description: unused}
-  retention-days: {description: unused}
-runs:
-  using: composite
-  steps:
-    - shell: bash
-      run: cp "${{ inputs.path }}" "$STUBS/artifact"
-`
-
-// stubs are the programs that replace those that need GitHub, or are the reader's. Each
-// run of my-cli prints another value. gh has at most one open issue.
-var stubs = map[string]string{
-	"my-cli": `echo "Correct-Horse-$(date +%N)"`,
-	"gh": `cd "$STUBS"
-echo "$*" >> gh.log
-case "$1 $2" in
-"issue list") if [ -e issue ]; then echo 7; fi ;;
-"issue create") touch issue ;;
-"issue close") rm issue ;;
-"api repos/"*/compare/*) echo behind ;;
-"api repos/"*/runs/*) echo .github/workflows/rotate.yml schedule 1a2b3c ;;
-"run download") mkdir "$7" && cp artifact "$7/sealed.json" ;;
-esac
-if [ "${@: -2:1}" = --body-file ]; then cat "$OLDPWD/${@: -1}" >> gh.log; fi`,
-}
-
 var (
 	stepsLine  = regexp.MustCompile(`(?m)^( *)steps:\n`)
 	thisAction = regexp.MustCompile(`uses: <OWNER>/set-org-secret@.*\n( *)with:\n`)
@@ -190,44 +138,17 @@ type workflow struct {
 	github     *fakegithub.Server
 	url        string
 	cache      string // of act, mounted in containers
-	stubs      string // has the stubs in bin, and their files
+	files      string // of the stubs
 	log        string // of the last run
 }
 
 func newWorkflow(t *testing.T, repo, file string) *workflow {
 	t.Helper()
-	permissions := func(actions, dependabot string) map[string]string {
-		return map[string]string{"organization_secrets": actions, "organization_dependabot_secrets": dependabot}
-	}
-	github := newGitHub(t, fakegithub.World{
-		Orgs: []fakegithub.Org{{
-			Login: "acme",
-			Repositories: []fakegithub.Repository{
-				{ID: 1, Name: "web"}, {ID: 2, Name: "api", Private: true}, {ID: 3, Name: "other"}, {ID: 4, Name: "svc-mail"},
-			},
-			Secrets: []fakegithub.Secret{{
-				Store: "actions", Name: "SIGNING_KEY", Value: "old", Visibility: "selected",
-				Repositories: []string{"web", "api"}, UpdatedAt: time.Now().AddDate(0, 0, -40),
-			}},
-		}, {Login: "acme-labs"}},
-		Tokens: []fakegithub.Token{
-			{Value: "ghs_write", Kind: "app", Permissions: permissions("write", "")},
-			{Value: "ghs_all", Kind: "app", Permissions: permissions("write", "write")},
-			{Value: "ghs_read", Kind: "app", Permissions: permissions("read", "")},
-		},
-		MaxWritesPerMinute: 80,
-	})
+	aged := "secret actions/SIGNING_KEY updated_at=" + time.Now().UTC().AddDate(0, 0, -40).Format(time.RFC3339)
+	github := newGitHub(t, worldWith(t, "workflows", aged))
 	server := httptest.NewServer(github)
 	t.Cleanup(server.Close)
-	dir := tempDir(t)
-	for name, script := range stubs {
-		path := filepath.Join(dir, "bin", name)
-		writeFile(t, path, "#!/usr/bin/env bash\nset -euo pipefail\n"+script+"\n")
-		if err := os.Chmod(path, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return &workflow{T: t, repo: repo, file: file, github: github, url: server.URL, cache: tempDir(t), stubs: dir}
+	return &workflow{T: t, repo: repo, file: file, github: github, url: server.URL, cache: tempDir(t), files: tempDir(t)}
 }
 
 // act runs the workflow, its steps on this machine and the action in a container.
@@ -240,11 +161,11 @@ func (w *workflow) act(args ...string) error {
 		"--container-options", "--network=host -v " + w.cache + ":" + w.cache, "--action-cache-path", w.cache,
 		"--var", "API=" + w.url, "--secret", "ORG_SECRETS_TOKEN=ghs_write", "--secret", "ORG_SECRETS_READ_TOKEN=ghs_read",
 		"--var", "ROTATOR_CLIENT_ID=Iv1.test", "--secret", "ROTATOR_PRIVATE_KEY=private-key-of-the-app",
-		"--env", "STUBS=" + w.stubs,
+		"--env", "STUBS=" + w.files,
 	}, args...)...)
 	act.Dir = w.repo
 	act.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "GITHUB_") })
-	act.Env = append(act.Env, "PATH="+filepath.Join(w.stubs, "bin")+":"+os.Getenv("PATH"))
+	act.Env = append(act.Env, "PATH="+filepath.Join(w.repo, "internal/action", stubs, "bin")+":"+os.Getenv("PATH"))
 	out, err := act.CombinedOutput()
 	w.log = string(out)
 	return err
@@ -375,7 +296,7 @@ func testRotationIfDue(w *workflow) {
 
 // testOverdue checks which commands gh gets when a secret is due, still due and not due.
 func testOverdue(w *workflow) {
-	commands := filepath.Join(w.stubs, "gh.log")
+	commands := filepath.Join(w.files, "gh.log")
 	for _, run := range []struct {
 		days        int
 		want, lacks string
