@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -257,8 +256,8 @@ func describedWorld(t *testing.T) fakegithub.World {
 	return worldWith(t, "empty", patches...)
 }
 
-// TestDescription runs the program in every mode on every store, and validates all
-// its requests, and all responses of the fake GitHub that every other test relies
+// TestDescription runs the program in every mode on every store, as the script in
+// testdata/description has it, and validates all its requests, and all responses of the fake GitHub that every other test relies
 // on, against GitHub's own description of its API. `.ci/run description` runs it.
 //
 // Prism follows a redirect itself, so of a renamed repository the description is
@@ -266,7 +265,10 @@ func describedWorld(t *testing.T) fakegithub.World {
 // the description has their status; it has few.
 func TestDescription(t *testing.T) {
 	v := newValidator(t, describedWorld(t))
-	t.Run("program", func(t *testing.T) { validateProgram(t, v) })
+	t.Run("program", func(t *testing.T) {
+		state := scriptState{printed: &transcript{}, server: v.github, run: v.run}
+		runScripts(scriptT{T: t}, "testdata/description/*.txtar", state, "INPUT_API_URL="+v.url)
+	})
 	t.Run("fake", func(t *testing.T) { validateFake(t, v) })
 	requests, unmatched := sum(v.validated), sum(v.undescribed)
 	for operation, statuses := range v.described {
@@ -292,105 +294,13 @@ func sum(counts map[string]int) (n int) {
 	return n
 }
 
-// validateProgram runs the program in every mode on every store.
-func validateProgram(t *testing.T, v *validator) {
-	const repositories = "web, homepage, api, svc-*, !svc-two"
-	t.Run("set", func(t *testing.T) { validateSet(t, v, repositories) })
-	t.Run("batch", func(t *testing.T) { validateBatch(t, v, repositories) })
-	t.Run("check", func(t *testing.T) { validateCheck(t, v) })
-	t.Run("access", func(t *testing.T) { validateAccess(t, v, repositories) })
-}
-
-// step is a run of the program on every store, and the operation that it ends in.
-type step struct {
-	what, operation string
-	with            map[string]string
-}
-
 // run runs the program and checks that neither a request nor a response violates the
 // description.
-func (v *validator) run(t *testing.T, s step, shared map[string]string) result {
+func (v *validator) run(t *testing.T, s stepRun) result {
 	t.Helper()
-	all := map[string]string{"api_url": v.url, "stores": allStores, "timeout": "10s"}
-	maps.Copy(all, shared)
-	maps.Copy(all, s.with)
-	r := stepRun{with: all}.run(t.Context(), t)
-	wantCode := 0
-	if s.operation == "failed" {
-		wantCode = 1
-	}
-	r.wantCode(t, wantCode)
-	wantEqual(t, s.what+": operation", r.outputs["operation"], s.operation)
-	v.wantNoViolation(t, s.what)
+	r := s.run(t.Context(), t)
+	v.wantNoViolation(t, "a run in mode "+s.env["INPUT_MODE"])
 	return r
-}
-
-func validateSet(t *testing.T, v *validator, repositories string) {
-	type with = map[string]string
-	for _, s := range []step{
-		{"a new secret", "created", nil},
-		{"all", "updated", with{"visibility": "all"}},
-		{"private", "updated", with{"visibility": "private"}},
-		{"kept", "updated", nil},
-		{"selected", "updated", with{"selected_repositories": repositories}},
-		{"selected kept", "updated", nil},
-		{"a new selected secret", "created", with{
-			"secret_name": "OF_IDS", "selected_repository_ids": "1, 2, 3, 4", "selected_repositories": "!svc-two, !w*",
-		}},
-		{"no repository", "created", with{"secret_name": "OF_NONE", "selected_repositories": "none"}},
-		{"two pages of repositories kept", "updated", with{"secret_name": "MANY"}},
-		{"dry run", "would-update", with{"secret_name": "MANY", "dry_run": "true"}},
-		{"a repository that does not exist", "failed", with{"selected_repositories": "absent"}},
-	} {
-		v.run(t, s, with{"secret_name": "NEW", "secret_value": "Correct-Horse"})
-	}
-}
-
-func validateBatch(t *testing.T, v *validator, repositories string) {
-	type with = map[string]string
-	v.run(t, step{"a batch", "created", with{
-		"secrets": `{"FIRST": "Correct-Horse-1", "SECOND": "Correct-Horse-2"}`, "selected_repositories": repositories,
-	}}, nil)
-	for _, store := range storeNames {
-		s, _ := v.github.Secret("acme", store, "FIRST")
-		wantEqual(t, "value of FIRST in "+store, s.Value, "Correct-Horse-1")
-		wantEqual(t, "repositories of FIRST in "+store, strings.Join(s.Repositories, " "), "api site svc-one web")
-	}
-	sealed := v.run(t, step{"seal", "sealed", with{
-		"mode": "seal", "secrets": `{"THIRD": "Correct-Horse-3", "FOURTH": "Correct-Horse-4"}`,
-	}}, nil)
-	v.run(t, step{"the sealed values", "created", with{
-		"sealed": sealed.outputs["results"], "secret_name": "THIRD, FOURTH", "visibility": "all",
-	}}, nil)
-}
-
-func validateCheck(t *testing.T, v *validator) {
-	type with = map[string]string
-	var r result
-	for _, s := range []step{
-		{"check one", "checked", with{"secret_name": "NEW"}},
-		{"check two, one of them missing", "checked", with{"secret_name": "NEW, ABSENT"}},
-		{"review", "checked", with{"secret_name": "*", "list_repositories": "true"}},
-		{"check everything", "checked", with{"secret_name": "*"}},
-	} {
-		r = v.run(t, s, with{"mode": "check", "max_age": "30d"})
-	}
-	wantEqual(t, "rows of every secret", len(r.rows(t)), len(v.github.Secrets()))
-}
-
-func validateAccess(t *testing.T, v *validator, repositories string) {
-	type with = map[string]string
-	for _, s := range []step{
-		{"access", "updated", with{"selected_repositories": "web"}},
-		{"access for others", "updated", with{"selected_repositories": repositories}},
-		{"access for none", "updated", with{"selected_repositories": "none"}},
-		{"add", "updated", with{"change": "add"}},
-		{"add again", "unchanged", with{"change": "add"}},
-		{"remove", "updated", with{"change": "remove"}},
-		{"remove again", "unchanged", with{"change": "remove"}},
-	} {
-		v.run(t, s, with{"mode": "access", "secret_name": "MANY, NEW", "selected_repositories": "svc-one, homepage"})
-	}
 }
 
 // validateFake sends what the program does not: the fake's other responses.

@@ -61,14 +61,15 @@ func startCorp(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Fatalf("usage: corp KIND, one of %q", corpKinds)
 	}
 	state := ts.Value(stateKey).(*scriptState)
-	state.corp = &corp{kind: args[0]}
-	state.corp.start(state.t)
-	ts.Check(os.WriteFile(ts.MkAbs("ca.pem"), []byte(state.corp.ca), 0o600))
-	ts.Setenv("PROXY", state.corp.proxy)
-	ts.Setenv("HTTPS_PROXY", "http://"+state.corp.proxy)
+	c := &corp{kind: args[0]}
+	c.start(state.t)
+	state.server, state.run = c.github, c.run
+	ts.Check(os.WriteFile(ts.MkAbs("ca.pem"), []byte(c.ca), 0o600))
+	ts.Setenv("PROXY", c.proxy)
+	ts.Setenv("HTTPS_PROXY", "http://"+c.proxy)
 	ts.Setenv("GODEBUG", "")
 	ts.Setenv("INPUT_API_URL", "https://"+corpHost+"/api/v3")
-	ts.Setenv("INPUT_CA_CERTIFICATE", state.corp.ca)
+	ts.Setenv("INPUT_CA_CERTIFICATE", c.ca)
 	ts.Setenv("INPUT_TIMEOUT", "2s")
 }
 

@@ -68,8 +68,10 @@ var update = flag.Bool("update", false, "rewrite the want/ sections of testdata/
 // lists.
 func TestScenarios(t *testing.T) {
 	var printed transcript
-	t.Run("scripts", func(t *testing.T) { runScripts(scriptT{T: t}, "testdata/*.txtar", &printed) })
-	t.Run("network", func(t *testing.T) { runScripts(scriptT{T: t, serial: true}, "testdata/network/*.txtar", &printed) })
+	t.Run("scripts", func(t *testing.T) { runScripts(scriptT{T: t}, "testdata/*.txtar", scriptState{printed: &printed}) })
+	t.Run("network", func(t *testing.T) {
+		runScripts(scriptT{T: t, serial: true}, "testdata/network/*.txtar", scriptState{printed: &printed})
+	})
 	t.Run("troubleshooting", func(t *testing.T) { printed.check(t) })
 }
 
@@ -104,8 +106,8 @@ func (tr *transcript) check(t *testing.T) {
 	}
 }
 
-// runScripts runs scripts that have variables of the process, NAME=value, besides.
-func runScripts(t scriptT, pattern string, printed *transcript, vars ...string) {
+// runScripts runs scripts from a state; vars, NAME=value, replace variables.
+func runScripts(t scriptT, pattern string, initial scriptState, vars ...string) {
 	files, err := filepath.Glob(pattern)
 	if err != nil || len(files) == 0 {
 		t.Fatalf("got no scenarios %s, error %v", pattern, err)
@@ -115,14 +117,15 @@ func runScripts(t scriptT, pattern string, printed *transcript, vars ...string) 
 		RequireExplicitExec: true,
 		UpdateScripts:       *update,
 		Setup: func(env *testscript.Env) error {
-			env.Vars = append(env.Vars, vars...)
 			for name, value := range (stepRun{dir: env.WorkDir}).environment() {
 				env.Setenv(name, value)
 			}
-			world, err := namedWorld("empty")
-			env.Values[stateKey] = &scriptState{
-				t: env.T().(scriptT).T, printed: printed, world: world, normalizer: newNormalizer(env.WorkDir),
-			}
+			env.Vars = append(env.Vars, vars...)
+			state := initial
+			var err error
+			state.world, err = namedWorld("empty")
+			state.t, state.normalizer = env.T().(scriptT).T, newNormalizer(env.WorkDir)
+			env.Values[stateKey] = &state
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -136,9 +139,9 @@ func runScripts(t scriptT, pattern string, printed *transcript, vars ...string) 
 type scriptState struct {
 	t       *testing.T
 	printed *transcript
-	world   fakegithub.World   // of the next run
-	server  *fakegithub.Server // of the last run
-	corp    *corp              // nil for none
+	world   fakegithub.World                 // of the next run
+	server  *fakegithub.Server               // of the last run
+	run     func(*testing.T, stepRun) result // with server; nil to simulate the network
 	normalizer
 }
 
@@ -187,9 +190,8 @@ func runScenario(ts *testscript.TestScript, neg bool, args []string) {
 	state := ts.Value(stateKey).(*scriptState)
 	var r result
 	switch {
-	case state.corp != nil:
-		state.server = state.corp.github
-		r = state.corp.run(state.t, s)
+	case state.run != nil:
+		r = state.run(state.t, s)
 	case len(args) == 1 && args[0] == "-same":
 		state.server.ResetRequests()
 		r = s.simulate(state.t, state.server)

@@ -16,5 +16,5 @@ func TestSummaries(t *testing.T) {
 	if *out == "" {
 		t.Fatal("-out names no directory")
 	}
-	runScripts(scriptT{T: t}, "testdata/summaries/*.txtar", &transcript{}, "OUT="+*out)
+	runScripts(scriptT{T: t}, "testdata/summaries/*.txtar", scriptState{printed: &transcript{}}, "OUT="+*out)
 }
