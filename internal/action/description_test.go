@@ -4,7 +4,6 @@ package action
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -16,10 +15,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/rogpeppe/go-internal/txtar"
 
 	"set-org-secret/internal/fakegithub"
 )
@@ -303,67 +306,57 @@ func (v *validator) run(t *testing.T, s stepRun) result {
 	return r
 }
 
+// exchange is a request, and what comes of it.
+type exchange struct{ method, path, body, want string }
+
+// exchanges returns the lines METHOD PATH [BODY] => WANT of a section of requests.txt, in
+// which {store} stands for each store, and {key} for the id of its key.
+func (v *validator) exchanges(t *testing.T, section string) (list []exchange) {
+	t.Helper()
+	archive, err := txtar.ParseFile("testdata/description/requests.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(archive.Files, func(f txtar.File) bool { return f.Name == section })
+	for line := range strings.Lines(string(archive.Files[i].Data)) {
+		for _, store := range storeNames {
+			key, _ := v.github.Key("acme", store)
+			text := strings.NewReplacer("{store}", store, "{key}", key).Replace(strings.TrimSpace(line))
+			request, want, ok := strings.Cut(text, " => ")
+			parts := strings.SplitN(request+" ", " ", 3)
+			if !ok || len(parts) < 3 {
+				t.Fatalf("got the line %q, want METHOD PATH [BODY] => WANT", line)
+			}
+			list = append(list, exchange{parts[0], parts[1], strings.TrimSpace(parts[2]), want})
+		}
+	}
+	return slices.Compact(list) // a line without {store} is one
+}
+
 // validateFake sends what the program does not: the fake's other responses.
 func validateFake(t *testing.T, v *validator) {
-	for _, store := range storeNames {
-		secrets := "/orgs/acme/" + store + "/secrets/"
-		for _, r := range []struct {
-			method, path string
-			status       int
-		}{
-			{"PUT", "FEW/repositories/2", 204},
-			{"DELETE", "FEW/repositories/2", 204},
-			{"DELETE", "OTHER_001", 204},
-			{"PUT", "OTHER_002/repositories/2", 409},
-			{"DELETE", "OTHER_002/repositories/2", 409},
-			{"GET", "ABSENT/repositories", 404},
-			{"DELETE", "ABSENT", 404},
-		} {
-			status, body := v.send(t, r.method, secrets+r.path, "")
-			if status != r.status {
-				t.Errorf("%s %s: got status %d, want %d: %.500s", r.method, secrets+r.path, status, r.status, body)
-			}
-		}
-		key, _ := v.github.Key("acme", store)
-		wrongKey := fmt.Sprintf(`{"encrypted_value": "c2VhbGVk", "key_id": %q, "visibility": "all"}`, key)
-		status, _ := v.send(t, "PUT", secrets+"OTHER_002", wrongKey)
-		wantEqual(t, "status for a value that is not sealed", status, 422)
-		status, _ = v.send(t, "PUT", secrets+"OTHER_002/repositories", `{"selected_repository_ids": [1]}`)
-		wantEqual(t, "status for the list of a secret that is not selected", status, 409)
-	}
 	v.github.AddFault(fakegithub.Fault{Path: "/repos/acme/web", Status: 403})
-	status, _ := v.send(t, "GET", "/repos/acme/web", "")
-	wantEqual(t, "status of a fault", status, 403)
+	for _, e := range v.exchanges(t, "fake") {
+		status, body := v.send(t, e.method, e.path, e.body)
+		if strconv.Itoa(status) != e.want {
+			t.Errorf("%s %s %s: got status %d, want %s: %.500s", e.method, e.path, e.body, status, e.want, body)
+		}
+	}
 	v.wantNoViolation(t, "responses of the fake")
 }
 
 // refusesResponses checks that Prism refuses responses that lack fields, and names each. It
 // would be no test if it accepted everything.
 func refusesResponses(t *testing.T, v *validator) {
-	type response struct{ path, body, missing string }
-	responses := []response{
-		{"/repos/acme/web", `{}`, "id full_name"},
-		{"/orgs/acme/repos", `[{}]`, "id full_name"},
-	}
-	for _, store := range storeNames {
-		secrets := "/orgs/acme/" + store + "/secrets"
-		responses = append(responses,
-			response{secrets + "/public-key", `{}`, "key key_id"},
-			response{secrets + "/FEW", `{}`, "name visibility created_at updated_at"},
-			response{secrets, `{}`, "total_count secrets"},
-			response{secrets, `{"total_count": 1, "secrets": [{}]}`, "name visibility updated_at"},
-			response{secrets + "/FEW/repositories", `{}`, "total_count repositories"},
-			response{secrets + "/FEW/repositories", `{"total_count": 1, "repositories": [{}]}`, "id full_name"})
-	}
-	for _, r := range responses {
-		v.github.AddFault(fakegithub.Fault{Method: "GET", Path: r.path, Status: 200, Body: r.body})
-		status, _ := v.send(t, "GET", r.path, "")
-		wantEqual(t, "status of "+r.path+" with "+r.body, status, 500)
+	for _, e := range v.exchanges(t, "responses") {
+		v.github.AddFault(fakegithub.Fault{Method: e.method, Path: e.path, Status: 200, Body: e.body})
+		status, _ := v.send(t, e.method, e.path, "")
+		wantEqual(t, "status of "+e.path+" with "+e.body, status, 500)
 		want := []string{"#VIOLATIONS"}
-		for field := range strings.FieldsSeq(r.missing) {
+		for field := range strings.FieldsSeq(e.want) {
 			want = append(want, "required property '"+field+"'")
 		}
-		wantRefusal(t, v, r.path+" with "+r.body, want...)
+		wantRefusal(t, v, e.path+" with "+e.body, want...)
 	}
 	valid := `{"encrypted_value": "c2VhbGVk", "key_id": "1", "visibility": "all"}`
 	v.github.AddFault(fakegithub.Fault{Method: "PUT", Status: 200, Body: "{}"})
@@ -385,38 +378,10 @@ func wantRefusal(t *testing.T, v *validator, what string, texts ...string) {
 // refusesRequests checks that Prism refuses invalid requests, which do not reach
 // the fake.
 func refusesRequests(t *testing.T, v *validator) {
-	type request struct{ method, path, body, want string }
-	requests := []request{
-		{"GET", "/orgs/acme/actions/secrets/NEW/repository", "", "#NO_PATH_MATCHED_ERROR"},
-		{"POST", "/orgs/acme/actions/secrets/NEW", "{}", "#NO_METHOD_MATCHED_ERROR"},
-		{"GET", "/orgs/acme/repos?per_page=many", "", "per_page"},
-		{"GET", "/orgs/acme/repos?sort=age", "", "sort"},
-		// The description requires a value and the id of its key in this store alone.
-		{"PUT", "/orgs/acme/agents/secrets/NEW", `{"key_id": "1", "visibility": "all"}`, "encrypted_value"},
-		{"PUT", "/orgs/acme/agents/secrets/NEW", `{"encrypted_value": "c2VhbGVk", "visibility": "all"}`, "key_id"},
-	}
-	for _, store := range storeNames {
-		secret := "/orgs/acme/" + store + "/secrets/NEW"
-		put := func(visibility, value, id, ids, want string) request {
-			body := fmt.Sprintf(`{"encrypted_value": %q, "key_id": %s%s, "selected_repository_ids": %s}`,
-				cmp.Or(value, "c2VhbGVk"), cmp.Or(id, `"1"`), visibility, cmp.Or(ids, "[]"))
-			return request{"PUT", secret, body, want}
-		}
-		const selected = `, "visibility": "selected"`
-		requests = append(requests,
-			put("", "", "", "", "visibility"),
-			put(`, "visibility": "public"`, "", "", "", "visibility"),
-			put(selected, "no base64!", "", "", "encrypted_value"),
-			put(selected, "", "1", "", "key_id"),
-			put(selected, "", "", "[true]", "selected_repository_ids"),
-			request{"PUT", secret + "/repositories", "{}", "selected_repository_ids"},
-			request{"PUT", secret + "/repositories", `{"selected_repository_ids": ["web"]}`, "selected_repository_ids"},
-			request{"GET", "/orgs/acme/" + store + "/secrets?per_page=many", "", "per_page"})
-	}
 	before := len(v.github.Requests())
-	for _, r := range requests {
-		v.send(t, r.method, r.path, r.body)
-		wantRefusal(t, v, r.method+" "+r.path+" "+r.body, "https://stoplight.io/prism/errors#", r.want)
+	for _, e := range v.exchanges(t, "requests") {
+		v.send(t, e.method, e.path, e.body)
+		wantRefusal(t, v, e.method+" "+e.path+" "+e.body, "https://stoplight.io/prism/errors#", e.want)
 	}
 	wantEqual(t, "invalid requests that reached the fake", len(v.github.Requests())-before, 0)
 }
