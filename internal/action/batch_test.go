@@ -95,23 +95,6 @@ func TestThousandSecrets(t *testing.T) {
 	})
 }
 
-// TestRequestsForThousand stores 1,000 secrets that exist and are private, with access
-// that is given: the list is read until two readings agree, and not again in the twelve
-// minutes that the writes take.
-func TestRequestsForThousand(t *testing.T) {
-	text, values := batch(t, 1000, 64)
-	org := fakegithub.Org{Login: "acme"}
-	for name := range values {
-		org.Secrets = append(org.Secrets, fakegithub.Secret{Store: "actions", Name: name, Visibility: "private"})
-	}
-	server := newGitHub(t, fakegithub.World{Orgs: []fakegithub.Org{org}, ForgetBodies: true})
-	r := runBatch(t, server, text, map[string]string{"visibility": "private"})
-	r.wantCode(t, 0)
-	wantEqual(t, "writes", countWrites(server), 1000)
-	wantEqual(t, "other requests: the key, and 10 pages twice", len(server.Requests())-1000, 1+2*10)
-	wantEqual(t, "rows that are updated", r.countRows(`"operation":"updated"`), 1000)
-}
-
 // limitTest is a run that has more to report than GitHub takes.
 type limitTest struct {
 	name         string
@@ -316,15 +299,6 @@ func TestDelimiter(t *testing.T) {
 	if first == "" || first == second {
 		t.Errorf("the outputs begin with %q and %q, want delimiters of 32 bytes or more that differ", first, second)
 	}
-}
-
-func countWrites(server *fakegithub.Server) (n int) {
-	for _, r := range server.Requests() {
-		if r.Method == "PUT" {
-			n++
-		}
-	}
-	return n
 }
 
 // TestSignalInRateLimit ends a run while it waits for the write rate limit, with
