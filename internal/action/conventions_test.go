@@ -225,31 +225,20 @@ func keys(t *testing.T, node *yaml.Node) (names []string, defaults map[string]st
 	return names, defaults
 }
 
-var code = regexp.MustCompile("^`([^`]+)`$")
-
-// table reads the first table below a heading: the name, in code, in the first
-// column of each row, and its cells.
+// table reads the first table below a heading: the cells of each row whose first one is
+// code, and that code.
 func table(t *testing.T, markdown, heading string) (names []string, rows [][]string) {
 	t.Helper()
-	for line := range strings.Lines(section(t, markdown, heading)) {
-		if !strings.HasPrefix(line, "|") {
-			if len(rows) > 0 {
-				break
-			}
-			continue
-		}
-		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+	_, text, _ := strings.Cut(section(t, markdown, heading), "\n|")
+	text, _, _ = strings.Cut(text, "\n\n")
+	for line := range strings.SplitSeq(text, "\n") {
+		cells := strings.Split(strings.Trim(line, "|"), "|")
 		for i := range cells {
 			cells[i] = strings.TrimSpace(cells[i])
 		}
-		m := code.FindStringSubmatch(cells[0])
-		if m == nil {
-			m = []string{"", ""}
+		if strings.HasPrefix(cells[0], "`") { // neither the header nor the line below it
+			names, rows = append(names, strings.Trim(cells[0], "`")), append(rows, cells)
 		}
-		if m[1] == "" && !strings.HasPrefix(cells[0], "`") {
-			continue // the header, and the line below it
-		}
-		names, rows = append(names, m[1]), append(rows, cells)
 	}
 	return names, rows
 }
