@@ -78,22 +78,3 @@ func TestScriptFinishesRun(t *testing.T) {
 	}
 	wantEqual(t, "calls of gh", len(calls), size)
 }
-
-// TestRowsFinishRun fails a run before it knows who may read the secret, so that a
-// script could only guess, and passes the rows of its summary to another run: that
-// stores the value and keeps the access.
-func TestRowsFinishRun(t *testing.T) {
-	server := newGitHub(t, worldWith(t, "team", "fault path=/actions/secrets/TOKEN status=403"))
-	failed := stepRun{with: map[string]string{"secret_name": "TOKEN", "secret_value": "Correct-Horse"}}.simulate(t, server)
-	failed.wantCode(t, 1)
-	wantLacks(t, "the summary", failed.summary, "gh api")
-	_, rows, _ := strings.Cut(failed.summary, `<pre lang="json"><code>`)
-	rows, _, ok := strings.Cut(rows, "</code></pre>")
-	if !ok {
-		t.Fatalf("there are no rows in the summary:\n%s", failed.summary)
-	}
-	with := map[string]string{"secret_name": "TOKEN", "sealed": html.UnescapeString(rows)}
-	stepRun{with: with}.simulate(t, server).wantCode(t, 0)
-	s, _ := server.Secret("acme", "actions", "TOKEN")
-	wantEqual(t, "TOKEN", s.Value+" "+s.Visibility+" "+strings.Join(s.Repositories, ","), "Correct-Horse selected api,web")
-}
