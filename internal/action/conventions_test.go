@@ -131,17 +131,17 @@ func TestInputTables(t *testing.T) {
 	outputs, _ := keys(t, &action.Outputs)
 
 	names, given := entries(t, reference, "## Inputs")
-	wantList(t, "inputs of the reference", names, inputs)
+	wantEqual(t, "inputs of the reference", names, inputs)
 	var all []string
 	for _, in := range input.Inputs {
 		all = append(all, in.Name)
 		wantEqual(t, "default in action.yml of "+in.Name, defaults[in.Name], in.Default)
 		wantEqual(t, "default in the reference of "+in.Name, given[in.Name], in.Default)
 	}
-	wantList(t, "inputs, sorted", slices.Sorted(slices.Values(inputs)), slices.Sorted(slices.Values(all)))
+	wantEqual(t, "inputs, sorted", slices.Sorted(slices.Values(inputs)), slices.Sorted(slices.Values(all)))
 	names, _ = entries(t, reference, "## Outputs")
-	wantList(t, "outputs of the reference", names, outputs)
-	wantList(t, "outputs of action.yml", outputs, report.OutputNames)
+	wantEqual(t, "outputs of the reference", names, outputs)
+	wantEqual(t, "outputs of action.yml", outputs, report.OutputNames)
 
 	for heading, all := range map[string][]string{"## Inputs": inputs, "## Outputs": outputs} {
 		names, _ = table(t, readme, heading)
@@ -179,13 +179,6 @@ func entries(t *testing.T, markdown, heading string) (names []string, defaults m
 		names, defaults[m[1]] = append(names, m[1]), m[2]
 	}
 	return names, defaults
-}
-
-func wantList(t *testing.T, what string, got, want []string) {
-	t.Helper()
-	if !slices.Equal(got, want) {
-		t.Errorf("%s: got %q, want %q", what, got, want)
-	}
 }
 
 func readFile(t testing.TB, path string) []byte {

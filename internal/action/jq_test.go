@@ -4,7 +4,6 @@ package action
 
 import (
 	"encoding/json"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -68,9 +67,7 @@ func TestNestedJSON(t *testing.T) {
 			for _, s := range server.Secrets() {
 				got[s.Name] = s.Value
 			}
-			if !maps.Equal(got, want) {
-				t.Errorf("got %q, want %q", got, want)
-			}
+			wantEqual(t, "secrets", got, want)
 		})
 	}
 }

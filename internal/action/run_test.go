@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -215,9 +216,9 @@ func (r result) wantWithinLimits(t testing.TB) {
 	}
 }
 
-func wantEqual[T comparable](t testing.TB, what string, got, want T) {
+func wantEqual[T any](t testing.TB, what string, got, want T) {
 	t.Helper()
-	if got != want {
+	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%s: got %v, want %v", what, got, want)
 	}
 }

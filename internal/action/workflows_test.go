@@ -50,9 +50,7 @@ func TestWorkflows(t *testing.T) {
 		"postgresql":     testPostgreSQL,
 	}
 	repo, files := checkout(t)
-	if got, want := slices.Sorted(maps.Keys(files)), slices.Sorted(maps.Keys(tests)); !slices.Equal(got, want) {
-		t.Errorf("got the workflows %q, want %q", got, want)
-	}
+	wantEqual(t, "workflows", slices.Sorted(maps.Keys(files)), slices.Sorted(maps.Keys(tests)))
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		t.Run(name, func(t *testing.T) {
 			if run := tests[name]; run != nil {
