@@ -248,20 +248,16 @@ func checkedWorld() (w fakegithub.World, names string) {
 
 const allStores = "actions, dependabot, codespaces, agents"
 
-// wantAnnotation checks that exactly one annotation starts with a text, and returns
-// its message.
-func (r result) wantAnnotation(t *testing.T, text string) string {
+// wantAnnotation checks that exactly one annotation starts with a text.
+func (r result) wantAnnotation(t *testing.T, text string) {
 	t.Helper()
-	var found []string
+	count := 0
 	for _, annotation := range r.log().Annotations {
 		if strings.HasPrefix(annotation.Message, text) {
-			found = append(found, annotation.Message)
+			count++
 		}
 	}
-	if len(found) != 1 {
-		t.Fatalf("%d annotations start with %q, want 1: %q", len(found), text, found)
-	}
-	return found[0]
+	wantEqual(t, "annotations that start with "+text, count, 1)
 }
 
 // TestCheckThousand checks every secret of a store of 1,000: the first page, then
