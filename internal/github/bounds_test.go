@@ -168,7 +168,7 @@ func TestRedirectLoop(t *testing.T) {
 	n := 0
 	h := func(rw http.ResponseWriter, req *http.Request) {
 		if n++; n > 20 {
-			respondBody(keyJSON)(rw, req)
+			respondBody(200, keyJSON)(rw, req)
 			return
 		}
 		respond(301, "", "Location: /loop")(rw, req)

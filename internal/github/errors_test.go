@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -15,132 +14,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"set-org-secret/internal/secret"
 )
-
-const (
-	secondaryLimit = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
-	primaryLimit   = "API rate limit exceeded"
-	noPermission   = "Resource not accessible by integration"
-
-	noRequestsLeft = "X-RateLimit-Remaining: 0"
-	resetIn45      = "X-RateLimit-Reset: 946684845" // 45 s after the bubble's start
-)
-
-// transientTests are responses to a write.
-var transientTests = []struct {
-	name     string
-	response http.HandlerFunc
-	wait     time.Duration // before the second attempt
-	reason   string        // in the log; empty if the error is final
-}{
-	{"500", respond(500, ""), time.Second, "500 from GitHub"},
-	{"502", respond(502, ""), time.Second, "502 from GitHub"},
-	{"503 with Retry-After", respond(503, "", "Retry-After: 7"), 7 * time.Second, "503 from GitHub"},
-	{"504", respond(504, ""), time.Second, "504 from GitHub"},
-	{"connection dropped", dropConnection, time.Second, "no response from 127.0.0.1 (connection closed)"},
-	{"429", respond(429, "slow down"), time.Minute, "429 from GitHub (rate limit)"},
-	{"429 with Retry-After", respond(429, "", "Retry-After: 3"), 3 * time.Second, "429 from GitHub (rate limit)"},
-	{"Retry-After of 0 waits for the first backoff", respond(429, "", "Retry-After: 0"), time.Second, "429 from GitHub (rate limit)"},
-	{"Retry-After as a date", respond(503, "", "Retry-After: Sat, 01 Jan 2000 00:00:09 GMT"), 9 * time.Second, "503 from GitHub"},
-	{
-		"Retry-After as a date, GitHub's clock differs",
-		respond(503, "", "Retry-After: Tue, 14 Nov 2023 22:13:29 GMT", "Date: Tue, 14 Nov 2023 22:13:20 GMT"),
-		9 * time.Second, "503 from GitHub",
-	},
-	{
-		"Retry-After counts, not the reset time",
-		respond(429, "slow down", "Retry-After: 11", noRequestsLeft, resetIn45), 11 * time.Second, "429 from GitHub (rate limit)",
-	},
-	{"secondary rate limit", respond(403, secondaryLimit), time.Minute, "403 from GitHub (secondary rate limit)"},
-	{"secondary rate limit with Retry-After", respond(403, secondaryLimit, "Retry-After: 11"), 11 * time.Second, "403 from GitHub (secondary rate limit)"},
-	{
-		"secondary rate limit, with the reset time of the primary one",
-		respond(403, secondaryLimit, "X-RateLimit-Remaining: 4000", "X-RateLimit-Reset: 946688400"),
-		time.Minute, "403 from GitHub (secondary rate limit)",
-	},
-	{"403 with Retry-After alone", respond(403, noPermission, "Retry-After: 11"), 11 * time.Second, "403 from GitHub (rate limit)"},
-	{"primary rate limit", respond(403, primaryLimit+" for user", noRequestsLeft, resetIn45), 46 * time.Second, "403 from GitHub (rate limit until 00:00:46 UTC)"},
-	{
-		"primary rate limit, GitHub's clock differs",
-		respond(403, primaryLimit, noRequestsLeft, "X-RateLimit-Reset: 1700000030", "Date: Tue, 14 Nov 2023 22:13:20 GMT"),
-		31 * time.Second, "403 from GitHub (rate limit until 00:00:31 UTC)",
-	},
-	{"primary rate limit without a message", respond(403, "", noRequestsLeft, resetIn45), 46 * time.Second, "403 from GitHub (rate limit until 00:00:46 UTC)"},
-	{"primary rate limit without a reset time", respond(403, primaryLimit, noRequestsLeft, "X-RateLimit-Reset: 0"), time.Minute, "403 from GitHub (rate limit)"},
-	{"abuse detection", respond(403, "You have triggered an abuse detection mechanism."), time.Minute, "403 from GitHub (rate limit)"},
-	{"a documentation link to the rate limit", func(rw http.ResponseWriter, _ *http.Request) {
-		rw.WriteHeader(403)
-		_, _ = io.WriteString(rw, `{"message":"Slow down","documentation_url":"https://docs.github.com/rest#rate-limiting"}`)
-	}, time.Minute, "403 from GitHub (rate limit)"},
-	{"403 without a message", respond(403, ""), 0, ""},
-	{"403 for a missing permission", respond(403, noPermission), 0, ""},
-	{"403 for a missing permission, no requests left", respond(403, noPermission, noRequestsLeft, resetIn45), 0, ""},
-	{"401", respond(401, "Bad credentials"), 0, ""},
-	{"404", respond(404, "Not Found"), 0, ""},
-	{"409", respond(409, "Conflict"), 0, ""},
-	{"422", respond(422, "Invalid request."), 0, ""},
-	{"400", respond(400, "Problems parsing JSON"), 0, ""},
-	{"301", respond(301, "Moved Permanently", "Location: /elsewhere"), 0, ""},
-	{"307", respond(307, "Temporary Redirect", "Location: /elsewhere"), 0, ""},
-	{"200 is no success of a write", respond(200, ""), 0, ""},
-	{"202 is no success of a write", respond(202, ""), 0, ""},
-}
-
-// TestTransientErrors checks which responses to a write are retried, and after
-// which wait.
-func TestTransientErrors(t *testing.T) {
-	for _, test := range transientTests {
-		t.Run(test.name, func(t *testing.T) {
-			h := respondInTurn(test.response, respond(204, ""))
-			withClient(t, 5*time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
-				created, err := c.put(t.Context(), "A")
-				c.wantElapsed(t, test.wait)
-				if test.reason == "" {
-					wantFailure(t, err)
-					c.wantRequests(t, 1)
-					c.wantLog(t)
-					return
-				}
-				wantError(t, err, "")
-				if created {
-					t.Error("got created, want updated (204)")
-				}
-				c.wantRequests(t, 2)
-				c.wantLog(t, test.reason+"; retrying in "+secret.FormatDuration(test.wait)+" (5 min left)")
-			})
-		})
-	}
-}
-
-// TestNewInstallationToken checks that 401 is retried for a new App token, and
-// only for a few seconds.
-func TestNewInstallationToken(t *testing.T) {
-	unauthorized := respond(401, "Bad credentials")
-	t.Run("accepted at the third attempt", func(t *testing.T) {
-		h := respondInTurn(unauthorized, unauthorized, respond(204, ""))
-		withClient(t, time.Minute, "ghs_x", h, func(t *testing.T, c *testClient) {
-			_, err := c.put(t.Context(), "A")
-			wantError(t, err, "")
-			c.wantElapsed(t, 3*time.Second)
-		})
-	})
-	t.Run("never accepted", func(t *testing.T) {
-		withClient(t, time.Minute, "ghs_x", unauthorized, func(t *testing.T, c *testClient) {
-			_, err := c.put(t.Context(), "A")
-			wantFailure(t, err)
-			c.wantElapsed(t, 5*time.Second)
-			c.wantRequests(t, 4)
-			const line = "401 from GitHub (a new App token may take a few seconds to work everywhere); retrying in %s left)"
-			var want []string
-			for _, times := range []string{"1 s (5 s", "2 s (4 s", "2 s (2 s"} {
-				want = append(want, fmt.Sprintf(line, times))
-			}
-			c.wantLog(t, want...)
-		})
-	})
-}
 
 // TestMessage checks that GitHub's message is read in each of its shapes, that
 // neither the encrypted value nor the token is repeated, and that it is cut between

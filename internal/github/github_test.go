@@ -66,7 +66,11 @@ func withClient(
 		network := memnet.Serve(http.HandlerFunc(func(rw http.ResponseWriter, req *http.Request) {
 			c.mu.Lock()
 			c.received = append(c.received, req.Method+" "+req.URL.Path)
+			isEndless := len(c.received) > 1000
 			c.mu.Unlock()
+			if isEndless {
+				panic(http.ErrAbortHandler)
+			}
 			if got, want := req.Header.Get("Authorization"), "Bearer "+token; got != want {
 				t.Errorf("got the header Authorization %q, want %q", got, want)
 			}
@@ -139,13 +143,10 @@ func (c *testClient) putWithin(ctx context.Context, b *Budget, name secret.Name)
 	return created, err
 }
 
-// wantUnproven checks whether GitHub may have applied an attempt at writing A.
-func (c *testClient) wantUnproven(t *testing.T, want bool) {
-	t.Helper()
+// isUnproven reports whether GitHub may have applied an attempt at writing A.
+func (c *testClient) isUnproven() bool {
 	attempt, ok := c.attempts.Load(secret.Name("A"))
-	if got := ok && !attempt.(*Attempt).UnprovenAt().IsZero(); got != want {
-		t.Errorf("got unproven %v, want %v", got, want)
-	}
+	return ok && !attempt.(*Attempt).UnprovenAt().IsZero()
 }
 
 // send makes one attempt at a write.
@@ -224,8 +225,8 @@ func respond(status int, message string, headers ...string) http.HandlerFunc {
 	return func(rw http.ResponseWriter, _ *http.Request) {
 		rw.Header().Set(requestIDHeader, "8C1E:2F9B")
 		for _, h := range headers {
-			name, value, _ := strings.Cut(h, ": ")
-			rw.Header().Set(name, value)
+			name, value, _ := strings.Cut(h, ":")
+			rw.Header().Set(name, strings.TrimSpace(value))
 		}
 		rw.WriteHeader(status)
 		if status != http.StatusNoContent {
@@ -234,9 +235,12 @@ func respond(status int, message string, headers ...string) http.HandlerFunc {
 	}
 }
 
-// respondBody serves a body with the status 200.
-func respondBody(body string) http.HandlerFunc {
-	return func(rw http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(rw, body) }
+// respondBody serves a body.
+func respondBody(status int, body string) http.HandlerFunc {
+	return func(rw http.ResponseWriter, _ *http.Request) {
+		rw.WriteHeader(status)
+		_, _ = io.WriteString(rw, body)
+	}
 }
 
 // secretJSON returns a secret as GitHub's API shows it.
@@ -252,24 +256,6 @@ func dropConnection(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHan
 
 // neverRespond holds the connection until the client closes it.
 func neverRespond(_ http.ResponseWriter, req *http.Request) { <-req.Context().Done() }
-
-// TestBackoffGrows checks that the backoff grows if GitHub asks for no wait.
-func TestBackoffGrows(t *testing.T) {
-	for name, h := range map[string]http.HandlerFunc{
-		"the backoff grows if GitHub asks for no wait": respond(429, "slow", "Retry-After: 0"),
-		"the backoff grows if the limit was reset already": respond(
-			403, "API rate limit exceeded", "X-RateLimit-Remaining: 0", "X-RateLimit-Reset: 946684000"),
-	} {
-		t.Run(name, func(t *testing.T) {
-			withClient(t, 5*time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
-				_, err := c.put(t.Context(), "A")
-				wantFailure(t, err)
-				c.wantElapsed(t, 5*time.Minute)
-				c.wantRequests(t, 15) // after 0, 1, 3, 7, 15, 31, 61, …, 271 and 300 s
-			})
-		})
-	}
-}
 
 // TestRateLimitTooLong checks that a rate limit longer than the timeout fails at once.
 func TestRateLimitTooLong(t *testing.T) {
@@ -397,15 +383,6 @@ func TestRetryLogged(t *testing.T) {
 	})
 }
 
-// TestShortTimeout checks that an attempt is cut off after the timeout if that is shorter.
-func TestShortTimeout(t *testing.T) {
-	withClient(t, 6*time.Second, "ghp_x", neverRespond, func(t *testing.T, c *testClient) {
-		_, err := c.put(t.Context(), "A")
-		wantError(t, err, "writing the secret: no response within 6 s, 2 attempts in 7 s")
-		c.wantElapsed(t, 13*time.Second)
-	})
-}
-
 // TestSlowResponses checks that what follows a slow response ends with it.
 func TestSlowResponses(t *testing.T) {
 	// The first request fails at 0 s. Each further one takes 25 s, and the last would end after the timeout and
@@ -413,7 +390,7 @@ func TestSlowResponses(t *testing.T) {
 	slow := func(rw http.ResponseWriter, req *http.Request) {
 		select {
 		case <-time.After(25 * time.Second):
-			respondBody(keyJSON)(rw, req)
+			respondBody(200, keyJSON)(rw, req)
 		case <-req.Context().Done():
 		}
 	}
@@ -551,96 +528,6 @@ func TestLimiterIsNotRetryTime(t *testing.T) {
 	})
 }
 
-// TestSignal checks that a signal ends a read and a wait immediately, and a write
-// after its grace period.
-func TestSignal(t *testing.T) {
-	respondAfter2s := func(rw http.ResponseWriter, req *http.Request) {
-		time.Sleep(2 * time.Second)
-		respond(201, "")(rw, req)
-	}
-	read := func(ctx context.Context, c *testClient) error { return c.getKey(ctx) }
-	write := func(ctx context.Context, c *testClient) error { _, err := c.put(ctx, "A"); return err }
-	const signalAfter = 500 * time.Millisecond
-	tests := []struct {
-		name    string
-		h       http.HandlerFunc
-		request func(context.Context, *testClient) error
-		ends    time.Duration // after the signal
-		ok      bool
-		unknown bool
-	}{
-		{"read", neverRespond, read, 0, false, false},
-		{"write without a response", neverRespond, write, 3 * time.Second, false, true},
-		{"write with a response in the grace period", respondAfter2s, write, 1500 * time.Millisecond, true, false},
-		{"wait before a retry", respond(502, "", "Retry-After: 50"), write, 0, false, true},
-		{"wait after a refusal", respond(429, "", "Retry-After: 50"), write, 0, false, false},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			withClient(t, 5*time.Minute, "ghp_x", test.h, func(t *testing.T, c *testClient) {
-				ctx, cancel := context.WithCancel(t.Context())
-				time.AfterFunc(signalAfter, cancel)
-				err := test.request(ctx, c)
-				c.wantElapsed(t, signalAfter+test.ends)
-				if ok := err == nil; ok != test.ok {
-					t.Errorf("got the error %v, want success: %v", err, test.ok)
-				}
-				wantIs(t, err, secret.ErrInterrupted, !test.ok)
-				c.wantUnproven(t, test.unknown)
-			})
-		})
-	}
-}
-
-// TestOutcomeUnknown checks that the outcome of a write is unknown if and only if
-// no response proves that GitHub refused an attempt.
-func TestOutcomeUnknown(t *testing.T) {
-	refused := respond(403, "no")
-	for _, test := range []struct {
-		name     string
-		h        http.HandlerFunc
-		want     string
-		unproven bool
-	}{
-		{"403", refused, "writing the secret: 403 no", false},
-		{"403 of a proxy", respond(403, "no", proxy), "writing the secret: 403 no, but not from GitHub's API", true},
-		{"404", respond(404, "no"), "writing the secret: 404 no", false},
-		{"422", respond(422, "no"), "writing the secret: 422 no", false},
-		{"301", respond(301, "no", "Location: /x"), "writing the secret: 301 no", false},
-		{"200", respond(200, "no"), "writing the secret: 200 no", true},
-		{
-			"201 with HTML", func(rw http.ResponseWriter, _ *http.Request) {
-				rw.WriteHeader(http.StatusCreated)
-				_, _ = io.WriteString(rw, " <html>Created</html>")
-			},
-			"writing the secret: 201 Created, but not from GitHub's API", true,
-		},
-		{
-			"a rate limit", respond(429, "slow", "Retry-After: 3600"),
-			"writing the secret: 429 slow", false,
-		},
-		{"dropped, then 403", respondInTurn(dropConnection, refused), "writing the secret: 403 no, 2 attempts in 1 s", true},
-		{
-			"502, then 403", respondInTurn(respond(502, ""), refused),
-			"writing the secret: 403 no, 2 attempts in 1 s", true,
-		},
-		{
-			"dropped, then a rate limit that is too long",
-			respondInTurn(dropConnection, respond(429, "slow", "Retry-After: 3600")),
-			"writing the secret: 429 slow, 2 attempts in 1 s", true,
-		},
-		{"a hang, then 403", respondInTurn(neverRespond, refused), "writing the secret: 403 no, 2 attempts in 1 s", true},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			withClient(t, time.Minute, "ghp_x", test.h, func(t *testing.T, c *testClient) {
-				_, err := c.put(t.Context(), "A")
-				wantError(t, err, test.want)
-				c.wantUnproven(t, test.unproven)
-			})
-		})
-	}
-}
-
 // TestConnectionsRefused checks that an attempt stays unproven if further ones reach nobody.
 func TestConnectionsRefused(t *testing.T) {
 	var c *testClient
@@ -652,7 +539,9 @@ func TestConnectionsRefused(t *testing.T) {
 		c = client
 		_, err := c.put(t.Context(), "A")
 		wantFailure(t, err)
-		c.wantUnproven(t, true)
+		if !c.isUnproven() {
+			t.Error("got an attempt that is proven, want unproven")
+		}
 		c.wantRequests(t, 1)
 	})
 }
@@ -673,7 +562,9 @@ func TestUnprovenWhilePaused(t *testing.T) {
 		wg.Go(func() {
 			_, err := c.put(ctx, "A")
 			wantIs(t, err, secret.ErrInterrupted, true)
-			c.wantUnproven(t, true)
+			if !c.isUnproven() {
+				t.Error("got an attempt that is proven, want unproven")
+			}
 		})
 		time.Sleep(time.Millisecond) // so that A is sent before the pause
 		wg.Go(func() { _, _ = c.put(ctx, "B") })
@@ -811,7 +702,7 @@ func TestRedirects(t *testing.T) {
 	redirectTo := func(location string) http.HandlerFunc {
 		return respondInTurn(
 			respond(301, "Moved Permanently", "Location: "+location),
-			respondBody(`{"id": 7, "full_name": "acme/new"}`),
+			respondBody(200, `{"id": 7, "full_name": "acme/new"}`),
 		)
 	}
 	t.Run("same origin", func(t *testing.T) {
@@ -847,7 +738,7 @@ func TestKeyID(t *testing.T) {
 	const want = "568250167242549743"
 	for _, id := range []string{`"` + want + `"`, want} {
 		t.Run(id, func(t *testing.T) {
-			h := respondBody(`{"key_id":` + id + `,"key":"L+V9o0fNYkMVKNqsX7spBzD/9oSvxM/C7ZCZX1jLO3Q="}`)
+			h := respondBody(200, `{"key_id":`+id+`,"key":"L+V9o0fNYkMVKNqsX7spBzD/9oSvxM/C7ZCZX1jLO3Q="}`)
 			withClient(t, time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
 				key, err := c.PublicKey(t.Context(), nil, secret.Actions)
 				wantError(t, err, "")
@@ -887,7 +778,7 @@ func TestSendOnce(t *testing.T) {
 		})
 	})
 	t.Run("no sooner than it may be", func(t *testing.T) {
-		withClient(t, time.Minute, "ghp_x", respondBody(keyJSON), func(t *testing.T, c *testClient) {
+		withClient(t, time.Minute, "ghp_x", respondBody(200, keyJSON), func(t *testing.T, c *testClient) {
 			b := c.SendOnce(t.Context(), "read", time.Now().Add(15*time.Second))
 			wantError(t, c.getKeyWithin(t.Context(), b), "")
 			c.wantElapsed(t, 15*time.Second)
@@ -895,7 +786,7 @@ func TestSendOnce(t *testing.T) {
 		})
 	})
 	t.Run("after a rate limit", func(t *testing.T) {
-		limited := respondInTurn(respond(429, "slow", "Retry-After: 60"), respondBody(keyJSON))
+		limited := respondInTurn(respond(429, "slow", "Retry-After: 60"), respondBody(200, keyJSON))
 		withClient(t, 10*time.Second, "ghp_x", limited, func(t *testing.T, c *testClient) {
 			wantFailure(t, c.getKey(t.Context()))
 			wantError(t, c.getKeyWithin(t.Context(), c.sendOnce(t)), "")
@@ -959,7 +850,7 @@ func TestClock(t *testing.T) {
 	for _, skew := range []time.Duration{0, time.Hour, -time.Hour} {
 		h := func(rw http.ResponseWriter, req *http.Request) {
 			rw.Header().Set("Date", time.Now().Add(skew).UTC().Format(http.TimeFormat))
-			respondBody(keyJSON)(rw, req)
+			respondBody(200, keyJSON)(rw, req)
 		}
 		withClient(t, time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
 			wantError(t, c.getKey(t.Context()), "")

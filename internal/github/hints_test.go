@@ -2,7 +2,6 @@ package github
 
 import (
 	"cmp"
-	"flag"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -13,11 +12,6 @@ import (
 
 	"set-org-secret/internal/secret"
 )
-
-// update rewrites the golden text of TestExplanations:
-//
-//	go test ./internal/github -run TestExplanations -update
-var update = flag.Bool("update", false, "rewrite testdata/explanations.txt")
 
 // explanationTest is a case of TestExplanations. A message is as GitHub writes it.
 type explanationTest struct {

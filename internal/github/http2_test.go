@@ -133,7 +133,7 @@ func TestTimedOutConnection(t *testing.T) {
 				rw.WriteHeader(http.StatusOK)
 				_ = http.NewResponseController(rw).Flush()
 				neverRespond(rw, req)
-			}, respondBody(keyJSON)),
+			}, respondBody(200, keyJSON)),
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -223,7 +223,7 @@ func TestNoConnection(t *testing.T) {
 func withNames(t *testing.T, timeout time.Duration, f func(t *testing.T, c *testClient, found *atomic.Bool)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		network := memnet.Serve(respondBody(keyJSON))
+		network := memnet.Serve(respondBody(200, keyJSON))
 		t.Cleanup(network.Close)
 		found := &atomic.Bool{}
 		dial := func(ctx context.Context, kind, addr string) (net.Conn, error) {

@@ -81,7 +81,7 @@ func TestUnexpectedBodies(t *testing.T) {
 		{"a low-order key", `{"key_id":"1","key":"` + strings.Repeat("A", 43) + `="}`, getKey, "a low-order point"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			withClient(t, time.Minute, "ghp_x", respondBody(test.body), func(t *testing.T, c *testClient) {
+			withClient(t, time.Minute, "ghp_x", respondBody(200, test.body), func(t *testing.T, c *testClient) {
 				got := errorText(test.request(t.Context(), c))
 				if !strings.Contains(got, test.want) {
 					t.Errorf("got the error %q, want it to contain %q", got, test.want)
@@ -138,7 +138,7 @@ func TestAPIVersion(t *testing.T) {
 			respond(301, "", "Location: "+req.URL.Path+"/moved")(rw, req)
 			return
 		}
-		respondBody(keyJSON)(rw, req)
+		respondBody(200, keyJSON)(rw, req)
 	}
 	withClient(t, time.Minute, "ghp_x", record, func(t *testing.T, c *testClient) {
 		for _, store := range []secret.Store{secret.Actions, secret.Dependabot, secret.Codespaces, secret.Agents} {
