@@ -163,17 +163,11 @@ func TestEmptyListIsSent(t *testing.T) {
 	}
 }
 
-// TestRedirectLoop has a server that ends the loop when a client without a limit would not.
-func TestRedirectLoop(t *testing.T) {
-	n := 0
-	h := func(rw http.ResponseWriter, req *http.Request) {
-		if n++; n > 20 {
-			respondBody(200, keyJSON)(rw, req)
-			return
-		}
-		respond(301, "", "Location: /loop")(rw, req)
-	}
+// TestOversizedPage checks that a page has no more entries than were asked for.
+func TestOversizedPage(t *testing.T) {
+	h := respondBody(200, "["+repositoriesJSON(numbers(perPage+1))+"]")
 	withClient(t, time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
-		wantError(t, c.getKey(t.Context()), "reading the public key: too many redirects")
+		_, err := c.Repositories(t.Context(), nil, nil)
+		wantError(t, err, "listing the repositories of acme: unexpected response: a page of more than 100 entries")
 	})
 }

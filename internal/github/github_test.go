@@ -217,9 +217,6 @@ func respondInTurn(handlers ...http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// proxy is the header of a response that is not GitHub's.
-const proxy = requestIDHeader + ": "
-
 // respond serves a status, a message and headers ("Name: value").
 func respond(status int, message string, headers ...string) http.HandlerFunc {
 	return func(rw http.ResponseWriter, _ *http.Request) {
@@ -695,59 +692,6 @@ func TestRepositoriesCreatedWhileListed(t *testing.T) {
 			}
 		}
 	})
-}
-
-// TestRedirects checks that a read follows redirects on the same origin only.
-func TestRedirects(t *testing.T) {
-	redirectTo := func(location string) http.HandlerFunc {
-		return respondInTurn(
-			respond(301, "Moved Permanently", "Location: "+location),
-			respondBody(200, `{"id": 7, "full_name": "acme/new"}`),
-		)
-	}
-	t.Run("same origin", func(t *testing.T) {
-		withClient(t, time.Minute, "ghp_x", redirectTo("/api/v3/repositories/7"), func(t *testing.T, c *testClient) {
-			got, err := c.Repository(t.Context(), nil, "old")
-			wantError(t, err, "")
-			if want := (secret.Repository{ID: 7, FullName: "acme/new"}); got != want {
-				t.Errorf("got %+v, want %+v", got, want)
-			}
-		})
-	})
-	for _, location := range []string{
-		"http://evil.example/api/v3/repositories/7",
-		"https://127.0.0.1/repositories/7",
-		"http://127.0.0.1:8080/repositories/7",
-	} {
-		t.Run(location, func(t *testing.T) {
-			withClient(t, time.Minute, "ghp_x", redirectTo(location), func(t *testing.T, c *testClient) {
-				_, err := c.Repository(t.Context(), nil, "old")
-				if got, want := errorText(err), "another host"; !strings.Contains(got, want) {
-					t.Errorf("got the error %q, want it to contain %q", got, want)
-				}
-				c.wantRequests(t, 1)
-				c.wantElapsed(t, 0)
-			})
-		})
-	}
-}
-
-// TestKeyID checks that a key id is read to the last digit, as a string and as a
-// number.
-func TestKeyID(t *testing.T) {
-	const want = "568250167242549743"
-	for _, id := range []string{`"` + want + `"`, want} {
-		t.Run(id, func(t *testing.T) {
-			h := respondBody(200, `{"key_id":`+id+`,"key":"L+V9o0fNYkMVKNqsX7spBzD/9oSvxM/C7ZCZX1jLO3Q="}`)
-			withClient(t, time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
-				key, err := c.PublicKey(t.Context(), nil, secret.Actions)
-				wantError(t, err, "")
-				if got := key.ID(); got != want {
-					t.Errorf("got the key id %s, want %s", got, want)
-				}
-			})
-		})
-	}
 }
 
 // sendOnce returns a budget for requests that are sent once, now or after a rate limit.

@@ -140,38 +140,6 @@ func TestSelectedListShifts(t *testing.T) {
 	}
 }
 
-// TestMissingSecret checks that only a 404 of the URL that was requested says that
-// a secret does not exist.
-func TestMissingSecret(t *testing.T) {
-	for _, test := range []struct {
-		name string
-		h    http.HandlerFunc
-		want string // error
-	}{
-		{"404", respond(404, "Not Found"), ""},
-		{
-			"404 after a redirect",
-			respondInTurn(respond(301, "", "Location: /organizations/7/actions/secrets/A"), respond(404, "Not Found")),
-			"reading the secret: 404 Not Found after a redirect",
-		},
-		{"404 of a proxy", respond(404, "Not Found", proxy), "reading the secret: 404 Not Found, but not from GitHub's API"},
-		{"410", respond(410, "Gone"), "reading the secret: 410 Gone"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			withClient(t, time.Minute, "ghp_x", test.h, func(t *testing.T, c *testClient) {
-				found, err := c.Lookup(t.Context(), nil, secret.Actions, "A")
-				wantError(t, err, test.want)
-				if found["A"].Exists {
-					t.Error("got a secret, want none")
-				}
-				if test.want != "" {
-					wantIs(t, err, secret.ErrNotFound, false)
-				}
-			})
-		})
-	}
-}
-
 // TestLookup checks when a list decides that a secret is missing: if it is one page
 // whose total is right, or if two readings agree.
 func TestLookup(t *testing.T) {

@@ -3,6 +3,7 @@ package github
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"set-org-secret/internal/secret"
 )
 
 // requests are the requests of TestRequests, and the results that it prints.
@@ -17,6 +20,35 @@ var requests = map[string]func(context.Context, *testClient) (any, error){
 	"write": func(ctx context.Context, c *testClient) (any, error) {
 		created, err := c.put(ctx, "A")
 		return map[bool]string{true: "created", false: "updated"}[created], err
+	},
+	"key": func(ctx context.Context, c *testClient) (any, error) {
+		key, err := c.PublicKey(ctx, nil, secret.Actions)
+		if err != nil && !key.IsZero() {
+			err = errors.New("a key beside the error")
+		}
+		return "key " + key.ID(), err
+	},
+	"secret": func(ctx context.Context, c *testClient) (any, error) {
+		found, err := c.Lookup(ctx, nil, secret.Actions, "A")
+		if found["A"].Exists {
+			return "exists", err
+		}
+		return "does not exist", err
+	},
+	"secrets": func(ctx context.Context, c *testClient) (any, error) {
+		list, _, err := c.Secrets(ctx, nil, secret.Actions)
+		return list, err
+	},
+	"selected": func(ctx context.Context, c *testClient) (any, error) {
+		list, _, err := c.SelectedRepositories(ctx, nil, secret.Actions, "A")
+		return list, err
+	},
+	"repository": func(ctx context.Context, c *testClient) (any, error) {
+		repo, err := c.Repository(ctx, nil, "web")
+		return fmt.Sprintf("repository %d, %s", repo.ID, repo), err
+	},
+	"repositories": func(ctx context.Context, c *testClient) (any, error) {
+		return c.Repositories(ctx, nil, nil)
 	},
 }
 
@@ -52,7 +84,7 @@ func respondText(t *testing.T, text string) http.HandlerFunc {
 // TestRequests makes a request, and compares what is logged and returned, the time, the number of attempts, and whether
 // GitHub may have applied one that no response confirms.
 func TestRequests(t *testing.T) {
-	for _, file := range []string{"testdata/writes.txt"} {
+	for _, file := range []string{"testdata/writes.txt", "testdata/reads.txt"} {
 		runCases(t, file, func(t *testing.T, test testCase) (outcome string) {
 			var handlers []http.HandlerFunc
 			for _, text := range test.responses {
