@@ -196,20 +196,6 @@ func TestOptionalReadsStopNoWrite(t *testing.T) {
 	})
 }
 
-// TestReplaceListsAlone replaces two lists, one of which cannot be read: the other is
-// written all the same.
-func TestReplaceListsAlone(t *testing.T) {
-	withGitHub(t, lists("S1", "S2"), func(t *testing.T, g *testGitHub) {
-		g.AddFault(fakegithub.Fault{Method: "GET", Path: "/S1/repositories", Times: -1, Status: 403})
-		j := g.job(2, "")
-		j.Change, j.Selection = secret.ListReplace, &secret.Selection{IDs: []int64{2}}
-		results := j.Run(t.Context())
-		wantEqual(t, "the list that cannot be read", results[0].Operation, secret.Failed)
-		wantEqual(t, "the other", results[1].Operation, secret.Updated)
-		wantEqual(t, "error of the other", results[1].Err, nil)
-	})
-}
-
 // TestGivenAccessAlone gives the access of two secrets, the list of one of which cannot
 // be read: the change of the other is known, in a dry run, too.
 func TestGivenAccessAlone(t *testing.T) {
@@ -351,29 +337,6 @@ func TestWrongTotal(t *testing.T) {
 		stored, _ := g.Secret("acme", "actions", "T2")
 		wantEqual(t, "visibility", stored.Visibility, "selected")
 	})
-}
-
-// TestPartialListOfSecret has a secret whose list GitHub marks as partial. To add a
-// repository, or to remove one, needs no other one on the list.
-func TestPartialListOfSecret(t *testing.T) {
-	for _, change := range []secret.ListChange{secret.ListAdd, secret.ListRemove} {
-		t.Run(string(change), func(t *testing.T) {
-			withGitHub(t, lists("S1"), func(t *testing.T, g *testGitHub) {
-				g.AddFault(fakegithub.Fault{
-					Method: "GET", Path: "/S1/repositories", Times: -1,
-					Headers: map[string]string{"X-GitHub-SSO": "partial-results; organizations=1"},
-				})
-				j := g.job(1, "")
-				j.Change, j.Selection = change, &secret.Selection{IDs: []int64{2}}
-				if change == secret.ListRemove {
-					j.Selection.IDs[0] = 1
-				}
-				r := j.Run(t.Context())[0]
-				wantEqual(t, "error", r.Err, nil)
-				wantEqual(t, "operation", r.Operation, secret.Updated)
-			})
-		})
-	}
 }
 
 // TestListNeverAgrees has a list whose readings differ each time, since one of the

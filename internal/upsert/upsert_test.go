@@ -317,22 +317,6 @@ func TestSettle(t *testing.T) {
 	}
 }
 
-// TestListAppliedUnproven checks that a list that GitHub has after an unproven attempt is written again, and
-// counts as changed.
-func TestListAppliedUnproven(t *testing.T) {
-	withGitHub(t, lists("S1"), func(t *testing.T, g *testGitHub) {
-		g.AddFault(fakegithub.Fault{
-			Method: "PUT", Path: "*", Status: 503, Applied: true, Headers: map[string]string{"Retry-After": "90"},
-		})
-		j := g.job(1, "")
-		j.Selection, j.Change = &secret.Selection{IDs: []int64{2}}, secret.ListReplace
-		r := j.Run(t.Context())[0]
-		wantEqual(t, "operation", r.Operation, secret.Updated)
-		wantEqual(t, "removed", r.Change.Removed, []secret.Repository{{ID: 1, FullName: "acme/web"}})
-		wantEqual(t, "attempts", g.count("PUT"), 2)
-	})
-}
-
 // TestSealTo checks when a value is sealed again: for a key of another id or of other bytes. One that was given sealed
 // cannot be.
 func TestSealTo(t *testing.T) {
