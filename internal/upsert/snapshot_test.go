@@ -231,19 +231,6 @@ func TestSignalInOptionalRead(t *testing.T) {
 	})
 }
 
-// TestOptionalReadSharesTime has a read and then a write that fail for good: together
-// they take the timeout, and the last attempt.
-func TestOptionalReadSharesTime(t *testing.T) {
-	withGitHub(t, fakegithub.Org{}, func(t *testing.T, g *testGitHub) {
-		g.AddFault(fakegithub.Fault{Method: "GET", Path: "/S1", Status: 503, Times: -1})
-		g.AddFault(fakegithub.Fault{Method: "PUT", Path: "*", Status: 503, Times: -1})
-		start := time.Now()
-		r := g.job(1, secret.All).Run(t.Context())[0]
-		wantEqual(t, "operation", r.Operation, secret.Unknown)
-		wantEqual(t, "time, with that until the read that settles", time.Since(start), 5*time.Minute+settleDelay)
-	})
-}
-
 // TestNoNoticeOfFailed checks that a write that failed is in no warning about what it
 // took away.
 func TestNoNoticeOfFailed(t *testing.T) {
@@ -289,30 +276,6 @@ func TestOtherRepositoriesChange(t *testing.T) {
 		wantEqual(t, "error", r.Err, nil)
 		wantEqual(t, "repositories", r.Access.IDs(), []int64{1})
 		wantEqual(t, "pages", g.count("GET repos"), 2*2)
-	})
-}
-
-// TestOthersChangeWhileSettling has a list of secrets that changes each time it is read
-// after two lost writes, but for their secrets.
-func TestOthersChangeWhileSettling(t *testing.T) {
-	withGitHub(t, fakegithub.Org{SecretCount: 100}, func(t *testing.T, g *testGitHub) {
-		for range 2 {
-			g.AddFault(fakegithub.Fault{Method: "PUT", Path: "*", Drop: "before"})
-		}
-		g.AddFault(fakegithub.Fault{Method: "PUT", Path: "*", Status: 403, Times: -1})
-		for i := range 5 { // in a reading after the writes
-			g.AddFault(fakegithub.Fault{
-				Method: "GET", Path: "/secrets", After: i + 1, Change: &fakegithub.Secret{
-					Store: "actions", Name: "S0001", Visibility: "private", UpdatedAt: time.Unix(int64(i), 0),
-				},
-			})
-		}
-		j := g.job(2, "")
-		j.Items[0].Name, j.Items[1].Name = "S0002", "S0003"
-		g.PutSecret("acme", fakegithub.Secret{Store: "actions", Name: "T", Visibility: "private"})
-		for _, r := range j.Run(t.Context()) {
-			wantEqual(t, string(r.Name), r.Operation, secret.Failed)
-		}
 	})
 }
 

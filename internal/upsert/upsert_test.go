@@ -2,7 +2,6 @@ package upsert
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/ecdh"
 	"crypto/rand"
@@ -229,92 +228,6 @@ func TestSnapshotTooOld(t *testing.T) {
 		wantEqual(t, "saved", r.EncryptedValue != "", true)
 		wantEqual(t, "attempts at a write", g.count("PUT"), 0)
 	})
-}
-
-// TestUnknownStays has an attempt that got no response, and then a read that
-// fails: it stays unknown whether the first took effect.
-func TestUnknownStays(t *testing.T) {
-	for _, test := range []struct {
-		name  string
-		fault fakegithub.Fault
-		want  secret.Operation
-		error string
-	}{
-		{
-			"no response",
-			fakegithub.Fault{Drop: "after"},
-			secret.Unknown,
-			"writing the secret: 503 Service Unavailable, 2 attempts in 1 s; not sent again: reading the secret: 403 Forbidden",
-		},
-		{
-			"a rate limit",
-			fakegithub.Fault{Status: 429, Headers: map[string]string{"Retry-After": "90"}},
-			secret.Failed,
-			"reading the secret: 403 Forbidden",
-		},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			withGitHub(t, fakegithub.Org{}, func(t *testing.T, g *testGitHub) {
-				test.fault.Method, test.fault.Path = "PUT", "*"
-				g.AddFault(test.fault)
-				g.AddFault(fakegithub.Fault{Method: "PUT", Path: "*", Status: 503, Headers: map[string]string{"Retry-After": "90"}})
-				g.AddFault(fakegithub.Fault{Method: "GET", Path: "/S1", After: 1, Times: -1, Status: 403})
-				r := g.job(1, "").Run(t.Context())[0]
-				wantEqual(t, "operation", r.Operation, test.want)
-				wantError(t, "result", r.Err, test.error)
-			})
-		})
-	}
-}
-
-// TestSettle checks which writes are read after the last attempt, and their results.
-func TestSettle(t *testing.T) {
-	forbidden := fakegithub.Fault{Status: 403}
-	for _, test := range []struct {
-		name   string
-		faults []fakegithub.Fault // of the attempts at a write
-		want   secret.Operation
-		reads  int // of the secret, the first before the write
-	}{
-		{"confirmed", nil, secret.Created, 1},
-		{"refused", []fakegithub.Fault{forbidden}, secret.Failed, 1},
-		{"lost, then refused", []fakegithub.Fault{{Drop: "before"}, forbidden}, secret.Failed, 2},
-		{"applied, then refused", []fakegithub.Fault{{Drop: "after"}, forbidden}, secret.Unknown, 2},
-		{"stored in spite of a 500, then refused", []fakegithub.Fault{{Status: 500, Applied: true}, forbidden}, secret.Unknown, 2},
-		{"cut off, then refused", []fakegithub.Fault{{Hang: "before"}, forbidden}, secret.Failed, 2},
-		{"lost, then created", []fakegithub.Fault{{Drop: "before"}}, secret.Created, 1},
-		{"applied, then updated", []fakegithub.Fault{{Drop: "after"}}, secret.Created, 2},
-		{
-			"applied, then the token loses access, and gets 404 for all",
-			[]fakegithub.Fault{
-				{Drop: "after"},
-				{Status: 404},
-				{Method: "GET", Path: "/S1", After: 1, Times: -1, Status: 404},
-				{Method: "GET", Path: "/secrets", Times: -1, Status: 404},
-			},
-			secret.Unknown, 1,
-		},
-		{
-			"applied, then updated, and what is read lags",
-			[]fakegithub.Fault{
-				{Drop: "after"}, {Method: "GET", Path: "/S1", After: 1, Status: 404},
-			},
-			secret.Created, 2,
-		},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			withGitHub(t, fakegithub.Org{}, func(t *testing.T, g *testGitHub) {
-				for _, fault := range test.faults {
-					fault.Method, fault.Path = cmp.Or(fault.Method, "PUT"), cmp.Or(fault.Path, "*")
-					g.AddFault(fault)
-				}
-				r := g.job(1, "").Run(t.Context())[0]
-				wantEqual(t, "operation", r.Operation, test.want)
-				wantEqual(t, "saved", r.EncryptedValue != "", r.Failed())
-				wantEqual(t, "reads", g.count("GET S1"), test.reads)
-			})
-		})
-	}
 }
 
 // TestSealTo checks when a value is sealed again: for a key of another id or of other bytes. One that was given sealed

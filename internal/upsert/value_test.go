@@ -1,7 +1,6 @@
 package upsert
 
 import (
-	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -41,35 +40,6 @@ func TestSameUpdate(t *testing.T) {
 	w := &write{before: secret.Existing{Exists: true, UpdatedAt: updated}}
 	_, applied := (&value{}).compare(w, secret.Existing{Exists: true, UpdatedAt: updated.Add(-time.Hour)})
 	wantEqual(t, "an earlier update, from a copy that lags", applied, true)
-}
-
-// TestSettleTime checks when the read is sent that settles two writes: once, 15 s after
-// the last attempt that nothing proves, and at once if both were confirmed.
-func TestSettleTime(t *testing.T) {
-	for _, test := range []struct {
-		name   string
-		status int // of the last attempts
-		want   time.Duration
-	}{
-		{"lost and refused, the second 20 s later", 403, 20*time.Second + settleDelay},
-		{"lost and confirmed", 0, 22 * time.Second},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			withGitHub(t, fakegithub.Org{}, func(t *testing.T, g *testGitHub) {
-				g.AddFault(fakegithub.Fault{Method: "PUT", Path: "/S1", Drop: "after"})
-				g.AddFault(fakegithub.Fault{
-					Method: "PUT", Path: "/S2", Status: 503, Headers: map[string]string{"Retry-After": "20"},
-				})
-				g.AddFault(fakegithub.Fault{Method: "PUT", Path: "/S2", Drop: "after"})
-				if test.status != 0 {
-					g.AddFault(fakegithub.Fault{Method: "PUT", Path: "*", Status: test.status, Times: -1})
-				}
-				start := time.Now()
-				g.job(2, "").Run(t.Context())
-				wantEqual(t, "time", time.Since(start), test.want)
-			})
-		})
-	}
 }
 
 // TestRefusedEncryptedBatch has a GitHub that cannot decrypt any value, and names the
@@ -184,17 +154,6 @@ func TestOverwrittenLate(t *testing.T) {
 		r := g.job(2, "").Run(t.Context())[0]
 		wantEqual(t, "operation", r.Operation, secret.Updated)
 		wantError(t, "result", r.Err, "an existing secret was overwritten")
-	})
-}
-
-// TestNoWaitAfterSignal checks that the log does not promise a read that a signal has
-// already prevented.
-func TestNoWaitAfterSignal(t *testing.T) {
-	withGitHub(t, fakegithub.Org{}, func(t *testing.T, g *testGitHub) {
-		ctx, cancel := context.WithCancel(t.Context())
-		g.AddFault(fakegithub.Fault{Method: "PUT", Path: "*", Status: 503, Hook: cancel})
-		g.job(1, "").Run(ctx)
-		wantEqual(t, "log about a wait", strings.Contains(strings.Join(g.logged, "\n"), "waiting"), false)
 	})
 }
 
