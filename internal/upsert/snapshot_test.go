@@ -127,18 +127,6 @@ func TestSnapshotOfDeleted(t *testing.T) {
 	})
 }
 
-// TestSnapshotContradicted has a secret that is on the list of secrets and then gets 404, as does its list of
-// repositories: it is not taken for a new one.
-func TestSnapshotContradicted(t *testing.T) {
-	withGitHub(t, lists("S1"), func(t *testing.T, g *testGitHub) {
-		g.AddFault(fakegithub.Fault{Method: "GET", Path: "/S1*", Times: -1, Status: 404})
-		results := g.job(2, "").Run(t.Context())
-		wantError(t, "result", results[0].Err, "GitHub showed the secret, and then returned 404 for it")
-		wantEqual(t, "the other", results[1].Operation, secret.Created)
-		wantEqual(t, "writes", g.count("PUT"), 1)
-	})
-}
-
 // TestOneSlowWrite checks that a write that is retried for long reads its secret alone, when the others are written.
 func TestOneSlowWrite(t *testing.T) {
 	withGitHub(t, fakegithub.Org{SecretCount: 300}, func(t *testing.T, g *testGitHub) {
@@ -196,24 +184,6 @@ func TestOptionalReadsStopNoWrite(t *testing.T) {
 	})
 }
 
-// TestGivenAccessAlone gives the access of two secrets, the list of one of which cannot
-// be read: the change of the other is known, in a dry run, too.
-func TestGivenAccessAlone(t *testing.T) {
-	for _, dryRun := range []bool{false, true} {
-		t.Run(fmt.Sprintf("dry run %v", dryRun), func(t *testing.T) {
-			withGitHub(t, lists("S1", "S2"), func(t *testing.T, g *testGitHub) {
-				g.AddFault(fakegithub.Fault{Method: "GET", Path: "/S1/repositories", Times: -1, Status: 403})
-				j := g.job(2, secret.Private)
-				j.DryRun = dryRun
-				r := j.Run(t.Context())[1]
-				wantEqual(t, "error of the one that can be read", r.Err, nil)
-				wantEqual(t, "visibility before", r.Change.From, secret.Selected)
-				wantEqual(t, "removed", len(r.Change.Removed), 1)
-			})
-		})
-	}
-}
-
 // TestSignalInOptionalRead checks that a write is not sent after a signal that ends the
 // read before it.
 func TestSignalInOptionalRead(t *testing.T) {
@@ -228,77 +198,6 @@ func TestSignalInOptionalRead(t *testing.T) {
 		wantEqual(t, "interrupted", errors.Is(r.Err, secret.ErrInterrupted), true)
 		wantEqual(t, "saved", r.EncryptedValue != "", true)
 		wantEqual(t, "attempts at the write", g.count("PUT S2"), 0)
-	})
-}
-
-// TestNoNoticeOfFailed checks that a write that failed is in no warning about what it
-// took away.
-func TestNoNoticeOfFailed(t *testing.T) {
-	withGitHub(t, fakegithub.Org{}, func(t *testing.T, g *testGitHub) {
-		g.AddFault(fakegithub.Fault{Method: "GET", Path: "/S1", Status: 403})
-		g.AddFault(fakegithub.Fault{Method: "PUT", Path: "*", Status: 403})
-		wantEqual(t, "operation", g.job(1, secret.All).Run(t.Context())[0].Operation, secret.Failed)
-		wantEqual(t, "warnings", len(g.logged), 0)
-	})
-}
-
-// TestPartialFirstPage has a list of repositories whose first page alone is marked as
-// partial: a glob is rejected.
-func TestPartialFirstPage(t *testing.T) {
-	withGitHub(t, fakegithub.Org{RepositoryCount: 101}, func(t *testing.T, g *testGitHub) {
-		for _, after := range []int{0, 1} { // the first pages of two readings
-			g.AddFault(fakegithub.Fault{
-				Path: "/acme/repos", After: after,
-				Headers: map[string]string{"X-GitHub-SSO": "partial-results; organizations=1"},
-			})
-		}
-		j := g.job(1, "")
-		j.Selection = &secret.Selection{Patterns: patterns("repo-*")}
-		wantError(t, "result", j.Run(t.Context())[0].Err, "GitHub returned only a part of the list")
-		wantEqual(t, "attempts at a write", g.count("PUT"), 0)
-	})
-}
-
-// TestOtherRepositoriesChange has a list of repositories that changes each time, but for
-// those that a glob matches.
-func TestOtherRepositoriesChange(t *testing.T) {
-	org := fakegithub.Org{RepositoryCount: 100, Repositories: []fakegithub.Repository{{ID: 1, Name: "web"}}}
-	withGitHub(t, org, func(t *testing.T, g *testGitHub) {
-		for i := range 3 { // the second page of each reading
-			g.AddFault(fakegithub.Fault{
-				Path: "/acme/repos", After: i + 1, Status: 200,
-				Body: fmt.Sprintf(`[{"id": 2, "full_name": "acme/other-%d"}]`, i),
-			})
-		}
-		j := g.job(1, "")
-		j.Selection = &secret.Selection{Patterns: patterns("web*")}
-		r := j.Run(t.Context())[0]
-		wantEqual(t, "error", r.Err, nil)
-		wantEqual(t, "repositories", r.Access.IDs(), []int64{1})
-		wantEqual(t, "pages", g.count("GET repos"), 2*2)
-	})
-}
-
-// TestWrongTotal has a list of two pages that lacks a secret each time, as its total
-// shows: the secret exists, and keeps its access.
-func TestWrongTotal(t *testing.T) {
-	org := lists("T1", "T2")
-	org.SecretCount = 100
-	withGitHub(t, org, func(t *testing.T, g *testGitHub) {
-		second := fakegithub.Fault{
-			Method: "GET", Path: "/secrets", After: 1, Status: 200,
-			Body: `{"total_count": 102, "secrets": [{"name": "T1", "visibility": "selected",
-				"created_at": "2000-01-01T00:00:00Z", "updated_at": "2000-01-01T00:00:00Z"}]}`,
-		}
-		g.AddFault(second) // of the first reading
-		second.After++
-		g.AddFault(second) // of the second
-		j := g.job(4, "")
-		j.Items[3].Name = "T2"
-		r := j.Run(t.Context())[3]
-		wantEqual(t, "error", r.Err, nil)
-		stored, _ := g.Secret("acme", "actions", "T2")
-		wantEqual(t, "visibility", stored.Visibility, "selected")
 	})
 }
 

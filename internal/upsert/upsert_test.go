@@ -54,17 +54,6 @@ func withGitHub(t *testing.T, acme fakegithub.Org, f func(t *testing.T, g *testG
 	})
 }
 
-// lists has two repositories, and secrets that one of them may read.
-func lists(names ...string) fakegithub.Org {
-	org := fakegithub.Org{Repositories: []fakegithub.Repository{{ID: 1, Name: "web"}, {ID: 2, Name: "api"}}}
-	for _, name := range names {
-		org.Secrets = append(org.Secrets, fakegithub.Secret{
-			Store: "actions", Name: name, Visibility: "selected", Repositories: []string{"web"},
-		})
-	}
-	return org
-}
-
 func (g *testGitHub) log(line string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

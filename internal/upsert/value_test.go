@@ -98,48 +98,6 @@ func TestRefusedGiven(t *testing.T) {
 	}
 }
 
-// TestGivenWithoutKey checks that a given value is kept if GitHub's key cannot be read: it may be GitHub's own.
-func TestGivenWithoutKey(t *testing.T) {
-	withGitHub(t, fakegithub.Org{}, func(t *testing.T, g *testGitHub) {
-		g.AddFault(fakegithub.Fault{Path: "public-key", Status: 403, Times: -1})
-		j := g.job(1, secret.All)
-		j.Items[0] = Item{Store: secret.Actions, Name: "S1", Sealed: secret.Sealed{KeyID: "1", EncryptedValue: "AAAA"}}
-		r := j.Run(t.Context())[0]
-		wantError(t, "error", r.Err, "403")
-		wantEqual(t, "value", r.EncryptedValue, "AAAA")
-	})
-}
-
-// TestAccessOfRefused retries a write until its list has a repository that the token
-// cannot see. What was planned before that would take it away, so the result must not
-// have it: a script for storing the value manually would.
-func TestAccessOfRefused(t *testing.T) {
-	for _, test := range []struct {
-		name      string
-		selection *secret.Selection
-	}{
-		{"list that is kept", nil},
-		{"glob", &secret.Selection{Patterns: patterns("w*")}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			withGitHub(t, lists("S1"), func(t *testing.T, g *testGitHub) {
-				g.AddFault(fakegithub.Fault{
-					Method: "PUT", Path: "/S1", Status: 429, Headers: map[string]string{"Retry-After": "90"},
-				})
-				g.AddFault(fakegithub.Fault{
-					Method: "GET", Path: "/S1/repositories", After: 1, Times: -1, Status: 200,
-					Body: `{"total_count": 2, "repositories": [{"id": 1, "full_name": "acme/web"}]}`,
-				})
-				j := g.job(1, "")
-				j.Selection = test.selection
-				r := j.Run(t.Context())[0]
-				wantError(t, "result", r.Err, "the token can see only 1 of 2 selected repositories")
-				wantEqual(t, "visibility, so no script", r.Access.Visibility, "")
-			})
-		})
-	}
-}
-
 // TestOverwrittenLate has a secret that somebody else creates after this run looked for
 // it and 20 s before this run's first attempt, which fails; the second overwrites it.
 // Another write of the batch fails for minutes, so the read that settles is late.
