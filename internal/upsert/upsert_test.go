@@ -9,8 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -334,98 +336,25 @@ func patterns(texts ...string) (list []secret.Pattern) {
 	return list
 }
 
-var resolveTests = []struct {
-	name     string
-	s        secret.Selection
-	ids      []int64
-	warning  string
-	rejected string
-}{
-	{"none", secret.Selection{}, nil, "", ""},
-	{"ids, each once", secret.Selection{IDs: []int64{9, 1, 9}}, []int64{9, 1}, "", ""},
-	{"a name and its id", secret.Selection{IDs: []int64{2}, Names: []string{"api"}}, []int64{2}, "", ""},
-	{
-		"a name and a pattern that matches it",
-		secret.Selection{Names: []string{"svc-two"}, Patterns: patterns("svc-*")},
-		[]int64{4, 3},
-		"", "",
-	},
-	{
-		"all but some",
-		secret.Selection{Patterns: patterns("*"), Excluded: patterns("!svc-*")},
-		[]int64{1, 2, 5},
-		"", "",
-	},
-	{
-		"an id that is excluded by name",
-		secret.Selection{IDs: []int64{1, 2}, Excluded: patterns("!api")},
-		[]int64{1},
-		"", "",
-	},
-	{
-		"an id that is excluded by pattern",
-		secret.Selection{IDs: []int64{1, 3}, Excluded: patterns("!svc-*")},
-		[]int64{1},
-		"", "",
-	},
-	{
-		"an exclusion without a match",
-		secret.Selection{Names: []string{"web"}, Excluded: patterns("!nosuch")},
-		[]int64{1},
-		"!nosuch matches no repository", "",
-	},
-	{
-		"a repository that is excluded by its former name",
-		secret.Selection{Patterns: patterns("*"), Excluded: patterns("!homepage")},
-		[]int64{1, 2, 3, 4},
-		"", "",
-	},
-	{
-		"a renamed repository that is selected and excluded",
-		secret.Selection{Names: []string{"homepage", "web"}, Excluded: patterns("!site")},
-		[]int64{1},
-		"selected_repositories: homepage was renamed to acme/site", "",
-	},
-	{
-		"an id without a visible name and a pattern",
-		secret.Selection{IDs: []int64{1, 77}, Excluded: patterns("!*-internal")},
-		nil, "", "exclusion !*-internal cannot be checked against repository 77",
-	},
-	{
-		"an id without a visible name and an exclusion that is missing",
-		secret.Selection{IDs: []int64{1, 77}, Excluded: patterns("!nosuch")},
-		nil, "", "exclusion !nosuch cannot be checked against repository 77",
-	},
-	{
-		"an id without a visible name and an exclusion that is another repository",
-		secret.Selection{IDs: []int64{1, 77}, Excluded: patterns("!web")},
-		[]int64{77},
-		"", "",
-	},
-	{
-		"ids with visible names and an exclusion that is missing",
-		secret.Selection{IDs: []int64{1, 2}, Excluded: patterns("!nosuch")},
-		[]int64{1, 2},
-		"!nosuch matches no repository", "",
-	},
-	{
-		"an exclusion that cannot be looked up",
-		secret.Selection{Patterns: patterns("*"), Excluded: patterns("!broken")},
-		nil, "", "selected_repositories: exclusion !broken: looking up repository acme/broken: 403 Forbidden",
-	},
-	{"a name that is missing", secret.Selection{Names: []string{"web", "typo", "other"}}, nil, "", "typo"},
-	{
-		"a pattern without a match",
-		secret.Selection{Patterns: patterns("svc-*", "no-*")},
-		nil, "", "no-* matches none of the 5 repositories",
-	},
-	{
-		"everything is excluded",
-		secret.Selection{Names: []string{"web"}, Excluded: patterns("!web")},
-		nil, "", "the exclusions remove every selected repository",
-	},
+// selection returns the selection of ids, names, patterns with * and exclusions.
+func selection(text string) (s secret.Selection) {
+	for field := range strings.FieldsSeq(text) {
+		id, err := strconv.ParseInt(field, 10, 64)
+		switch {
+		case err == nil:
+			s.IDs = append(s.IDs, id)
+		case strings.HasPrefix(field, "!"):
+			s.Excluded = append(s.Excluded, patterns(field)...)
+		case strings.Contains(field, "*"):
+			s.Patterns = append(s.Patterns, patterns(field)...)
+		default:
+			s.Names = append(s.Names, field)
+		}
+	}
+	return s
 }
 
+// TestResolve resolves the selections in testdata/resolve.txt, a row a line: selection => [ids]; warning; error.
 func TestResolve(t *testing.T) {
 	org := fakegithub.Org{Repositories: []fakegithub.Repository{
 		{ID: 1, Name: "web"},
@@ -434,33 +363,30 @@ func TestResolve(t *testing.T) {
 		{ID: 4, Name: "svc-two"},
 		{ID: 5, Name: "site", RenamedFrom: "homepage"},
 	}}
-	for _, test := range resolveTests {
-		t.Run(test.name, func(t *testing.T) {
+	rows, err := os.ReadFile("testdata/resolve.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for row := range strings.SplitSeq(strings.TrimSpace(string(rows)), "\n") {
+		if strings.HasPrefix(row, "#") {
+			continue
+		}
+		text, want, _ := strings.Cut(row, "=> ")
+		t.Run(text, func(t *testing.T) {
 			withGitHub(t, org, func(t *testing.T, g *testGitHub) {
 				g.AddFault(fakegithub.Fault{Path: "/broken", Status: 403})
-				ids, warnings, err := resolve(t.Context(), g, test.s)
-				if !slices.Equal(ids, test.ids) {
-					t.Errorf("got %v, want %v", ids, test.ids)
+				ids, warnings, err := resolve(t.Context(), g, selection(text))
+				got := fmt.Sprint(ids)
+				if warnings != "" {
+					got += "; warning: " + warnings
 				}
-				if test.rejected == "" {
-					wantEqual(t, "error", err, nil)
-				} else {
-					wantError(t, "error", err, test.rejected)
+				if err != nil {
+					got += "; error: " + strings.ReplaceAll(err.Error(), "\n", ", ")
 				}
-				if test.warning == "" {
-					wantEqual(t, "warning", warnings, "")
-				} else if !strings.Contains(warnings, test.warning) {
-					t.Errorf("got the warning %q, want %q", warnings, test.warning)
-				}
+				wantEqual(t, "result", got, want)
 			})
 		})
 	}
-	withGitHub(t, org, func(t *testing.T, g *testGitHub) {
-		_, _, err := resolve(t.Context(), g, secret.Selection{Names: []string{"typo", "other"}})
-		want := "selected_repositories: looking up repository acme/typo: 404 Not Found\n" +
-			"selected_repositories: looking up repository acme/other: 404 Not Found"
-		wantEqual(t, "every missing name, in order", err, want)
-	})
 }
 
 func resolve(ctx context.Context, g *testGitHub, s secret.Selection) (ids []int64, warnings string, err error) {
