@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
 )
 
 const (
@@ -207,8 +210,6 @@ func TestPin(t *testing.T) {
 }
 
 func TestPinRefuses(t *testing.T) {
-	const line = "  image: Dockerfile\n"
-	pinned := strings.Replace(testAction, "image: Dockerfile", "image: docker://"+testImage+"@"+testDigest, 1)
 	tests := []struct{ name, action, image, digest, want string }{
 		{name: "no digest", digest: "-", want: `digest "-" is not`},
 		{name: "63 digits", digest: testDigest[:len(testDigest)-1], want: "is not sha256:"},
@@ -225,32 +226,12 @@ func TestPinRefuses(t *testing.T) {
 		{name: "scheme", image: "docker://" + testImage, want: "is not the name of an image"},
 		{name: "no host", image: "set-org-secret", want: "is not the name of an image"},
 		{name: "a line after the image", image: testImage + "\n", want: "is not the name of an image"},
-		{name: "no line", action: strings.Replace(testAction, line, "", 1), want: "0 lines"},
-		{name: "two lines", action: testAction + line, want: "2 lines"},
-		{name: "two lines in a row", action: strings.Replace(testAction, line, line+line, 1), want: "2 lines"},
-		{name: "already pinned", action: pinned, want: "0 lines"},
-		{name: "a comment behind", action: strings.Replace(testAction, line, "  image: Dockerfile # here\n", 1), want: "0 lines"},
-		{name: "quotes", action: strings.Replace(testAction, line, "  image: 'Dockerfile'\n", 1), want: "0 lines"},
-		{name: "another indentation", action: strings.Replace(testAction, line, "    image: Dockerfile\n", 1), want: "0 lines"},
+		{
+			name: "already pinned", action: strings.Replace(testAction, "Dockerfile", "docker://"+testImage+"@"+testDigest, 1),
+			want: "0 lines",
+		},
 		{name: "CRLF", action: strings.ReplaceAll(testAction, "\n", "\r\n"), want: "0 lines"},
-		{name: "another file", action: strings.Replace(testAction, line, "  image: Dockerfile.test\n", 1), want: "0 lines"},
 		{name: "no newline", action: "runs:\n  image: Dockerfile", want: "0 lines"},
-		{name: "not in runs", action: "other:\n  image: Dockerfile\nruns:\n  using: docker\n", want: "runs.image in action.yml is not a text"},
-		{
-			name:   "not in runs, which has another",
-			action: "other:\n  image: Dockerfile\nruns:\n  using: docker\n  'image': Dockerfile\n", want: "would become",
-		},
-		{
-			name:   "in a text",
-			action: "description: |\n  a\n  image: Dockerfile\nruns:\n  'image': Dockerfile\n", want: "would become",
-		},
-		{
-			name:   "more than runs.image by an alias",
-			action: "runs: &r\n  using: docker\n  image: Dockerfile\nother: *r\n", want: "more than runs.image would change",
-		},
-		{name: "the key twice", action: "runs:\n  image: Dockerfile\n  'image': x\n", want: "already defined"},
-		{name: "runs is not a mapping", action: "runs: |\n  image: Dockerfile\n", want: "no mapping runs"},
-		{name: "no YAML", action: "runs: [\n  image: Dockerfile\n", want: "action.yml: "},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -265,36 +246,31 @@ func TestPinRefuses(t *testing.T) {
 	}
 }
 
-func TestChangelog(t *testing.T) {
-	const version = "## [1.3.0] - 2026-01-02\n\n### Added\n\n- A.\n  More about #1.\n- B.\n"
-	const older = "\n## [1.2.0] - 2026-01-01\n\n### Added\n\n- A.\n"
-	tests := []struct{ name, text, want string }{
-		{"one version", version, ""},
-		{"two groups", version + "\n### Fixed\n\n- C.\n" + older, ""},
-		{"unreleased on top, empty", "## [Unreleased]\n\n" + version + older, ""},
-		{"unreleased changes", "## [Unreleased]\n\n### Fixed\n\n- C.\n\n" + version, "unreleased changes"},
-		{"unreleased with a date", "## [Unreleased] - 2026-01-01\n\n" + version, "the newest version is"},
-		{"only unreleased", "## [Unreleased]\n", `the newest version is "", want v1.3.0`},
-		{"nothing", "", `the newest version is "", want v1.3.0`},
-		{"not in the changelog", older, "the newest version is"},
-		{"not the newest", strings.ReplaceAll(older, "1.2.0", "1.4.0") + "\n" + version, "the newest version is"},
-		{"no brackets", "## 1.3.0 - 2026-01-01\n", "the newest version is"},
-		{"a v", "## [v1.3.0] - 2026-01-01\n", "the newest version is"},
-		{"no date", strings.Replace(version, " - 2026-01-02", "", 1), "the newest version is"},
-		{"no such date", strings.Replace(version, "2026-01-02", "2026-02-30", 1), "has no date"},
-		{"another form of date", strings.Replace(version, "2026-01-02", "01.02.2026", 1), "has no date"},
-		{"no changes", "## [1.3.0] - 2026-01-01\n", "v1.3.0: want groups"},
-		{"no changes, above an older version", "## [1.3.0] - 2026-01-01\n" + older, "v1.3.0: want groups"},
-		{"no group", "## [1.3.0] - 2026-01-01\n\n- A.\n", "v1.3.0: want groups"},
-		{"text before the first group", strings.Replace(version, "###", "Text.\n\n###", 1), "v1.3.0: want groups"},
-		{"unknown group", strings.Replace(version, "Added", "Misc", 1), "v1.3.0: want groups"},
-		{"empty group", version + "\n### Fixed\n", "v1.3.0: want groups"},
-		{"empty group above another", strings.Replace(version, "###", "### Fixed\n\n###", 1), "v1.3.0: want groups"},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			wantError(t, checkChangelog("# Changelog\n\nAll changes.\n\n"+test.text, "v1.3.0"), test.want)
-		})
+// TestTexts checks the texts of two files. The name of each ends in " => " and its error;
+// without one, it is accepted.
+func TestTexts(t *testing.T) {
+	for file, check := range map[string]func(text []byte) error{
+		"testdata/actions.txtar": func(text []byte) error {
+			_, err := pin(text, "ghcr.io/owner/set-org-secret", "sha256:"+strings.Repeat("0a", 32))
+			return err
+		},
+		"testdata/changelogs.txtar": func(text []byte) error {
+			return checkChangelog("# Changelog\n\nAll changes.\n\n"+string(text), "v1.3.0")
+		},
+	} {
+		archive, err := txtar.ParseFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range archive.Files {
+			name, want, _ := strings.Cut(text.Name, " =>")
+			want = cmp.Or(strings.TrimSpace(want), "<nil>")
+			t.Run(name, func(t *testing.T) {
+				if err := check(text.Data); !strings.Contains(fmt.Sprint(err), want) {
+					t.Errorf("got the error %v, want %s", err, want)
+				}
+			})
+		}
 	}
 }
 
