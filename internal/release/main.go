@@ -13,24 +13,25 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 )
 
 func main() {
-	if err := run(os.Args[1:], os.Stdout); err != nil {
+	if err := run(".", os.Args[1:], os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "release:", err)
 		os.Exit(1)
 	}
 }
 
-// run runs a command in the working directory, which is the checkout.
-func run(args []string, out io.Writer) error {
+// run runs a command in the directory of a checkout.
+func run(dir string, args []string, out io.Writer) error {
 	if len(args) == 3 && args[0] == "pin" {
-		return pinFile("action.yml", args[1], args[2])
+		return pinFile(filepath.Join(dir, "action.yml"), args[1], args[2])
 	}
 	if len(args) != 3 || args[0] != "plan" {
 		return errors.New("want plan VERSION REPOSITORY, or pin IMAGE DIGEST")
 	}
-	image, err := plan(".", args[1], args[2])
+	image, err := plan(dir, args[1], args[2])
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,90 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
+const (
+	root      = "../.."
+	testImage = "ghcr.io/owner/set-org-secret"
+)
+
+var testDigest = "sha256:" + strings.Repeat("0a", 32)
+
+// wantError checks that an error has a text; an empty one means no error.
+func wantError(t *testing.T, err error, want string) {
+	t.Helper()
+	switch {
+	case err == nil && want != "":
+		t.Errorf("got no error, want one with %q", want)
+	case err != nil && (want == "" || !strings.Contains(err.Error(), want)):
+		t.Errorf("got the error %q, want one with %q", err, want)
+	}
+}
+
+func write(t *testing.T, dir, name, text string) {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t *testing.T, dir, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+const (
+	testAction    = "name: a\ninputs:\n  x:\n    default: '1'\nruns:\n  using: docker\n  image: Dockerfile\n  entrypoint: /a\n"
+	testChangelog = "# Changelog\n\n## [Unreleased]\n\n" +
+		"## [1.3.0] - 2026-01-02\n\n### Added\n\n- New.\n\n### Fixed\n\n- Mended.\n\n" +
+		"## [1.2.0] - 2026-01-01\n\n### Removed\n\n- Old.\n"
+)
+
+// checkout makes a repository from which v1.3.0 can be released.
+func checkout(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	write(t, dir, "action.yml", testAction)
+	write(t, dir, "CHANGELOG.md", testChangelog)
+	write(t, dir, "README.md", "- uses: Owner/Set-Org-Secret@v1.3.0\n")
+	write(t, dir, ".github/CODEOWNERS", "* @owner/maintainers\n")
+	write(t, dir, "internal/action/action_test.go", "// someone/set-org-secret, in a text of a test\n")
+	write(t, dir, "internal/action/action.go", "package action\n\nconst Version = \"v1.3.0\"\n")
+	runGit(t, dir, "init", "--quiet")
+	runGit(t, dir, "add", "--all")
+	runGit(t, dir, "commit", "--quiet", "--message", "first")
+	for _, tag := range []string{"v1.2.0", "v1.2.10", "latest", "v1"} {
+		runGit(t, dir, "tag", tag)
+	}
+	return dir
+}
+
+// clone copies a checkout, which is faster than to make another.
+func clone(t *testing.T, template string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(template)); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func runGit(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command("git", append([]string{"-C", dir, "-c", "user.name=a", "-c", "user.email=a@localhost"}, args...)...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("git %s: %v: %s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
 // step returns the commands of the step of a workflow that has an id.
 func step(t *testing.T, workflow, id string) string {
 	t.Helper()
