@@ -10,6 +10,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/rogpeppe/go-internal/txtar"
+	"go.yaml.in/yaml/v3"
 )
 
 // TestSteps runs each script of testdata/steps.
@@ -20,6 +21,7 @@ func TestSteps(t *testing.T) { runScripts(t, "testdata/steps") }
 // Scripts have these commands:
 //
 //	release ARGUMENT...   this program
+//	step WORKFLOW ID      the step of a workflow of this repository; it writes $WORK/output
 //	setenv NAME FILE      sets a variable to the text of a file, without its last newline
 func runScripts(t *testing.T, dir string) {
 	root, err := filepath.Abs("../..")
@@ -40,7 +42,8 @@ func runScripts(t *testing.T, dir string) {
 			env.Vars = append(env.Vars, os.Environ()...)
 			env.Vars = append(env.Vars,
 				"PATH="+filepath.Join(root, ".ci")+":"+os.Getenv("PATH"), "root="+root, "source="+source,
-				"image=ghcr.io/owner/set-org-secret", "digits="+digits, "digest=sha256:"+digits+"0a")
+				"image=ghcr.io/owner/set-org-secret", "digits="+digits, "digest=sha256:"+digits+"0a",
+				"RUNNER_TEMP="+env.WorkDir, "GITHUB_OUTPUT="+filepath.Join(env.WorkDir, "output"))
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -50,6 +53,11 @@ func runScripts(t *testing.T, dir string) {
 					_, _ = fmt.Fprintln(ts.Stderr(), err)
 				}
 				wantFailure(ts, err, neg)
+			},
+			"step": func(ts *testscript.TestScript, neg bool, args []string) {
+				commands, err := step(filepath.Join(root, ".github/workflows", args[0]), args[1])
+				ts.Check(err)
+				wantFailure(ts, ts.Exec("bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", commands), neg)
 			},
 			"setenv": func(ts *testscript.TestScript, _ bool, args []string) {
 				ts.Setenv(args[0], strings.TrimSuffix(ts.ReadFile(args[1]), "\n"))
@@ -79,6 +87,30 @@ func commit(files *txtar.Archive, dir string) (source string, err error) {
 	}
 	source, err = git(dir, "rev-parse", "HEAD")
 	return strings.TrimSpace(source), err
+}
+
+// step returns the commands of the step of a workflow that has an id.
+func step(workflow, id string) (string, error) {
+	text, err := os.ReadFile(workflow)
+	if err != nil {
+		return "", err
+	}
+	var parsed struct {
+		Jobs map[string]struct {
+			Steps []struct{ ID, Run string }
+		}
+	}
+	if err := yaml.Unmarshal(text, &parsed); err != nil {
+		return "", err
+	}
+	for _, job := range parsed.Jobs {
+		for _, step := range job.Steps {
+			if step.ID == id && step.Run != "" {
+				return step.Run, nil
+			}
+		}
+	}
+	return "", fmt.Errorf("%s has no step %s", workflow, id)
 }
 
 // TestTexts checks the texts of two files. The name of each ends in " => " and its error;
