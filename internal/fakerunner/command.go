@@ -1,6 +1,7 @@
 package fakerunner
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 )
@@ -21,58 +22,58 @@ var (
 	unescapeBracket  = strings.NewReplacer("%3B", ";", "%0D", "\r", "%0A", "\n", "%5D", "]", "%25", "%")
 )
 
+// The separators. The runner ignores invisible characters inside them, because it searches with .NET's
+// culture-sensitive String.IndexOf(string): control characters other than whitespace, and format characters such as
+// U+200B and U+00AD. From a separator on, it counts characters as if there were none.
+// https://learn.microsoft.com/dotnet/standard/base-types/string-comparison-net-5-plus
+const invisible = `[\x00-\x08\x0e-\x1f\x7f-\x{84}\x{86}-\x{9f}\p{Cf}]*`
+
+var (
+	colons   = regexp.MustCompile(":" + invisible + ":")
+	brackets = regexp.MustCompile("#" + invisible + "#" + invisible + `\[`)
+)
+
 // parseCommand returns the command of a line, and whether there is one whose name is known: one with colons at the
 // start of the line, or else one in brackets anywhere. Text before the brackets is dropped.
 // Runner.Worker/ActionCommandManager.cs, TryProcessCommand.
 func parseCommand(line string, known func(name string) bool) (command, bool) {
-	if c, ok := parseColons(line, known); ok {
+	if c, ok := parseColons(line); ok && known(c.name) {
 		return c, true
 	}
-	return parseBrackets(line, known)
+	c, ok := parseBrackets(line)
+	return c, ok && known(c.name)
 }
 
 // parseColons parses "::name key=value,key=value::data" after optional whitespace.
 // Runner.Common/ActionCommand.cs, TryParseV2.
-func parseColons(line string, known func(name string) bool) (command, bool) {
+func parseColons(line string) (command, bool) {
 	rest, ok := strings.CutPrefix(strings.TrimLeftFunc(line, unicode.IsSpace), "::")
-	if !ok {
+	end := colons.FindStringIndex(rest)
+	if !ok || end == nil {
 		return command{}, false
 	}
-	i := indexLoose(rest, "::")
-	if i < 0 {
-		return command{}, false
-	}
-	name, properties, _ := strings.Cut(rest[:i], " ")
-	if name = strings.ToLower(name); !known(name) {
-		return command{}, false
-	}
+	name, properties, _ := strings.Cut(rest[:end[0]], " ")
 	return command{
-		name:       name,
+		name:       strings.ToLower(name),
 		properties: parseProperties(strings.TrimSpace(properties), ",", unescapeProperty),
-		data:       unescapeData.Replace(skip(rest[i:], 2)),
+		data:       unescapeData.Replace(skip(rest[end[0]:], 2)),
 	}, true
 }
 
 // parseBrackets parses "##[name key=value;key=value]data". Only the first ##[ of a line counts.
 // Runner.Common/ActionCommand.cs, TryParse.
-func parseBrackets(line string, known func(name string) bool) (command, bool) {
-	i := indexLoose(line, "##[")
-	if i < 0 {
+func parseBrackets(line string) (command, bool) {
+	start := brackets.FindStringIndex(line)
+	if start == nil {
 		return command{}, false
 	}
-	info, data, ok := strings.Cut(line[i:], "]")
-	if !ok {
-		return command{}, false
-	}
+	info, data, ok := strings.Cut(line[start[0]:], "]")
 	name, properties, _ := strings.Cut(skip(info, 3), " ")
-	if name = strings.ToLower(name); !known(name) {
-		return command{}, false
-	}
 	return command{
-		name:       name,
+		name:       strings.ToLower(name),
 		properties: parseProperties(properties, ";", unescapeBracket),
 		data:       unescapeBracket.Replace(data),
-	}, true
+	}, ok
 }
 
 // parseProperties parses pairs of name and value. Equal signs before a name or a value are skipped, a pair with an
@@ -86,34 +87,6 @@ func parseProperties(s, separator string, unescape *strings.Replacer) map[string
 		}
 	}
 	return properties
-}
-
-// indexLoose returns the index of the separator in s, or -1. It ignores invisible characters inside the separator,
-// as .NET's culture-sensitive String.IndexOf(string) does
-// (https://learn.microsoft.com/dotnet/standard/base-types/string-comparison-net-5-plus). From that index on, the
-// runner counts characters as if there were none.
-func indexLoose(s, separator string) int {
-next:
-	for i := range s {
-		rest := s[i:]
-		for j := range len(separator) {
-			if j > 0 {
-				rest = strings.TrimLeftFunc(rest, ignorable)
-			}
-			var ok bool
-			if rest, ok = strings.CutPrefix(rest, separator[j:j+1]); !ok {
-				continue next
-			}
-		}
-		return i
-	}
-	return -1
-}
-
-// ignorable reports whether a comparison ignores a character: control characters other than whitespace, and format
-// characters such as U+200B, U+200D, U+00AD.
-func ignorable(c rune) bool {
-	return unicode.In(c, unicode.Cc, unicode.Cf) && !unicode.IsSpace(c)
 }
 
 // skip drops the first n characters.

@@ -15,7 +15,7 @@
 //   - the runner's own debug lines, and text in UTF-16 or UTF-32.
 //
 // The runner searches "::" and "##[" with .NET's culture-sensitive search. Only one effect of that is implemented,
-// see [indexLoose]; it finds more commands, never fewer. A combining mark directly after a separator, which could
+// see [parseCommand]; it finds more commands, never fewer. A combining mark directly after a separator, which could
 // hide a command from the runner, is not.
 package fakerunner
 

@@ -2,7 +2,8 @@ package fakerunner
 
 import (
 	"encoding/base64"
-	"fmt"
+	"encoding/json"
+	"net/url"
 	"strings"
 )
 
@@ -100,35 +101,17 @@ func base64Shift(v string, shift int) string {
 // lowercase for other control characters below U+0020 and for U+0085, U+2028, U+2029. It does not escape /, < or
 // DEL.
 func jsonEscape(v string) string {
-	short := map[rune]string{'\t': `\t`, '\n': `\n`, '\r': `\r`, '\f': `\f`, '\b': `\b`, '\\': `\\`, '"': `\"`}
 	var b strings.Builder
-	for _, c := range v {
-		switch esc, ok := short[c]; {
-		case ok:
-			b.WriteString(esc)
-		case c < ' ' || c == 0x85 || c == 0x2028 || c == 0x2029:
-			fmt.Fprintf(&b, `\u%04x`, c)
-		default:
-			b.WriteRune(c)
-		}
-	}
-	return b.String()
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(v) // a text cannot fail
+	quoted := strings.TrimSuffix(b.String(), "\n")
+	return strings.ReplaceAll(quoted[1:len(quoted)-1], "\u0085", `\u0085`)
 }
 
 // uriEscape is .NET's Uri.EscapeDataString: it escapes each byte, in uppercase, except for RFC 3986's unreserved
 // characters.
-func uriEscape(v string) string {
-	const unreserved = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
-	var b strings.Builder
-	for i := range len(v) {
-		if strings.IndexByte(unreserved, v[i]) >= 0 {
-			b.WriteByte(v[i])
-		} else {
-			fmt.Fprintf(&b, "%%%02X", v[i])
-		}
-	}
-	return b.String()
-}
+func uriEscape(v string) string { return strings.ReplaceAll(url.QueryEscape(v), "+", "%20") }
 
 // trimDoubleQuotes removes the quotes from a quoted value of at least nine characters. It returns "" for other
 // values.
