@@ -76,7 +76,7 @@ func (c *container) run(with map[string]string, during func()) result {
 	}
 	all := map[string]string{"org": "acme", "api_url": c.url, "token": "ghp_image"}
 	maps.Copy(all, with)
-	env := append(fakerunner.New().Inputs(all, defaults),
+	env := append(fakerunner.Inputs(all, defaults),
 		"GITHUB_ACTIONS=true", "CI=true", "HOME=/github/home", "GITHUB_WORKSPACE=/github/workspace",
 		"GITHUB_OUTPUT=/github/file_commands/out", "GITHUB_STEP_SUMMARY=/github/file_commands/summary",
 		"RUNNER_TEMP=/github/runner_temp", "GITHUB_REPOSITORY_OWNER=acme", "GITHUB_API_URL=https://api.github.com")

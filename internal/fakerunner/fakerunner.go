@@ -8,11 +8,12 @@
 // the few that users search for.
 //
 // It does not implement the following, which this action does not use:
-//   - problem matchers, state, GITHUB_ENV and GITHUB_PATH (their commands are
-//     recognized, but have no effect);
-//   - composite actions, which defer outputs and collect annotations, and regular
-//     expression masks, which only the server sends;
-//   - the runner's own debug lines, and text in UTF-16 or UTF-32.
+//   - problem matchers, state, outputs by a command, GITHUB_ENV and GITHUB_PATH: their commands are recognized, but
+//     have no effect;
+//   - the log with debug or echo on, and the paths that are mapped to those in a container;
+//   - composite actions, which defer outputs and collect annotations, and regular expression masks, which only the
+//     server sends;
+//   - text in UTF-16 or UTF-32.
 //
 // The runner searches "::" and "##[" with .NET's culture-sensitive search. Only one effect of that is implemented,
 // see [parseCommand]; it finds more commands, never fewer. A combining mark directly after a separator, which could
@@ -20,7 +21,6 @@
 package fakerunner
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -29,19 +29,19 @@ import (
 )
 
 const (
-	// AnnotationsPerKind is the maximum number of errors, of warnings and of notices that become annotations of a
+	// annotationsPerKind is the maximum number of errors, of warnings and of notices that become annotations of a
 	// step. Later ones are only logged.
 	// Runner.Worker/ExecutionContext.cs, _maxCountPerIssueType.
-	AnnotationsPerKind = 10
+	annotationsPerKind = 10
 
-	// AnnotationLength is the maximum length of a message in UTF-16 code units, after masking. The message is also
+	// annotationLength is the maximum length of a message in UTF-16 code units, after masking. The message is also
 	// cut in the log.
 	// Runner.Worker/ExecutionContext.cs, _maxIssueMessageLength.
-	AnnotationLength = 4096
+	annotationLength = 4096
 
-	// SummarySize is the maximum size of a step's summary file, in bytes.
+	// summarySize is the maximum size of a step's summary file, in bytes.
 	// Runner.Worker/FileCommandManager.cs, AttachmentSizeLimit.
-	SummarySize = 1 << 20
+	summarySize = 1 << 20
 
 	// OutputSize is the maximum total size of the outputs of a job, in bytes of UTF-16; see [SizeOutputs]. The
 	// server enforces it, not the runner. The documentation says 1 MB, which is taken as 10^6 bytes, the stricter
@@ -52,17 +52,7 @@ const (
 
 // Runner is the runner during one job: masks of one step apply to the next ones as well. It is not safe for
 // concurrent use. The zero value has no masks and is ready to use.
-type Runner struct {
-	// Debug enables step debug logging (ACTIONS_STEP_DEBUG, RUNNER_DEBUG): debug commands are logged, and each step
-	// starts with echo on.
-	Debug bool
-
-	// Temp and Workspace are folders of the host. If they are set, [Runner.Inputs] maps paths in them to those in
-	// the container.
-	Temp, Workspace string
-
-	masks masker
-}
+type Runner struct{ masks masker }
 
 // New returns a runner without masks.
 func New() *Runner { return &Runner{} }
@@ -82,11 +72,11 @@ func (r *Runner) Secret(value string) {
 // has every declared input, with "" for one without a default; it is used only if with does not have the key, so an
 // empty value stays empty. Undeclared inputs are passed as well. Keys are case-insensitive.
 // Runner.Worker/ActionRunner.cs; Runner.Worker/Handlers/Handler.cs, AddInputsToEnvironment.
-func (r *Runner) Inputs(with, defaults map[string]string) []string {
+func Inputs(with, defaults map[string]string) []string {
 	env := map[string]string{}
 	for _, inputs := range []map[string]string{defaults, with} {
 		for key, value := range inputs {
-			env["INPUT_"+strings.ToUpper(strings.ReplaceAll(key, " ", "_"))] = r.containerPath(value)
+			env["INPUT_"+strings.ToUpper(strings.ReplaceAll(key, " ", "_"))] = value
 		}
 	}
 	var out []string
@@ -95,28 +85,6 @@ func (r *Runner) Inputs(with, defaults map[string]string) []string {
 	}
 	return out
 }
-
-// containerPath maps a value that is a mounted host folder, or a path in one, to the path in the container. The
-// folder mounted last is tried first.
-// Runner.Worker/Handlers/ContainerActionHandler.cs; Runner.Worker/Container/ContainerInfo.cs, TranslateToContainerPath.
-func (r *Runner) containerPath(value string) string {
-	for _, mount := range []struct{ base, folder, container string }{
-		{r.Workspace, "", "/github/workspace"},
-		{r.Temp, "/_runner_file_commands", "/github/file_commands"},
-		{r.Temp, "/_github_workflow", "/github/workflow"},
-		{r.Temp, "/_github_home", "/github/home"},
-		{r.Temp, "", "/github/runner_temp"},
-	} {
-		rest, ok := strings.CutPrefix(value, mount.base+mount.folder)
-		if ok && mount.base != "" && (rest == "" || rest[0] == '/') {
-			return mount.container + rest
-		}
-	}
-	return value
-}
-
-// Mask returns s with every match of a mask replaced by ***.
-func (r *Runner) Mask(s string) string { return r.masks.mask(toUTF8(s)) }
 
 // MatchesAny reports whether a mask matches in s.
 func (r *Runner) MatchesAny(s string) bool { s = toUTF8(s); return r.masks.mask(s) != s }
@@ -149,17 +117,13 @@ func SizeOutputs(outputs map[string]string) int {
 	return 2 * units
 }
 
-// ErrSummaryTooLarge means that a summary is over [SummarySize] and was not uploaded. The runner logs it as an
-// error, but the step does not fail.
-var ErrSummaryTooLarge = errors.New("$GITHUB_STEP_SUMMARY upload aborted")
-
 // Summary returns the job summary as uploaded. It is masked line by line, so a mask of several lines never matches.
-// Every line ends in a newline, also the last one. It returns [ErrSummaryTooLarge] if the file, before masking, is
-// over SummarySize.
+// Every line ends in a newline, also the last one. It returns an error if the file, before masking, is too large to be
+// uploaded; the runner logs that, but the step does not fail.
 // Runner.Worker/FileCommandManager.cs, CreateStepSummaryCommand.
 func (r *Runner) Summary(fileContent string) (string, error) {
-	if size := len(fileContent); size > SummarySize {
-		return "", fmt.Errorf("%w: got %d bytes, at most %d are allowed", ErrSummaryTooLarge, size, SummarySize)
+	if size := len(fileContent); size > summarySize {
+		return "", fmt.Errorf("$GITHUB_STEP_SUMMARY upload aborted: got %d bytes, want at most %d", size, summarySize)
 	}
 	var b strings.Builder
 	for _, line := range splitLines(decode(fileContent)) {

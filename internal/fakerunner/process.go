@@ -1,6 +1,7 @@
 package fakerunner
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -27,7 +28,7 @@ type Annotation struct {
 type Log struct {
 	// Lines are the lines of the log as the website shows them, masked.
 	Lines []string
-	// Annotations has at most AnnotationsPerKind annotations of each kind.
+	// Annotations has at most annotationsPerKind annotations of each kind.
 	Annotations []Annotation
 	// Masks are the values that the step masked: in plaintext, in order, without their encoded forms.
 	Masks []string
@@ -42,25 +43,30 @@ type Log struct {
 type step struct {
 	*Runner
 	Log
-	echo  bool
 	stop  string // the token that ends stop-commands, in lowercase; empty while commands are enabled
 	count map[Kind]int
 }
 
-// Process processes the standard output of one step. A mask applies to later lines and later steps. stop-commands
-// and echo apply until the end of the step.
+// Process processes the standard output of one step. A mask applies to later lines and later steps, stop-commands
+// until the end of the step.
 func (r *Runner) Process(stdout string) Log {
-	s := &step{Runner: r, echo: r.Debug, count: map[Kind]int{}}
+	s := &step{Runner: r, count: map[Kind]int{}}
 	for _, line := range splitLines(decode(stdout)) {
-		handled, fatal := s.tryCommand(line)
-		if fatal != nil {
-			// The runner's exception ends the step; later output is not read.
-			s.issue(Error, "", fatal.Error())
-			s.Failed = true
-			break
-		}
-		if !handled {
+		c, isCommand := parseCommand(line, s.known)
+		switch {
+		case !isCommand, s.stop != "" && c.name != s.stop:
 			s.print(escapeMarkers.Replace(line))
+		case s.stop != "":
+			s.stop = ""
+			s.print(line)
+		default:
+			s.Commands = append(s.Commands, c.name)
+			if err := s.run(c, line); err != nil {
+				// The runner's exception ends the step; later output is not read.
+				s.issue(Error, "", err.Error())
+				s.Failed = true
+				return s.Log
+			}
 		}
 	}
 	return s.Log
@@ -80,55 +86,9 @@ func (s *step) known(name string) bool {
 // Runner.Worker/Handlers/OutputManager.cs.
 var escapeMarkers = strings.NewReplacer("##[start-action", `##[\start-action`, "##[end-action", `##[\end-action`)
 
-// tryCommand executes the command of a line. It returns false if the line must be logged as text, and an error if
-// the command ends the step.
-// Runner.Worker/ActionCommandManager.cs, TryProcessCommand.
-func (s *step) tryCommand(line string) (handled bool, fatal error) {
-	c, ok := parseCommand(line, s.known)
-	if !ok {
-		return false, nil
-	}
-	if s.stop != "" {
-		if c.name != s.stop {
-			return false, nil
-		}
-		s.print(line)
-		s.stop = ""
-		return true, nil
-	}
-	s.Commands = append(s.Commands, c.name)
-	if c.name == "stop-commands" {
-		token := strings.ToLower(c.data)
-		if token == "" || token == "pause-logging" || s.known(token) {
-			return true, fmt.Errorf("the token for stop-commands must not be empty, pause-logging or a command name")
-		}
-		s.stop = token
-		if utf16Len(c.data) > 6 {
-			s.addMask(c.data)
-		}
-		s.print(line)
-		return true, nil
-	}
-	// Commands that mask or log a message are never echoed.
-	quiet := c.name == "add-mask" || c.name == "debug" || Kind(c.name).valid()
-	if s.echo && !quiet {
-		s.print(line)
-	}
-	if err := s.run(c); err != nil {
-		if quiet {
-			line = c.name
-		}
-		s.issue(Error, "", fmt.Sprintf("Unable to process command '%s'", line))
-		s.issue(Error, "", err.Error())
-		s.Failed = true
-	}
-	return true, nil
-}
-
-func (k Kind) valid() bool { return k == Error || k == Warning || k == Notice }
-
-// run executes a command. Runner.Worker/ActionCommandManager.cs, one class each.
-func (s *step) run(c command) error {
+// run executes a command. It returns an error if that ends the step.
+// Runner.Worker/ActionCommandManager.cs, TryProcessCommand, and one class each.
+func (s *step) run(c command, line string) error {
 	switch c.name {
 	case "error", "warning", "notice":
 		s.issue(Kind(c.name), c.properties["title"], c.data)
@@ -137,39 +97,27 @@ func (s *step) run(c command) error {
 			s.issue(Warning, "", "add-mask has no value to mask")
 			break
 		}
-		if s.echo {
-			s.print("::add-mask::***")
-		}
 		s.addMask(c.data)
 		for _, line := range maskLines(c.data) {
 			s.addMask(line)
-		}
-	case "debug":
-		if s.Debug {
-			for line := range strings.SplitSeq(strings.ReplaceAll(c.data, "\r\n", "\n"), "\n") {
-				s.print("##[debug]" + line)
-			}
 		}
 	case "group":
 		s.print("##[group]" + c.data)
 	case "endgroup":
 		s.print("##[endgroup]")
-	case "echo":
-		switch strings.ToLower(strings.TrimSpace(c.data)) {
-		case "on":
-			s.echo = true
-		case "off":
-			s.echo = false
-		default:
-			return fmt.Errorf("echo must be on or off, not %q", c.data)
+	case "stop-commands":
+		token := strings.ToLower(c.data)
+		if token == "" || token == "pause-logging" || s.known(token) {
+			return errors.New("the token for stop-commands must not be empty, pause-logging or a command name")
 		}
-	case "set-env", "add-path":
-		return fmt.Errorf("the %q command is disabled: use an environment file", c.name)
-	case "set-output", "save-state":
-		s.issue(Warning, "", fmt.Sprintf("The `%s` command is deprecated: use an environment file", c.name))
-		if c.properties["name"] == "" {
-			return fmt.Errorf("%s needs a name", c.name)
+		s.stop = token
+		if utf16Len(c.data) > 6 {
+			s.addMask(c.data)
 		}
+		s.print(line)
+	case "set-env", "add-path": // are disabled
+		s.issue(Error, "", fmt.Sprintf("Unable to process command '%s'", line))
+		s.Failed = true
 	}
 	return nil
 }
@@ -184,10 +132,10 @@ func (s *step) addMask(value string) {
 // its tag. Runner.Worker/ExecutionContext.cs, AddIssue.
 func (s *step) issue(kind Kind, title, message string) {
 	message = s.masks.mask(message)
-	if units := utf16.Encode([]rune(message)); len(units) > AnnotationLength {
-		message = string(utf16.Decode(units[:AnnotationLength]))
+	if units := utf16.Encode([]rune(message)); len(units) > annotationLength {
+		message = string(utf16.Decode(units[:annotationLength]))
 	}
-	if s.count[kind] < AnnotationsPerKind {
+	if s.count[kind] < annotationsPerKind {
 		s.count[kind]++
 		s.Annotations = append(s.Annotations, Annotation{kind, title, message})
 	}
