@@ -1,65 +1,31 @@
 package fakerunner
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
 )
 
-// Runner.Worker/FileCommandManager.cs, EnvFileKeyValuePairs. On Linux it does not treat CRLF as a line end.
+// TestParseOutputs runs testdata/outputs.txt.
 func TestParseOutputs(t *testing.T) {
-	for _, test := range []struct {
-		in   string
-		want []string // name, value, name, value, …
-		err  string   // in the error; empty for none
-	}{
-		{in: ""},
-		{in: "\n\n"},
-		{in: "a=1", want: []string{"a", "1"}},
-		{in: "\ufeffa=1\n\nb=\n", want: []string{"a", "1", "b", ""}},
-		{in: "a=b=c<<d\n", want: []string{"a", "b=c<<d"}},
-		{in: "a=1\r\nb=2\r\n", want: []string{"a", "1\r", "b", "2\r"}},
-		{in: " a = 1 \n", want: []string{" a ", " 1 "}},
-		{in: "a<<E\none\n\ntwo\nE\nb=2", want: []string{"a", "one\n\ntwo", "b", "2"}},
-		{in: "a<<E\nE", want: []string{"a", ""}},
-		{in: "a<<E\n\nE\n", want: []string{"a", ""}},
-		{in: "a<<E\n\n\nE\n", want: []string{"a", "\n"}},
-		{in: "a<<E\none\r\nE\n", want: []string{"a", "one\r"}},
-		{in: "a<<E\r\none\r\nE\r\n", want: []string{"a", "one\r"}}, // the delimiter is "E\r"
-		{in: "a<<E\n E\nE \nb=2\nE\n", want: []string{"a", " E\nE \nb=2"}},
-		{in: "a<<=b\nx\n=b\n", want: []string{"a", "x"}},
-		{in: "a<<b<<c\nx\nb<<c\n", want: []string{"a", "x"}},
-		{in: "Name=1\nb=2\nNAME=3\n", want: []string{"Name", "3", "b", "2"}},
-		{in: "a=\xff", want: []string{"a", "\ufffd"}},
-		{in: "a=1\nnothing\nb=2", want: []string{"a", "1"}, err: "Invalid format \"nothing\""},
-		{in: "\r\n", err: "Invalid format"},
-		{in: "a<<\nx\n", err: "Invalid format"},
-		{in: "<<E\nx\nE\n", err: "Invalid format"},
-		{in: "a=1\n=v\n", want: []string{"a", "1"}, err: "Value cannot be null"},
-		{in: "a<<E", err: "Matching delimiter not found \"E\""},
-		{in: "a<<E\none\n", err: "Matching delimiter not found"},
-		{in: "a<<E\none\nE\r\n", err: "Matching delimiter not found"},
-		{in: "a<<E\none\n E", err: "EOF marker missing new line"},
-	} {
-		outputs, order, err := ParseOutputs(test.in)
-		var got []string
+	golden(t, "testdata/outputs.txt", func(line string) (string, bool) {
+		kind, in, _ := strings.Cut(line, " ")
+		if kind != "$" {
+			return "", kind == "" || kind == "#"
+		}
+		outputs, order, err := ParseOutputs(unquote(t, in))
+		equal(t, "number of outputs of "+in, len(outputs), len(order))
+		var b strings.Builder
 		for _, name := range order {
-			got = append(got, name, outputs[name])
+			fmt.Fprintf(&b, "%q = %q\n", name, outputs[name])
 		}
-		if !slices.Equal(got, test.want) {
-			t.Errorf("outputs of %q:\n got %q\nwant %q", test.in, got, test.want)
+		if err != nil {
+			b.WriteString(err.Error() + "\n")
 		}
-		if len(outputs) != len(order) {
-			t.Errorf("outputs of %q: got %d outputs, want one for each of the %d names", test.in, len(outputs), len(order))
-		}
-		if (err != nil) != (test.err != "") {
-			t.Errorf("outputs of %q: got error %v, want %q", test.in, err, test.err)
-		}
-		if err != nil && !strings.Contains(err.Error(), test.err) {
-			t.Errorf("outputs of %q: got error %q, want it to contain %q", test.in, err, test.err)
-		}
-	}
+		return b.String(), true
+	})
 }
 
 // FuzzParseOutputs writes the parsed outputs again and checks that they parse to the same. Values of one line are
