@@ -74,9 +74,4 @@ func (f *Fault) setHeaders(h http.Header) {
 			h[http.CanonicalHeaderKey(name)] = nil // net/http adds a Date unless it is there
 		}
 	}
-	if f.NoLast {
-		h.Set("Link", lastLink.ReplaceAllString(h.Get("Link"), ""))
-	}
 }
-
-var lastLink = regexp.MustCompile(`(, )?<[^>]*>; rel="last"`)

@@ -180,28 +180,5 @@ func TestWriteRateLimit(t *testing.T) {
 		want("read", "GET", 200, "")
 		time.Sleep(time.Nanosecond)
 		want("when the first 40 writes are a minute old", "PUT", 422, "")
-		world.HideRetryAfter, world.MaxWritesPerMinute = true, 1
-		if err := s.Reset(world); err != nil {
-			t.Fatal(err)
-		}
-		want("first write after a reset", "PUT", 422, "")
-		want("second write, HideRetryAfter", "PUT", 403, "")
 	})
-}
-
-// TestNoLastLink checks that the links to the other pages stay.
-func TestNoLastLink(t *testing.T) {
-	s := newServer(t, World{
-		Orgs:   []Org{{Login: "acme", RepositoryCount: 300}},
-		Faults: []Fault{{NoLast: true, Times: -1}},
-	})
-	for page, want := range map[string]string{"1": "next", "2": "prev next first", "3": "prev first"} {
-		got := call(s, "GET", "/orgs/acme/repos?per_page=100&page="+page, "").header.Get("Link")
-		var rels []string
-		for part := range strings.SplitSeq(got, ", ") {
-			_, rel, _ := strings.Cut(part, `; rel="`)
-			rels = append(rels, strings.TrimSuffix(rel, `"`))
-		}
-		wantEqual(t, "links of page "+page, strings.Join(rels, " "), want)
-	}
 }

@@ -91,26 +91,14 @@ func paginate[T any](s *Server, r request, list []T, toJSON func(T) any) (page [
 	last := max((len(list)+size-1)/size, 1)
 	path := fmt.Sprintf("%s/organizations/%d/%s",
 		s.world.BasePath, r.org.id, afterOrg(strings.TrimPrefix(r.URL.Path, s.world.BasePath)))
-	var links []string
-	for _, link := range []struct {
-		rel   string
-		page  int
-		shown bool
-	}{
-		{"prev", number - 1, number > 1},
-		{"next", number + 1, number < last},
-		{"last", last, number < last},
-		{"first", 1, number > 1},
-	} {
-		if link.shown {
-			query.Set("per_page", strconv.Itoa(size))
-			query.Set("page", strconv.Itoa(link.page))
-			links = append(links, fmt.Sprintf(`<http://%s%s?%s>; rel="%s"`, r.Host, path, query.Encode(), link.rel))
-		}
+	link := func(page int, rel string) string {
+		query.Set("per_page", strconv.Itoa(size))
+		query.Set("page", strconv.Itoa(page))
+		return fmt.Sprintf(`<http://%s%s?%s>; rel="%s"`, r.Host, path, query.Encode(), rel)
 	}
 	header = http.Header{}
-	if len(links) > 0 {
-		header.Set("Link", strings.Join(links, ", "))
+	if number < last {
+		header.Set("Link", link(number+1, "next")+", "+link(last, "last"))
 	}
 	page = []any{}
 	from := min((number-1)*size, len(list))

@@ -24,23 +24,18 @@ import (
 
 // Server is the API. It is safe for concurrent use.
 type Server struct {
-	mu sync.Mutex
-	state
-	inFlight int // writes
-	serial   int // of the last request
-}
+	world  World
+	tokens map[string]Token
 
-// state is the part of a server that a reset replaces.
-type state struct {
-	world       World
-	orgs        map[string]*org // by lowercase login
-	byID        map[int64]*org
-	tokens      map[string]Token
-	faults      []*scriptedFault
-	requests    []*Request
-	writes      []time.Time
-	reads       map[string]int // of a store, by path
-	maxInFlight int
+	mu                    sync.Mutex
+	orgs                  map[string]*org // by lowercase login
+	byID                  map[int64]*org
+	faults                []*scriptedFault
+	requests              []*Request
+	writes                []time.Time
+	reads                 map[string]int // of a store, by path
+	inFlight, maxInFlight int            // writes
+	serial                int            // of the last request
 }
 
 // scriptedFault is a fault and how many requests it matched and was applied to.
@@ -64,36 +59,26 @@ type Request struct {
 
 // New returns a Server with the given state. It returns an error if a secret has an unknown store or repository.
 func New(w World) (*Server, error) {
-	s := &Server{}
-	return s, s.Reset(w)
-}
-
-// Reset replaces the whole state of the server, faults and requests included. It returns an error if a secret has
-// an unknown store or repository.
-func (s *Server) Reset(w World) error {
-	next := state{
-		world: w, orgs: map[string]*org{}, byID: map[int64]*org{}, tokens: map[string]Token{}, reads: map[string]int{},
+	s := &Server{
+		world: w, tokens: map[string]Token{}, orgs: map[string]*org{}, byID: map[int64]*org{}, reads: map[string]int{},
 	}
 	for i, spec := range w.Orgs {
 		o, err := newOrg(int64(9001+i), spec, cmp.Or(w.Rand, rand.Reader))
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, st := range o.stores {
 			st.lag = time.Duration(w.Lag)
 		}
-		next.orgs[strings.ToLower(spec.Login)], next.byID[o.id] = o, o
+		s.orgs[strings.ToLower(spec.Login)], s.byID[o.id] = o, o
 	}
 	for _, t := range w.Tokens {
-		next.tokens[t.Value] = t
+		s.tokens[t.Value] = t
 	}
 	for _, f := range w.Faults {
-		next.faults = append(next.faults, &scriptedFault{Fault: f})
+		s.AddFault(f)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.state = next
-	return nil
+	return s, nil
 }
 
 // AddFault appends a fault to the list.
@@ -110,7 +95,7 @@ func (s *Server) ClearFaults() {
 	s.faults = nil
 }
 
-// Requests returns all requests since the last reset, in order of arrival.
+// Requests returns all requests since the start or [Server.ResetRequests], in order of arrival.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -286,9 +271,7 @@ func (s *Server) respond(r request) response {
 		resp := errorResponse(http.StatusForbidden, "You have exceeded a secondary rate limit."+
 			" Please wait a few minutes before you try again.").with("documentation_url",
 			"https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits")
-		if !s.world.HideRetryAfter {
-			resp.header = http.Header{"Retry-After": {"60"}}
-		}
+		resp.header = http.Header{"Retry-After": {"60"}}
 		return resp
 	}
 	path, found := strings.CutPrefix(r.URL.Path, s.world.BasePath)
