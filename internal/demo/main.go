@@ -3,19 +3,18 @@
 // that finishes it, and a check. The first run compiles for half a minute.
 //
 //	go run ./internal/demo [-v]
-//	go run ./internal/demo -serve 127.0.0.1:8080 [-world world.json]
+//	go run ./internal/demo -serve 127.0.0.1:8080
 //
 // With -v it also prints the outputs, the job summaries and the requests. With -serve it only serves the fake
-// GitHub, for use with the image or curl. In addition to the API it serves /_fake/state, /_fake/requests and
-// /_fake/key/ORG/STORE; see [fakegithub.Server.Control].
+// GitHub, for use with the image or curl. In addition to the API it serves /_fake/state: the secrets, decrypted.
 package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -29,44 +28,33 @@ import (
 
 func main() {
 	addr := flag.String("serve", "", "only serve the fake GitHub, at this loopback `address`")
-	worldFile := flag.String("world", "", "with -serve: initial state of the fake GitHub, a JSON `file`")
 	verbose := flag.Bool("v", false, "also print the outputs, the job summaries and the requests")
 	flag.Parse()
-	if err := run(*addr, *worldFile, *verbose); err != nil {
+	run := func() error { return showAll(*verbose) }
+	if *addr != "" {
+		run = func() error { return serve(*addr) }
+	}
+	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}
 }
 
-func run(addr, worldFile string, verbose bool) error {
-	if addr != "" {
-		return serve(addr, worldFile)
-	}
-	if worldFile != "" {
-		return errors.New("-world needs -serve")
-	}
-	return showAll(os.Stdout, verbose)
-}
-
 // showAll runs the demo against a fake GitHub on a free port.
-func showAll(w io.Writer, verbose bool) error {
+func showAll(verbose bool) error {
 	github, err := fakegithub.New(demoWorld())
 	if err != nil {
 		return err
 	}
 	server := httptest.NewServer(github)
 	defer server.Close()
-	s := show{w: w, github: github, env: action.System(), apiURL: server.URL, verbose: verbose}
+	s := show{w: os.Stdout, github: github, env: action.System(), apiURL: server.URL, verbose: verbose}
 	return s.run()
 }
 
 // serve serves the fake GitHub until the process is interrupted.
-func serve(addr, worldFile string) error {
-	world, err := readWorld(worldFile)
-	if err != nil {
-		return err
-	}
-	github, err := fakegithub.New(world)
+func serve(addr string) error {
+	github, err := fakegithub.New(rotationWorld())
 	if err != nil {
 		return err
 	}
@@ -82,10 +70,7 @@ func serve(addr, worldFile string) error {
 		return err
 	}
 	fmt.Printf("listening on http://%s\n", listener.Addr())
-	mux := http.NewServeMux()
-	mux.Handle("/_fake/", http.StripPrefix("/_fake", github.Control()))
-	mux.Handle("/", github)
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: withState(github), ReadHeaderTimeout: 10 * time.Second}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	context.AfterFunc(ctx, func() { _ = server.Close() })
@@ -95,14 +80,14 @@ func serve(addr, worldFile string) error {
 	return nil
 }
 
-// readWorld returns the world of a file, or rotationWorld if there is none.
-func readWorld(file string) (fakegithub.World, error) {
-	if file == "" {
-		return rotationWorld(), nil
-	}
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return fakegithub.World{}, err
-	}
-	return fakegithub.ParseWorld(text)
+// withState returns the fake GitHub and, at a path that is none of the API, its secrets.
+func withState(github *fakegithub.Server) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", github)
+	mux.HandleFunc("GET /_fake/state", func(w http.ResponseWriter, _ *http.Request) {
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		_ = encoder.Encode(github.Secrets())
+	})
+	return mux
 }

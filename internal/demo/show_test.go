@@ -2,11 +2,17 @@ package main
 
 import (
 	"bytes"
+	"flag"
+	mathrand "math/rand/v2"
 	"net/http"
+	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/rogpeppe/go-internal/diff"
 
 	"set-org-secret/internal/action"
 	"set-org-secret/internal/fakegithub"
@@ -14,12 +20,13 @@ import (
 )
 
 // simulate runs the demo in simulated time and returns its output, duration and error. faults come before those of
-// the demo.
+// the demo. Nothing in the result is random.
 func simulate(t *testing.T, verbose bool, faults ...fakegithub.Fault) (text string, took time.Duration, err error) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		world := demoWorld()
 		world.Faults = append(faults, world.Faults...)
+		world.Rand = mathrand.NewChaCha8([32]byte{1})
 		github, errNew := fakegithub.New(world)
 		if errNew != nil {
 			t.Fatal(errNew)
@@ -27,7 +34,7 @@ func simulate(t *testing.T, verbose bool, faults ...fakegithub.Fault) (text stri
 		network := memnet.Serve(github)
 		defer network.Close()
 		env := action.System()
-		env.Dial, env.Proxy = network.Dial, nil
+		env.Rand, env.Jitter, env.Dial, env.Proxy = mathrand.NewChaCha8([32]byte{}), nil, network.Dial, nil
 		var out bytes.Buffer
 		start := time.Now()
 		s := show{w: &out, github: github, env: env, apiURL: "http://127.0.0.1", verbose: verbose}
@@ -37,7 +44,9 @@ func simulate(t *testing.T, verbose bool, faults ...fakegithub.Fault) (text stri
 	return text, took, err
 }
 
-// TestShow checks that the demo is short and quick, and that each part is as its title says.
+var update = flag.Bool("update", false, "rewrite testdata/demo.txt")
+
+// TestShow checks that the demo is short and quick, and compares what it prints with testdata/demo.txt.
 func TestShow(t *testing.T) {
 	text, took, err := simulate(t, false)
 	if err != nil {
@@ -54,41 +63,32 @@ func TestShow(t *testing.T) {
 			t.Errorf("the output has %q, which is a value or a token:\n%s", hidden, text)
 		}
 	}
-	for _, want := range []struct {
-		title string
-		texts []string
-	}{
-		{"1. A rotation while GitHub returns errors and replaces its public key", []string{
-			"  with:\n", "    org: acme\n", "    secret_name: DB_PASSWORD\n    secret_value: •••\n    token: •••\n  set-org-secret v",
-			"503 from GitHub; retrying", "502 from GitHub; retrying", "public key", "DB_PASSWORD   actions      updated",
-		}},
-		{"2. A write that fails for good: the token may only read", []string{
-			"DEPLOY_KEY   actions      failed    403", "Error: DEPLOY_KEY: writing the secret: 403", "DEPLOY_KEY not stored in acme",
-		}},
-		{"  Saved, sealed, so that only GitHub can decrypt it:", []string{
-			"output encrypted_value: ", `output results: [{"store":"actions","secret_name":"DEPLOY_KEY"`, "job summary: the script that stores it",
-		}},
-		{"3. The run that finishes it, with the output results and without a new rotation", []string{
-			"    sealed: '[{\"store\":\"actions\",\"secret_name\":\"DEPLOY_KEY\"", "DEPLOY_KEY   actions      updated",
-		}},
-		{"4. A check: which secrets are older than 30 days?", []string{
-			"    max_age: 30d\n    mode: check\n", "    secret_name: '*'\n", "120 days old", ", due",
-			"1 of 4 secrets older than 30 days",
-		}},
-		{"What GitHub decrypts now, compared with what was passed to the action", []string{
-			"DB_PASSWORD ", "DEPLOY_KEY ", "bytes, equal", "access as before: selected: api, web, worker",
-		}},
-	} {
-		_, part, found := strings.Cut("\n\n"+text, "\n\n"+want.title+"\n")
-		if !found {
-			t.Errorf("there is no part %q in the output:\n%s", want.title, text)
+	const golden = "testdata/demo.txt"
+	text = strings.ReplaceAll(text, action.Version, "VERSION")
+	if *update {
+		if err := os.WriteFile(golden, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
 		}
-		part, _, _ = strings.Cut(part, "\n\n")
-		for _, w := range want.texts {
-			if !strings.Contains(part, w) {
-				t.Errorf("the part %q lacks %q:\n%s", want.title, w, part)
-			}
-		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if difference := diff.Diff("want", want, "got", []byte(text)); difference != nil {
+		t.Errorf("%s", difference)
+	}
+}
+
+// TestState checks that the server of -serve shows the secrets.
+func TestState(t *testing.T) {
+	github, err := fakegithub.New(rotationWorld())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	withState(github).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/_fake/state", nil))
+	if want := `"value": "the previous password"`; !strings.Contains(w.Body.String(), want) {
+		t.Errorf("got %s, want it to have %s", w.Body, want)
 	}
 }
 

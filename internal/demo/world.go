@@ -65,4 +65,4 @@ func demoWorld() fakegithub.World {
 	return world
 }
 
-func daysAgo(n int) time.Time { return time.Now().AddDate(0, 0, -n) }
+func daysAgo(n int) time.Time { return time.Now().UTC().AddDate(0, 0, -n) }

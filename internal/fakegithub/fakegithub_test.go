@@ -429,21 +429,6 @@ func TestGHES(t *testing.T) {
 	}
 }
 
-func TestControl(t *testing.T) {
-	s := newServer(t, acme())
-	id, key := s.Key("acme", "agents")
-	call(s, "GET", "/orgs/acme/repos", "")
-	for path, want := range map[string]string{
-		"/state":           "[\n  {\n    \"store\": \"actions\",\n    \"name\": \"CHOSEN\",\n",
-		"/key/acme/agents": fmt.Sprintf(`{"key_id":%q,"public_key":%q}`, id, key),
-		"/requests":        "GET /orgs/acme/repos 200\n",
-	} {
-		w := httptest.NewRecorder()
-		s.Control().ServeHTTP(w, httptest.NewRequest("GET", path, nil))
-		wantContains(t, path, w.Body.String(), want)
-	}
-}
-
 func TestInvalidWorlds(t *testing.T) {
 	for _, text := range []string{
 		`{"orgs": [{"login": "a", "secret": []}]}`, `{"faults": [{"delay": "soon"}]}`, `[`,

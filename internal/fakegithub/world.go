@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// World is the initial state of a [Server]. It can be read from JSON, for scenarios and other processes.
+// World is the initial state of a [Server]. It can be read from JSON, for scenarios.
 type World struct {
 	Orgs   []Org   `json:"orgs"`
 	Tokens []Token `json:"tokens,omitempty"` // if empty, every token is an organization owner's
