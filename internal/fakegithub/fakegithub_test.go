@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -118,140 +119,63 @@ func body(t *testing.T, s *Server, store, value, visibility string) string {
 	return fmt.Sprintf(`{"encrypted_value":%q,"key_id":%q,"visibility":%s}`, encryptedValue, id, visibility)
 }
 
-// with returns the body of a PUT with one property replaced, or left out if the JSON value is empty.
-func with(property, value string) string {
-	var properties []string
-	for _, p := range [][2]string{{"encrypted_value", `"{value}"`}, {"key_id", `"{key}"`}, {"visibility", `"all"`}} {
-		if p[0] == property {
-			p[1] = value
+// variables replaces variables of a store in a text: {store}, {secrets} is the path of its secrets, {key} the id of its
+// key, {value} the value "new" sealed with it, and {sealed} the properties of both.
+func variables(t *testing.T, s *Server, store string) *strings.Replacer {
+	t.Helper()
+	value, key := sealed(t, s, store, "new")
+	return strings.NewReplacer("{store}", store, "{secrets}", "/orgs/acme/"+store+"/secrets", "{key}", key,
+		"{value}", value, "{sealed}", fmt.Sprintf(`"encrypted_value":%q,"key_id":%q`, value, key))
+}
+
+// TestEndpoints runs testdata/endpoints.txt in all four stores.
+func TestEndpoints(t *testing.T) {
+	text, err := os.ReadFile("testdata/endpoints.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for row := range strings.Lines(string(text)) {
+		call, want, isRow := strings.Cut(strings.TrimSuffix(row, "\n"), " => ")
+		if !isRow || strings.HasPrefix(row, "#") {
+			continue
 		}
-		if p[1] != "" {
-			properties = append(properties, fmt.Sprintf("%q:%s", p[0], p[1]))
+		for _, store := range storeNames {
+			testEndpoint(t, store, call, want)
 		}
 	}
-	return "{" + strings.Join(properties, ",") + "}"
 }
 
-func selecting(ids string) string {
-	return with("visibility", `"selected","selected_repository_ids":`+ids)
-}
+func testEndpoint(t *testing.T, store, row, want string) {
+	t.Helper()
+	name := store + ": " + row
+	world := acme()
+	for i := range world.Orgs[0].Secrets {
+		world.Orgs[0].Secrets[i].Store = store
+	}
+	s := newServer(t, world)
+	filled := variables(t, s, store)
+	if strings.Contains(row, "{large}") {
+		large, _ := sealed(t, s, store, strings.Repeat("x", maxValueBytes+1))
+		row = strings.ReplaceAll(row, "{large}", large)
+	}
+	other, _ := sealed(t, newServer(t, world), store, "new")
+	row = strings.ReplaceAll(row, "{other}", other)
+	method, rest, _ := strings.Cut(filled.Replace(row), " ")
+	path, body, _ := strings.Cut(rest, " ")
+	status, want, hasBody := strings.Cut(filled.Replace(want), " ")
 
-const (
-	secrets = "/orgs/acme/{store}/secrets"
-	listURL = `"selected_repositories_url":"http://api.test/orgs/acme/{store}/secrets/CHOSEN/repositories"`
-	unset   = `"errors":"Secret visibility is not set to selected repositories"`
-	repo1   = `{"selected_repository_ids":[1]}`
-)
-
-// endpointTests have each endpoint with each status that it returns. {value} and {key} in a body are replaced by a
-// value sealed with the current key and the key's id.
-var endpointTests = []struct {
-	method, path, body string
-	status             int
-	want               string // in the body
-}{
-	{"GET", secrets + "/public-key", "", 200, `"key_id":"{key}"`},
-	{"GET", "/orgs/nobody/{store}/secrets/public-key", "", 404, "Not Found"},
-	{"GET", "/orgs/acme/pages/secrets/public-key", "", 404, "Not Found"}, // unknown store
-	{"GET", secrets, "", 200, `"total_count":2`},
-	{"GET", secrets, "", 200, listURL},
-	{"GET", "/orgs/nobody/{store}/secrets", "", 404, "Not Found"},
-	{"GET", secrets + "/CHOSEN", "", 200, `"visibility":"selected"`},
-	{"GET", secrets + "/chosen", "", 200, listURL},
-	{"GET", secrets + "/chosen", "", 200, `"name":"CHOSEN"`},
-	{"GET", secrets + "/NONE", "", 404, "Not Found"},
-	{"GET", secrets + "/CHOSEN/repositories", "", 200, `"total_count":2`},
-	{"GET", secrets + "/NONE/repositories", "", 404, "Not Found"},
-	{"GET", secrets + "/OPEN/repositories", "", 409, unset},
-
-	{"PUT", secrets + "/NEW", with("", ""), 201, "{}"},
-	{"PUT", secrets + "/OPEN", with("", ""), 204, ""},
-	{"PUT", secrets + "/OPEN", `{`, 400, "Problems parsing JSON"},
-	{"PUT", secrets + "/OPEN", with("encrypted_value", ""), 422, "weren't supplied"},
-	{"PUT", secrets + "/OPEN", with("key_id", ""), 422, "weren't supplied"},
-	{"PUT", secrets + "/OPEN", with("visibility", ""), 422, "weren't supplied"},
-	{"PUT", secrets + "/OPEN", with("visibility", `"internal"`), 422, "internal is not a member"},
-	{"PUT", secrets + "/OPEN", with("encrypted_value", `"not base64"`), 422, "not base64 does not match"},
-	{"PUT", secrets + "/OPEN", with("key_id", `"1"`), 422, improperlyEncrypted},
-	{"PUT", secrets + "/OPEN", with("key_id", "{key}"), 400, "Problems parsing JSON"},
-	{"PUT", secrets + "/OPEN", with("encrypted_value", `"AAAA"`), 422, improperlyEncrypted}, // not sealed
-	{"PUT", secrets + "/OPEN", with("encrypted_value", `"{other}"`), 422, improperlyEncrypted},
-	{"PUT", secrets + "/OPEN", with("encrypted_value", `"{large}"`), 422, "too large"},
-	{"PUT", secrets + "/1ST", with("", ""), 422, "alphanumeric"},
-	{"PUT", secrets + "/github_x", with("", ""), 422, "alphanumeric"},
-	{"PUT", secrets + "/OPEN", selecting(`["1"]`), 422, "not of type integer"},
-	{"PUT", secrets + "/OPEN", selecting(`[77]`), 422, "Repository 77 is not"},
-	{"PUT", "/orgs/nobody/{store}/secrets/NEW", with("", ""), 404, "Not Found"},
-
-	{"PUT", secrets + "/CHOSEN/repositories", repo1, 204, ""},
-	{"PUT", secrets + "/CHOSEN/repositories", `{"selected_repository_ids":[]}`, 204, ""},
-	{"PUT", secrets + "/CHOSEN/repositories", `{}`, 422, "wasn't supplied"},
-	{"PUT", secrets + "/NONE/repositories", repo1, 404, "Not Found"},
-	{"PUT", secrets + "/OPEN/repositories", repo1, 409, unset},
-	{"PUT", secrets + "/CHOSEN/repositories", `{"selected_repository_ids":["1"]}`, 422, "not of type integer"},
-	{"PUT", secrets + "/CHOSEN/repositories/5", "", 204, ""},
-	{"PUT", secrets + "/CHOSEN/repositories/77", "", 404, "Not Found"},
-	{"PUT", secrets + "/OPEN/repositories/5", "", 409, unset},
-	{"DELETE", secrets + "/CHOSEN/repositories/1", "", 204, ""},
-	{"DELETE", secrets + "/CHOSEN/repositories/5", "", 404, "Not Found"},
-	{"DELETE", secrets + "/OPEN/repositories/1", "", 409, unset},
-	{"DELETE", secrets + "/OPEN", "", 204, ""},
-	{"DELETE", secrets + "/NONE", "", 404, "Not Found"},
-
-	{"GET", "/repos/acme/web", "", 200, `"full_name":"acme/web"`},
-	{"GET", "/repos/ACME/Web", "", 200, `"id":1`},
-	{"GET", "/repos/acme/none", "", 404, "Not Found"},
-	{"GET", "/repos/nobody/web", "", 404, "Not Found"},
-	{"GET", "/repos/acme/homepage", "", 301, "/repositories/5"},
-	{"GET", "/repos/acme/gone", "", 301, "/repositories/6"},
-	{"GET", "/repositories/5", "", 200, `"full_name":"acme/site"`},
-	{"GET", "/repositories/6", "", 200, `"full_name":"other/gone"`},
-	{"GET", "/repositories/77", "", 404, "Not Found"},
-	{"GET", "/orgs/acme/repos", "", 200, `"name":"site"`},
-	{"GET", "/orgs/nobody/repos", "", 404, "Not Found"},
-
-	{"GET", "/user/keys", "", 404, "Not Found"},
-	{"PUT", secrets + "/../../../user/keys", with("", ""), 404, "Not Found"},
-	{"POST", secrets + "/OPEN", with("", ""), 404, "Not Found"},
-}
-
-// TestEndpoints calls the endpoints in all four stores.
-func TestEndpoints(t *testing.T) {
-	for _, test := range endpointTests {
-		for _, store := range storeNames {
-			name := strings.ReplaceAll(test.method+" "+test.path+" "+test.body, "{store}", store)
-			world := acme()
-			for i := range world.Orgs[0].Secrets {
-				world.Orgs[0].Secrets[i].Store = store
-			}
-			s := newServer(t, world)
-			value, key := sealed(t, s, store, "new")
-			other, _ := sealed(t, newServer(t, world), store, "new")
-			replace := []string{"{value}", value, "{key}", key, "{store}", store, "{other}", other}
-			if strings.Contains(test.body, "{large}") {
-				large, _ := sealed(t, s, store, strings.Repeat("x", maxValueBytes+1))
-				replace = append(replace, "{large}", large)
-			}
-			filled := strings.NewReplacer(replace...)
-			want := filled.Replace(test.want)
-			before := fmt.Sprint(s.Secrets())
-			resp := call(s, test.method, filled.Replace(test.path), filled.Replace(test.body))
-			wantEqual(t, name+": status", resp.status, test.status)
-			wantContains(t, name+": body", resp.text, want)
-			if want == "" {
-				wantEqual(t, name+": body", resp.text, "")
-			}
-			if resp.status >= 300 {
-				wantEqual(t, name+": secrets after an error", fmt.Sprint(s.Secrets()), before)
-			}
-			for _, header := range []string{
-				"X-GitHub-Request-Id", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Date",
-			} {
-				if resp.header.Get(header) == "" {
-					t.Errorf("%s: the response has no header %s", name, header)
-				}
-			}
-		}
+	before := fmt.Sprint(s.Secrets())
+	resp := call(s, method, path, body)
+	wantEqual(t, name+": status", strconv.Itoa(resp.status), status)
+	wantContains(t, name+": body", resp.text, want)
+	wantEqual(t, name+": there is a body", resp.text != "", hasBody)
+	if resp.status >= 300 {
+		wantEqual(t, name+": secrets after an error", fmt.Sprint(s.Secrets()), before)
+	}
+	for _, header := range []string{
+		"X-GitHub-Request-Id", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Date",
+	} {
+		wantEqual(t, name+": has the header "+header, resp.header.Get(header) != "", true)
 	}
 }
 

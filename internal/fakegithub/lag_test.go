@@ -2,7 +2,6 @@ package fakegithub
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -11,25 +10,22 @@ import (
 // TestLag checks for each kind of read of a store how many of 300 answers still show the
 // state before a change: those of two copies of three, then of one, then of none.
 func TestLag(t *testing.T) {
-	const chosen = secrets + "/CHOSEN"
+	const chosen, added = "{secrets}/CHOSEN", "{secrets}/NEW"
 	for _, test := range []struct{ path, change, method, body string }{
-		{secrets, chosen, "DELETE", ""},
+		{"{secrets}", chosen, "DELETE", ""},
 		{chosen, chosen, "DELETE", ""},
-		{chosen, chosen, "PUT", `{"encrypted_value":"{value}","key_id":"{key}","visibility":"all"}`},
-		{secrets + "/NEW", secrets + "/NEW", "PUT", `{"encrypted_value":"{value}","key_id":"{key}","visibility":"all"}`},
-		{chosen + "/repositories", chosen + "/repositories", "PUT", repo1},
+		{chosen, chosen, "PUT", `{{sealed},"visibility":"all"}`},
+		{added, added, "PUT", `{{sealed},"visibility":"all"}`},
+		{chosen + "/repositories", chosen + "/repositories", "PUT", `{"selected_repository_ids":[1]}`},
 		{chosen + "/repositories", chosen + "/repositories/5", "PUT", ""},
 		{chosen + "/repositories", chosen + "/repositories/1", "DELETE", ""},
-		{secrets + "/public-key", "", "", ""}, // is rotated
+		{"{secrets}/public-key", "", "", ""}, // is rotated
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			world := acme()
 			world.Lag = Duration(4 * time.Second)
 			s := newServer(t, world)
-			value, key := sealed(t, s, "actions", "new")
-			fill := func(text string) string {
-				return strings.NewReplacer("{store}", "actions", "{value}", value, "{key}", key).Replace(text)
-			}
+			fill := variables(t, s, "actions").Replace
 			read := func() reply { return call(s, "GET", fill(test.path), "") }
 			name := test.method + " " + fill(test.change) + ", " + fill(test.path)
 			time.Sleep(time.Second)
