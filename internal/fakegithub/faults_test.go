@@ -1,6 +1,7 @@
 package fakegithub
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -85,31 +86,27 @@ func TestHeaderFaults(t *testing.T) {
 		{list, Fault{Headers: map[string]string{"date": ""}}, 200, "Date", ""},
 		{list, Fault{Headers: map[string]string{"date": "soon"}}, 200, "Date", "soon"},
 	} {
-		world := acme()
-		world.Faults = []Fault{test.fault}
-		status, header := get(t, world, test.path)
+		got, err := get(t, test.path, test.fault)
 		name := fmt.Sprint(test.path, " ", test.fault.Headers)
-		wantEqual(t, name+": status", status, test.status)
-		wantEqual(t, name+": "+test.header, strings.Join(header.Values(test.header), ", "), test.want)
-		_, found := header[http.CanonicalHeaderKey(test.header)]
+		wantEqual(t, name+": error", err, nil)
+		wantEqual(t, name+": status", got.status, test.status)
+		wantEqual(t, name+": "+test.header, strings.Join(got.header.Values(test.header), ", "), test.want)
+		_, found := got.header[http.CanonicalHeaderKey(test.header)]
 		wantEqual(t, name+": the header is there", found, test.want != "")
 	}
 }
 
-// get reads a path over a real connection.
-func get(t *testing.T, world World, path string) (status int, header http.Header) {
+// limit is how much of a body get reads.
+const limit = 8 << 20
+
+// get reads a path over a real connection as an owner of the organization, with a fault. The error is that of the body.
+func get(t *testing.T, path string, fault Fault) (got reply, errBody error) {
 	t.Helper()
+	world := acme()
+	world.Faults = []Fault{fault}
 	server := httptest.NewServer(newServer(t, world))
 	defer server.Close()
-	resp := getURL(t, server.URL+path)
-	_ = resp.Body.Close()
-	return resp.StatusCode, resp.Header
-}
-
-// getURL reads a URL as an owner of the organization. The caller closes the body.
-func getURL(t *testing.T, url string) *http.Response {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,33 +115,24 @@ func getURL(t *testing.T, url string) *http.Response {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return resp
+	defer func() { _ = resp.Body.Close() }()
+	text, errBody := io.ReadAll(io.LimitReader(resp.Body, limit))
+	return reply{resp.StatusCode, resp.Header, string(text)}, errBody
 }
 
 // TestBodies checks over a real connection that a body is cut or does not end.
 func TestBodies(t *testing.T) {
-	const limit = 8 << 20
-	world := acme()
-	world.Faults = []Fault{{Cut: true}, {Endless: true}}
-	server := httptest.NewServer(newServer(t, world))
-	defer server.Close()
-	get := func() (int, error) {
-		resp := getURL(t, server.URL+faultPath)
-		defer func() { _ = resp.Body.Close() }()
-		wantEqual(t, "status", resp.StatusCode, http.StatusOK)
-		text, err := io.ReadAll(io.LimitReader(resp.Body, limit))
-		return len(text), err
-	}
-	n, err := get()
+	cut, err := get(t, faultPath, Fault{Cut: true})
+	wantEqual(t, "cut: status", cut.status, http.StatusOK)
+	wantEqual(t, "cut: there is a body", cut.text != "", true)
+	wantEqual(t, "cut: the body is whole", json.Valid([]byte(cut.text)), false)
 	if !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("cut: got error %v, want %v", err, io.ErrUnexpectedEOF)
 	}
-	if n == 0 {
-		t.Error("cut: got no body, want half of it")
-	}
-	if n, err = get(); n != limit {
-		t.Errorf("endless: got %d bytes and error %v, want all %d that the client reads", n, err, limit)
-	}
+	endless, err := get(t, faultPath, Fault{Endless: true})
+	wantEqual(t, "endless: status", endless.status, http.StatusOK)
+	wantEqual(t, "endless: bytes", len(endless.text), limit)
+	wantEqual(t, "endless: error", err, nil)
 }
 
 // TestUnknownChange checks that a fault fails that names a repository which does not exist.
