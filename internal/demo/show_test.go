@@ -2,20 +2,17 @@ package main
 
 import (
 	"bytes"
-	"flag"
 	mathrand "math/rand/v2"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/rogpeppe/go-internal/diff"
-
 	"set-org-secret/internal/action"
 	"set-org-secret/internal/fakegithub"
+	"set-org-secret/internal/golden"
 	"set-org-secret/internal/memnet"
 )
 
@@ -44,8 +41,6 @@ func simulate(t *testing.T, verbose bool, faults ...fakegithub.Fault) (text stri
 	return text, took, err
 }
 
-var update = flag.Bool("update", false, "rewrite testdata/demo.txt")
-
 // TestShow checks that the demo is short and quick, and compares what it prints with testdata/demo.txt.
 func TestShow(t *testing.T) {
 	text, took, err := simulate(t, false)
@@ -63,20 +58,7 @@ func TestShow(t *testing.T) {
 			t.Errorf("the output has %q, which is a value or a token:\n%s", hidden, text)
 		}
 	}
-	const golden = "testdata/demo.txt"
-	text = strings.ReplaceAll(text, action.Version, "VERSION")
-	if *update {
-		if err := os.WriteFile(golden, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if difference := diff.Diff("want", want, "got", []byte(text)); difference != nil {
-		t.Errorf("%s", difference)
-	}
+	golden.Compare(t, "demo.txt", strings.ReplaceAll(text, action.Version, "VERSION"))
 }
 
 // TestState checks that the server of -serve shows the secrets.

@@ -1,7 +1,6 @@
 package fakerunner
 
 import (
-	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -10,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rogpeppe/go-internal/diff"
+	"set-org-secret/internal/golden"
 )
 
 func equal[T comparable](t *testing.T, name string, got, want T) {
@@ -27,30 +26,20 @@ func equalLines(t *testing.T, name string, got []string, want ...string) {
 	}
 }
 
-var update = flag.Bool("update", false, "rewrite the results in testdata")
-
-// golden runs the lines of a file that are input, and compares what is below each with its result.
-func golden(t *testing.T, file string, run func(line string) (result string, isInput bool)) {
+// compare runs the lines of a file that are input, and compares what is below each with its result.
+func compare(t *testing.T, file string, run func(line string) (result string, isInput bool)) {
 	t.Helper()
-	want, err := os.ReadFile(file)
+	text, err := os.ReadFile("testdata/" + file)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got strings.Builder
-	for line := range strings.Lines(string(want)) {
+	for line := range strings.Lines(string(text)) {
 		if result, isInput := run(strings.TrimSuffix(line, "\n")); isInput {
 			got.WriteString(line + result)
 		}
 	}
-	if *update {
-		if err := os.WriteFile(file, []byte(got.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	if difference := diff.Diff("want", want, "got", []byte(got.String())); difference != nil {
-		t.Errorf("%s", difference)
-	}
+	golden.Compare(t, file, got.String())
 }
 
 func unquote(t *testing.T, text string) string {
@@ -65,7 +54,7 @@ func unquote(t *testing.T, text string) string {
 // TestSteps runs testdata/steps.txt. "secret" has a secret of the job, "$" the output of a step.
 func TestSteps(t *testing.T) {
 	r := New()
-	golden(t, "testdata/steps.txt", func(line string) (string, bool) {
+	compare(t, "steps.txt", func(line string) (string, bool) {
 		kind, text, _ := strings.Cut(line, " ")
 		switch kind {
 		case "#":

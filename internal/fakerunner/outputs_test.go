@@ -10,7 +10,7 @@ import (
 
 // TestParseOutputs runs testdata/outputs.txt.
 func TestParseOutputs(t *testing.T) {
-	golden(t, "testdata/outputs.txt", func(line string) (string, bool) {
+	compare(t, "outputs.txt", func(line string) (string, bool) {
 		kind, in, _ := strings.Cut(line, " ")
 		if kind != "$" {
 			return "", kind == "" || kind == "#"
