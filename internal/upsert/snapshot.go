@@ -1,7 +1,6 @@
 package upsert
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"sync/atomic"
@@ -144,8 +143,14 @@ func (c *snapshotCache) get(ctx context.Context, b *github.Budget, name secret.N
 		if err == nil && found.Access.Visibility == secret.Selected && !found.Listed {
 			err = c.request(&c.noLists, time.Second, func() (err error) {
 				found, err = c.github.WithRepositories(ctx, b, c.store, found)
-				return cmp.Or(err, checkExists(found))
+				return err
 			})
+			if err == nil && !found.Exists { // as a new secret it would be private
+				err = &secret.Error{
+					Problem: "GitHub showed the secret, and then returned 404 for it",
+					Hint:    "See whether somebody has just deleted it.",
+				}
+			}
 		}
 		if err != nil {
 			return found, err
@@ -160,17 +165,6 @@ func (c *snapshotCache) get(ctx context.Context, b *github.Budget, name secret.N
 	}
 }
 
-// checkExists returns an error if a secret does not exist that was there before: as a new one it would be private.
-func checkExists(now secret.Existing) error {
-	if now.Exists {
-		return nil
-	}
-	return &secret.Error{
-		Problem: "GitHub showed the secret, and then returned 404 for it",
-		Hint:    "See whether somebody has just deleted it.",
-	}
-}
-
 // find returns a snapshot from the cache or from GitHub.
 func (c *snapshotCache) find(ctx context.Context, b *github.Budget, name secret.Name) (secret.Existing, error) {
 	cached, err := c.cached(ctx, b, name)
@@ -178,9 +172,6 @@ func (c *snapshotCache) find(ctx context.Context, b *github.Budget, name secret.
 		return cached, err
 	}
 	found, err := c.lookUp(ctx, b, name)
-	if err == nil && cached.Exists {
-		err = checkExists(found[name])
-	}
 	return found[name], err
 }
 
