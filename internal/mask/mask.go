@@ -28,8 +28,8 @@ type Set struct {
 
 var seed = maphash.MakeSeed()
 
-// Add adds the lines of a plaintext, trimmed, but for those that are too short or not UTF-8. It reports whether it added
-// any, and returns the numbers of the others that may be secret.
+// Add adds the lines of a plaintext, trimmed, but for those that are too short or not UTF-8. It reports whether it
+// added any, and returns the numbers of the others that may be secret.
 func (s *Set) Add(value string) (hidden bool, exposed []int) {
 	isOne := !strings.ContainsAny(strings.TrimSpace(value), "\r\n")
 	isCounted := func(r rune) bool { return isOne || unicode.IsLetter(r) || unicode.IsDigit(r) }

@@ -107,34 +107,32 @@ func Seal(rand io.Reader, key PublicKey, v secret.Value) (secret.Sealed, error) 
 	if err != nil {
 		return secret.Sealed{}, fmt.Errorf("seal: %w", err)
 	}
-	return secret.Sealed{KeyID: key.id, PublicKey: key.text, EncryptedValue: base64.StdEncoding.EncodeToString(sealed)}, nil
+	text := base64.StdEncoding.EncodeToString(sealed)
+	return secret.Sealed{KeyID: key.id, PublicKey: key.text, EncryptedValue: text}, nil
 }
 
 // ParseSealed checks a value that is already sealed, and its key if that is given. It removes line breaks, which many
 // encoders write. The error is an [*Error]. Only the owner of the key can decrypt the value.
 func ParseSealed(s secret.Sealed) (secret.Sealed, error) {
+	s.EncryptedValue = strings.NewReplacer("\r", "", "\n", "").Replace(s.EncryptedValue)
+	raw, notBase64 := decode(s.EncryptedValue)
 	err := checkKeyID(s.KeyID)
 	if s.PublicKey != "" {
 		_, err = ParsePublicKey(s.KeyID, s.PublicKey)
 	}
-	if err != nil {
-		return secret.Sealed{}, err
-	}
-	s.EncryptedValue = strings.NewReplacer("\r", "", "\n", "").Replace(s.EncryptedValue)
-	raw, err := decode(s.EncryptedValue)
-	switch {
+	switch field := "encrypted_value"; {
 	case err != nil:
-		return secret.Sealed{}, fieldErrorf("encrypted_value", "must be base64")
+	case notBase64 != nil:
+		err = fieldErrorf(field, "must be base64")
 	case len(raw) < Overhead:
-		return secret.Sealed{}, fieldErrorf("encrypted_value", "must be a sealed box, of %d bytes or more, not of %d",
-			Overhead, len(raw))
+		err = fieldErrorf(field, "must be a sealed box, of %d bytes or more, not of %d", Overhead, len(raw))
 	case raw[keySize-1]&0x80 != 0: // the top bit of an ephemeral key is 0
-		return secret.Sealed{}, fieldErrorf("encrypted_value", "must be a sealed box; it does not begin with a public key")
+		err = fieldErrorf(field, "must be a sealed box; it does not begin with a public key")
 	case len(raw) == Overhead:
-		return secret.Sealed{}, fieldErrorf("encrypted_value", "an empty value was sealed")
+		err = fieldErrorf(field, "an empty value was sealed")
 	case len(raw) > secret.MaxValueBytes+Overhead:
-		return secret.Sealed{}, fieldErrorf("encrypted_value", "holds %d bytes of plaintext, GitHub stores at most %d",
-			len(raw)-Overhead, secret.MaxValueBytes)
+		err = fieldErrorf(field, "holds %d bytes of plaintext, GitHub stores at most %d", len(raw)-Overhead,
+			secret.MaxValueBytes)
 	}
-	return s, nil
+	return s, err
 }

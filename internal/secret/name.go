@@ -14,8 +14,8 @@ import (
 // Name is the name of an organization secret, in upper case, as GitHub stores it.
 type Name string
 
-// ParseName validates s by GitHub's rules. The error quotes s as it is given: if s is a secret, the runner does not hide
-// it in another case.
+// ParseName validates s by GitHub's rules. The error quotes s as it is given: if s is a secret, the runner does not
+// hide it in another case.
 //
 // https://docs.github.com/en/actions/reference/security/secrets#naming-your-secrets
 func ParseName(s string) (Name, error) {

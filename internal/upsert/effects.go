@@ -13,7 +13,8 @@ import (
 const (
 	newPrivate = "New secrets are private unless access is given, so every private and internal repository can read " +
 		"{secrets}. To choose who can, set visibility or selected_repositories."
-	unreadAccess      = "The inputs replace the access of {secrets}, and it is not known what that takes away: {details}."
+	unreadAccess = "The inputs replace the access of {secrets}, and it is not known what that takes away: {details}."
+
 	unknownProperties = "GitHub shows a property that this version of the action does not know ({details}) of " +
 		"{secrets}. An update may reset it: look for a newer version."
 )
