@@ -240,38 +240,18 @@ func (r *reader) caCertificates(s string) (certs []*x509.Certificate, err error)
 		return nil, errors.New("contains a private key; remove it, since only certificates belong here")
 	}
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
-		switch block.Type {
-		case "CERTIFICATE":
-		case "PKCS7":
-			return nil, errors.New("PKCS#7; convert it: openssl pkcs7 -print_certs -in FILE -out ca.pem")
-		default:
-			return nil, fmt.Errorf("contains a PEM block %s, not a CERTIFICATE; remove it", secret.Quote(block.Type))
-		}
 		cert, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, fmt.Errorf("certificate %d cannot be parsed; copy it again from its authority", len(certs)+1)
+		if err != nil || block.Type != "CERTIFICATE" {
+			return nil, fmt.Errorf("block %d is not a certificate; %w", len(certs)+1, errNotPEM)
 		}
 		certs = append(certs, cert)
 	}
 	if len(certs) == 0 {
-		return nil, notPEM(text)
+		return nil, errNotPEM
 	}
 	return certs, nil
 }
 
-// notPEM explains a text without a PEM block.
-func notPEM(text []byte) error {
-	const signedData = "\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x07\x02" // the object identifier of PKCS#7, as DER
-	_, err := x509.ParseCertificate(text)
-	switch {
-	case err == nil:
-		return errors.New("DER; convert it: openssl x509 -inform der -in FILE -out ca.pem")
-	case strings.Contains(string(text), signedData):
-		return errors.New("PKCS#7; convert it: openssl pkcs7 -inform der -print_certs -in FILE -out ca.pem")
-	case strings.Contains(string(text), "-----BEGIN"):
-		return errors.New(`PEM without its newlines; write it in several lines, or convert it: ` +
-			`sed 's/-----[^-]*-----//g; s/\\n//g' FILE | tr -d ' \r\n' | openssl base64 -d -A | ` +
-			`openssl x509 -inform der -out ca.pem`)
-	}
-	return errors.New("contains no PEM certificate, which begins with -----BEGIN CERTIFICATE-----")
-}
+var errNotPEM = errors.New("only certificates as PEM are accepted, with -----BEGIN CERTIFICATE----- on a line of its " +
+	"own. Convert DER: openssl x509 -inform der -in FILE -out ca.pem. Convert PKCS#7: openssl pkcs7 -print_certs -in " +
+	"FILE -out ca.pem, with -inform der if FILE is binary")
