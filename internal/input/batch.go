@@ -103,8 +103,8 @@ const byteOrderMark = "\uFEFF"
 // isDotenv reports whether a batch is read as a .env file.
 func (r *reader) isDotenv() bool { return strings.EqualFold(r.get("secrets_format"), "dotenv") }
 
-// batch reads several secrets. If listed is not nil, only the secrets in it are taken, and no other entry is looked at.
-func (r *reader) batch(input, text string, listed map[secret.Name]bool) []value {
+// batch reads several secrets. If names is not empty, only those are taken, and no other entry is looked at.
+func (r *reader) batch(input, text string, names []secret.Name) []value {
 	switch {
 	case len(text) > maxBatchBytes:
 		r.problemf(input, "the file is larger than 64 MiB")
@@ -115,7 +115,7 @@ func (r *reader) batch(input, text string, listed map[secret.Name]bool) []value 
 	}
 	text = strings.TrimPrefix(text, byteOrderMark)
 	doc := parseBatch(text, r.isDotenv())
-	if kind := credentialIn(doc); kind != "" && listed == nil {
+	if kind := credentialIn(doc); kind != "" && len(names) == 0 {
 		doc = rejectAll("one credential, "+kind+", and not several secrets; pass it in secret_file or secret_value, "+
 			"with its name in secret_name", "")
 	}
@@ -123,44 +123,49 @@ func (r *reader) batch(input, text string, listed map[secret.Name]bool) []value 
 		r.warnf("secrets: one line with several NAME=, which is one value. Write secrets: | in the workflow, which " +
 			"keeps the lines, and not >")
 	}
-	values, faulty, expanded := r.selectEntries(input, doc, listed)
-	if len(expanded) > 0 {
-		r.warnf("%s: %s: a $ before a letter or _ is stored as it is, as Doppler means it; gh, Docker Compose and a "+
-			"shell would expand it: for those, write the expanded value", input, places(expanded))
-	}
+	values, faulty, missing := r.selectEntries(input, doc, names)
 	r.reportFaults(input, faulty)
 	switch {
 	case len(faulty) > 0:
 		r.maskRejected(text)
-	case len(values) == 0 && listed == nil:
+		return values
+	case len(values) == 0 && len(names) == 0:
 		r.problemf(input, noSecrets)
-	default:
-		for _, v := range values {
-			r.mask(v)
+	case len(missing) > 0 && !r.hasProblem(input):
+		hint := ""
+		if doc.isJSON && len(values) == 0 {
+			hint = flattenHint(text)
 		}
+		r.problemf("secret_name", "%s does not have %s%s", input, strings.Join(missing, ", "), hint)
 	}
-	if doc.isJSON && len(values) == 0 {
-		r.flattenHint = flattenHint(text) // for names in secret_name that are missing
+	for _, v := range values {
+		r.mask(v)
 	}
 	return values
 }
 
-// selectEntries returns the values of a document that are listed (all if listed is nil), its entries with a fault, and
-// the positions of values that other readers expand.
+// selectEntries returns the values of a document that are listed (all if nothing is), its entries with a fault, and the
+// names that are listed and missing.
 func (r *reader) selectEntries(
-	input string, doc document, listed map[secret.Name]bool,
-) (values []value, faulty []entry, expanded []position) {
-	seen := make(map[string]position, len(doc.entries))
+	input string, doc document, names []secret.Name,
+) (values []value, faulty []entry, missing []string) {
+	at := make(map[secret.Name]position, len(doc.entries)) // zero for a listed name that is not found
+	for _, name := range names {
+		at[name] = position{}
+	}
 	values = make([]value, 0, len(doc.entries))
+	var expanded []position
+	leftOut := 0
 	for _, e := range doc.entries {
 		name, _ := secret.ParseName(e.name)
+		first, isListed := at[name]
 		always := e.fault != nil && e.fault.always || !doc.isJSON && strings.TrimSpace(e.name) == ""
-		if listed != nil && !listed[name] && !always {
-			r.leftOut++
+		if len(names) > 0 && !isListed && !always {
+			leftOut++
 			continue
 		}
 		if e.fault == nil {
-			e.fault = r.entryFault(input, e, doc.isJSON, seen)
+			e.fault = r.entryFault(input, e, doc.isJSON, first)
 		}
 		if e.fault != nil {
 			faulty = append(faulty, e)
@@ -169,10 +174,23 @@ func (r *reader) selectEntries(
 		if e.isExpanded {
 			expanded = append(expanded, e.at)
 		}
-		seen[e.name] = e.at
+		at[name] = e.at
 		values = append(values, newValue(input, name, e.name, e.value))
 	}
-	return values, faulty, expanded
+	if len(expanded) > 0 {
+		r.warnf("%s: %s: a $ before a letter or _ is stored as it is, as Doppler means it; gh, Docker Compose and a "+
+			"shell would expand it: for those, write the expanded value", input, places(expanded))
+	}
+	if leftOut > 0 {
+		r.result.Notes = append(r.result.Notes, fmt.Sprintf("%s: %s not stored, because secret_name does not list them",
+			input, secret.CountOthers(leftOut, "entry")))
+	}
+	for _, name := range names {
+		if at[name] == (position{}) {
+			missing = append(missing, string(name))
+		}
+	}
+	return values, faulty, missing
 }
 
 // folded is a batch whose lines YAML has folded into one.
@@ -180,10 +198,9 @@ var folded = re(`^\w+=.* [A-Z_][A-Z0-9_]*=.*$`)
 
 // entryFault returns the fault of a name that is not legal or is listed twice, or of an empty value. A name that is not
 // legal may be a secret, and so may a line NAME=, which can be the end of a key. They are not quoted.
-func (r *reader) entryFault(input string, e entry, isJSON bool, seen map[string]position) *fault {
+func (r *reader) entryFault(input string, e entry, isJSON bool, first position) *fault {
 	const legal = ": letters, digits and _; no leading digit; no GITHUB_ prefix; a long one in upper case"
 	_, err := parseName(e.name)
-	first, isTwice := seen[e.name]
 	switch {
 	case isJSON && strings.EqualFold(e.name, "github_token"):
 		return &fault{text: secret.Quote(e.name) +
@@ -193,8 +210,9 @@ func (r *reader) entryFault(input string, e entry, isJSON bool, seen map[string]
 		return &fault{text: "the name that ends at " + place + " must be that of a secret" + legal}
 	case err != nil:
 		return &fault{text: place + ": must have a secret name before = or <<" + legal}
-	case isTwice:
-		return &fault{text: e.name + " is listed twice, at " + places([]position{first}) + " and " + place}
+	case first != position{}:
+		return &fault{text: e.name + " is listed twice (names are case-insensitive), at " + places([]position{first}) +
+			" and " + place}
 	case e.value == "" && isJSON:
 		return &fault{text: e.name + " (" + place + ")", advice: ": " + empty(input)}
 	case e.value == "":

@@ -97,7 +97,7 @@ type Config struct {
 	Entries []Entry
 	// Sealed are the values that are already sealed, in mode set.
 	Sealed []Sealed
-	// Names are the secrets to read or change, in the modes check and access.
+	// Names are those in secret_name.
 	Names []secret.Name
 	// EverySecret says that mode check was asked for "*".
 	EverySecret bool
@@ -168,11 +168,11 @@ func Read(src Source) Result {
 	c := &r.result.Config
 	r.checkEnvironment()
 	r.checkNotation()
-	// Values come first: they must be masked even if other inputs are invalid.
-	values := r.values()
-	c.Token = r.token()
 	c.Mode = parseInput(r, "mode", parseMode)
 	r.rejectUnused(c.Mode)
+	r.names(c)
+	values := r.values(c.Names) // in any mode, since they must be masked
+	c.Token = r.token()
 	c.Org = r.org()
 	c.Stores = parseList(r, "stores", secret.ParseStore)
 	if len(c.Stores) == 0 && !r.hasProblem("stores") {
@@ -185,7 +185,8 @@ func Read(src Source) Result {
 	case secret.ModeSeal:
 		r.seal(c, values, trim)
 	case secret.ModeCheck:
-		r.check(c)
+		c.MaxAge = parseInput(r, "max_age", parseDuration)
+		c.ListRepositories = parseInput(r, "list_repositories", parseBool)
 	case secret.ModeAccess:
 		r.access(c)
 	}
@@ -215,10 +216,6 @@ type reader struct {
 	result Result
 	// explained are the inputs with a problem that explains all others of theirs.
 	explained map[string]bool
-	// leftOut counts the entries of a batch that secret_name does not list.
-	leftOut int
-	// flattenHint is the hint to append if a JSON batch has no string values.
-	flattenHint string
 }
 
 // raw returns a value byte for byte; GetInput would trim it.
@@ -276,7 +273,7 @@ func (r *reader) warnf(format string, args ...any) {
 	r.result.Warnings = append(r.result.Warnings, fmt.Sprintf(format, args...))
 }
 
-// rejectUnused rejects inputs that a valid mode does not use, so that a mistake never passes silently.
+// rejectUnused rejects inputs that a valid mode does not use, and all but one source of values.
 func (r *reader) rejectUnused(mode secret.Mode) {
 	for _, in := range Inputs {
 		if mode == "" || len(in.modes) == 0 || slices.Contains(in.modes, mode) || !r.isSet(in.Name) {
@@ -288,16 +285,17 @@ func (r *reader) rejectUnused(mode secret.Mode) {
 		}
 		r.problemf(in.Name, "not used in mode %s, only in mode %s", mode, strings.Join(uses, " or "))
 	}
+	if slices.Contains(writeValues, mode) {
+		r.requireOneSource(mode)
+	}
 }
 
 // set reads the inputs of mode set: values from exactly one source, and access.
 func (r *reader) set(c *Config, values []value, trim bool) {
-	r.requireOneSource(c.Mode)
 	switch {
 	case r.isSet("encrypted_value") || r.hasKey():
-		c.Sealed = r.encryptedValue(c.Stores)
+		c.Sealed = r.encryptedValue(c.Stores, c.Names)
 	case r.isSet("sealed"):
-		r.names(c)
 		c.Sealed = r.sealedRows(c.Stores, c.Names)
 	default:
 		c.Entries = r.entries(values, trim)
@@ -315,7 +313,6 @@ func (r *reader) set(c *Config, values []value, trim bool) {
 func (r *reader) hasKey() bool { return r.isSet("key_id") || r.isSet("public_key") }
 
 func (r *reader) seal(c *Config, values []value, trim bool) {
-	r.requireOneSource(c.Mode)
 	c.Entries = r.entries(values, trim)
 	switch key, id := r.get("public_key"), r.get("key_id"); {
 	case key == "" && id == "":
@@ -333,16 +330,7 @@ func (r *reader) seal(c *Config, values []value, trim bool) {
 	}
 }
 
-func (r *reader) check(c *Config) {
-	if c.EverySecret = r.get("secret_name") == "*"; !c.EverySecret {
-		r.names(c)
-	}
-	c.MaxAge = parseInput(r, "max_age", parseDuration)
-	c.ListRepositories = parseInput(r, "list_repositories", parseBool)
-}
-
 func (r *reader) access(c *Config) {
-	r.names(c)
 	c.Selection = r.selection(c.Org)
 	c.Change = cmp.Or(parseInput(r, "change", secret.ParseListChange), secret.ListReplace)
 	isNone := strings.EqualFold(r.get("selected_repositories"), "none")
@@ -363,17 +351,28 @@ func (r *reader) sealProblem(err error) {
 	}
 }
 
-// names reads secret_name if it is a list.
+// names reads secret_name. It lists no names if there is a problem, so that no value is left out and not masked.
 func (r *reader) names(c *Config) {
-	c.Names = parseList(r, "secret_name", parseName)
-	if len(c.Names) > 0 || r.hasProblem("secret_name") {
+	const input = "secret_name"
+	if c.EverySecret = c.Mode == secret.ModeCheck && r.get(input) == "*"; c.EverySecret {
 		return
 	}
-	r.problemf("secret_name", "required: the names of the secrets%s", map[secret.Mode]string{
-		secret.ModeCheck: ", or * for every secret of the chosen stores",
-		secret.ModeSet:   " that may be stored; the job that sealed must not choose them",
-	}[c.Mode])
+	names := parseList(r, input, parseName)
+	isOne := slices.Contains(writeValues, c.Mode) && !r.isBatch() && !r.isSet("sealed")
+	switch {
+	case r.hasProblem(input):
+	case isOne && len(names) > 1:
+		r.problemf(input, "must be one name, because there is one value; use secrets or secrets_file for several")
+	case len(names) > 0:
+		c.Names = names
+	case c.Mode == secret.ModeCheck:
+		r.problemf(input, "required: the names of the secrets, or * for every secret of the chosen stores")
+	case c.Mode == secret.ModeSet && !r.isBatch(), c.Mode == secret.ModeAccess:
+		r.problemf(input, "required: the name of the secret")
+	}
 }
+
+func (r *reader) isBatch() bool { return r.isSet("secrets") || r.isSet("secrets_file") }
 
 // requireOneSource rejects all but one source of values, and a format that is unknown or of nothing.
 func (r *reader) requireOneSource(mode secret.Mode) {
@@ -385,14 +384,15 @@ func (r *reader) requireOneSource(mode secret.Mode) {
 	}
 	switch {
 	case len(set) > 1:
-		r.problemf(set[0], "cannot be combined with %s; set exactly one of them", strings.Join(set[1:], ", "))
+		last := len(set) - 1
+		r.problemf(set[last], "cannot be combined with %s; set exactly one of them", strings.Join(set[:last], ", "))
 	case len(set) == 0 && (mode == secret.ModeSeal || !r.hasKey()):
 		r.problemf("secret_value", "%s", empty("secret_value"))
 	}
 	switch {
 	case r.isSet("secrets_format") && !r.isDotenv():
 		r.problemf("secrets_format", "must be auto or dotenv, not %s", secret.Quote(r.get("secrets_format")))
-	case r.isDotenv() && !r.isSet("secrets") && !r.isSet("secrets_file"):
+	case r.isDotenv() && !r.isBatch():
 		r.problemf("secrets_format", "used only with secrets or secrets_file; remove it")
 	}
 }

@@ -13,8 +13,7 @@ import (
 )
 
 // encryptedValue reads one value that is already sealed.
-func (r *reader) encryptedValue(stores []secret.Store) []Sealed {
-	name := r.oneName()
+func (r *reader) encryptedValue(stores []secret.Store, names []secret.Name) []Sealed {
 	if len(stores) > 1 {
 		r.problemf("stores", "must be one store with encrypted_value, because each store has its own key; "+
 			"for several use the results of a seal run in sealed")
@@ -30,10 +29,10 @@ func (r *reader) encryptedValue(stores []secret.Store) []Sealed {
 	}
 	sealed, err := r.parseSealed(r.get("encrypted_value"), r.get("key_id"), r.get("public_key"))
 	r.sealProblem(err)
-	if len(stores) != 1 {
+	if len(stores) != 1 || len(names) != 1 {
 		return nil
 	}
-	return []Sealed{{Store: stores[0], Name: name, Sealed: sealed}}
+	return []Sealed{{Store: stores[0], Name: names[0], Sealed: sealed}}
 }
 
 // parseSealed parses a value that is already sealed. It masks and rejects a plaintext that was encoded and not sealed:

@@ -35,9 +35,9 @@ const maxBatchBytes = 64 << 20
 // value is one plaintext as it was given.
 type value struct {
 	input string
-	name  secret.Name // the secret's name, in a batch
-	shown string      // the name as it was given
-	text  string      // any bytes
+	name  secret.Name
+	shown string // the name as it was given, in a batch
+	text  string // any bytes
 	// standIn is the first stand-in in the text, or nil. Surrounding space does not change it.
 	standIn *standIn
 }
@@ -55,8 +55,7 @@ func (v value) label() string {
 }
 
 // values reads every source of plaintext that is set, even if that is one too many, since all of them must be masked.
-func (r *reader) values() (values []value) {
-	listed := r.listedNames()
+func (r *reader) values(names []secret.Name) (values []value) {
 	for _, source := range []struct {
 		input   string
 		limit   int64  // of a file; 0 if the input is the value itself
@@ -80,9 +79,9 @@ func (r *reader) values() (values []value) {
 			text = string(b)
 		}
 		if strings.HasPrefix(source.input, "secrets") {
-			values = append(values, r.batch(source.input, text, listed)...)
+			values = append(values, r.batch(source.input, text, names)...)
 		} else {
-			v := newValue(source.input, "", "", text)
+			v := newValue(source.input, cmp.Or(names...), "", text)
 			r.mask(v)
 			values = append(values, v)
 		}
@@ -109,76 +108,17 @@ func (r *reader) mask(v value) {
 	}
 }
 
-// listedNames returns the secrets of a batch that secret_name lists, or nil if all are taken. Its problems are
-// reported by entries.
-func (r *reader) listedNames() map[secret.Name]bool {
-	list, err := splitList(r.get("secret_name"))
-	names := map[secret.Name]bool{}
-	for _, s := range list {
-		name, nameErr := parseName(s)
-		err = errors.Join(err, nameErr)
-		names[name] = true
-	}
-	if err != nil || len(names) == 0 {
-		return nil
-	}
-	return names
-}
-
 // entries checks each plaintext and returns it with the secret it is for.
 func (r *reader) entries(values []value, trim bool) []Entry {
-	var name secret.Name
-	var listed []secret.Name
-	isBatch := r.isSet("secrets") || r.isSet("secrets_file")
-	switch {
-	case !isBatch:
-		name = r.oneName() // even without a value: all problems are reported at once
-	case !r.isSet("secret_value") && !r.isSet("secret_file"):
-		listed = parseList(r, "secret_name", parseName)
-	}
 	entries := make([]Entry, 0, len(values))
-	seen := make(map[secret.Name]string, len(values))
 	for _, v := range values {
 		if trim {
 			v.text = trimNewline(v.text)
 		}
 		r.checkValue(v, trim)
-		entries = append(entries, Entry{Name: cmp.Or(name, v.name), Value: secret.NewValue([]byte(v.text))})
-		if v.name == "" { // no batch
-			continue
-		}
-		if first, ok := seen[v.name]; ok && first != v.shown { // batch reports equal ones
-			r.problemf(v.input, "%s and %s are the same secret (names are case-insensitive)", first, v.shown)
-		}
-		seen[v.name] = v.shown
+		entries = append(entries, Entry{Name: v.name, Value: secret.NewValue([]byte(v.text))})
 	}
-	r.checkListed(listed, seen)
 	return entries
-}
-
-// checkListed reports the names in secret_name that a batch does not have, and notes how many entries it has besides.
-func (r *reader) checkListed(listed []secret.Name, seen map[secret.Name]string) {
-	source := "secrets_file"
-	if r.isSet("secrets") {
-		source = "secrets"
-	}
-	if r.hasProblem(source) {
-		return // an entry that could not be read may be the missing one
-	}
-	var missing []string
-	for _, name := range listed {
-		if seen[name] == "" {
-			missing = append(missing, string(name))
-		}
-	}
-	if len(missing) > 0 {
-		verb := map[bool]string{true: "are", false: "is"}[len(missing) > 1]
-		r.problemf("secret_name", "%s %s not in %s%s", strings.Join(missing, ", "), verb, source, r.flattenHint)
-	}
-	if r.leftOut > 0 {
-		r.result.Notes = append(r.result.Notes, fmt.Sprintf("%s: %s not stored, because secret_name does not list them",
-			source, secret.CountOthers(r.leftOut, "entry")))
-	}
 }
 
 // trimNewline drops one newline, LF or CR LF, from the end.
@@ -262,24 +202,6 @@ func (r *reader) warnAboutText(label, text string, trim bool) {
 			r.warnf(warning.text, label)
 		}
 	}
-}
-
-// oneName reads secret_name if one value has one name.
-func (r *reader) oneName() secret.Name {
-	s := r.get("secret_name")
-	if r.hasProblem("secret_name") || s == "" && strings.EqualFold(r.get("mode"), string(secret.ModeSeal)) {
-		return ""
-	}
-	if s == "" {
-		r.problemf("secret_name", "required: the name of the secret to store")
-		return ""
-	}
-	name, err := parseName(s)
-	if err != nil && strings.ContainsAny(s, ",\r\n[") {
-		err = errors.New("must be one name, because there is one value; use secrets or secrets_file for several")
-	}
-	r.reject("secret_name", err)
-	return name
 }
 
 // parseName validates the name of a secret. It also rejects a legal one that looks generated: a token of GitHub's, or a
