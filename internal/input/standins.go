@@ -76,6 +76,10 @@ var standIns = []standIn{
 		"text with U+200B, U+FEFF, U+00A0 or a curly quote at an end",
 		"remove it, since web pages, chats and word processors add it", warn,
 	},
+	{
+		"\uFFFD", re(`\x{FFFD}`), "text with U+FFFD, which decoders write in place of bytes that are not text",
+		"store base64 of the bytes", warn,
+	},
 }
 
 const (

@@ -172,35 +172,16 @@ func (r *reader) containsToken(text string) bool {
 // warnAboutText warns about bytes that are seldom meant. They are stored unchanged.
 func (r *reader) warnAboutText(label, text string, trim bool) {
 	hasLines := strings.ContainsAny(strings.TrimSpace(text), "\r\n")
-	hasCRLF := strings.Contains(text, "\r\n") && (hasLines || trim)
-	isText := utf8.ValidString(text) && !isUTF16(text)
-	for _, warning := range []struct {
-		applies bool
-		text    string
-	}{
-		{isUTF16(text), "%s is UTF-16, which is stored as it is; " + writeUTF8},
-		{
-			!isText && !isUTF16(text),
-			"%s is not UTF-8, and the runner cannot mask it: a job gets secrets as text, so these bytes do not come " +
-				"back; store base64",
-		},
-		{isText && hasCRLF, "%s: lines end in CR LF, which is stored with them; was it written on Windows?"},
-		{
-			isText && strings.HasSuffix(text, "\n") && !hasLines && !trim,
-			"%s ends in a newline, which is stored with it; trim_trailing_newline: true drops it",
-		},
-		{
-			isText && strings.HasSuffix(text, "\r") && !hasCRLF,
-			"%s ends in a CR, which is stored with it; was it written on Windows?",
-		},
-		{
-			isText && strings.Contains(text, "\uFFFD"),
-			"%s contains U+FFFD, which decoders write in place of bytes that are not text; store base64 of the bytes",
-		},
-	} {
-		if warning.applies {
-			r.warnf(warning.text, label)
-		}
+	switch {
+	case isUTF16(text):
+		r.warnf("%s is UTF-16, which is stored as it is; "+writeUTF8, label)
+	case !utf8.ValidString(text):
+		r.warnf("%s is not UTF-8, and the runner cannot mask it: a job gets secrets as text, so these bytes do not come "+
+			"back; store base64", label)
+	case strings.HasSuffix(text, "\r"), strings.Contains(text, "\r\n") && (hasLines || trim):
+		r.warnf("%s: lines end in CR LF or CR, which is stored with them; was it written on Windows?", label)
+	case strings.HasSuffix(text, "\n") && !hasLines && !trim:
+		r.warnf("%s ends in a newline, which is stored with it; trim_trailing_newline: true drops it", label)
 	}
 }
 
