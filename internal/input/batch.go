@@ -24,21 +24,15 @@ type entry struct {
 	isExpanded  bool   // other readers put the value of a variable in
 }
 
-// fault is why an entry has no value. The place stands for the positions of all entries with the same text, which names
-// nothing of the document that may be a secret.
+// fault is why an entry has no value. The text and the advice name nothing of the document that may be a secret.
 type fault struct {
-	text string
-	// advice is written once, after all faults that have it.
-	advice string
-	// always says that the fault concerns other entries too, so that it counts even if secret_name does not list
-	// this one.
+	text   string
+	advice string // written once, after all faults that have it
+	// always says that the fault counts even if secret_name does not list the entry, since it concerns others too.
 	always bool
 }
 
-// place is a character that no message has.
-const place = "\x00"
-
-// position is a place in a document. The column is 0 if it is a whole line.
+// position is a place in a document. The column is 0 if it is a whole line, and both are if it is the document.
 type position struct{ line, column int }
 
 // after returns the position behind a text that begins at p.
@@ -68,8 +62,9 @@ func parseBatch(text string, isDotenv bool) document {
 		return rejectAll("is "+standIn.is+"; "+standIn.advice, map[bool]string{reject: wayOut}[standIn.isRejected])
 	case !utf8.ValidString(text):
 		invalid := strings.IndexByte(strings.ToValidUTF8(text, "\xFF"), '\xFF') // a byte that UTF-8 never has
-		return rejectAll("not UTF-8 at "+places([]position{positionOf(text, invalid)})+
-			"; pass binary values one at a time in secret_file, or as base64", "")
+		return document{entries: []entry{{at: positionOf(text, invalid), fault: &fault{
+			text: "not UTF-8; pass binary values one at a time in secret_file, or as base64", always: true,
+		}}}}
 	case isDotenv && start == "{" && json.Valid([]byte(trimmed)):
 		return rejectAll("a JSON object, not a .env file; remove secrets_format: dotenv", "")
 	case isDotenv:
@@ -207,46 +202,43 @@ func (r *reader) entryFault(input string, e entry, isJSON bool, first position) 
 			" is in toJSON(secrets) and cannot be stored; list the secrets to store in secret_name"}
 	case isJSON && err != nil:
 		r.maskRejected(e.name)
-		return &fault{text: "the name that ends at " + place + " must be that of a secret" + legal}
+		return &fault{text: "the name that ends here must be that of a secret", advice: legal}
 	case err != nil:
-		return &fault{text: place + ": must have a secret name before = or <<" + legal}
+		return &fault{text: "must have a secret name before = or <<", advice: legal}
 	case first != position{}:
-		return &fault{text: e.name + " is listed twice (names are case-insensitive), at " + places([]position{first}) +
-			" and " + place}
+		return &fault{text: e.name + " is listed twice (names are case-insensitive), first at " + places([]position{first})}
 	case e.value == "" && isJSON:
-		return &fault{text: e.name + " (" + place + ")", advice: ": " + empty(input)}
+		return &fault{text: e.name + " is empty", advice: adviceIfEmpty(input)}
 	case e.value == "":
-		return &fault{text: place, advice: ": " + empty(input)}
+		return &fault{text: "empty", advice: adviceIfEmpty(input)}
 	}
 	return nil
 }
 
 // reportFaults reports equal faults together, and those with the same advice as one problem.
 func (r *reader) reportFaults(input string, faulty []entry) {
-	var faults []fault // in order of appearance
-	at := map[fault][]position{}
-	for _, e := range faulty {
-		f := fault{text: e.fault.text, advice: e.fault.advice}
-		if at[f] == nil {
-			faults = append(faults, f)
-		}
-		at[f] = append(at[f], e.at)
-	}
 	var advices []string
-	advised := map[string][]string{}
-	for _, f := range faults {
-		text := strings.ReplaceAll(f.text, place, places(at[f]))
-		switch {
-		case f.advice == "":
-			r.problemf(input, "%s", text)
-			continue
-		case advised[f.advice] == nil:
-			advices = append(advices, f.advice)
+	texts := map[string][]string{} // by advice
+	at := map[string][]position{}  // by text
+	for _, e := range faulty {
+		text, advice := e.fault.text, e.fault.advice
+		if texts[advice] == nil {
+			advices = append(advices, advice)
 		}
-		advised[f.advice] = append(advised[f.advice], text)
+		if at[text] == nil {
+			texts[advice] = append(texts[advice], text)
+		}
+		at[text] = append(at[text], e.at)
 	}
 	for _, advice := range advices {
-		r.problemf(input, "%s%s", strings.Join(advised[advice], "; "), advice)
+		var list []string
+		for _, text := range texts[advice] {
+			if at[text][0].line > 0 {
+				text = places(at[text]) + ": " + text
+			}
+			list = append(list, text)
+		}
+		r.problemf(input, "%s%s", strings.Join(list, "; "), advice)
 	}
 }
 

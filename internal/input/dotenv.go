@@ -1,9 +1,6 @@
 package input
 
-import (
-	"cmp"
-	"strings"
-)
+import "strings"
 
 // parseDotenv reads a .env file, a value a line. Lines on which common readers disagree are rejected.
 func parseDotenv(text string) (d document) {
@@ -12,17 +9,13 @@ func parseDotenv(text string) (d document) {
 		if isSkipped := trimmed == "" || trimmed[0] == '#'; isSkipped && !strings.Contains(line, "\r") {
 			continue
 		}
-		written, value, isPair := strings.Cut(line, "=")
-		p, name := takeApart(written, value), strings.TrimSpace(written)
-		if after, ok := strings.CutPrefix(name, "export"); ok && startsWithSpace(after) {
-			name = strings.TrimSpace(after)
+		p := takeApart(line)
+		e := entry{at: position{line: i + 1}, fault: dotenv.check(p)}
+		e.name, e.isExpanded = strings.TrimSpace(p.name), p.quote != "'" && variable().MatchString(p.text)
+		if after, ok := strings.CutPrefix(e.name, "export"); ok && startsWithSpace(after) {
+			e.name = strings.TrimSpace(after)
 		}
-		e := entry{name: name, at: position{line: i + 1}, isExpanded: p.quote != "'" && variable().MatchString(p.text)}
-		e.fault = cmp.Or(ambiguous(p, dotenv), base64End(value, e.at))
-		switch {
-		case e.fault == nil && !isPair:
-			e.fault = &fault{text: place + ": no =; write NAME=value", always: true}
-		case e.fault == nil:
+		if e.fault == nil {
 			e.value = unquoteDotenv(p)
 		}
 		d.entries = append(d.entries, e)

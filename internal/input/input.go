@@ -387,7 +387,7 @@ func (r *reader) requireOneSource(mode secret.Mode) {
 		last := len(set) - 1
 		r.problemf(set[last], "cannot be combined with %s; set exactly one of them", strings.Join(set[:last], ", "))
 	case len(set) == 0 && (mode == secret.ModeSeal || !r.hasKey()):
-		r.problemf("secret_value", "%s", empty("secret_value"))
+		r.problemf("secret_value", "empty%s", adviceIfEmpty("secret_value"))
 	}
 	switch {
 	case r.isSet("secrets_format") && !r.isDotenv():

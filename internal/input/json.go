@@ -15,11 +15,11 @@ func parseJSON(text string) document {
 	d := document{isJSON: true}
 	err := json.Unmarshal([]byte(text), new(json.RawMessage))
 	if syntax, isBroken := errors.AsType[*json.SyntaxError](err); isBroken {
-		broken := &fault{text: "invalid JSON at " + place, always: true}
+		broken := &fault{text: "invalid JSON", always: true}
 		d.entries = []entry{{at: positionOf(text, int(syntax.Offset)-1), fault: broken}}
 		return d
 	}
-	notString := &fault{text: "the value at " + place + " is not a string, and only an object of strings can be stored"}
+	notString := &fault{text: "the value is not a string, and only an object of strings can be stored"}
 	at, read := position{1, 1}, int64(0)
 	dec := json.NewDecoder(strings.NewReader(text))
 	_, _ = dec.Token() // the brace; the text is valid
@@ -34,7 +34,7 @@ func parseJSON(text string) document {
 		if e.value, isString = unquoteJSON(raw); !isString {
 			e.fault = notString
 		} else if unpairedSurrogate(string(raw), e.value) {
-			e.fault = &fault{text: "the value at " + place + " contains an invalid Unicode escape (unpaired surrogate)"}
+			e.fault = &fault{text: "the value contains an invalid Unicode escape (unpaired surrogate)"}
 		}
 		d.entries = append(d.entries, e)
 	}

@@ -1,7 +1,6 @@
 package input
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 	"unicode"
@@ -10,66 +9,42 @@ import (
 // parseLines reads the format of GitHub's environment files by the runner's rules: no quoting, no expansion.
 //
 // https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#multiline-strings
-func parseLines(text string) document {
-	var d document
+func parseLines(text string) (d document) {
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	for i := 0; i < len(lines); i++ {
-		line, e := lines[i], entry{at: position{line: i + 1}}
-		if line == "" {
-			continue
+		line, p := lines[i], takeApart(lines[i])
+		e := entry{name: p.name, value: p.value, at: position{line: i + 1}, fault: environmentFile.check(p)}
+		if name, delimiter, ok := strings.Cut(line, "<<"); ok && line[0] != '#' && len(name) < len(p.name) {
+			e.name, e.value, e.fault = name, delimiter, environmentFile.check(takeApart(name+"="))
+			i += readHeredoc(&e, lines[i+1:])
 		}
-		var isPair, isHeredoc bool
-		e.name, e.value, isPair = strings.Cut(line, "=")
-		if before, delimiter, ok := strings.Cut(line, "<<"); ok && line[0] != '#' && len(before) < len(e.name) {
-			isHeredoc, e.name, e.value = true, before, delimiter
+		if line != "" {
+			d.entries = append(d.entries, e)
 		}
-		switch {
-		case isHeredoc:
-			start := entry{at: e.at, fault: ambiguous(takeApart(e.name, ""), environmentFile)}
-			var length int
-			e, length = parseHeredoc(e, lines[i+1:])
-			i += length
-			if start.fault != nil {
-				d.entries = append(d.entries, start)
-			}
-			if start.fault != nil && e.fault == nil {
-				continue
-			}
-		case isPair:
-			e.fault = cmp.Or(ambiguous(takeApart(e.name, e.value), environmentFile), base64End(e.value, e.at))
-		default:
-			e.fault = cmp.Or(ambiguous(takeApart(line, ""), environmentFile), &fault{
-				text:   place + ": no =; write NAME=value, or a value of several lines as NAME<<DELIMITER",
-				always: true,
-			})
-		}
-		d.entries = append(d.entries, e)
 	}
 	return d
 }
 
-// parseHeredoc reads a value of several lines, whose delimiter is the value of e. lines are those that follow. It
+// readHeredoc reads a value of several lines, whose delimiter is the value of e. lines are those that follow. It
 // returns the number of lines that belong to the value: all if the closing one is missing.
-func parseHeredoc(e entry, lines []string) (entry, int) {
+func readHeredoc(e *entry, lines []string) (length int) {
 	delimiter := strings.Trim(e.value, "\r")
-	length := slices.IndexFunc(lines, func(line string) bool { return strings.Trim(line, "\r") == delimiter })
+	closing := slices.IndexFunc(lines, func(line string) bool { return strings.Trim(line, "\r") == delimiter })
 	switch {
 	case delimiter == "":
-		e.fault = &fault{text: place + ": no delimiter after <<", always: true}
-		return e, len(lines)
-	case length < 0:
-		e.fault = &fault{text: place + ": the closing delimiter is missing", always: true}
-		return e, len(lines)
-	}
-	switch {
+		e.fault = environmentFile.fault("no delimiter after <<", true)
+		return len(lines)
+	case closing < 0:
+		e.fault = environmentFile.fault("the closing delimiter is missing", true)
+		return len(lines)
 	case strings.Contains(e.value, "\r"):
-		e.fault = &fault{place + ": " + aCR, environmentFile.advice, true}
-	case lines[length] != delimiter:
-		e.fault = &fault{place + ": " + aCR, environmentFile.advice, true}
-		e.at.line += length + 1
+		e.fault = environmentFile.fault(aCR, true)
+	case lines[closing] != delimiter:
+		e.fault = environmentFile.fault(aCR, true)
+		e.at.line += closing + 1
 	}
-	e.value = strings.Join(lines[:length], "\n")
-	return e, length + 1
+	e.value = strings.Join(lines[:closing], "\n")
+	return closing + 1
 }
 
 // format is one of the formats that have an entry a line, with the lines on which readers of .env files disagree: the
@@ -100,8 +75,9 @@ var environmentFile = format{
 		{"a space after the =", false, func(p parts) bool { return startsWithSpace(p.value) }},
 		{"a space at the end of the line", false, func(p parts) bool { return endsWithSpace(p.value) }},
 		{"a # that starts a comment elsewhere", false, func(p parts) bool { return strings.HasPrefix(p.rest, "#") }},
+		base64End, noEquals,
 	},
-	". Other tools parse these lines differently. Write NAME<<DELIMITER, the value and DELIMITER on " +
+	". Other tools parse these lines differently or not at all. Write NAME<<DELIMITER, the value and DELIMITER on " +
 		"lines of their own that end in LF: this form takes any value; for a .env file set secrets_format: dotenv",
 }
 
@@ -125,12 +101,20 @@ var dotenv = format{
 			return p.quote == `"` && !onlyEscapes().MatchString(p.text)
 		}},
 		{"a control character", false, func(p parts) bool { return strings.ContainsFunc(p.text, isControl) }},
+		base64End, noEquals,
 	},
-	". Common readers disagree on these. Write the value in single quotes; or in double quotes, with the escapes " +
+	". Common readers disagree on these. Write NAME='value' in single quotes; or in double quotes, with the escapes " +
 		`\n, \r, \" and \\ only and without ${ and $(; or all secrets as a JSON object, without secrets_format`,
 }
 
-var openQuote = rule{"a quote that does not close on the line", true, func(p parts) bool { return p.isOpen }}
+var (
+	openQuote = rule{"a quote that does not close on the line", true, func(p parts) bool { return p.isOpen }}
+	base64End = rule{
+		"the end of a base64 value, which without a name belongs in secret_value or secret_file", false,
+		func(p parts) bool { return p.text != "" && strings.Trim(p.text, "=") == "" },
+	}
+	noEquals = rule{"no = after a name", true, func(p parts) bool { return !p.isPair }}
+)
 
 const aCR = "a CR, as in the line ends of Windows"
 
@@ -138,28 +122,22 @@ func hasCR(p parts) bool { return strings.Contains(p.name+p.value, "\r") }
 
 func isControl(c rune) bool { return c < ' ' && c != '\t' }
 
-// ambiguous returns the fault of a line that readers of .env files read differently than the format does.
-func ambiguous(p parts, f format) *fault {
+// check returns the fault of a line, or nil.
+func (f format) check(p parts) *fault {
 	for _, rule := range f.rules {
 		if rule.applies(p) {
-			return &fault{place + ": " + rule.text, f.advice, rule.always}
+			return f.fault(rule.text, rule.always)
 		}
 	}
 	return nil
 }
 
-// base64End returns the fault of a line that is the end of a base64 value.
-func base64End(value string, at position) *fault {
-	if text := takeApart("", value).text; text == "" || strings.Trim(text, "=") != "" {
-		return nil
-	}
-	return &fault{text: places([]position{at}) + " looks like the end of a base64 value; pass an unnamed value in " +
-		"secret_value or secret_file"}
-}
+func (f format) fault(text string, always bool) *fault { return &fault{text, f.advice, always} }
 
 // parts are those of a line NAME=value as readers of .env files see them.
 type parts struct {
-	name, value string // as written
+	name, value string // as written; all is the name if there is no =
+	isPair      bool
 	quote       string // the one that the value begins with, if any
 	text        string // the value without the spaces around it; with its quotes
 	rest        string // the text after the closing quote, or the comment
@@ -168,8 +146,9 @@ type parts struct {
 
 const quotes = "\"'`"
 
-func takeApart(name, value string) parts {
-	p := parts{name: name, value: value, text: strings.TrimSpace(value)}
+func takeApart(line string) (p parts) {
+	p.name, p.value, p.isPair = strings.Cut(line, "=")
+	p.text = strings.TrimSpace(p.value)
 	end := commentIndex(p.text)
 	if p.text != "" && strings.Contains(quotes, p.text[:1]) {
 		p.quote = p.text[:1]

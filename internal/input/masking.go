@@ -76,13 +76,12 @@ var yamlLine = re(`^\s*(?:- )?[A-Za-z_][\w.-]*:(?:\s+(.*))?$`)
 // Without a legal name or a value the whole line may be a part of a key.
 func lineRuns(line string) []string {
 	if m := yamlLine().FindStringSubmatch(line); m != nil {
-		return []string{m[1], strings.Trim(takeApart("", m[1]).text, quotes)}
+		return []string{m[1], strings.Trim(takeApart("="+m[1]).text, quotes)}
 	}
-	name, value, _ := strings.Cut(line, "=")
-	p := takeApart(name, value)
-	list := []string{value, strings.Trim(p.text, quotes)}
-	name = strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(name), "export "))
-	if _, err := secret.ParseName(name); err != nil || strings.Trim(value, "= ") == "" {
+	p := takeApart(line)
+	list := []string{p.value, strings.Trim(p.text, quotes)}
+	name := strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(p.name), "export "))
+	if _, err := secret.ParseName(name); err != nil || strings.Trim(p.value, "= ") == "" {
 		list = append(list, line)
 	}
 	return list

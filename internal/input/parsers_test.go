@@ -45,7 +45,10 @@ func describe(d document) string {
 	for _, e := range d.entries {
 		text := fmt.Sprintf("%s=%q", e.name, e.value)
 		if e.fault != nil {
-			text = strings.Replace(e.fault.text, place, places([]position{e.at}), 1)
+			text = e.fault.text
+			if e.at.line > 0 {
+				text = places([]position{e.at}) + ": " + text
+			}
 		}
 		list = append(list, text)
 	}

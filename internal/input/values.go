@@ -19,13 +19,13 @@ const lostInput = "A misspelled secret name gives an empty value, and so does a 
 	"exist: check the names in the expression. A secret is empty, too, if it is not shared with this repository, or " +
 	"withheld from forks and Dependabot"
 
-// empty explains an empty value. In a file there is no expression that could have lost it.
-func empty(input string) string {
+// adviceIfEmpty follows "empty". In a file there is no expression that could have lost the value.
+func adviceIfEmpty(input string) string {
 	if strings.HasSuffix(input, "_file") {
-		return "empty; write a value, or leave it out"
+		return "; write a value, or leave it out"
 	}
-	return "empty. " + lostInput + ". Last, a job output that GitHub masked is empty in the next job: store the " +
-		"value in the job that makes it, or seal it there (mode: seal)"
+	return ". " + lostInput + ". Last, a job output that GitHub masked is empty in the next job: store the value in the " +
+		"job that makes it, or seal it there (mode: seal)"
 }
 
 // maxBatchBytes bounds secrets_file: GitHub stores 1,000 secrets of 48 KB for an organization, and a file may have
@@ -137,9 +137,9 @@ func (r *reader) checkValue(v value, trim bool) {
 	case text == "" && isFile:
 		problem = "the file is empty; check the command that writes it"
 	case text == "" && v.shown != "":
-		problem = "is " + empty(v.input)
+		problem = "is empty" + adviceIfEmpty(v.input)
 	case text == "":
-		problem = empty(v.input)
+		problem = "empty" + adviceIfEmpty(v.input)
 	case v.standIn.isNothing():
 		problem = "is " + v.standIn.is + "; " + v.standIn.advice
 	case len(text) > secret.MaxValueBytes && isFile:
