@@ -126,21 +126,10 @@ func flattenHint(text string) string {
 			return pageFor("nested, as " + known.tool + " writes it")
 		}
 	}
-	var isNested, isOther bool
 	for _, member := range doc {
-		switch member.(type) {
-		case map[string]any, []any:
-			isNested = true
-		case string:
-		default:
-			isOther = true
+		if _, isString := member.(string); !isString {
+			return pageFor("nested, or has numbers or booleans")
 		}
-	}
-	switch {
-	case isNested:
-		return pageFor("nested")
-	case isOther:
-		return pageFor("flat, with numbers or booleans")
 	}
 	return ". It has " + secret.Count(len(doc), "entry") + "; if the whole file is the value, pass it in secret_file"
 }
