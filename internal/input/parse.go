@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,11 +21,8 @@ import (
 // dropped. A JSON array of strings or numbers is a list too.
 func splitList(s string) ([]string, error) {
 	var array []json.RawMessage
-	switch err := json.Unmarshal([]byte(s), &array); {
-	case err == nil && array != nil: // null is a name
+	if err := json.Unmarshal([]byte(s), &array); err == nil && array != nil { // null is a name
 		return arrayEntries(array)
-	case isBrokenArray(s):
-		return nil, errNotList
 	}
 	depth := 0
 	fields := strings.FieldsFunc(s, func(r rune) bool {
@@ -42,15 +40,15 @@ func splitList(s string) ([]string, error) {
 		return false
 	})
 	list := withoutEmpty(fields)
-	for _, entry := range list {
-		if entry == "-" || strings.HasPrefix(entry, "- ") {
-			return nil, errors.New(`must be separated by commas or newlines; write a YAML list without its "- "`)
-		}
+	isYAML := func(entry string) bool { return entry == "-" || strings.HasPrefix(entry, "- ") }
+	if slices.ContainsFunc(list, isYAML) {
+		return nil, errNotList
 	}
 	return list, nil
 }
 
-var errNotList = errors.New("must be separated by commas or newlines, or a JSON array of strings or numbers")
+var errNotList = errors.New(`must be separated by commas or newlines, without the "- " of YAML, or be a JSON array of ` +
+	"strings or numbers")
 
 // arrayEntries returns the strings of a JSON array, and its numbers digit by digit.
 func arrayEntries(array []json.RawMessage) (list []string, err error) {
@@ -65,15 +63,6 @@ func arrayEntries(array []json.RawMessage) (list []string, err error) {
 		list = append(list, entry)
 	}
 	return withoutEmpty(list), nil
-}
-
-// isBrokenArray reports whether s is meant to be a JSON array. Globs can start with a bracket as well: [abc], or
-// [ab]*, [cd].
-func isBrokenArray(s string) bool {
-	inner, isOpen := strings.CutPrefix(strings.TrimSpace(s), "[")
-	inner, isClosed := strings.CutSuffix(inner, "]")
-	isGlob := strings.ContainsAny(inner, "[]") || !strings.ContainsAny(inner, "\"', {}")
-	return isOpen && !isGlob && (isClosed || strings.HasPrefix(strings.TrimSpace(inner), `"`))
 }
 
 // withoutEmpty trims the entries of a list, and drops those that are empty.
