@@ -190,26 +190,21 @@ func parseToken(s string) (string, error) {
 }
 
 func parseAPIURL(s string) (*url.URL, error) {
-	const form = "must have the form https://HOST or https://HOST/api/v3"
+	const form = "must have the form https://HOST or https://HOST/api/v3, without credentials, query, .. and %"
 	u, err := url.Parse(s)
-	if err != nil {
-		return nil, errors.New(form) // url.Parse quotes its input, credentials included
+	if err != nil || u.User != nil || strings.ContainsAny(s, "?#") {
+		return nil, errors.New(form) // and is not quoted, since it may hold a credential
 	}
-	loopback := u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback()
+	isLoopback := u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback()
 	switch {
-	case u.User != nil:
-		return nil, errors.New("must not contain credentials; use the input token")
-	case u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
-		return nil, fmt.Errorf("%s, not %s", form, secret.Quote(s))
 	case strings.Contains(u.Path+"/", "/api/v1/"):
-		return nil, errors.New("is that of Gitea or Forgejo (/api/v1), which have no sealed secrets; this action " +
-			"works with GitHub only: " + form)
-	case u.Scheme == "http" && !loopback:
+		return nil, errors.New("is that of Gitea or Forgejo (/api/v1), which have no sealed secrets; this action works " +
+			"with GitHub only")
+	case u.Scheme == "http" && !isLoopback:
 		return nil, fmt.Errorf("must be https, because the token is sent there, not %s", secret.Quote(s))
-	case strings.ContainsAny(s, "?#"):
-		return nil, errors.New(form + ", without query or fragment")
-	case strings.Contains(s, "%") || strings.Contains(u.Path, ".."):
-		return nil, fmt.Errorf("must not have .. or %% in its path: %s", secret.Quote(s))
+	case u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "", strings.Contains(s, "%"),
+		strings.Contains(u.Path, ".."):
+		return nil, fmt.Errorf("%s, not %s", form, secret.Quote(s))
 	}
 	u.Path = strings.TrimRight(u.Path, "/") + "/"
 	return u, nil
