@@ -174,10 +174,7 @@ func Read(src Source) Result {
 	values := r.values(c.Names) // in any mode, since they must be masked
 	c.Token = r.token()
 	c.Org = r.org()
-	c.Stores = parseList(r, "stores", secret.ParseStore)
-	if len(c.Stores) == 0 && !r.hasProblem("stores") {
-		r.problemf("stores", "at least one store is required")
-	}
+	c.Stores = r.stores()
 	trim := parseInput(r, "trim_trailing_newline", parseBool)
 	switch c.Mode {
 	case secret.ModeSet:
@@ -294,7 +291,11 @@ func (r *reader) rejectUnused(mode secret.Mode) {
 func (r *reader) set(c *Config, values []value, trim bool) {
 	switch {
 	case r.isSet("encrypted_value") || r.hasKey():
-		c.Sealed = r.encryptedValue(c.Stores, c.Names)
+		sealed, err := r.parseSealed(r.get("encrypted_value"), r.get("key_id"), r.get("public_key"))
+		r.sealProblem(err)
+		if len(c.Stores) == 1 && len(c.Names) == 1 {
+			c.Sealed = []Sealed{{Store: c.Stores[0], Name: c.Names[0], Sealed: sealed}}
+		}
 	case r.isSet("sealed"):
 		c.Sealed = r.sealedRows(c.Stores, c.Names)
 	default:
@@ -314,19 +315,10 @@ func (r *reader) hasKey() bool { return r.isSet("key_id") || r.isSet("public_key
 
 func (r *reader) seal(c *Config, values []value, trim bool) {
 	c.Entries = r.entries(values, trim)
-	switch key, id := r.get("public_key"), r.get("key_id"); {
-	case key == "" && id == "":
-	case key == "":
-		r.problemf("public_key", "required with key_id")
-	case id == "":
-		r.problemf("key_id", "required with public_key")
-	default:
+	if r.hasKey() {
 		var err error
-		c.PublicKey, err = seal.ParsePublicKey(id, key)
+		c.PublicKey, err = seal.ParsePublicKey(r.get("key_id"), r.get("public_key"))
 		r.sealProblem(err)
-		if len(c.Stores) > 1 {
-			r.problemf("stores", "must be one store with public_key, because each store has its own key")
-		}
 	}
 }
 
@@ -346,9 +338,25 @@ func (r *reader) access(c *Config) {
 
 // sealProblem reports an error of package seal, if there is one. Its fields are named like the inputs.
 func (r *reader) sealProblem(err error) {
-	if e, ok := errors.AsType[*seal.Error](err); ok {
+	e, ok := errors.AsType[*seal.Error](err)
+	switch {
+	case ok && !r.isSet(e.Field):
+		r.problemf(e.Field, "required: encrypted_value goes with key_id in mode set, public_key with key_id in mode seal")
+	case ok:
 		r.problemf(e.Field, "%s", e.Text)
 	}
+}
+
+func (r *reader) stores() []secret.Store {
+	stores := parseList(r, "stores", secret.ParseStore)
+	switch {
+	case r.hasProblem("stores"):
+	case len(stores) == 0:
+		r.problemf("stores", "at least one store is required")
+	case len(stores) > 1 && r.hasKey():
+		r.problemf("stores", "must be one store with key_id, because each store has its own key")
+	}
+	return stores
 }
 
 // names reads secret_name. It lists no names if there is a problem, so that no value is left out and not masked.

@@ -47,8 +47,8 @@ func splitList(s string) ([]string, error) {
 	return list, nil
 }
 
-var errNotList = errors.New(`must be separated by commas or newlines, without the "- " of YAML, or be a JSON array of ` +
-	"strings or numbers")
+var errNotList = errors.New(`must be separated by commas or newlines, without the "- " of YAML, or be a JSON array ` +
+	"of strings or numbers")
 
 // arrayEntries returns the strings of a JSON array, and its numbers digit by digit.
 func arrayEntries(array []json.RawMessage) (list []string, err error) {

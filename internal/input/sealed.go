@@ -12,29 +12,6 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// encryptedValue reads one value that is already sealed.
-func (r *reader) encryptedValue(stores []secret.Store, names []secret.Name) []Sealed {
-	if len(stores) > 1 {
-		r.problemf("stores", "must be one store with encrypted_value, because each store has its own key; "+
-			"for several use the results of a seal run in sealed")
-	}
-	switch {
-	case !r.isSet("encrypted_value"):
-		r.problemf("encrypted_value", "required with key_id and public_key; remove them if another input has the value")
-		return nil
-	case !r.isSet("key_id"):
-		r.isPlaintext(r.get("encrypted_value"))
-		r.problemf("key_id", "required with encrypted_value; both are outputs of the step that sealed the value")
-		return nil
-	}
-	sealed, err := r.parseSealed(r.get("encrypted_value"), r.get("key_id"), r.get("public_key"))
-	r.sealProblem(err)
-	if len(stores) != 1 || len(names) != 1 {
-		return nil
-	}
-	return []Sealed{{Store: stores[0], Name: names[0], Sealed: sealed}}
-}
-
 // parseSealed parses a value that is already sealed. It masks and rejects a plaintext that was encoded and not sealed:
 // as a sealed value it would be sent, and shown in outputs and summary.
 func (r *reader) parseSealed(encryptedValue, keyID, publicKey string) (secret.Sealed, error) {
