@@ -3,6 +3,7 @@ package input
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"unicode"
@@ -51,7 +52,6 @@ type sealedRow struct {
 	Store          string `json:"store"`
 	SecretName     string `json:"secret_name"`
 	Operation      string `json:"operation"`
-	Visibility     string `json:"visibility"`
 	KeyID          string `json:"key_id"`
 	PublicKey      string `json:"public_key"`
 	EncryptedValue string `json:"encrypted_value"`
@@ -64,15 +64,10 @@ func (row sealedRow) isStored() bool {
 	return slices.Contains(done, secret.Operation(row.Operation))
 }
 
-// target is the secret of a row.
-type target struct {
-	name  secret.Name
-	store secret.Store
-}
-
-func (row sealedRow) target() (t target) {
-	t.name, _ = secret.ParseName(row.SecretName)
-	t.store, _ = secret.ParseStore(row.Store)
+// target returns the secret and the store of a row, without a value.
+func (row sealedRow) target() (t Sealed) {
+	t.Name, _ = secret.ParseName(row.SecretName)
+	t.Store, _ = secret.ParseStore(row.Store)
 	return t
 }
 
@@ -86,24 +81,27 @@ func (r *reader) sealedRows(stores []secret.Store, names []secret.Name) (list []
 			"a JSON array of rows with store, secret_name, key_id and encrypted_value")
 		return nil
 	}
-	numbers := map[target][]int{} // of the rows that have this target
+	numbers := map[Sealed][]int{} // of the rows that have this target
 	for i, row := range rows {
 		numbers[row.target()] = append(numbers[row.target()], i+1)
 	}
 	for _, name := range names {
 		for _, store := range stores {
-			t, s := target{name, store}, Sealed{Name: name, Store: store}
+			t := Sealed{Name: name, Store: store}
 			found := numbers[t]
+			if len(found) == 0 {
+				r.problemf("sealed", "%s in %s is requested by secret_name and stores, but has no row", name, store)
+				continue
+			}
 			if len(found) > 1 {
 				r.problemf("sealed", "row %d: %s in %s is listed twice", found[1], name, store)
 			}
-			if len(found) > 0 {
-				s = r.sealedRow(found[0], s, rows[found[0]-1])
-			} else {
-				r.problemf("sealed", "%s in %s is requested by secret_name and stores, but has no row", name, store)
+			s, err := r.sealedRow(t, rows[found[0]-1])
+			if err != nil {
+				r.problemf("sealed", "row %d: %s in %s: %v", found[0], name, store, err)
 			}
-			delete(numbers, t)
 			list = append(list, s)
+			delete(numbers, t)
 		}
 	}
 	waiting := 0
@@ -112,7 +110,7 @@ func (r *reader) sealedRows(stores []secret.Store, names []secret.Name) (list []
 			waiting++
 		}
 	}
-	if waiting > 0 && len(list) > 0 {
+	if waiting > 0 && len(names) > 0 {
 		r.warnf("sealed: %s not stored yet; secret_name and stores do not list them",
 			secret.CountOthers(waiting, "row"))
 	}
@@ -121,21 +119,16 @@ func (r *reader) sealedRows(stores []secret.Store, names []secret.Name) (list []
 
 // sealedRow parses a row that is asked for. The job that wrote it is not trusted: its claims about a stored value
 // are checked too, since they go into outputs and summary.
-func (r *reader) sealedRow(number int, s Sealed, row sealedRow) Sealed {
+func (r *reader) sealedRow(s Sealed, row sealedRow) (Sealed, error) {
 	var err error
+	s.Done = row.isStored()
 	switch {
-	case row.isStored() && row.EncryptedValue != "":
-		r.problemf("sealed", "row %d: %s in %s is stored, as it says, and has an encrypted_value to store", number,
-			s.Name, s.Store)
-	case row.isStored():
-		s.Done = true
-	case row.EncryptedValue == "":
-		r.problemf("sealed", "row %d: %s in %s has no encrypted_value and is not stored yet", number, s.Name, s.Store)
-	default:
+	case s.Done && row.EncryptedValue != "":
+		err = errors.New("stored, as it says, and with an encrypted_value to store")
+	case !s.Done && row.EncryptedValue == "":
+		err = errors.New("without an encrypted_value, and not stored yet")
+	case !s.Done:
 		s.Sealed, err = r.parseSealed(row.EncryptedValue, row.KeyID, row.PublicKey)
 	}
-	if err != nil {
-		r.problemf("sealed", "row %d: %s in %s: %v", number, s.Name, s.Store, err)
-	}
-	return s
+	return s, err
 }
