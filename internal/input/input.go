@@ -170,23 +170,15 @@ func Read(src Source) Result {
 	r.checkNotation()
 	c.Mode = parseInput(r, "mode", parseMode)
 	r.rejectUnused(c.Mode)
-	r.names(c)
-	values := r.values(c.Names) // in any mode, since they must be masked
-	c.Token = r.token()
 	c.Org = r.org()
 	c.Stores = r.stores()
-	trim := parseInput(r, "trim_trailing_newline", parseBool)
-	switch c.Mode {
-	case secret.ModeSet:
-		r.set(c, values, trim)
-	case secret.ModeSeal:
-		r.seal(c, values, trim)
-	case secret.ModeCheck:
-		c.MaxAge = parseInput(r, "max_age", parseDuration)
-		c.ListRepositories = parseInput(r, "list_repositories", parseBool)
-	case secret.ModeAccess:
-		r.access(c)
-	}
+	r.names(c)
+	c.Entries = r.entries(r.values(c.Names), parseInput(r, "trim_trailing_newline", parseBool))
+	c.Token = r.token()
+	r.sealed(c)
+	r.access(c)
+	c.MaxAge = parseInput(r, "max_age", parseDuration)
+	c.ListRepositories = parseInput(r, "list_repositories", parseBool)
 	offline := c.Mode == secret.ModeSeal && r.isSet("public_key")
 	if c.Token == "" && !r.hasProblem("token") && !offline {
 		r.problemf("token", "required. %s. GITHUB_TOKEN cannot access organization secrets: use an App installation "+
@@ -270,7 +262,8 @@ func (r *reader) warnf(format string, args ...any) {
 	r.result.Warnings = append(r.result.Warnings, fmt.Sprintf(format, args...))
 }
 
-// rejectUnused rejects inputs that a valid mode does not use, and all but one source of values.
+// rejectUnused rejects inputs that a valid mode does not use, and all but one source of values. What is read of them
+// all the same is masked, and has no other problem.
 func (r *reader) rejectUnused(mode secret.Mode) {
 	for _, in := range Inputs {
 		if mode == "" || len(in.modes) == 0 || slices.Contains(in.modes, mode) || !r.isSet(in.Name) {
@@ -280,70 +273,59 @@ func (r *reader) rejectUnused(mode secret.Mode) {
 		for i, m := range in.modes {
 			uses[i] = string(m)
 		}
-		r.problemf(in.Name, "not used in mode %s, only in mode %s", mode, strings.Join(uses, " or "))
+		r.explain(in.Name, fmt.Sprintf("not used in mode %s, only in mode %s", mode, strings.Join(uses, " or ")))
 	}
 	if slices.Contains(writeValues, mode) {
 		r.requireOneSource(mode)
 	}
 }
 
-// set reads the inputs of mode set: values from exactly one source, and access.
-func (r *reader) set(c *Config, values []value, trim bool) {
+// hasKey reports whether a key is given, or a part of one.
+func (r *reader) hasKey() bool { return r.isSet("key_id") || r.isSet("public_key") }
+
+// sealed reads values that are already sealed, or the key to seal to.
+func (r *reader) sealed(c *Config) {
+	value, id, key := r.get("encrypted_value"), r.get("key_id"), r.get("public_key")
+	var err error
 	switch {
-	case r.isSet("encrypted_value") || r.hasKey():
-		sealed, err := r.parseSealed(r.get("encrypted_value"), r.get("key_id"), r.get("public_key"))
-		r.sealProblem(err)
+	case c.Mode == secret.ModeSeal && r.hasKey():
+		c.PublicKey, err = seal.ParsePublicKey(id, key)
+	case c.Mode == secret.ModeSet && (value != "" || r.hasKey()):
+		var sealed secret.Sealed
+		sealed, err = r.parseSealed(value, id, key)
 		if len(c.Stores) == 1 && len(c.Names) == 1 {
 			c.Sealed = []Sealed{{Store: c.Stores[0], Name: c.Names[0], Sealed: sealed}}
 		}
 	case r.isSet("sealed"):
 		c.Sealed = r.sealedRows(c.Stores, c.Names)
-	default:
-		c.Entries = r.entries(values, trim)
 	}
-	c.Visibility = parseInput(r, "visibility", secret.ParseVisibility)
-	if c.Selection = r.selection(c.Org); c.Selection != nil {
-		if c.Visibility == secret.All || c.Visibility == secret.Private {
-			r.problemf("visibility", "cannot be %s if repositories are given; remove it or use selected", c.Visibility)
-		}
-		c.Visibility = secret.Selected
-	}
-}
-
-// hasKey reports whether a key is given, or a part of one.
-func (r *reader) hasKey() bool { return r.isSet("key_id") || r.isSet("public_key") }
-
-func (r *reader) seal(c *Config, values []value, trim bool) {
-	c.Entries = r.entries(values, trim)
-	if r.hasKey() {
-		var err error
-		c.PublicKey, err = seal.ParsePublicKey(r.get("key_id"), r.get("public_key"))
-		r.sealProblem(err)
-	}
-}
-
-func (r *reader) access(c *Config) {
-	c.Selection = r.selection(c.Org)
-	c.Change = cmp.Or(parseInput(r, "change", secret.ParseListChange), secret.ListReplace)
-	isNone := strings.EqualFold(r.get("selected_repositories"), "none")
-	switch {
-	case isNone && c.Change != secret.ListReplace:
-		r.problemf("selected_repositories", "none cannot be used with change: %s; name the repositories, or use "+
-			"change: replace for an empty list", c.Change)
-	case c.Selection == nil:
-		r.problemf("selected_repositories",
-			"required in mode access, or selected_repository_ids; use none for an empty list")
-	}
-}
-
-// sealProblem reports an error of package seal, if there is one. Its fields are named like the inputs.
-func (r *reader) sealProblem(err error) {
-	e, ok := errors.AsType[*seal.Error](err)
+	e, ok := errors.AsType[*seal.Error](err) // its fields are named like the inputs
 	switch {
 	case ok && !r.isSet(e.Field):
 		r.problemf(e.Field, "required: encrypted_value goes with key_id in mode set, public_key with key_id in mode seal")
 	case ok:
 		r.problemf(e.Field, "%s", e.Text)
+	}
+}
+
+// access reads who may read the secret.
+func (r *reader) access(c *Config) {
+	c.Visibility = parseInput(r, "visibility", secret.ParseVisibility)
+	c.Selection = r.selection(c.Org)
+	c.Change = cmp.Or(parseInput(r, "change", secret.ParseListChange), secret.ListReplace)
+	isNone := strings.EqualFold(r.get("selected_repositories"), "none")
+	switch {
+	case c.Selection == nil && c.Mode == secret.ModeAccess:
+		r.problemf("selected_repositories",
+			"required in mode access, or selected_repository_ids; use none for an empty list")
+	case c.Selection == nil:
+	case isNone && c.Change != secret.ListReplace:
+		r.problemf("selected_repositories", "none cannot be used with change: %s; name the repositories, or use "+
+			"change: replace for an empty list", c.Change)
+	case c.Visibility == secret.All || c.Visibility == secret.Private:
+		r.problemf("visibility", "cannot be %s if repositories are given; remove it or use selected", c.Visibility)
+	case c.Mode == secret.ModeSet:
+		c.Visibility = secret.Selected
 	}
 }
 

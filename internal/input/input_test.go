@@ -122,8 +122,8 @@ func TestPermission(t *testing.T) {
 func TestDefaults(t *testing.T) {
 	r := read(t, nil)
 	want := []string{
-		"Mode: set", "Org: acme", "Stores: [actions]", `Entries: DB_PASSWORD="Correct-Horse 42"`, "Names: [DB_PASSWORD]", "Token: ghp_test",
-		"APIURL: https://api.github.com/", "Timeout: 5m0s",
+		"Mode: set", "Org: acme", "Stores: [actions]", `Entries: DB_PASSWORD="Correct-Horse 42"`, "Names: [DB_PASSWORD]", "Change: replace",
+		"Token: ghp_test", "APIURL: https://api.github.com/", "Timeout: 5m0s",
 	}
 	if got := fields(r.Config); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -109,8 +110,8 @@ func (r *reader) mask(v value) {
 }
 
 // entries checks each plaintext and returns it with the secret it is for.
-func (r *reader) entries(values []value, trim bool) []Entry {
-	entries := make([]Entry, 0, len(values))
+func (r *reader) entries(values []value, trim bool) (entries []Entry) {
+	entries = slices.Grow(entries, len(values))
 	for _, v := range values {
 		if trim {
 			v.text = trimNewline(v.text)
