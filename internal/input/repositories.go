@@ -3,7 +3,7 @@ package input
 import (
 	"errors"
 	"fmt"
-	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,9 +24,9 @@ func (r *reader) selection(org string) *secret.Selection {
 		r.reject(input, err)
 		return s
 	}
-	if len(entries) == 1 && strings.EqualFold(entries[0], "none") {
-		if len(s.IDs) > 0 {
-			r.problemf(input, "none cannot be combined with selected_repository_ids")
+	if slices.ContainsFunc(entries, func(entry string) bool { return strings.EqualFold(entry, "none") }) {
+		if len(entries)+len(s.IDs) > 1 {
+			r.problemf(input, "none cannot be combined with repositories")
 		}
 		return s
 	}
@@ -46,11 +46,8 @@ func (r *reader) selection(org string) *secret.Selection {
 		}
 	}
 	included := len(s.Patterns) + len(s.Names) + len(s.IDs)
-	if len(s.Excluded) > 0 && included == 0 && !r.hasProblem(input) {
-		r.problemf(input, "contains only exclusions; add a pattern to include, such as *, or use none")
-	}
-	if len(entries) == 0 && len(s.IDs) == 0 && !r.hasProblem("selected_repository_ids") {
-		r.problemf(input, "contains no repository; use none for an empty list")
+	if included == 0 && !r.hasProblem(input) && !r.hasProblem("selected_repository_ids") {
+		r.problemf(input, "contains no repository; add one, or a pattern such as *, or use none for an empty list")
 	}
 	return s
 }
@@ -65,8 +62,6 @@ func parseRepository(entry, org string) (p secret.Pattern, exclude bool, err err
 	}
 	switch {
 	case err != nil:
-	case strings.EqualFold(p.Glob, "none"):
-		err = errors.New("none cannot be combined with repository names")
 	case !p.Plain() && !isGlob(p.Glob):
 		err = fmt.Errorf("must be a glob of *, ?, [a-z0-9] and {a,b}, not %s", secret.Quote(entry))
 	case p.Plain() && !safeSegment(p.Glob):
@@ -89,8 +84,8 @@ func bareName(name, entry, org string) (string, error) {
 		if strings.Contains(host, "@") {
 			return "", errors.New("a URL must not contain credentials; write org/repo")
 		}
-		if name = strings.TrimSuffix(path, "/"); strings.Count(name, "/") != 1 {
-			return "", fmt.Errorf("must have the form https://HOST/org/repo, not %s", secret.Quote(entry))
+		if path = strings.TrimSuffix(path, "/"); strings.Count(path, "/") == 1 {
+			name = path
 		}
 	}
 	owner, bare, hasOwner := strings.Cut(name, "/")
@@ -106,11 +101,8 @@ func bareName(name, entry, org string) (string, error) {
 
 func parseID(s string) (int64, error) {
 	id, err := strconv.ParseInt(s, 10, 64)
-	switch {
-	case err == nil && id > 0 && s[0] != '+':
-		return id, nil
-	case safeSegment(path.Base(s)) && !strings.ContainsAny(s, "0123456789"):
+	if err != nil || id <= 0 || s[0] == '+' {
 		return 0, fmt.Errorf("must be numbers, not %s; use selected_repositories for names", secret.Quote(s))
 	}
-	return 0, fmt.Errorf("must be numbers, not %s", secret.Quote(s))
+	return id, nil
 }
