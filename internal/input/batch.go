@@ -9,8 +9,7 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// document is a batch as a parser of its format reads it. Parsers look at every entry; names and values are checked by
-// batch.
+// document is a batch as a parser of its format reads it. Names and empty values are checked later.
 type document struct {
 	entries []entry
 	isJSON  bool
@@ -45,7 +44,6 @@ func (p position) after(text string) position {
 
 func positionOf(text string, offset int) position { return position{1, 1}.after(text[:offset]) }
 
-// rejectAll returns a document that cannot be read at all.
 func rejectAll(text, advice string) document {
 	return document{entries: []entry{{fault: &fault{text, advice, true}}}}
 }
@@ -95,7 +93,6 @@ const writeUTF8 = "write it as UTF-8, in PowerShell with -Encoding utf8"
 
 const byteOrderMark = "\uFEFF"
 
-// isDotenv reports whether a batch is read as a .env file.
 func (r *reader) isDotenv() bool { return strings.EqualFold(r.get("secrets_format"), "dotenv") }
 
 // batch reads several secrets. If names is not empty, only those are taken, and no other entry is looked at.
@@ -139,8 +136,7 @@ func (r *reader) batch(input, text string, names []secret.Name) []value {
 	return values
 }
 
-// selectEntries returns the values of a document that are listed (all if nothing is), its entries with a fault, and the
-// names that are listed and missing.
+// selectEntries returns the values that are taken, the entries with a fault, and the names that are missing.
 func (r *reader) selectEntries(
 	input string, doc document, names []secret.Name,
 ) (values []value, faulty []entry, missing []string) {
@@ -191,8 +187,7 @@ func (r *reader) selectEntries(
 // folded is a batch whose lines YAML has folded into one.
 var folded = re(`^\w+=.* [A-Z_][A-Z0-9_]*=.*$`)
 
-// entryFault returns the fault of a name that is not legal or is listed twice, or of an empty value. A name that is not
-// legal may be a secret, and so may a line NAME=, which can be the end of a key. They are not quoted.
+// entryFault quotes no name that is not legal and no line NAME=: they may be a secret, or the end of a key.
 func (r *reader) entryFault(input string, e entry, isJSON bool, first position) *fault {
 	const legal = ": letters, digits and _; no leading digit; no GITHUB_ prefix; a long one in upper case"
 	_, err := parseName(e.name)
@@ -242,8 +237,7 @@ func (r *reader) reportFaults(input string, faulty []entry) {
 	}
 }
 
-// places names at most five lines: "line 3", "lines 1, 2 and 7", "lines 1, 2, 3, 4, 5 and 9 more". Of places within
-// lines it names the first: "line 3, column 2 (and 9 more)".
+// places names five lines, as in "lines 1, 2, 3, 4, 5 and 9 more", or one place: "line 3, column 2 (and 9 more)".
 func places(list []position) string {
 	if first := list[0]; first.column > 0 {
 		text := fmt.Sprintf("line %d, column %d", first.line, first.column)

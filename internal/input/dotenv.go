@@ -32,7 +32,6 @@ var (
 	onlyEscapes = re(`^(?:[^\\]|\\[nr"\\])*$`)
 )
 
-// unquoteDotenv returns the value that a text in quotes, or without, stands for.
 func unquoteDotenv(p parts) string {
 	switch p.quote {
 	case "":

@@ -1,8 +1,6 @@
-// Package input turns the action's with: inputs into a Config.
-//
-// It owns the meaning of each input, every default, every guard and the masks. It reports all problems of the inputs at
-// once, each with its input's name, and sends nothing. Text of a public input is quoted in a problem; text of a
-// secret one never is, only its position.
+// Package input turns the action's with: inputs into a Config. It owns their defaults, guards and masks, reports all
+// problems at once, each with its input's name, and sends nothing. A problem quotes the text of a public input; of a
+// secret one it gives only the position.
 //
 // A new input is a row in Inputs, a field in Config and a line in Read; a test compares action.yml and the README
 // with the rows.
@@ -27,18 +25,14 @@ import (
 // Input is one input of the action.
 type Input struct {
 	Name    string
-	Default string // as action.yml has it
-	// modes are those that use the input; empty means all of them.
-	modes []secret.Mode
-	// isSource says that the input holds values, or where they are. Exactly one such input may be set.
+	Default string        // as action.yml has it
+	modes   []secret.Mode // that use it; empty means all
+	// isSource says that it holds values, or where they are. Exactly one source may be set.
 	isSource bool
-	// isValue says that the input is a plaintext: it is read byte for byte.
-	isValue bool
-	// isTarget says that an input that is set to nothing is rejected: with its default the run would write somewhere
-	// else than an expression without a value was meant to.
+	isValue  bool // a plaintext, which is read byte for byte
+	// isTarget says that it may not be set to nothing: its default would write somewhere else than was meant.
 	isTarget bool
-	// fallback is the default if that is an expression without a value.
-	fallback string
+	fallback string // the default if that is an expression without a value
 }
 
 // context returns the context that the default's expression reads, such as github.api_url, or "".
@@ -93,22 +87,14 @@ type Config struct {
 	Org    string
 	Stores []secret.Store
 
-	// Entries are the plaintexts to seal, in the modes set and seal.
-	Entries []Entry
-	// Sealed are the values that are already sealed, in mode set.
-	Sealed []Sealed
-	// Names are those in secret_name.
-	Names []secret.Name
-	// EverySecret says that mode check was asked for "*".
-	EverySecret bool
+	Entries     []Entry  // to seal, in the modes set and seal
+	Sealed      []Sealed // in mode set
+	Names       []secret.Name
+	EverySecret bool // mode check: "*"
 
-	// Visibility is empty if an existing secret keeps its access.
-	Visibility secret.Visibility
-	// Selection is nil if no repositories are given.
-	Selection *secret.Selection
-	// Change is how mode access changes the lists.
-	Change secret.ListChange
-	// ListRepositories says that mode check reads the lists of selected repositories.
+	Visibility       secret.Visibility // empty if an existing secret keeps its access
+	Selection        *secret.Selection // nil if no repositories are given
+	Change           secret.ListChange
 	ListRepositories bool
 
 	Token          string
@@ -116,13 +102,11 @@ type Config struct {
 	CACertificates []*x509.Certificate
 	Timeout        time.Duration
 	DryRun         bool
-	MaxAge         time.Duration // 0 if not set
-	// PublicKey is the key of mode seal if GitHub is not asked.
-	PublicKey seal.PublicKey
+	MaxAge         time.Duration  // 0 if not set
+	PublicKey      seal.PublicKey // of mode seal, if GitHub is not asked
 }
 
-// Entry is one plaintext and the secret it is for. The name may be empty in mode seal, where a value can be sealed
-// for a name that is chosen later.
+// Entry is one plaintext and the secret it is for. In mode seal the name may be empty, to be chosen later.
 type Entry struct {
 	Name  secret.Name
 	Value secret.Value
@@ -133,8 +117,7 @@ type Sealed struct {
 	Store  secret.Store
 	Name   secret.Name
 	Sealed secret.Sealed
-	// Done says that an earlier run stored the value, as its row says.
-	Done bool
+	Done   bool // an earlier run stored the value, as its row says
 }
 
 // Problem is one thing wrong with one input.
@@ -142,8 +125,7 @@ type Problem struct{ Input, Text string }
 
 func (p Problem) Error() string { return p.Input + ": " + p.Text }
 
-// Result is the result of Read. Config is complete only if there are no Problems; Masks always is, so that they can be
-// printed before anything else.
+// Result is the result of Read. Config is complete if there are no Problems, Masks always.
 type Result struct {
 	Config   Config
 	Masks    mask.Set
@@ -247,7 +229,6 @@ func (r *reader) explain(input, text string) {
 	r.explained[input] = true
 }
 
-// reject adds a problem if err is not nil.
 func (r *reader) reject(input string, err error) {
 	if err != nil {
 		r.problemf(input, "%v", err)
@@ -262,8 +243,7 @@ func (r *reader) warnf(format string, args ...any) {
 	r.result.Warnings = append(r.result.Warnings, fmt.Sprintf(format, args...))
 }
 
-// rejectUnused rejects inputs that a valid mode does not use, and all but one source of values. What is read of them
-// all the same is masked, and has no other problem.
+// rejectUnused rejects inputs that a valid mode does not use, as their only problem, and all but one source of values.
 func (r *reader) rejectUnused(mode secret.Mode) {
 	for _, in := range Inputs {
 		if mode == "" || len(in.modes) == 0 || slices.Contains(in.modes, mode) || !r.isSet(in.Name) {
@@ -280,7 +260,6 @@ func (r *reader) rejectUnused(mode secret.Mode) {
 	}
 }
 
-// hasKey reports whether a key is given, or a part of one.
 func (r *reader) hasKey() bool { return r.isSet("key_id") || r.isSet("public_key") }
 
 // sealed reads values that are already sealed, or the key to seal to.

@@ -63,7 +63,6 @@ func credentialIn(doc document) string {
 	return ""
 }
 
-// levels has the tokens of JSON that begin or end a level.
 var levels = map[json.Token]int{json.Delim('{'): 1, json.Delim('['): 1, json.Delim('}'): -1, json.Delim(']'): -1}
 
 // isTooDeep reports whether JSON is nested deeper than 100, which no tool writes.
@@ -79,7 +78,6 @@ func isTooDeep(text string) bool {
 	return true
 }
 
-// unquoteJSON returns the text of a JSON string.
 func unquoteJSON(raw []byte) (s string, isString bool) {
 	isString = raw[0] == '"' && json.Unmarshal(raw, &s) == nil
 	return s, isString
@@ -108,8 +106,7 @@ var toolDocuments = []struct {
 	{"doppler secrets --json", []string{"*.computed"}},
 }
 
-// flattenHint names the tool that writes a document like this one, and the page with the command that makes an object
-// of strings of it. It quotes nothing of the document. An object of strings needs none.
+// flattenHint names the tool that writes a document like this one, and the page with a command. It quotes nothing of it.
 func flattenHint(text string) string {
 	var parsed any
 	_ = json.Unmarshal([]byte(text), &parsed)
@@ -134,7 +131,6 @@ func flattenHint(text string) string {
 	return ". It has " + secret.Count(len(doc), "entry") + "; if the whole file is the value, pass it in secret_file"
 }
 
-// pageFor says what kind of document it is, and names the page with the command that makes an object of strings of it.
 func pageFor(kind string) string {
 	return ". It is " + kind + ": the page nested-json.md in this action's documents has the command that flattens it"
 }

@@ -47,9 +47,8 @@ func readHeredoc(e *entry, lines []string) (length int) {
 	return closing + 1
 }
 
-// format is one of the formats that have an entry a line, with the lines on which readers of .env files disagree: the
-// same text would be another value there, and a quote that opens and does not close would even take other lines for
-// values.
+// format is one of the formats that have an entry a line, with the lines on which readers of .env files disagree. A
+// quote that does not close would even take other lines for values.
 type format struct {
 	rules  []rule // the first that applies counts
 	advice string
@@ -122,7 +121,6 @@ func hasCR(p parts) bool { return strings.Contains(p.name+p.value, "\r") }
 
 func isControl(c rune) bool { return c < ' ' && c != '\t' }
 
-// check returns the fault of a line, or nil.
 func (f format) check(p parts) *fault {
 	for _, rule := range f.rules {
 		if rule.applies(p) {
@@ -162,14 +160,12 @@ func takeApart(line string) (p parts) {
 	return p
 }
 
-// isComment reports whether a text behind a value is a comment, or nothing.
 func isComment(rest string) bool {
 	text := strings.TrimLeftFunc(rest, unicode.IsSpace)
 	return text == "" || text != rest && text[0] == '#'
 }
 
-// closingQuote returns the index of the quote that closes the one that text starts with, or -1. In double quotes a
-// backslash escapes the character after it.
+// closingQuote returns the index of the quote that closes the first one, or -1. A backslash escapes in double quotes.
 func closingQuote(text string) int {
 	for i := 1; i < len(text); i++ {
 		switch {

@@ -7,8 +7,7 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// minRun is the length, in characters, from which a run of a rejected document is masked. A mask for "type" would blank
-// the rest of the job's log.
+// minRun is the length from which a run of a rejected document is masked: a mask for "type" would blank the job's log.
 const minRun = 8
 
 // maskRejected masks the parts of a rejected document that may be secret: values, but not names.
@@ -69,7 +68,6 @@ func jsonRuns(text string) (list []string) {
 	return list
 }
 
-// yamlLine is a line of YAML, with its value.
 var yamlLine = re(`^\s*(?:- )?[A-Za-z_][\w.-]*:(?:\s+(.*))?$`)
 
 // lineRuns returns the value of a line NAME=value or NAME: value as it is, and as readers of .env files take it.

@@ -17,8 +17,7 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// splitList splits at commas and newlines, but not at commas in braces: {a,b}-* is one glob. Empty entries are
-// dropped. A JSON array of strings or numbers is a list too.
+// splitList splits at commas and newlines, but not at commas in braces: {a,b}-* is one glob. It drops empty entries.
 func splitList(s string) ([]string, error) {
 	var array []json.RawMessage
 	if err := json.Unmarshal([]byte(s), &array); err == nil && array != nil { // null is a name
@@ -65,7 +64,6 @@ func arrayEntries(array []json.RawMessage) (list []string, err error) {
 	return withoutEmpty(list), nil
 }
 
-// withoutEmpty trims the entries of a list, and drops those that are empty.
 func withoutEmpty(fields []string) (list []string) {
 	for _, f := range fields {
 		if f = strings.TrimSpace(f); f != "" {
@@ -106,7 +104,6 @@ func parseList[T comparable](r *reader, input string, parse func(string) (T, err
 	return list
 }
 
-// parseMode parses a mode. A dry run is none.
 func parseMode(s string) (secret.Mode, error) {
 	mode, err := secret.ParseMode(s)
 	if err != nil && strings.Contains(strings.ToLower(s), "dry") {
@@ -123,7 +120,6 @@ func parseBool(s string) (bool, error) {
 	return isTrue, nil
 }
 
-// days is the beginning of a duration with days.
 var days = re(`^([0-9]+(?:\.[0-9]+)?)d`)
 
 // parseDuration parses a Go duration longer than zero, which may begin with days of 24 hours: "1d12h".
@@ -145,8 +141,7 @@ func parseDuration(s string) (time.Duration, error) {
 	return sum, nil
 }
 
-// safeSegment reports whether s is safe as one segment of a URL's path: the letters, digits, hyphens and underscores of
-// logins, and the dots of repository names.
+// safeSegment reports whether s may be a login or the name of a repository, as one segment of a URL's path.
 func safeSegment(s string) bool {
 	return len(s) <= 100 && strings.Trim(s, ".") != "" && secret.HasOnly(s, "-.")
 }

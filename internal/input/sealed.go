@@ -40,14 +40,13 @@ func (r *reader) isPlaintext(text string) bool {
 // compactBase64 turns base64 of either alphabet, with line breaks and padding or without, into one form.
 var compactBase64 = strings.NewReplacer("\r", "", "\n", "", " ", "", "=", "", "-", "+", "_", "/")
 
-// readable reports whether bytes are text that a person can read.
 func readable(b []byte) bool {
 	other := func(c rune) bool { return !unicode.IsPrint(c) && !unicode.IsSpace(c) }
 	return utf8.Valid(b) && !strings.ContainsFunc(string(b), other)
 }
 
-// sealedRow is a row of the output results, as far as it is used. Its access is not: the job that sealed must not
-// choose who may read the secret.
+// sealedRow is a row of the output results, as far as it is used: the job that sealed must not choose who may read the
+// secret, nor say who can.
 type sealedRow struct {
 	Store          string `json:"store"`
 	SecretName     string `json:"secret_name"`
@@ -57,8 +56,7 @@ type sealedRow struct {
 	EncryptedValue string `json:"encrypted_value"`
 }
 
-// isStored reports whether the row says that the value is stored. The job that made it is not trusted to say who can
-// read it.
+// isStored reports whether the row says that the value is stored.
 func (row sealedRow) isStored() bool {
 	done := []secret.Operation{secret.Created, secret.Updated, secret.Skipped}
 	return slices.Contains(done, secret.Operation(row.Operation))

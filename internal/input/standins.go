@@ -25,8 +25,7 @@ func re(pattern string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 }
 
-// standIns are the known ones; the first that matches counts. Those that are rejected match a whole value, and come
-// first.
+// standIns are in order: the first that matches counts. Those that are rejected match a whole value.
 var standIns = []standIn{
 	{"", re(`^[\s\v\x{85}\x{200B}\x{FEFF}\p{Z}]*$`), "only white space", "check the command that writes it", reject},
 	{"null", re(`^null$`), "null, as jq and toJSON write a missing value", "check the names that it looks up", reject},

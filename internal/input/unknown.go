@@ -80,7 +80,6 @@ func resembled(unknown string) string {
 	return closest(related, byName).Name
 }
 
-// closest returns the first input with the least distance.
 func closest(inputs []Input, distance func(Input) int) Input {
 	return slices.MinFunc(inputs, func(a, b Input) int { return cmp.Compare(distance(a), distance(b)) })
 }
@@ -90,8 +89,7 @@ func stemOf(name string) string { return strings.TrimSuffix(stems.Replace(string
 
 var stems = strings.NewReplacer("-", "", "_", "", " ", "", "ies", "y")
 
-// checkNotation reports unevaluated expressions, and quotes around a whole input, which YAML removes and the runner
-// does not.
+// checkNotation reports unevaluated expressions, and quotes around a whole input.
 func (r *reader) checkNotation() {
 	for _, in := range Inputs {
 		if in.isValue || r.explained[in.Name] {

@@ -29,8 +29,7 @@ func adviceIfEmpty(input string) string {
 		"job that makes it, or seal it there (mode: seal)"
 }
 
-// maxBatchBytes bounds secrets_file: GitHub stores 1,000 secrets of 48 KB for an organization, and a file may have
-// each of them escaped.
+// maxBatchBytes has room for all secrets of an organization, 1,000 of 48 KB, with escapes.
 const maxBatchBytes = 64 << 20
 
 // value is one plaintext as it was given.
@@ -186,9 +185,8 @@ func (r *reader) warnAboutText(label, text string, trim bool) {
 	}
 }
 
-// parseName validates the name of a secret. It also rejects a legal one that looks generated: a token of GitHub's, or a
-// long run of letters and digits that are not all upper case. It would be shown in upper case, in which the runner does
-// not hide it.
+// parseName validates the name of a secret. A legal one that looks generated, such as a token of GitHub's, is rejected
+// too: it would be shown in upper case, in which the runner does not hide it.
 func parseName(s string) (secret.Name, error) {
 	name, err := secret.ParseName(s)
 	isToken := len(s) > 20 && strings.HasPrefix(s, "gh") && strings.HasPrefix(s[3:], "_")
@@ -200,8 +198,8 @@ func parseName(s string) (secret.Name, error) {
 	return name, err
 }
 
-// readFile reads a regular file of at most limit bytes, and one more so that the caller sees that there is more.
-// Relative paths start at the workspace. The content is said to belong elsewhere if it is given in place of the path.
+// readFile reads a regular file of at most limit bytes, and one more so that the caller sees that there is more. The
+// text content says where the content of the file belongs, if that is given in place of the path.
 func (r *reader) readFile(path string, limit int64, content string) ([]byte, error) {
 	full := path
 	if workspace := r.Getenv("GITHUB_WORKSPACE"); workspace != "" && !filepath.IsAbs(full) {
