@@ -107,9 +107,9 @@ func (r *reader) batch(input, text string, names []secret.Name) []value {
 	}
 	text = strings.TrimPrefix(text, byteOrderMark)
 	doc := parseBatch(text, r.isDotenv())
-	if kind := credentialIn(doc); kind != "" && len(names) == 0 {
-		doc = rejectAll("one credential, "+kind+", and not several secrets; pass it in secret_file or secret_value, "+
-			"with its name in secret_name", "")
+	if isCredential(doc) && len(names) == 0 {
+		doc = rejectAll("one credential, such as a Google service account key or a JSON Web Key, and not several "+
+			"secrets; pass it in secret_file or secret_value, with its name in secret_name", "")
 	}
 	if input == "secrets" && !doc.isJSON && folded().MatchString(strings.TrimSpace(text)) {
 		r.warnf("secrets: one line with several NAME=, which is one value. Write secrets: | in the workflow, which " +

@@ -44,23 +44,12 @@ func parseJSON(text string) document {
 	return d
 }
 
-// credentials are JSON objects that are one secret, by a member of theirs. An empty value is any.
-var credentials = []struct{ name, value, kind string }{
-	{"type", "service_account", "a Google service account key"},
-	{"type", "authorized_user", "a Google user's credential"},
-	{"type", "external_account", "a Google workload identity"},
-	{"kty", "", "a JSON Web Key"},
-}
-
-// credentialIn returns the kind of credential that a document is as a whole, or "".
-func credentialIn(doc document) string {
-	for _, c := range credentials {
-		isMember := func(e entry) bool { return e.name == c.name && (c.value == "" || e.value == c.value) }
-		if doc.isJSON && slices.ContainsFunc(doc.entries, isMember) {
-			return c.kind
-		}
-	}
-	return ""
+// isCredential reports whether a document is one secret as a whole: a credential of Google's, or a JSON Web Key.
+func isCredential(doc document) bool {
+	types := []string{"service_account", "authorized_user", "external_account"}
+	return doc.isJSON && slices.ContainsFunc(doc.entries, func(e entry) bool {
+		return e.name == "type" && slices.Contains(types, e.value) || e.name == "kty"
+	})
 }
 
 var levels = map[json.Token]int{json.Delim('{'): 1, json.Delim('['): 1, json.Delim('}'): -1, json.Delim(']'): -1}
@@ -106,7 +95,7 @@ var toolDocuments = []struct {
 	{"doppler secrets --json", []string{"*.computed"}},
 }
 
-// flattenHint names the tool that writes a document like this one, and the page with a command. It quotes nothing of it.
+// flattenHint names the tool that writes a document like this, and the page with a command. It quotes nothing.
 func flattenHint(text string) string {
 	var parsed any
 	_ = json.Unmarshal([]byte(text), &parsed)
