@@ -209,9 +209,8 @@ func parseAPIURL(s string) (*url.URL, error) {
 func (r *reader) caCertificates(s string) (certs []*x509.Certificate, err error) {
 	text := []byte(s)
 	if !strings.Contains(s, "-----BEGIN") {
-		const content = "PEM text begins with -----BEGIN CERTIFICATE-----"
-		if text, err = r.readFile(s, 1<<20, content); err != nil {
-			return nil, fmt.Errorf("must be PEM text or a readable file: %w", err)
+		if text, err = r.readFile(s, 1<<20); err != nil {
+			return nil, fmt.Errorf("must be PEM text, from -----BEGIN CERTIFICATE----- on, or a readable file: %w", err)
 		}
 	}
 	if strings.Contains(string(text), privateKey) {

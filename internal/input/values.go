@@ -57,21 +57,20 @@ func (v value) label() string {
 // values reads every source of plaintext that is set, even if that is one too many, since all of them must be masked.
 func (r *reader) values(names []secret.Name) (values []value) {
 	for _, source := range []struct {
-		input   string
-		limit   int64  // of a file; 0 if the input is the value itself
-		content string // says where the content of the file belongs
+		input string
+		limit int64 // of a file; 0 if the input is the value itself
 	}{
-		{"secret_value", 0, ""},
-		{"secret_file", secret.MaxValueBytes + 2, "pass that in secret_value"},
-		{"secrets", 0, ""},
-		{"secrets_file", maxBatchBytes, "pass that in secrets"},
+		{"secret_value", 0},
+		{"secret_file", secret.MaxValueBytes + 2},
+		{"secrets", 0},
+		{"secrets_file", maxBatchBytes},
 	} {
 		if !r.isSet(source.input) {
 			continue
 		}
 		text := r.raw(source.input)
 		if source.limit > 0 {
-			b, err := r.readFile(r.get(source.input), source.limit, source.content)
+			b, err := r.readFile(r.get(source.input), source.limit)
 			if err != nil {
 				r.reject(source.input, err)
 				continue
@@ -198,9 +197,8 @@ func parseName(s string) (secret.Name, error) {
 	return name, err
 }
 
-// readFile reads a regular file of at most limit bytes, and one more so that the caller sees that there is more. The
-// text content says where the content of the file belongs, if that is given in place of the path.
-func (r *reader) readFile(path string, limit int64, content string) ([]byte, error) {
+// readFile reads a regular file of at most limit bytes, and one more so that the caller sees that there is more.
+func (r *reader) readFile(path string, limit int64) ([]byte, error) {
 	full := path
 	if workspace := r.Getenv("GITHUB_WORKSPACE"); workspace != "" && !filepath.IsAbs(full) {
 		full = filepath.Join(workspace, full)
@@ -211,7 +209,7 @@ func (r *reader) readFile(path string, limit int64, content string) ([]byte, err
 	case strings.ContainsAny(path, "\r\n"), isMissing && strings.ContainsAny(path, "={\""),
 		isMissing && looksGenerated(path), err != nil && len(path) > 1000:
 		r.maskContent(path)
-		return nil, errors.New("must be the path of an existing file, not its content; " + content)
+		return nil, errors.New("must be the path of an existing file, not its content")
 	case errors.Is(err, fs.ErrPermission):
 		err = fmt.Errorf("%w: root in the container of this action is another user for the runner's Docker (rootless, "+
 			"or userns-remap; chmod o+r lets it read the file), or SELinux forbids it (chcon -t container_file_t)", err)
