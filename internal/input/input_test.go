@@ -98,7 +98,7 @@ func TestFiles(t *testing.T) {
 	if err := os.Truncate(path, maxBatchBytes+1); err != nil {
 		t.Fatal(err)
 	}
-	wantProblem(t, path, read(t, with{"secret_file": path}), "secret_file: the file is larger than the 49,152 bytes")
+	wantProblem(t, path, read(t, with{"secret_file": path}), "secret_file: is larger than the 49,152 bytes")
 	wantProblem(t, path, read(t, with{"secrets_file": path}), "secrets_file: the file is larger than 64 MiB")
 }
 

@@ -130,21 +130,16 @@ func trimNewline(s string) string {
 
 // checkValue rejects values that are almost certainly mistakes, and warns about suspicious ones.
 func (r *reader) checkValue(v value, trim bool) {
-	text, isFile := v.text, v.input == "secret_file"
-	problem := ""
+	text, problem := v.text, ""
 	switch {
-	case text == "" && isFile:
+	case text == "" && v.input == "secret_file":
 		problem = "the file is empty; check the command that writes it"
-	case text == "" && v.shown != "":
-		problem = "is empty" + adviceIfEmpty(v.input)
 	case text == "":
-		problem = "empty" + adviceIfEmpty(v.input)
+		problem = "is empty" + adviceIfEmpty(v.input)
 	case v.standIn.isNothing():
 		problem = "is " + v.standIn.is + "; " + v.standIn.advice
-	case len(text) > secret.MaxValueBytes && isFile:
-		problem = "the file is larger than the 49,152 bytes (48 KB) that GitHub stores"
 	case len(text) > secret.MaxValueBytes:
-		problem = secret.FormatCount(len(text)) + " bytes; GitHub stores at most 49,152 (48 KB)"
+		problem = "is larger than the 49,152 bytes (48 KB) that GitHub stores"
 	case r.containsToken(text):
 		problem = "contains the token of this step, with which each reader of the secret could change all others; " +
 			"pass the new credential"
