@@ -108,7 +108,7 @@ func (r *reader) sealedRows(stores []secret.Store, names []secret.Name) (list []
 			waiting++
 		}
 	}
-	if waiting > 0 && len(names) > 0 {
+	if waiting > 0 {
 		r.warnf("sealed: %s not stored yet; secret_name and stores do not list them",
 			secret.CountOthers(waiting, "row"))
 	}
