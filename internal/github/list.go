@@ -34,11 +34,11 @@ type list[T any] struct {
 	isWanted func(T) bool
 }
 
-// pages is a list that was read.
+// pages is a list that was read, or one page of it.
 type pages[T any] struct {
 	entries []T
 	total   int  // the largest that a page reports; 0 if none does
-	count   int  // of pages
+	count   int  // of pages, as far as the last one shows
 	settled bool // it has one page, or two readings agreed
 	partial bool // GitHub left out what the token is not authorized for
 	secret.Reading
@@ -90,28 +90,12 @@ func (l list[T]) readSettled(ctx context.Context) (pages[T], error) {
 	return all, err
 }
 
-// page is one page of a list, with the total that it reports, or 0.
-type page[T any] struct {
-	response
-	entries []T
-	total   int
-	count   int // of pages, as far as this one shows
-}
-
-// countPages sets count. A full page without any links may be followed by another, unless the list has a total.
-func (p *page[T]) countPages(number int) {
-	if p.NextPage > 0 || p.Header.Get("Link") == "" && p.total == 0 && len(p.entries) == perPage {
-		number++
-	}
-	p.count = max(number, p.LastPage, (p.total+perPage-1)/perPage)
-}
-
 // read reads page 1, and concurrently the pages that the last one read announces.
 func (l list[T]) read(ctx context.Context) (pages[T], error) {
-	var all []page[T]
+	var all []pages[T]
 	for count := 1; len(all) < count; count = all[len(all)-1].count {
 		from := len(all)
-		all = append(all, make([]page[T], count-from)...)
+		all = append(all, make([]pages[T], count-from)...)
 		group, groupCtx := errgroup.WithContext(ctx)
 		group.SetLimit(MaxConcurrentReads)
 		for i := from; i < count; i++ {
@@ -129,24 +113,28 @@ func (l list[T]) read(ctx context.Context) (pages[T], error) {
 	for _, p := range all {
 		whole.entries = append(whole.entries, p.entries...)
 		whole.total = max(whole.total, p.total)
-		whole.partial = whole.partial || strings.HasPrefix(p.Header.Get(ssoHeader), "partial-results")
+		whole.partial = whole.partial || p.partial
 	}
 	whole.entries = l.unique(whole.entries)
 	return whole, nil
 }
 
-func (l list[T]) readPage(ctx context.Context, number int) (p page[T], err error) {
+func (l list[T]) readPage(ctx context.Context, number int) (p pages[T], err error) {
 	r := *l.request
 	r.query += fmt.Sprintf("per_page=%d", perPage)
 	if number > 1 {
 		r.query += fmt.Sprintf("&page=%d", number)
 	}
 	_, err = l.client.do(ctx, l.budget, &r, func(resp response) (err error) {
-		p.response = resp
+		p.Reading, p.partial = resp.Reading, strings.HasPrefix(resp.Header.Get(ssoHeader), "partial-results")
 		if p.entries, p.total, err = l.parse(resp.body); err != nil {
 			return err
 		}
-		p.countPages(number)
+		// A full page without any links may be followed by another, unless the list has a total.
+		if resp.NextPage > 0 || resp.Header.Get("Link") == "" && p.total == 0 && len(p.entries) == perPage {
+			number++
+		}
+		p.count = max(number, resp.LastPage, (p.total+perPage-1)/perPage)
 		switch {
 		case len(p.entries) > perPage:
 			return fmt.Errorf("a page of more than %d entries", perPage)
