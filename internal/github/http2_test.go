@@ -115,39 +115,6 @@ func TestSilentConnection(t *testing.T) {
 	})
 }
 
-// TestTimedOutConnection checks that no attempt is made on the connection of one
-// that timed out, although the server still answers pings on it.
-func TestTimedOutConnection(t *testing.T) {
-	for _, test := range []struct {
-		name    string
-		request func(context.Context, *testClient) error
-		h       http.HandlerFunc
-	}{
-		{
-			"a write", func(ctx context.Context, c *testClient) error { _, err := c.put(ctx, "A"); return err },
-			respondInTurn(neverRespond, respond(204, "")),
-		},
-		{
-			"a read whose body hangs", func(ctx context.Context, c *testClient) error { return c.getKey(ctx) },
-			respondInTurn(func(rw http.ResponseWriter, req *http.Request) {
-				rw.WriteHeader(http.StatusOK)
-				_ = http.NewResponseController(rw).Flush()
-				neverRespond(rw, req)
-			}, respondBody(200, keyJSON)),
-		},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			withHTTP2(t, test.h, func(t *testing.T, c *testClient, dials *atomic.Int32, _ func()) {
-				wantError(t, test.request(t.Context(), c), "")
-				c.wantElapsed(t, maxAttemptTime+firstBackoff)
-				if got := dials.Load(); got != 2 {
-					t.Errorf("got %d connections, want 2", got)
-				}
-			})
-		})
-	}
-}
-
 // TestEndlessBodyOfWrite checks that a write succeeds by its status alone, soon.
 func TestEndlessBodyOfWrite(t *testing.T) {
 	h := func(rw http.ResponseWriter, req *http.Request) {

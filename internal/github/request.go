@@ -3,7 +3,6 @@ package github
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"net/http/httptrace"
@@ -93,7 +92,6 @@ func (c *Client) send(ctx context.Context, r *Request, limit time.Duration) (
 	resp.Response = &gogithub.Response{Response: &http.Response{}}
 	// A client for each attempt, with shared connections: a go-github client remembers rate limits and then returns a
 	// made-up response without sending the request.
-	inner := c.transport.inner.Load()
 	gh := gogithub.NewClient(&http.Client{Transport: c.transport, CheckRedirect: checkRedirect})
 	gh.BaseURL, gh.UserAgent = c.opt.BaseURL, c.opt.UserAgent
 	path := r.path
@@ -107,11 +105,6 @@ func (c *Client) send(ctx context.Context, r *Request, limit time.Duration) (
 	req.Header.Set("X-GitHub-Api-Version", r.apiVersion())
 	attemptCtx, cancel := attemptContext(ctx, r.isWrite(), limit)
 	defer cancel()
-	defer func() {
-		if failed != nil && errors.Is(attemptCtx.Err(), context.DeadlineExceeded) {
-			c.transport.replace(inner)
-		}
-	}()
 	var wrote atomic.Bool
 	trace := &httptrace.ClientTrace{WroteHeaders: func() { wrote.Store(true) }}
 	resp.ReadAt = time.Now()

@@ -47,19 +47,11 @@ type Network struct {
 // transport adds the token to requests to the API's origin and refuses all others. It counts requests and bounds
 // responses. go-github's WithAuthToken would add the token on every redirect, to other hosts too.
 type transport struct {
-	inner        atomic.Pointer[http.Transport]
+	inner        *http.Transport
 	origin       string
 	token        string
 	requests     atomic.Int64
 	unknownSince atomic.Pointer[time.Time] // the time of the first "no such host"; nil after a response
-}
-
-// replace makes further attempts use other connections than an attempt that timed out: http.Transport keeps an HTTP/2
-// connection after that.
-func (t *transport) replace(used *http.Transport) {
-	if t.inner.CompareAndSwap(used, used.Clone()) {
-		used.CloseIdleConnections()
-	}
 }
 
 func newTransport(n Network, base *url.URL, token string) *transport {
@@ -93,9 +85,7 @@ func newTransport(n Network, base *url.URL, token string) *transport {
 		}
 		inner.TLSClientConfig.RootCAs = pool
 	}
-	t := &transport{origin: origin(base), token: token}
-	t.inner.Store(inner)
-	return t
+	return &transport{inner: inner, origin: origin(base), token: token}
 }
 
 // CheckProxies returns an error if HTTPS_PROXY or HTTP_PROXY, in either case, is not a URL, or has more than a host: a
@@ -144,7 +134,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if t.token != "" {
 		req.Header.Set("Authorization", "Bearer "+t.token)
 	}
-	resp, err := t.inner.Load().RoundTrip(req)
+	resp, err := t.inner.RoundTrip(req)
 	if err != nil {
 		return nil, err
 	}
