@@ -178,7 +178,7 @@ func (c *Client) Repositories(
 		err = unmarshal(body, &page)
 		return page, 0, cmp.Or(err, checkRepositories(page...))
 	}
-	all, err := list[secret.Repository]{c, b, r, parse, UniqueRepositories, isWanted}.readSettled(ctx)
+	all, err := list[secret.Repository]{c, b, r, parse, repositoryID, isWanted}.read(ctx)
 	if err == nil && all.partial {
 		err = &secret.Error{
 			Op: r.op, Problem: "GitHub returned only a part of the list", Cause: notAuthorized,

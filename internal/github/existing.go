@@ -13,12 +13,13 @@ import (
 	"set-org-secret/internal/secret"
 )
 
+// Found are secrets that were looked up, by name.
+type Found map[secret.Name]secret.Existing
+
 // Lookup reads secrets by name, without their lists of repositories: one alone, and several from the list of secrets. A
 // secret that GitHub does not have, or does not show to the token, has Exists false: one that gets 404, or that is not
 // on a list that is complete. A name that the list does not decide is not in the result, and has to be looked up alone.
-func (c *Client) Lookup(
-	ctx context.Context, b *Budget, store secret.Store, names ...secret.Name,
-) (map[secret.Name]secret.Existing, error) {
+func (c *Client) Lookup(ctx context.Context, b *Budget, store secret.Store, names ...secret.Name) (Found, error) {
 	if len(names) > 1 {
 		return c.LookupInList(ctx, b, store, names...)
 	}
@@ -26,17 +27,18 @@ func (c *Client) Lookup(
 	if err != nil {
 		return nil, err
 	}
-	return map[secret.Name]secret.Existing{names[0]: existing}, nil
+	return Found{names[0]: existing}, nil
 }
 
 // LookupInList is Lookup from the list of secrets, even for one name.
-func (c *Client) LookupInList(
-	ctx context.Context, b *Budget, store secret.Store, names ...secret.Name,
-) (map[secret.Name]secret.Existing, error) {
-	found := map[secret.Name]secret.Existing{}
+func (c *Client) LookupInList(ctx context.Context, b *Budget, store secret.Store, names ...secret.Name) (Found, error) {
+	found := Found{}
 	secrets := c.secrets(b, store)
 	secrets.isWanted = func(s secret.Existing) bool { return slices.Contains(names, s.Name) }
-	all, err := secrets.readAgreed(ctx)
+	all, err := secrets.read(ctx)
+	if all.count > 0 { // it was read, and what was found counts even if no readings agree
+		err = nil
+	}
 	if all.isComplete() {
 		for _, name := range names {
 			found[name] = secret.Existing{Name: name, Reading: all.Reading}
@@ -53,7 +55,7 @@ func (c *Client) LookupInList(
 func (c *Client) Secrets(
 	ctx context.Context, b *Budget, store secret.Store,
 ) (list []secret.Existing, complete bool, err error) {
-	all, err := c.secrets(b, store).readSettled(ctx)
+	all, err := c.secrets(b, store).read(ctx)
 	return all.entries, err == nil && all.isComplete(), err
 }
 
@@ -98,9 +100,9 @@ func (c *Client) SelectedRepositories(
 	ctx context.Context, b *Budget, store secret.Store, name secret.Name,
 ) (selected []secret.Repository, hidden int, err error) {
 	all, err := list[secret.Repository]{
-		client: c, budget: b, parse: parseRepositories, unique: UniqueRepositories,
+		client: c, budget: b, parse: parseRepositories, key: repositoryID,
 		request: c.secretsRequest("listing the selected repositories", store, string(name), "repositories"),
-	}.readSettled(ctx)
+	}.read(ctx)
 	if hidden = all.total - len(all.entries); all.partial {
 		hidden = max(hidden, 1)
 	}
@@ -110,9 +112,7 @@ func (c *Client) SelectedRepositories(
 func (c *Client) secrets(b *Budget, store secret.Store) list[secret.Existing] {
 	return list[secret.Existing]{
 		client: c, budget: b, request: c.secretsRequest("listing the secrets", store), parse: parseSecrets,
-		unique: func(list []secret.Existing) []secret.Existing {
-			return unique(list, func(s secret.Existing) secret.Name { return s.Name })
-		},
+		key: func(s secret.Existing) any { return s.Name },
 	}
 }
 
@@ -199,5 +199,7 @@ func checkRepositories(list ...secret.Repository) error {
 
 // UniqueRepositories drops repositories whose id is on the list before. It changes the list.
 func UniqueRepositories(list []secret.Repository) []secret.Repository {
-	return unique(list, func(r secret.Repository) int64 { return r.ID })
+	return unique(list, repositoryID)
 }
+
+func repositoryID(r secret.Repository) any { return r.ID }

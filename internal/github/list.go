@@ -27,8 +27,8 @@ type list[T any] struct {
 	request *Request
 	// parse returns the entries of a page and the total that it reports; 0 if it reports none.
 	parse func(body []byte) (entries []T, total int, err error)
-	// unique drops duplicate entries, which a list has if its pages shift while they are read.
-	unique func([]T) []T
+	// key finds duplicate entries, which a list has if its pages shift while they are read.
+	key func(T) any
 	// isWanted selects the entries on which two readings have to agree. If it is nil, they have to agree on all of
 	// them, and on the total.
 	isWanted func(T) bool
@@ -48,8 +48,8 @@ type pages[T any] struct {
 func (p pages[T]) isComplete() bool { return p.settled && len(p.entries) == p.total }
 
 // unique drops duplicate entries.
-func unique[T any, K comparable](entries []T, key func(T) K) []T {
-	seen := make(map[K]bool, len(entries))
+func unique[T any](entries []T, key func(T) any) []T {
+	seen := make(map[any]bool, len(entries))
 	return slices.DeleteFunc(entries, func(v T) bool {
 		k := key(v)
 		isDuplicate := seen[k]
@@ -58,12 +58,12 @@ func unique[T any, K comparable](entries []T, key func(T) K) []T {
 	})
 }
 
-// readAgreed reads a list. One of several pages is read until two readings in a row agree, at most maxListReads times:
-// two changes between pages can leave the total right and hide an entry.
-func (l list[T]) readAgreed(ctx context.Context) (all pages[T], err error) {
+// read reads a list. One of several pages is read until two readings in a row agree, at most maxListReads times: two
+// changes between pages can leave the total right and hide an entry. If none agree, it returns the last with an error.
+func (l list[T]) read(ctx context.Context) (all pages[T], err error) {
 	var last any
 	for range maxListReads {
-		if all, err = l.read(ctx); err != nil {
+		if all, err = l.readOnce(ctx); err != nil {
 			return all, err
 		}
 		var answer any = pages[T]{entries: all.entries, total: all.total}
@@ -71,27 +71,18 @@ func (l list[T]) readAgreed(ctx context.Context) (all pages[T], err error) {
 			answer = slices.DeleteFunc(slices.Clone(all.entries), func(entry T) bool { return !l.isWanted(entry) })
 		}
 		if all.settled = all.count == 1 || reflect.DeepEqual(answer, last); all.settled {
-			break
+			return all, nil
 		}
 		last = answer
 	}
-	return all, nil
-}
-
-// readSettled is readAgreed, but returns an error if no two readings agree.
-func (l list[T]) readSettled(ctx context.Context) (pages[T], error) {
-	all, err := l.readAgreed(ctx)
-	if err == nil && !all.settled {
-		err = &secret.Error{
-			Op: l.request.op, Problem: fmt.Sprintf("the list changed each time it was read (%d times)", maxListReads),
-			Hint: "Wait until nobody else changes it.",
-		}
+	return all, &secret.Error{
+		Op: l.request.op, Problem: fmt.Sprintf("the list changed each time it was read (%d times)", maxListReads),
+		Hint: "Wait until nobody else changes it.",
 	}
-	return all, err
 }
 
-// read reads page 1, and concurrently the pages that the last one read announces.
-func (l list[T]) read(ctx context.Context) (pages[T], error) {
+// readOnce reads page 1, and concurrently the pages that the last one read announces.
+func (l list[T]) readOnce(ctx context.Context) (pages[T], error) {
 	var all []pages[T]
 	for count := 1; len(all) < count; count = all[len(all)-1].count {
 		from := len(all)
@@ -115,7 +106,7 @@ func (l list[T]) read(ctx context.Context) (pages[T], error) {
 		whole.total = max(whole.total, p.total)
 		whole.partial = whole.partial || p.partial
 	}
-	whole.entries = l.unique(whole.entries)
+	whole.entries = unique(whole.entries, l.key)
 	return whole, nil
 }
 
