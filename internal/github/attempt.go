@@ -107,7 +107,9 @@ func (c *Client) waitForTurn(ctx context.Context, s *retryState) *secret.Error {
 		if err := c.retry.sleep(ctx, s, wait); err != nil {
 			return err
 		}
-		s.budget.extend(wait)
+		c.retry.mu.Lock()
+		s.budget.exempt += wait
+		c.retry.mu.Unlock()
 	}
 	err := c.retry.waitForRateLimit(ctx, s)
 	if err != nil {

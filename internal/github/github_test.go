@@ -809,9 +809,9 @@ func TestBudget(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b, now := NewBudget(), time.Now()
 				outage := now.Add(-test.outage)
-				b.extend(test.wait)
+				b.exempt += test.wait
 				b.begin(now, outage)
-				b.extend(time.Second)
+				b.exempt += time.Second
 				time.Sleep(5 * time.Second)
 				b.begin(time.Now(), time.Now()) // only the first error starts it
 				if !test.lasts {

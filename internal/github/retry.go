@@ -32,9 +32,8 @@ type Budget struct {
 	*clock
 }
 
-// clock counts what is used of a budget.
+// clock counts what is used of a budget. The lock of the retrier guards it.
 type clock struct {
-	mu           sync.Mutex
 	start        time.Time     // the first error; zero before that
 	exempt       time.Duration // waits for the write limiter since the start
 	exemptBefore time.Duration // such waits before the start, during the outage
@@ -78,25 +77,14 @@ func (b *Budget) isRetried() bool { return b.deadline.IsZero() }
 
 // begin starts the budget if it has not started, in an outage that began before or now.
 func (b *Budget) begin(now, outage time.Time) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	if b.start.IsZero() {
 		b.start, b.exempt, b.exemptBefore = now, 0, min(b.exempt, now.Sub(outage))
 	}
 }
 
-// extend leaves a wait out of the budget.
-func (b *Budget) extend(d time.Duration) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.exempt += d
-}
-
 // used returns how much of the budget is used, and when it started: with its first error, or with the outage if that
 // began earlier and lasts. Both are zero before the first error.
 func (b *Budget) used(outage time.Time) (d time.Duration, start time.Time) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
 	switch {
 	case b.start.IsZero():
 		return 0, b.start
@@ -358,7 +346,11 @@ func (r *retrier) wait(ctx context.Context, s *retryState, failed *failure) *sec
 	delay := max(failed.retryAfter, min(r.backoff(s.attempts), left)) // our own backoff leaves one last attempt
 	until := time.Now().Add(delay)
 	if failed.global {
-		r.pause(until, failed.err)
+		r.mu.Lock()
+		if until.After(r.pausedUntil) {
+			r.pausedUntil, r.limit = until, failed.err
+		}
+		r.mu.Unlock()
 	}
 	if failed.retryAfter > left {
 		return s.waitTooLong(failed.err, until)
@@ -392,13 +384,4 @@ func (r *retrier) logRetry(failed *failure, delay, left time.Duration) {
 	}
 	r.log(fmt.Sprintf("%s; retrying in %s (%s left)",
 		failed.reason, secret.FormatDuration(delay), secret.FormatDuration(left)))
-}
-
-// pause makes every request wait.
-func (r *retrier) pause(until time.Time, limit *secret.Error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if until.After(r.pausedUntil) {
-		r.pausedUntil, r.limit = until, limit
-	}
 }
