@@ -438,6 +438,9 @@ func TestWriteLimiter(t *testing.T) {
 		n := len(arrived)
 		mu.Unlock()
 		time.Sleep(time.Duration(n%7) * 300 * time.Millisecond)
+		if n%20 == 0 {
+			dropConnection(rw, req)
+		}
 		if n%10 == 0 {
 			respond(502, "")(rw, req)
 			return

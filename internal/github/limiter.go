@@ -21,9 +21,8 @@ const (
 	minLoggedWait = 5 * time.Second
 )
 
-// writeLimiter limits writes to WritesPerMinute in any 60 seconds. A token bucket would let its burst and its rate
-// through in one minute. An attempt counts until a minute after its end, so that GitHub receives no more in any 60
-// seconds, even if the network delays a request.
+// writeLimiter limits writes to WritesPerMinute in any 60 seconds; a token bucket would let its burst and its rate
+// through. An attempt counts until a minute after its end, since the network may delay a request.
 type writeLimiter struct {
 	log func(string)
 
