@@ -56,8 +56,8 @@ func tokenCases(permission, name, level string) []tokenCase {
 	app := func(kind, permission, level string) fakegithub.Token {
 		return fakegithub.Token{Value: "ghs_x", Kind: kind, Permissions: map[string]string{permission: level}}
 	}
-	wantGrant := "Give it the organization permission " + name + ": " + level
-	wantApp := "Use an App token with the organization permission " + name + ": " + level
+	wantGrant := "Give the token the organization permission " + name + ": " + level
+	wantApp := "that is installed in acme with the organization permission " + name + ": " + level
 	return []tokenCase{
 		{"classic", classic(scope), true, ""},
 		{"classic without the scope", classic("repo", "workflow", "read:org"), false, "Give the token the scope " + scope},

@@ -18,11 +18,9 @@ type Attempt struct {
 	failed   *failure
 }
 
-// Attempts ranges over the attempts at a write; op names it in errors. If no attempt is left, the error that ends the
-// retries is yielded instead.
-//
-// The loop ends after a success, after an error that no retry can change, and if the body sends nothing. It continues
-// after [secret.ErrUnprocessable]: break unless the value was sealed again.
+// Attempts ranges over the attempts at a write; op names it in errors. If none is left, it yields the error that ends
+// the retries. It ends after a success, after an error that no retry can change, and if the body sends nothing. It
+// continues after [secret.ErrUnprocessable]: break unless the value was sealed again.
 func (c *Client) Attempts(ctx context.Context, b *Budget, op string) iter.Seq2[*Attempt, error] {
 	return c.attempts(ctx, &retryState{op: op, isWrite: true, budget: b})
 }
@@ -33,8 +31,8 @@ func (a *Attempt) Send(ctx context.Context, r *Request) (created bool, err error
 	return err == nil && resp.StatusCode == http.StatusCreated, err
 }
 
-// UnprovenAt returns when the last attempt was sent, this one included, that no response shows to have been applied or
-// refused; zero if there is none.
+// UnprovenAt returns when the last attempt was sent that no response shows to have been applied or refused; zero if
+// there is none.
 func (a *Attempt) UnprovenAt() time.Time { return a.state.unprovenAt }
 
 // do sends a read and retries transient errors. parse reads the response; do completes its error.
@@ -76,7 +74,7 @@ func (c *Client) attempts(ctx context.Context, s *retryState) iter.Seq2[*Attempt
 				switch {
 				case !more, a.failed == nil:
 					return
-				case a.failed.retryable:
+				case a.failed.retryFor > 0:
 					err = c.retry.wait(ctx, s, a.failed)
 				case !s.isWrite || !errors.Is(a.failed.err, secret.ErrUnprocessable):
 					return
@@ -127,19 +125,20 @@ func (a *Attempt) send(ctx context.Context, r *Request) (response, error) {
 		return response{}, a.failed.err
 	}
 	s.attempts++
-	resp, failed, sent := c.send(ctx, r, limit)
-	a.release(sent)
-	if responded := failed == nil || !failed.retryable && resp.StatusCode != 0; responded {
-		c.retry.recordResponse(s, failed == nil)
-	}
+	resp, failed := c.send(ctx, r, limit)
+	a.release(resp.StatusCode != 0 || failed.unproven)
 	if failed == nil {
+		c.retry.recordResponse(s, true)
 		return resp, nil
 	}
-	if failed.retryable {
+	switch {
+	case failed.retryFor > 0:
 		c.retry.recordError(s)
+	case resp.StatusCode != 0:
+		c.retry.recordResponse(s, false)
 	}
 	failed.err.RequestID = resp.requestID()
-	if s.isWrite && sent && failed.unproven {
+	if s.isWrite && failed.unproven {
 		s.unprovenAt = resp.ReadAt
 	}
 	s.last = s.finish(failed.err)

@@ -1,18 +1,12 @@
 // Package github is a client for GitHub's organization secrets API, all four stores. It retries transient errors
 // (retry.go), limits the write rate (limiter.go), decides how existing secrets are read (existing.go) and turns
-// GitHub's refusals into advice (hints.go).
+// GitHub's refusals into advice (hints.go). Its errors are of type [secret.Error].
 //
-// A request fails when its retry budget ends, the timeout after its first error. A write and the reads that it needs
-// share one budget. Two circuit breakers keep a server that is down from costing the timeout once for each secret: one
-// stops all requests, the other writes alone, since reads may succeed while writes fail. A breaker trips when a budget
-// ends and nothing has succeeded since that budget started; then all others fail at once.
+// Two circuit breakers keep a server that is down from costing the timeout once for each secret: one stops all
+// requests, the other writes alone, since reads may succeed while writes fail.
 //
-// It is the only importer of go-github, whose types stay inside. Every request goes through go-github's client, but
-// not its typed services: those put names into paths unescaped, drop an empty list of repositories, and lack the
-// agents store.
-//
-// It never sends the token to another origin, follows no redirected write, and does not wait longer than its timeout.
-// Its errors are of type [secret.Error].
+// Every request goes through go-github's client, but not its typed services: those put names into paths unescaped, drop
+// an empty list of repositories, and lack the agents store.
 package github
 
 import (
@@ -57,6 +51,7 @@ type Client struct {
 
 	mu                sync.Mutex
 	firstUnauthorized time.Time             // the first 401
+	firstUnknown      time.Time             // the first "no such host" since a response
 	tokenAccepted     bool                  // at least once
 	storeRead         map[secret.Store]bool // a read of its secrets or its key has succeeded
 	tokenExpires      time.Time             // zero if unknown
@@ -69,14 +64,10 @@ type Options struct {
 	BaseURL   *url.URL // with a trailing slash
 	Token     string
 	UserAgent string
-	// Writes selects the permission that hints name: write if true, else read.
-	Writes bool
-	// Timeout is how long requests are retried; see [Budget].
-	Timeout time.Duration
-	// Jitter returns numbers in [0, 1) that spread the backoff; nil means 0.
-	Jitter func() float64
-	// Log receives a line about each wait.
-	Log func(string)
+	Writes    bool           // the permission that hints name is write, not read
+	Timeout   time.Duration  // see [Budget]
+	Jitter    func() float64 // numbers in [0, 1) that spread the backoff; nil means 0
+	Log       func(string)   // receives a line about each wait
 	Network
 }
 
@@ -119,8 +110,7 @@ func (c *Client) Now() time.Time {
 //
 // https://docs.github.com/en/rest/actions/secrets#get-an-organization-public-key
 func (c *Client) PublicKey(ctx context.Context, b *Budget, store secret.Store) (key seal.PublicKey, err error) {
-	// An old GHES sends the id as a number; json.RawMessage preserves every digit, which go-github's PublicKey would
-	// lose in a float64.
+	// An old GHES sends the id as a number, of which a float64 would lose digits.
 	var wire struct {
 		KeyID json.RawMessage `json:"key_id"`
 		Key   string          `json:"key"`
@@ -165,10 +155,9 @@ func (c *Client) Repository(ctx context.Context, b *Budget, name string) (repo s
 	return repo, err
 }
 
-// Repositories lists every repository of the organization that the token can see, the oldest first: one that is
-// created in the meantime comes last and does not shift others to the next page. Its readings have to agree on the
-// wanted ones, or on all if isWanted is nil. The error wraps [secret.ErrPartial] if GitHub says that the list lacks
-// some; it is returned as well.
+// Repositories lists every repository of the organization that the token can see, the oldest first, so that a new one
+// does not shift others to the next page. Readings have to agree on the wanted ones, or on all if isWanted is nil. The
+// error wraps [secret.ErrPartial] if GitHub says that the list lacks some; it is returned as well.
 func (c *Client) Repositories(
 	ctx context.Context, b *Budget, isWanted func(secret.Repository) bool,
 ) ([]secret.Repository, error) {

@@ -51,63 +51,28 @@ var connectionHints = [][2]string{
 	{"tls: ", "Check api_url, and the TLS settings of the server and of a proxy that opens the connection."},
 }
 
-// sentinels are the errors to match for a status.
-var sentinels = map[int][]error{
-	http.StatusNotFound:            {secret.ErrNotFound},
-	http.StatusConflict:            {secret.ErrConflict},
-	http.StatusUnprocessableEntity: {secret.ErrUnprocessable},
-}
-
-// errorForStatus returns the error for a status that is not a success. If there is no message, HTTP's text for the
-// status is used. Only GitHub's own 404 without a redirect says that a resource does not exist; see foreignResponse.
-func errorForStatus(resp *http.Response, msg string) *secret.Error {
-	status := resp.StatusCode
-	problem := strings.TrimSpace(fmt.Sprintf("%d %s", status, cmp.Or(msg, http.StatusText(status))))
-	if status == http.StatusNotFound && followedRedirect(resp) {
-		return &secret.Error{Problem: problem + " after a redirect"}
-	}
-	return &secret.Error{Problem: problem, Is: sentinels[status]}
-}
-
 // unreadable is the error for a success whose body GitHub's API never sends.
 func unreadable(resp response, err error) *secret.Error {
 	e := &secret.Error{Problem: "unexpected response: " + err.Error(), Hint: wrongURL}
-	if foreign := foreignBody(resp.Header, resp.body); foreign != "" {
+	if resp.isForeign() {
 		e.Problem = fmt.Sprintf("%d %s", resp.StatusCode, http.StatusText(resp.StatusCode))
-		notFromAPI(e, foreign)
+		notFromAPI(e)
 	}
 	return e
 }
 
-// foreignResponse describes a refusal that is not GitHub's, by its body or because it lacks GitHub's request id.
-func foreignResponse(resp *http.Response, body []byte) string {
-	foreign := foreignBody(resp.Header, body)
-	if foreign == "" && resp.Header.Get(requestIDHeader) == "" {
-		return "without GitHub's request id"
-	}
-	return foreign
-}
-
-// foreignBody describes a body that GitHub's API never sends, "a web page", or returns "". Truncated JSON does not
-// count.
-func foreignBody(header http.Header, body []byte) string {
-	body = bytes.TrimSpace(body)
-	switch {
-	case len(body) == 0:
-		return ""
-	case body[0] == '<', strings.Contains(header.Get("Content-Type"), "html"):
-		return "a web page"
-	case body[0] != '{' && body[0] != '[' && !json.Valid(body):
-		return "not JSON"
-	}
-	return ""
+// isForeign reports whether GitHub never sends such a body: a web page, or no JSON. It may send JSON that is cut.
+func (r response) isForeign() bool {
+	body := bytes.TrimSpace(r.body)
+	return len(body) > 0 && (strings.Contains(r.Header.Get("Content-Type"), "html") ||
+		body[0] != '{' && body[0] != '[' && !json.Valid(body))
 }
 
 // notFromAPI completes the error for a foreign response, which proves nothing, not even that a resource is missing.
-func notFromAPI(e *secret.Error, foreign string) {
+func notFromAPI(e *secret.Error) {
 	e.Problem += ", but not from GitHub's API"
 	e.Is = []error{secret.ErrNotFromAPI}
-	e.Cause = "The response is " + foreign + ": a website, a proxy or a gateway returned it."
+	e.Cause = "The response is not JSON or has no request id of GitHub: a website, a proxy or a gateway returned it."
 	e.Hint = wrongURL + " If api_url is right, check HTTPS_PROXY and NO_PROXY of the runner, " +
 		"and what else filters its traffic."
 }

@@ -50,17 +50,24 @@ func TestMessage(t *testing.T) {
 
 // TestForeignBody checks which bodies are not those of GitHub's API.
 func TestForeignBody(t *testing.T) {
-	for _, test := range []struct{ contentType, body, want string }{
-		{"", "", ""},
-		{"application/json", ` {"message":"Not Found"}`, ""},
-		{"application/json", `[{"id":`, ""}, // truncated
-		{"application/json", `"Not Found"`, ""},
-		{"", "\n<!DOCTYPE html>", "a web page"},
-		{"text/html; charset=utf-8", "Not Found", "a web page"},
-		{"text/plain", "no such route", "not JSON"},
+	for _, test := range []struct {
+		contentType, body string
+		want              bool
+	}{
+		{"", "", false},
+		{"text/html; charset=utf-8", "", false},
+		{"application/json", ` {"message":"Not Found"}`, false},
+		{"application/json", `[{"id":`, false}, // truncated
+		{"application/json", `"Not Found"`, false},
+		{"", "\n<!DOCTYPE html>", true},
+		{"text/html; charset=utf-8", "[Not Found", true},
+		{"text/plain", "no such route", true},
 	} {
-		if got := foreignBody(http.Header{"Content-Type": {test.contentType}}, []byte(test.body)); got != test.want {
-			t.Errorf("%s %q: got %q, want %q", test.contentType, test.body, got, test.want)
+		resp := response{
+			Response: newResponse(&http.Response{Header: http.Header{"Content-Type": {test.contentType}}}), body: []byte(test.body),
+		}
+		if got := resp.isForeign(); got != test.want {
+			t.Errorf("%s %q: got foreign %v, want %v", test.contentType, test.body, got, test.want)
 		}
 	}
 }
@@ -126,8 +133,8 @@ func TestErrorFromTransport(t *testing.T) {
 		if got := failed.err.Hint; got != test.hint {
 			t.Errorf("%v: got the hint %q, want %q", test.err, got, test.hint)
 		}
-		if failed.retryable != (test.reason != "") || failed.reason != test.reason {
-			t.Errorf("%v: got retryable %v for the reason %q, want the reason %q", test.err, failed.retryable, failed.reason, test.reason)
+		if isRetried := failed.retryFor > 0; isRetried != (test.reason != "") || failed.reason != test.reason {
+			t.Errorf("%v: got retried %v for the reason %q, want the reason %q", test.err, isRetried, failed.reason, test.reason)
 		}
 		if !failed.unproven {
 			t.Errorf("%v: got an attempt that is proven, want unproven", test.err)
@@ -148,9 +155,9 @@ func TestServerIsNamed(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := &Client{opt: Options{BaseURL: base}}
-		resp := &http.Response{StatusCode: 502, Header: http.Header{}}
+		resp := response{Response: newResponse(&http.Response{StatusCode: 502, Header: http.Header{}})}
 		for _, failed := range []*failure{
-			c.errorFromResponse(&Request{}, resp, nil), c.errorFromTransport(t.Context(), io.EOF, true, 0),
+			c.errorFromResponse(&Request{}, resp), c.errorFromTransport(t.Context(), io.EOF, true, 0),
 		} {
 			if got := failed.err.Hint; got != want {
 				t.Errorf("%s, %s: got the hint %q, want %q", address, failed.err.Problem, got, want)

@@ -59,9 +59,8 @@ func (c *Client) Secrets(
 	return all.entries, err == nil && all.isComplete(), err
 }
 
-// WithRepositories completes a secret with its list of repositories, if its visibility is selected. Hidden is how many
-// more repositories GitHub counts than it lists for this token. If GitHub has no list, or an empty one, which it may
-// return as well, the secret is read again: its visibility has changed, or it was deleted.
+// WithRepositories completes a secret with its list of repositories, if its visibility is selected. If GitHub has no
+// list, or returns an empty one instead, the secret is read again: its visibility has changed, or it was deleted.
 func (c *Client) WithRepositories(
 	ctx context.Context, b *Budget, store secret.Store, existing secret.Existing,
 ) (secret.Existing, error) {
@@ -93,9 +92,9 @@ func (c *Client) WithRepositories(
 	return existing, listErr
 }
 
-// SelectedRepositories reads the list of repositories of a secret. The error wraps [secret.ErrConflict] if the secret's
-// visibility is not selected, and [secret.ErrNotFound] if it does not exist. For such a secret GitHub may return an
-// empty list instead.
+// SelectedRepositories reads the list of repositories of a secret. hidden is how many more GitHub counts than it lists.
+// The error wraps [secret.ErrConflict] if the visibility is not selected, and [secret.ErrNotFound] if there is no
+// secret, unless GitHub returns an empty list instead.
 func (c *Client) SelectedRepositories(
 	ctx context.Context, b *Budget, store secret.Store, name secret.Name,
 ) (selected []secret.Repository, hidden int, err error) {
@@ -116,8 +115,7 @@ func (c *Client) secrets(b *Budget, store secret.Store) list[secret.Existing] {
 	}
 }
 
-// secret reads a secret without its list of repositories. Exists is false if GitHub returns 404: there is no such
-// secret, or the token cannot see it.
+// secret reads a secret without its list of repositories.
 func (c *Client) secret(
 	ctx context.Context, b *Budget, store secret.Store, name secret.Name,
 ) (existing secret.Existing, err error) {
@@ -135,8 +133,8 @@ func (c *Client) secret(
 	return existing, err
 }
 
-// members reads the members of a JSON object that GitHub's description of the API requires, of a thing that an error
-// names. It returns the names of the others.
+// members reads the members of a JSON object that GitHub's description of the API requires, and returns the names of
+// the others. thing names the object in an error.
 func members(text []byte, thing string, required map[string]any) (others []string, err error) {
 	var object map[string]json.RawMessage
 	if err := unmarshal(text, &object); err != nil {
@@ -155,7 +153,6 @@ func members(text []byte, thing string, required map[string]any) (others []strin
 	return slices.Sorted(maps.Keys(object)), nil
 }
 
-// parseSecret parses a secret without its list of repositories.
 func parseSecret(text []byte) (s secret.Existing, err error) {
 	var name, visibility string
 	others, err := members(text, "a secret", map[string]any{

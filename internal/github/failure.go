@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -19,56 +20,48 @@ import (
 
 // errorFromResponse classifies a response with an unwanted status. It ignores go-github's error types, which cover
 // one kind of 429, use the reset time of another limit, and lose the message of unusual bodies.
-func (c *Client) errorFromResponse(r *Request, resp *http.Response, text []byte) *failure {
-	status, msg := resp.StatusCode, message(text, r.sealed, c.opt.Token)
-	failed := &failure{err: errorForStatus(resp, msg), unproven: !refused(resp)}
+func (c *Client) errorFromResponse(r *Request, resp response) *failure {
+	status, msg := resp.StatusCode, message(resp.body, r.sealed, c.opt.Token)
+	problem := fmt.Sprintf("%d %s", status, cmp.Or(msg, http.StatusText(status)))
+	failed := &failure{err: &secret.Error{Problem: strings.TrimSpace(problem)}, unproven: !resp.isRefusal()}
 	failed.reason = strconv.Itoa(status) + " from GitHub"
-	switch foreign := foreignResponse(resp, text); {
-	case rateLimited(resp, msg, text):
-		wait, limit := rateLimitWait(resp, msg)
-		failed.retryable, failed.global, failed.retryAfter = true, true, max(wait, time.Nanosecond)
+	switch {
+	case resp.isRateLimit(msg):
+		wait, limit := resp.rateLimitWait(msg)
+		failed.retryFor, failed.global, failed.retryAfter = untilTimeout, true, wait
 		failed.reason += " (" + limit + ")"
 	case status >= 500:
-		failed.retryable, failed.err.Hint = true, c.opt.waitForServer()
-		failed.retryAfter, _ = retryAfter(resp)
-		if resp.Header.Get(requestIDHeader) == "" {
+		failed.retryFor, failed.err.Hint = untilTimeout, c.opt.waitForServer()
+		failed.retryAfter, _ = resp.retryAfter()
+		if resp.requestID() == "" {
 			failed.err.Cause = "The response has no request id of GitHub: it may be that of a proxy or a gateway."
 		}
-	case foreign != "" && status >= 400 && status != http.StatusProxyAuthRequired:
-		notFromAPI(failed.err, foreign)
+	case status >= 400 && status != http.StatusProxyAuthRequired && (resp.isForeign() || resp.requestID() == ""):
+		notFromAPI(failed.err)
 	default:
 		c.explain(failed.err, r, resp, msg)
-		if failed.retryableFor = c.replicating(status); failed.retryableFor > 0 {
-			failed.retryable = true
+		if status == http.StatusUnauthorized && strings.HasPrefix(c.opt.Token, installationToken) {
+			failed.retryFor = c.transientFor(&c.firstUnauthorized, replicationDelay)
 			failed.reason += " (a new App token may take a few seconds to work everywhere)"
 		}
 	}
 	return failed
 }
 
-// refused reports whether a response proves that GitHub did not apply a write. A status of 5xx may come from a gateway
-// after GitHub applied it, and without a request id the response is that of a proxy.
-func refused(resp *http.Response) bool {
-	return resp.StatusCode >= 300 && resp.StatusCode < 500 && resp.Header.Get(requestIDHeader) != ""
+// isRefusal reports whether a response proves that GitHub did not apply a write. A 5xx may come from a gateway after
+// GitHub applied it, and without a request id the response is that of a proxy.
+func (r response) isRefusal() bool {
+	return r.StatusCode >= 300 && r.StatusCode < 500 && r.requestID() != ""
 }
 
-// followedRedirect reports whether a redirect led to the response.
-func followedRedirect(resp *http.Response) bool {
-	return resp.Request != nil && resp.Request.Response != nil
-}
-
-// replicating returns how much longer a status may be due to a new installation token that some of GitHub's servers do
-// not know yet: a 401, until replicationDelay after the first one. It is 0 for other tokens.
-func (c *Client) replicating(status int) time.Duration {
-	if status != http.StatusUnauthorized || kindOf(c.opt.Token) != installation {
-		return 0
-	}
+// transientFor returns how much longer a failure is transient: until the limit after the first one, which it keeps.
+func (c *Client) transientFor(first *time.Time, limit time.Duration) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.firstUnauthorized.IsZero() {
-		c.firstUnauthorized = time.Now()
+	if first.IsZero() {
+		*first = time.Now()
 	}
-	return max(replicationDelay-time.Since(c.firstUnauthorized), 0)
+	return max(limit-time.Since(*first), 0)
 }
 
 // errorFromTransport classifies an attempt without a complete response.
@@ -100,13 +93,10 @@ func (c *Client) errorFromTransport(ctx context.Context, err error, sent bool, l
 	case proxy != nil && proxy.status < 500 && proxy.status != http.StatusTooManyRequests:
 		e.Hint = "The proxy must allow " + c.opt.BaseURL.Host + ". " + checkProxy
 	default:
-		failed.retryable, e.Hint = true, c.opt.waitForServer()
+		failed.retryFor, e.Hint = untilTimeout, c.opt.waitForServer()
 		failed.reason = c.noResponse(e, err, limit)
 		if dns, _ := errors.AsType[*net.DNSError](err); dns != nil && dns.IsNotFound {
-			now, unknown := time.Now(), &c.transport.unknownSince
-			unknown.CompareAndSwap(nil, &now)
-			e.Hint, failed.retryableFor = unknownHost, resolverDelay-now.Sub(*cmp.Or(unknown.Load(), &now))
-			failed.retryable = failed.retryableFor > 0
+			e.Hint, failed.retryFor = unknownHost, c.transientFor(&c.firstUnknown, resolverDelay)
 		}
 	}
 	return failed
@@ -141,56 +131,51 @@ func isType[E error](err error) bool {
 }
 
 // rateLimitWait returns how long a rate limit requires to wait, and its name in the log.
-func rateLimitWait(resp *http.Response, msg string) (wait time.Duration, limit string) {
+func (r response) rateLimitWait(msg string) (wait time.Duration, limit string) {
 	limit = "rate limit"
 	if says(msg, "secondary", "") {
 		limit = "secondary rate limit"
 	}
-	if wait, ok := retryAfter(resp); ok {
+	if wait, ok := r.retryAfter(); ok {
 		return wait, limit
 	}
-	if wait, ok := untilReset(resp); ok {
+	if wait, ok := r.untilReset(); ok {
 		return wait, limit + " until " + time.Now().Add(wait).UTC().Format(time.TimeOnly) + " UTC"
 	}
 	return time.Minute, limit
 }
 
+// until returns how long it is until a time, by GitHub's own clock.
+func (r response) until(t time.Time) time.Duration { return max(t.Sub(cmp.Or(r.Date, time.Now())), 0) }
+
 // retryAfter reads the header Retry-After, in seconds or as a date.
-func retryAfter(resp *http.Response) (time.Duration, bool) {
-	v := strings.TrimSpace(resp.Header.Get("Retry-After"))
+func (r response) retryAfter() (time.Duration, bool) {
+	v := strings.TrimSpace(r.Header.Get("Retry-After"))
 	if seconds, err := strconv.ParseUint(v, 10, 31); err == nil {
 		return time.Duration(seconds) * time.Second, true
 	}
 	date, err := http.ParseTime(v)
-	return max(date.Sub(responseTime(resp)), 0), err == nil
+	return r.until(date), err == nil
 }
 
-// untilReset reads the header X-RateLimit-Reset if no requests are left: by GitHub's own clock, plus the second to
-// which it is rounded.
-func untilReset(resp *http.Response) (time.Duration, bool) {
-	reset, err := strconv.ParseUint(resp.Header.Get("X-RateLimit-Reset"), 10, 33)
-	if err != nil || reset == 0 || !noneLeft(resp) {
+// untilReset reads the header X-RateLimit-Reset if no requests are left, plus the second to which it is rounded.
+func (r response) untilReset() (time.Duration, bool) {
+	reset, err := strconv.ParseUint(r.Header.Get("X-RateLimit-Reset"), 10, 33)
+	if err != nil || reset == 0 || !r.noneLeft() {
 		return 0, false
 	}
-	return max(time.Unix(int64(reset), 0).Sub(responseTime(resp)), 0) + time.Second, true
+	return r.until(time.Unix(int64(reset), 0)) + time.Second, true
 }
 
 // noneLeft reports whether no requests are left until the primary rate limit is reset.
-func noneLeft(resp *http.Response) bool { return resp.Header.Get("X-RateLimit-Remaining") == "0" }
+func (r response) noneLeft() bool { return r.Header.Get("X-RateLimit-Remaining") == "0" }
 
-func responseTime(resp *http.Response) time.Time {
-	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
-		return date
-	}
-	return time.Now()
-}
-
-// rateLimited distinguishes a 403 for a rate limit from one for a missing permission. The headers alone do not: every
+// isRateLimit distinguishes a 403 for a rate limit from one for a missing permission. The headers alone do not: every
 // response has the count of requests left, which may reach 0 with a missing permission too. A 429 is always one.
-func rateLimited(resp *http.Response, msg string, text []byte) bool {
-	if resp.StatusCode != http.StatusForbidden {
-		return resp.StatusCode == http.StatusTooManyRequests
+func (r response) isRateLimit(msg string) bool {
+	if r.StatusCode != http.StatusForbidden {
+		return r.StatusCode == http.StatusTooManyRequests
 	}
-	return resp.Header.Get("Retry-After") != "" || msg == "" && noneLeft(resp) ||
-		says(string(text), "rate limit|rate-limit|abuse detection", "")
+	return r.Header.Get("Retry-After") != "" || msg == "" && r.noneLeft() ||
+		says(string(r.body), "rate limit|rate-limit|abuse detection", "")
 }

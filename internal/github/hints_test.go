@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	gogithub "github.com/google/go-github/v60/github"
+
 	"set-org-secret/internal/secret"
 )
 
@@ -41,14 +43,20 @@ func explain(t *testing.T, test testCase) string {
 			BaseURL: &url.URL{Scheme: "https", Host: "ghes.test", Path: "/api/v3/"},
 		},
 		tokenAccepted: earlier == "success",
-		storeRead: map[secret.Store]bool{
-			"": earlier == "success", secret.Codespaces: earlier == "other", request.store: earlier == "read",
-		},
+		storeRead: map[secret.Store]bool{},
+	}
+	switch earlier {
+	case "read":
+		c.storeRead[request.store] = true
+	case "other":
+		c.storeRead[secret.Codespaces] = true
 	}
 	e := &secret.Error{}
-	c.explain(e, request, resp, message(recorder.Body.Bytes(), "", ""))
+	c.explain(e, request, response{Response: newResponse(resp)}, message(recorder.Body.Bytes(), "", ""))
 	return fmt.Sprintf("Cause: %s\nHint: %s\nIs: %q", cmp.Or(e.Cause, "none"), cmp.Or(e.Hint, "none"), e.Is)
 }
+
+func newResponse(resp *http.Response) *gogithub.Response { return &gogithub.Response{Response: resp} }
 
 // TestExplanations checks the cause and the hint for each kind of rejection, and that each row of the table is needed:
 // without it, a case has another result.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
@@ -53,8 +54,8 @@ func newRequest(op string, store secret.Store, segments ...string) *Request {
 
 func (r *Request) isWrite() bool { return r.method != http.MethodGet }
 
-// apiVersion returns the version of the API to ask for. An Enterprise Server may know only the older one, and only the
-// newer one serves the store agents.
+// apiVersion returns the older version, the only one that some Enterprise Servers know, unless only the newer one
+// serves the store.
 //
 // https://github.com/google/go-github/issues/4533
 func (r *Request) apiVersion() string {
@@ -73,22 +74,19 @@ type response struct {
 
 func (r response) requestID() string { return r.Header.Get(requestIDHeader) }
 
+const untilTimeout time.Duration = math.MaxInt64
+
 // failure is a failed attempt.
 type failure struct {
-	err          *secret.Error
-	retryable    bool          // it is transient
-	retryableFor time.Duration // how much longer, if not until the timeout; 0 otherwise
-	reason       string        // stands in the log before a retry
-	retryAfter   time.Duration // the wait that GitHub asks for; 0 leaves it to the backoff
-	global       bool          // it is a rate limit, which pauses every request
-	// unproven says that GitHub may have applied a write, or may still: it was sent, and no response proves that it was
-	// refused.
-	unproven bool
+	err        *secret.Error
+	retryFor   time.Duration // 0 if it is final
+	reason     string        // stands in the log before a retry
+	retryAfter time.Duration // the least wait, if GitHub asks for one
+	global     bool          // it is a rate limit, which pauses every request
+	unproven   bool          // a write was sent, and no response proves that it was refused
 }
 
-func (c *Client) send(ctx context.Context, r *Request, limit time.Duration) (
-	resp response, failed *failure, sent bool,
-) {
+func (c *Client) send(ctx context.Context, r *Request, limit time.Duration) (resp response, failed *failure) {
 	resp.Response = &gogithub.Response{Response: &http.Response{}}
 	// A client for each attempt, with shared connections: a go-github client remembers rate limits and then returns a
 	// made-up response without sending the request.
@@ -100,7 +98,7 @@ func (c *Client) send(ctx context.Context, r *Request, limit time.Duration) (
 	}
 	req, err := gh.NewRequest(r.method, path, r.body)
 	if err != nil {
-		return resp, &failure{err: &secret.Error{Problem: "the request cannot be built"}}, false
+		return resp, &failure{err: &secret.Error{Problem: "the request cannot be built"}}
 	}
 	req.Header.Set("X-GitHub-Api-Version", r.apiVersion())
 	attemptCtx, cancel := attemptContext(ctx, r.isWrite(), limit)
@@ -110,7 +108,7 @@ func (c *Client) send(ctx context.Context, r *Request, limit time.Duration) (
 	resp.ReadAt = time.Now()
 	got, err := gh.BareDo(httptrace.WithClientTrace(attemptCtx, trace), req)
 	if got == nil || got.Response == nil {
-		return resp, c.errorFromTransport(ctx, err, wrote.Load(), limit), wrote.Load()
+		return resp, c.errorFromTransport(ctx, err, wrote.Load(), limit)
 	}
 	defer func() { _ = got.Body.Close() }()
 	resp.Response, resp.ReceivedAt = got, time.Now()
@@ -119,9 +117,9 @@ func (c *Client) send(ctx context.Context, r *Request, limit time.Duration) (
 	c.recordMetadata(r, resp, ok)
 	if ok && r.isWrite() { // the status is the result, unless its body is foreign
 		if resp.body = bytes.TrimSpace(drain(got.Response, cancel)); len(resp.body) > 0 && resp.body[0] != '{' {
-			return resp, &failure{err: unreadable(resp, errNotJSON), unproven: true}, true
+			return resp, &failure{err: unreadable(resp, errNotJSON), unproven: true}
 		}
-		return resp, nil, true
+		return resp, nil
 	}
 	// go-github has read the body of an error and put it back. The status is valid even if the body is not.
 	resp.body, err = io.ReadAll(got.Body)
@@ -129,14 +127,14 @@ func (c *Client) send(ctx context.Context, r *Request, limit time.Duration) (
 	case resp.StatusCode == http.StatusUnprocessableEntity && got.ContentLength > int64(len(resp.body)):
 		// Only the message says whether the key is the reason, and it was cut.
 		failed := c.errorFromTransport(ctx, io.ErrUnexpectedEOF, true, limit)
-		failed.unproven = !refused(got.Response)
-		return resp, failed, true
+		failed.unproven = !resp.isRefusal()
+		return resp, failed
 	case !ok:
-		return resp, c.errorFromResponse(r, got.Response, resp.body), true
+		return resp, c.errorFromResponse(r, resp)
 	case err != nil:
-		return resp, c.errorFromTransport(ctx, err, true, limit), true
+		return resp, c.errorFromTransport(ctx, err, true, limit)
 	}
-	return resp, nil, true
+	return resp, nil
 }
 
 // drain returns the beginning of a response's body. A short body left unread would cost the connection.
@@ -163,8 +161,10 @@ func attemptContext(ctx context.Context, write bool, limit time.Duration) (conte
 func (c *Client) recordMetadata(r *Request, resp response, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.tokenAccepted = c.tokenAccepted || ok
-	c.storeRead[r.store] = c.storeRead[r.store] || ok && !r.isWrite()
+	c.firstUnknown, c.tokenAccepted = time.Time{}, c.tokenAccepted || ok
+	if ok && !r.isWrite() && r.store != "" {
+		c.storeRead[r.store] = true
+	}
 	if !resp.TokenExpiration.IsZero() {
 		c.tokenExpires = resp.TokenExpiration.Time
 	}

@@ -13,18 +13,16 @@ import (
 const (
 	firstBackoff = time.Second
 	maxBackoff   = 30 * time.Second
-	// maxPauseBefore is how long [Client.SendOnce] waits for a rate limit: as long as for one that does not say when
-	// it ends.
+	// maxPauseBefore is how long [Client.SendOnce] waits for a rate limit: as long as for one without an end.
 	maxPauseBefore = time.Minute
-	// replicationDelay is how long a new installation token may be unknown to some of GitHub's servers; octokit's
-	// auth-app waits as long.
+	// replicationDelay is how long a new installation token may be unknown to some of GitHub's servers.
 	// https://github.com/octokit/auth-app.js/#authhook-options
 	replicationDelay = 5 * time.Second
 )
 
-// Budget is a retry budget that several requests share, such as a write, the reads before its attempts and the fetch
-// of a new key. It ends [Options].Timeout after their first error; waits for the write limiter do not count. During an
-// outage, in which nothing succeeds, all budgets count from its first error, and so end together.
+// Budget is a retry budget that a write and the reads that it needs share. It ends [Options].Timeout after their first
+// error; waits for the write limiter do not count. During an outage, in which nothing succeeds, all budgets count from
+// its first error, and so end together.
 type Budget struct {
 	write    bool      // its requests are a write and those that it needs
 	optional bool      // its requests are reads that the write can do without
@@ -46,9 +44,9 @@ func NewBudget() *Budget { return &Budget{write: true, clock: &clock{}} }
 // one attempt, and trip no circuit breaker.
 func (b *Budget) Optional() *Budget { return &Budget{write: b.write, optional: true, clock: b.clock} }
 
-// SendOnce waits until a time, and for a rate limit of at most maxPauseBefore. Then it returns a budget for requests
-// that are each sent once, even if a circuit breaker has tripped; all of them share the time of one attempt. op names
-// them in the log. A signal ends the wait.
+// SendOnce waits until a time, and for a rate limit of at most maxPauseBefore; a signal ends the wait. It returns a
+// budget for requests that are each sent once, even if a circuit breaker has tripped, and share the time of one
+// attempt. op names them in the log.
 func (c *Client) SendOnce(ctx context.Context, op string, at time.Time) *Budget {
 	r := c.retry
 	r.mu.Lock()
@@ -100,25 +98,22 @@ type retrier struct {
 	jitter  func() float64
 	log     func(string)
 
-	mu sync.Mutex
-	// reads trips if no request has succeeded, and writes then too, or if no write has: reads may succeed while writes
-	// fail.
-	reads, writes *breaker
+	mu            sync.Mutex
+	reads, writes *breaker             // one of all requests, and one of writes alone
 	pausedUntil   time.Time            // a rate limit pauses every request until then
 	pauseLogged   time.Time            // the end of the pause that was logged last
 	limit         *secret.Error        // the response that set pausedUntil
 	retryLogged   map[string]time.Time // by reason: until when no other retry is logged
 }
 
-// breaker is a circuit breaker. It trips when a budget ends and nothing has succeeded since that budget started. All
-// other requests then fail at once, those that sleep too.
+// breaker is a circuit breaker. It trips when a budget ends and nothing has succeeded since that budget started.
 type breaker struct {
 	outage  time.Time     // the first error since the last success; zero if there was none
 	tripped chan struct{} // closed once err is set
 	err     *secret.Error
 }
 
-// trip stops all requests of the breaker.
+// trip stops all requests of the breaker, those that sleep too.
 func (b *breaker) trip(err *secret.Error) {
 	if b.err == nil {
 		b.err = err
@@ -166,8 +161,7 @@ func (s *retryState) interrupted() *secret.Error {
 	return e
 }
 
-// waitTooLong is the error for a wait that GitHub requires and that would end after the retry budget. limit is the
-// error that requires it, which may be another request's.
+// waitTooLong is the error for a wait that would end after the budget. limit requires it, maybe another request's.
 func (s *retryState) waitTooLong(limit *secret.Error, until time.Time) *secret.Error {
 	e := s.lastOr("not sent: an earlier request got " + limit.Problem)
 	if s.last != nil && limit != s.last {
@@ -239,8 +233,8 @@ func (r *retrier) left(s *retryState) time.Duration {
 // fullAttempt returns how long an attempt may take while the timeout lasts.
 func (r *retrier) fullAttempt() time.Duration { return min(maxAttemptTime, r.timeout) }
 
-// attemptTime returns how long an attempt may take. One that begins at the end of the timeout may take as long as any
-// other; an attempt after the timeout gets only the time that its predecessor left.
+// attemptTime returns how long an attempt may take. One that begins at the end of the timeout may take as long as any;
+// one after it gets only the time that its predecessor left.
 func (r *retrier) attemptTime(s *retryState) time.Duration {
 	if !s.budget.isRetried() {
 		return time.Until(s.budget.deadline)
@@ -336,12 +330,9 @@ func (r *retrier) wait(ctx context.Context, s *retryState, failed *failure) *sec
 	if !s.budget.isRetried() {
 		return failed.err
 	}
-	left := r.left(s)
+	left := min(r.left(s), failed.retryFor)
 	if left <= 0 {
 		return r.expire(s)
-	}
-	if failed.retryableFor > 0 {
-		left = min(left, failed.retryableFor)
 	}
 	delay := max(failed.retryAfter, min(r.backoff(s.attempts), left)) // our own backoff leaves one last attempt
 	until := time.Now().Add(delay)
@@ -365,9 +356,8 @@ func (r *retrier) backoff(attempts int) time.Duration {
 	return d + time.Duration(r.jitter()*float64(d)/4)
 }
 
-// logRetry logs a retry. Concurrent requests tend to fail together, and jitter spreads their retries: a reason is not
-// logged again before the retry that was logged last, at most for maxBackoff, and a pause of all requests only if it
-// becomes longer by minLoggedWait.
+// logRetry logs a retry. Concurrent requests tend to fail together: a reason is not logged again before the retry that
+// was logged last, at most for maxBackoff, and a pause of all requests only if it becomes longer by minLoggedWait.
 func (r *retrier) logRetry(failed *failure, delay, left time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -36,35 +36,31 @@ var (
 
 // Network is how to reach GitHub.
 type Network struct {
-	// Proxy returns the proxy for a request; nil for none. See [http.ProxyFromEnvironment].
-	Proxy func(*http.Request) (*url.URL, error)
-	// CACertificates are trusted in addition to the system's.
-	CACertificates []*x509.Certificate
+	Proxy          func(*http.Request) (*url.URL, error) // nil for none
+	CACertificates []*x509.Certificate                   // trusted in addition to the system's
 	// Dial is nil for the system's network.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
-// transport adds the token to requests to the API's origin and refuses all others. It counts requests and bounds
-// responses. go-github's WithAuthToken would add the token on every redirect, to other hosts too.
+// transport adds the token to requests to the API's origin and refuses all others: go-github's WithAuthToken would add
+// it on every redirect. It counts requests and bounds responses.
 type transport struct {
-	inner        *http.Transport
-	origin       string
-	token        string
-	requests     atomic.Int64
-	unknownSince atomic.Pointer[time.Time] // the time of the first "no such host"; nil after a response
+	inner    *http.Transport
+	origin   string
+	token    string
+	requests atomic.Int64
 }
 
 func newTransport(n Network, base *url.URL, token string) *transport {
 	inner := &http.Transport{
-		ForceAttemptHTTP2:     true,
-		DialContext:           n.Dial,
-		Proxy:                 n.Proxy,
-		TLSHandshakeTimeout:   10 * time.Second,
-		MaxIdleConnsPerHost:   MaxConcurrentReads,
-		IdleConnTimeout:       30 * time.Second,
-		ExpectContinueTimeout: time.Second,
-		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12},
-		HTTP2:                 &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
+		ForceAttemptHTTP2:   true,
+		DialContext:         n.Dial,
+		Proxy:               n.Proxy,
+		TLSHandshakeTimeout: 10 * time.Second,
+		MaxIdleConnsPerHost: MaxConcurrentReads,
+		IdleConnTimeout:     30 * time.Second,
+		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
+		HTTP2:               &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
 		OnProxyConnectResponse: func(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
 			if resp.StatusCode != http.StatusOK {
 				return &proxyError{resp.StatusCode}
@@ -88,9 +84,8 @@ func newTransport(n Network, base *url.URL, token string) *transport {
 	return &transport{inner: inner, origin: origin(base), token: token}
 }
 
-// CheckProxies returns an error if HTTPS_PROXY or HTTP_PROXY, in either case, is not a URL, or has more than a host: a
-// part of a password, for which [http.ProxyFromEnvironment] takes no host or a wrong one. It names the variable and
-// does not quote it.
+// CheckProxies returns an error, which does not quote it, if HTTPS_PROXY or HTTP_PROXY is not a URL, or has more than a
+// host: a part of a password, for which [http.ProxyFromEnvironment] takes no host or a wrong one.
 func CheckProxies(getenv func(string) string) error {
 	for _, name := range []string{"HTTPS_PROXY", "HTTP_PROXY"} {
 		value := cmp.Or(getenv(name), getenv(strings.ToLower(name)))
@@ -138,13 +133,12 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.unknownSince.Store(nil)
 	resp.Body = http.MaxBytesReader(nil, resp.Body, maxResponseBytes)
 	return resp, nil
 }
 
-// checkRedirect lets a read follow a renamed repository; the transport refuses other origins. A write is never
-// redirected: http.Client would resend it as a GET, which succeeds and stores nothing.
+// checkRedirect lets a read follow a renamed repository. A redirected write would be resent as a GET, which succeeds
+// and stores nothing.
 func checkRedirect(req *http.Request, via []*http.Request) error {
 	switch {
 	case via[0].Method != http.MethodGet:
