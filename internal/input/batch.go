@@ -201,7 +201,8 @@ func (r *reader) entryFault(input string, e entry, isJSON bool, first position) 
 	case err != nil:
 		return &fault{text: "must have a secret name before = or <<", advice: legal}
 	case first != position{}:
-		return &fault{text: e.name + " is listed twice (names are case-insensitive), first at " + places([]position{first})}
+		return &fault{text: e.name + " is listed twice (names are case-insensitive), first at " +
+			places([]position{first})}
 	case e.value == "" && isJSON:
 		return &fault{text: e.name + " is empty", advice: adviceIfEmpty(input)}
 	case e.value == "":

@@ -281,7 +281,7 @@ func (r *reader) sealed(c *Config) {
 	e, ok := errors.AsType[*seal.Error](err) // its fields are named like the inputs
 	switch {
 	case ok && !r.isSet(e.Field):
-		r.problemf(e.Field, "required: encrypted_value goes with key_id in mode set, public_key with key_id in mode seal")
+		r.problemf(e.Field, "required: encrypted_value goes with key_id in mode set, public_key with it in mode seal")
 	case ok:
 		r.problemf(e.Field, "%s", e.Text)
 	}

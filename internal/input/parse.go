@@ -193,8 +193,8 @@ func parseAPIURL(s string) (*url.URL, error) {
 	isLoopback := u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback()
 	switch {
 	case strings.Contains(u.Path+"/", "/api/v1/"):
-		return nil, errors.New("is that of Gitea or Forgejo (/api/v1), which have no sealed secrets; this action works " +
-			"with GitHub only")
+		return nil, errors.New("is that of Gitea or Forgejo (/api/v1), which have no sealed secrets; this action " +
+			"works with GitHub only")
 	case u.Scheme == "http" && !isLoopback:
 		return nil, fmt.Errorf("must be https, because the token is sent there, not %s", secret.Quote(s))
 	case u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "", strings.Contains(s, "%"),

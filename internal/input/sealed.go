@@ -17,8 +17,8 @@ import (
 // as a sealed value it would be sent, and shown in outputs and summary.
 func (r *reader) parseSealed(encryptedValue, keyID, publicKey string) (secret.Sealed, error) {
 	if r.isPlaintext(encryptedValue) {
-		return secret.Sealed{}, &seal.Error{Field: "encrypted_value", Text: "holds readable text, so it is not sealed: " +
-			"pass a plaintext in secret_value, or the output encrypted_value of a step with mode: seal"}
+		return secret.Sealed{}, &seal.Error{Field: "encrypted_value", Text: "holds readable text, so it is not " +
+			"sealed: pass a plaintext in secret_value, or the output encrypted_value of a step with mode: seal"}
 	}
 	return seal.ParseSealed(secret.Sealed{KeyID: keyID, PublicKey: publicKey, EncryptedValue: encryptedValue})
 }

@@ -25,8 +25,8 @@ func adviceIfEmpty(input string) string {
 	if strings.HasSuffix(input, "_file") {
 		return "; write a value, or leave it out"
 	}
-	return ". " + lostInput + ". Last, a job output that GitHub masked is empty in the next job: store the value in the " +
-		"job that makes it, or seal it there (mode: seal)"
+	return ". " + lostInput + ". Last, a job output that GitHub masked is empty in the next job: store the value in " +
+		"the job that makes it, or seal it there (mode: seal)"
 }
 
 // maxBatchBytes has room for all secrets of an organization, 1,000 of 48 KB, with escapes.
@@ -170,8 +170,8 @@ func (r *reader) warnAboutText(label, text string, trim bool) {
 	case isUTF16(text):
 		r.warnf("%s is UTF-16, which is stored as it is; "+writeUTF8, label)
 	case !utf8.ValidString(text):
-		r.warnf("%s is not UTF-8, and the runner cannot mask it: a job gets secrets as text, so these bytes do not come "+
-			"back; store base64", label)
+		r.warnf("%s is not UTF-8, and the runner cannot mask it: a job gets secrets as text, so these bytes do not "+
+			"come back; store base64", label)
 	case strings.HasSuffix(text, "\r"), strings.Contains(text, "\r\n") && (hasLines || trim):
 		r.warnf("%s: lines end in CR LF or CR, which is stored with them; was it written on Windows?", label)
 	case strings.HasSuffix(text, "\n") && !hasLines && !trim:
