@@ -1,6 +1,7 @@
 package action
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -20,73 +21,47 @@ func (s *session) check(ctx context.Context) []secret.Result {
 		group sync.WaitGroup
 		keys  []seal.PublicKey
 		errs  []error
-		found = make([][]secret.Result, len(stores)) // by store
+		found = make([][]secret.Existing, len(stores)) // by store
 	)
 	group.Go(func() { keys, errs = s.publicKeys(ctx) })
-	github.Concurrently(github.MaxConcurrentReads, len(stores), func(i int) { found[i] = s.readStore(ctx, stores[i]) })
+	inParallel(len(stores), func(i int) { found[i] = s.readStore(ctx, stores[i]) })
 	group.Wait()
 	now := s.github.Now()
-	for i := range found {
-		if len(found[i]) == 0 && errs[i] != nil {
-			found[i] = []secret.Result{{Store: stores[i]}} // a row that reports the error
-		}
-		for j := range found[i] {
-			s.finishCheck(&found[i][j], now, keys[i], errs[i])
-		}
-	}
-	results := s.inputOrder(found)
-	if s.config.ListRepositories {
-		s.readLists(ctx, results)
-	}
-	s.report.Results(results...)
+	results := make([][]secret.Result, len(stores))
 	var unknown []string
-	for _, result := range results {
-		if result.Check != nil {
-			unknown = append(unknown, result.Check.Unknown...)
+	for i, list := range found {
+		if len(list) == 0 && errs[i] != nil {
+			list = []secret.Existing{{}} // a row that reports the error
+		}
+		for _, existing := range list {
+			unknown = append(unknown, existing.Unknown...)
+			existing.Err = cmp.Or(existing.Err, errs[i])
+			results[i] = append(results[i], s.checked(stores[i], existing, keys[i], now))
 		}
 	}
+	ordered := s.inputOrder(results)
+	s.report.Results(ordered...)
 	if slices.Sort(unknown); len(unknown) > 0 {
 		s.report.Event("GitHub shows properties of secrets that this version of the action does not know: " +
 			strings.Join(slices.Compact(unknown), ", "))
 	}
-	return results
+	return ordered
 }
 
-// readLists reads the list of repositories of each selected secret.
-func (s *session) readLists(ctx context.Context, results []secret.Result) {
-	github.Concurrently(github.MaxConcurrentReads, len(results), func(i int) {
-		result := &results[i]
-		if result.Check == nil || result.Access.Visibility != secret.Selected {
-			return
+// checked returns the result for a secret, with the key of its store and its age.
+func (s *session) checked(store secret.Store, e secret.Existing, key seal.PublicKey, now time.Time) secret.Result {
+	r := secret.Result{
+		Store: store, Name: e.Name, Operation: secret.Failed, Access: e.Access, Hidden: e.Hidden, Err: e.Err,
+	}
+	if r.Err == nil {
+		r.Operation, r.KeyID, r.PublicKey = secret.Checked, key.ID(), key.Base64()
+		r.Check = &secret.Check{Existing: e}
+		if e.Exists {
+			r.Check.Age = max(now.Sub(e.UpdatedAt), 0)
 		}
-		existing, err := s.github.WithRepositories(ctx, nil, result.Store,
-			secret.Existing{Name: result.Name, Exists: true, Access: result.Access})
-		if err != nil {
-			result.Err, result.Operation, result.Check = err, secret.Failed, nil
-			return
-		}
-		result.Access, result.Hidden = existing.Access, existing.Hidden
-		result.Check.Exists = existing.Exists
-		result.Check.Due = result.Check.Due || !existing.Exists
-		result.Check.Listed = existing.Listed
-	})
-}
-
-// finishCheck completes the result of a lookup with the key of its store and the age of the secret.
-func (s *session) finishCheck(result *secret.Result, now time.Time, key seal.PublicKey, keyErr error) {
-	if result.Err == nil {
-		result.Err = keyErr
+		r.Check.Due = !e.Exists || s.config.MaxAge > 0 && r.Check.Age > s.config.MaxAge
 	}
-	if result.Err != nil {
-		result.Operation, result.Check = secret.Failed, nil
-		return
-	}
-	result.Operation, result.KeyID, result.PublicKey = secret.Checked, key.ID(), key.Base64()
-	c := result.Check
-	if c.Exists {
-		c.Age = max(now.Sub(c.UpdatedAt), 0)
-	}
-	c.Due = !c.Exists || s.config.MaxAge > 0 && c.Age > s.config.MaxAge
+	return r
 }
 
 // inputOrder orders results by name and then store, as configured; all secrets of a store as listed.
@@ -102,47 +77,50 @@ func (s *session) inputOrder(found [][]secret.Result) (results []secret.Result) 
 	return results
 }
 
-func lookupResult(store secret.Store, name secret.Name, s secret.Existing, err error) secret.Result {
-	return secret.Result{
-		Store: store, Name: name, Err: err, Access: s.Access,
-		Check: &secret.Check{Exists: s.Exists, UpdatedAt: s.UpdatedAt, Unknown: s.Unknown},
+// readStore looks up each configured secret, or every secret of a store, with its list of repositories if that is
+// asked for.
+func (s *session) readStore(ctx context.Context, store secret.Store) []secret.Existing {
+	found, err := s.readSecrets(ctx, store)
+	if err != nil {
+		return []secret.Existing{{Err: err}}
 	}
+	if s.config.ListRepositories {
+		inParallel(len(found), func(i int) {
+			if e := found[i]; e.Err == nil {
+				found[i], e.Err = s.github.WithRepositories(ctx, nil, store, e)
+				found[i].Name, found[i].Err = e.Name, e.Err
+			}
+		})
+	}
+	return found
 }
 
-// readStore looks up each configured secret, or every secret of a store.
-func (s *session) readStore(ctx context.Context, store secret.Store) []secret.Result {
-	names := s.config.Names
+// readSecrets reads the secrets without their lists.
+func (s *session) readSecrets(ctx context.Context, store secret.Store) ([]secret.Existing, error) {
 	if s.config.EverySecret {
-		return s.readEvery(ctx, store)
+		list, complete, err := s.github.Secrets(ctx, nil, store)
+		if err == nil && !complete {
+			s.report.Warn(fmt.Sprintf("GitHub's total of %s secrets does not match the list; "+
+				"some may be missing from this report", store))
+		}
+		return list, err
 	}
-	var list map[secret.Name]secret.Existing
+	names := s.config.Names
+	var list github.Found
 	var listErr error
 	if len(names) > 1 {
 		list, listErr = s.github.Lookup(ctx, nil, store, names...)
 	}
-	results := make([]secret.Result, len(names))
-	github.Concurrently(github.MaxConcurrentReads, len(names), func(i int) {
-		found, err := list, listErr
+	found := make([]secret.Existing, len(names))
+	inParallel(len(names), func(i int) {
+		one, err := list, listErr
 		if _, ok := list[names[i]]; !ok && err == nil {
-			found, err = s.github.Lookup(ctx, nil, store, names[i])
+			one, err = s.github.Lookup(ctx, nil, store, names[i])
 		}
-		results[i] = lookupResult(store, names[i], found[names[i]], err)
+		found[i] = one[names[i]]
+		found[i].Name, found[i].Err = names[i], err
 	})
-	return results
+	return found, nil
 }
 
-// readEvery looks up every secret of a store.
-func (s *session) readEvery(ctx context.Context, store secret.Store) (results []secret.Result) {
-	list, complete, err := s.github.Secrets(ctx, nil, store)
-	if err != nil {
-		return []secret.Result{{Store: store, Err: err}}
-	}
-	if !complete {
-		s.report.Warn(fmt.Sprintf("GitHub's total of %s secrets does not match the list; "+
-			"some may be missing from this report", store))
-	}
-	for _, existing := range list {
-		results = append(results, lookupResult(store, existing.Name, existing, nil))
-	}
-	return results
-}
+func inParallel(n int, do func(i int)) { github.Concurrently(github.MaxConcurrentReads, n, do) }

@@ -3,7 +3,6 @@ package action
 import (
 	"context"
 
-	"set-org-secret/internal/github"
 	"set-org-secret/internal/seal"
 	"set-org-secret/internal/secret"
 )
@@ -35,8 +34,6 @@ func (s *session) publicKeys(ctx context.Context) ([]seal.PublicKey, []error) {
 		return []seal.PublicKey{s.config.PublicKey}, make([]error, 1)
 	}
 	keys, errs := make([]seal.PublicKey, len(stores)), make([]error, len(stores))
-	github.Concurrently(github.MaxConcurrentReads, len(stores), func(i int) {
-		keys[i], errs[i] = s.github.PublicKey(ctx, nil, stores[i])
-	})
+	inParallel(len(stores), func(i int) { keys[i], errs[i] = s.github.PublicKey(ctx, nil, stores[i]) })
 	return keys, errs
 }

@@ -43,7 +43,7 @@ func explain(t *testing.T, test testCase) string {
 			BaseURL: &url.URL{Scheme: "https", Host: "ghes.test", Path: "/api/v3/"},
 		},
 		tokenAccepted: earlier == "success",
-		storeRead: map[secret.Store]bool{},
+		storeRead:     map[secret.Store]bool{},
 	}
 	switch earlier {
 	case "read":

@@ -128,7 +128,7 @@ func TestDueNote(t *testing.T) {
 	for i := range maxDue + 2 {
 		run.Results = append(run.Results, secret.Result{
 			Name: secret.Name(fmt.Sprintf("S%d", i)), Store: secret.Actions, Operation: secret.Checked,
-			Check: &secret.Check{Exists: i < maxDue, Age: time.Duration(i) * 24 * time.Hour, Due: true},
+			Check: &secret.Check{Existing: secret.Existing{Exists: i < maxDue}, Age: time.Duration(i) * 24 * time.Hour, Due: true},
 		})
 	}
 	got := dueNote(decide(run, limits{}))

@@ -52,7 +52,7 @@ func TestTextFromOutside(t *testing.T) {
 	}
 	listed := result
 	listed.Access = secret.Access{Visibility: secret.Selected, Repositories: result.Change.Added}
-	listed.Check = &secret.Check{Exists: true, Listed: true}
+	listed.Check = &secret.Check{Existing: secret.Existing{Exists: true, Listed: true}}
 	failed := failing(text, secret.Failed, &secret.Error{Op: text, Problem: text, Cause: text, Hint: text, RequestID: text})
 	for name, run := range map[string]Run{
 		"set":      {Mode: secret.ModeSet, Results: []secret.Result{result, failed}},

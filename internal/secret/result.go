@@ -64,10 +64,7 @@ func (r Result) Failed() bool {
 
 // Check is the result of mode check for a secret.
 type Check struct {
-	Exists    bool
-	UpdatedAt time.Time
-	Age       time.Duration // by GitHub's clock
-	Due       bool          // also true for a secret that does not exist
-	Listed    bool          // the list of selected repositories was read
-	Unknown   []string      // properties that this version does not know
+	Existing
+	Age time.Duration // by GitHub's clock
+	Due bool          // also true for a secret that does not exist
 }
