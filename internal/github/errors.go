@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -102,8 +101,8 @@ func explainCertificate(err *tls.CertificateVerificationError) (problem, hint st
 }
 
 // message returns GitHub's message from the body of an error, with the texts of its field errors, on one line of at
-// most 300 characters. echoed and the token are replaced: some messages repeat the request. It is cut between words
-// only, since the runner does not hide a part of a text that it masks. The first address after the cut is added.
+// most 500 characters. echoed and the token are replaced: some messages repeat the request. It is cut between words
+// only, since the runner does not hide a part of a text that it masks.
 func message(response []byte, echoed, token string) string {
 	var body struct {
 		Message string `json:"message"`
@@ -121,15 +120,9 @@ func message(response []byte, echoed, token string) string {
 	if token != "" {
 		text = strings.ReplaceAll(text, token, "***")
 	}
-	if runes := []rune(text); len(runes) > 300 {
-		head := string(runes[:301])
-		end := strings.LastIndexFunc(head, unicode.IsSpace) + 1
-		rest := strings.Fields(text[end:])
-		text = strings.TrimSpace(head[:end]) + "…"
-		isURL := func(word string) bool { return strings.HasPrefix(word, "https://") && len(word) <= 200 }
-		if i := slices.IndexFunc(rest, isURL); i >= 0 {
-			text += " " + rest[i]
-		}
+	if runes := []rune(text); len(runes) > 500 {
+		head := string(runes[:501])
+		text = strings.TrimSpace(head[:strings.LastIndexFunc(head, unicode.IsSpace)+1]) + "…"
 	}
 	return text
 }
