@@ -55,7 +55,6 @@ func System() Env {
 // open does not wait for the writer of a pipe, which the reader of a file rejects.
 func open(name string) (fs.File, error) { return os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) }
 
-// session is one run of the action.
 type session struct {
 	Env
 	config input.Config

@@ -48,7 +48,6 @@ func (s *session) check(ctx context.Context) []secret.Result {
 	return ordered
 }
 
-// checked returns the result for a secret, with the key of its store and its age.
 func (s *session) checked(store secret.Store, e secret.Existing, key seal.PublicKey, now time.Time) secret.Result {
 	r := secret.Result{
 		Store: store, Name: e.Name, Operation: secret.Failed, Access: e.Access, Hidden: e.Hidden, Err: e.Err,
@@ -95,7 +94,6 @@ func (s *session) readStore(ctx context.Context, store secret.Store) []secret.Ex
 	return found
 }
 
-// readSecrets reads the secrets without their lists.
 func (s *session) readSecrets(ctx context.Context, store secret.Store) ([]secret.Existing, error) {
 	if s.config.EverySecret {
 		list, complete, err := s.github.Secrets(ctx, nil, store)

@@ -7,7 +7,6 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// seal seals every value with the key of each store, or with the key that was given.
 func (s *session) seal(ctx context.Context) []secret.Result {
 	keys, errs := s.publicKeys(ctx)
 	var results []secret.Result

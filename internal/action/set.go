@@ -7,7 +7,6 @@ import (
 	"set-org-secret/internal/upsert"
 )
 
-// set stores all secrets, sealing those that are not sealed yet.
 func (s *session) set(ctx context.Context) []secret.Result {
 	c := s.config
 	var items []upsert.Item

@@ -41,7 +41,6 @@ func (r *Reporter) annotate(kind string, n note) {
 	r.gha.IssueCommand(&githubactions.Command{Name: kind, Message: cut(text, maxAnnotationBytes)})
 }
 
-// errorNotes returns an error for a rejected run, or for each failure.
 func errorNotes(d document) (notes []note) {
 	if len(d.Problems) > 0 {
 		return []note{append(note{d.title, todo + d.problemsStep}, d.Problems...)}
@@ -68,7 +67,6 @@ func leftOutNote(d document) note {
 		"Name fewer secrets or stores in one run. The input sealed takes only rows that have an encrypted_value."}
 }
 
-// dueNote returns a warning that lists the secrets that are due for rotation, the oldest first.
 func dueNote(d document) (n note) {
 	first, more := secret.FirstOf(byAge(filter(d.entries, func(e *entry) bool { return e.severity == due })), maxDue)
 	for _, e := range first {

@@ -222,7 +222,6 @@ func (d *document) placeInSummary() {
 	}
 }
 
-// summaryTexts returns the texts of the script, or the rows of the summary.
 func (d *document) summaryTexts(part place) []string {
 	placed := filter(d.entries, func(e *entry) bool { return e.place.has(part) })
 	return convert(placed, func(e *entry) string { return e.manual })
@@ -307,7 +306,6 @@ var places = map[place]struct{ saved, step string }{
 	},
 }
 
-// todo introduces a next step.
 const todo = "What to do: "
 
 func join(sentences ...string) string {

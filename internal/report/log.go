@@ -60,7 +60,6 @@ func (r *Reporter) Results(results ...secret.Result) {
 	}
 }
 
-// resultText returns the end of the line of a result.
 func resultText(result secret.Result) string {
 	switch {
 	case result.Err != nil:
@@ -96,7 +95,6 @@ func daysText(age time.Duration) string {
 	return "less than a day"
 }
 
-// accessText returns who may read a secret and whether that changed.
 func accessText(result secret.Result) string {
 	text := result.Access.Visibility.Text(len(result.Access.IDs()))
 	if result.Access.Visibility == secret.Selected && result.Hidden > 0 {
@@ -112,7 +110,6 @@ func accessText(result secret.Result) string {
 	return text
 }
 
-// hiddenText counts the repositories that the token cannot see.
 func hiddenText(n int) string {
 	if n == 0 {
 		return ""
@@ -141,7 +138,6 @@ func changeLines(result secret.Result) []string {
 	return lines
 }
 
-// lastLine is the last line of the log: the title of the summary, the requests and the time.
 func lastLine(d document) string {
 	if len(d.Problems) > 0 {
 		return d.title

@@ -31,7 +31,6 @@ type outcome struct {
 // Counts of a title. unread counts lists of secrets.
 const missing, openToAll, withError, unread = "missing", "open to every repository", "with an error", "unread"
 
-// words has the words of each mode.
 var words = map[secret.Mode]struct{ object, noun, verb string }{
 	secret.ModeSet:    {"", "secret", "stored"},
 	secret.ModeSeal:   {"", "value", "sealed"},

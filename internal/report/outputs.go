@@ -21,7 +21,6 @@ var OutputNames = []string{
 
 type output struct{ name, value string }
 
-// row is one row of the output results.
 type row struct {
 	Store          string `json:"store"`
 	SecretName     string `json:"secret_name"`

@@ -187,7 +187,6 @@ func (r *Reporter) writeOutputs(outputs []output) error {
 	return r.appendTo("output", strings.TrimSuffix(b.String(), "\n"))
 }
 
-// appendTo appends text to a command file of the runner.
 func (r *Reporter) appendTo(file, text string) (err error) {
 	defer func() {
 		if p := recover(); p != nil { // githubactions panics if it cannot write

@@ -38,7 +38,6 @@ func escapeControl(s string) string {
 // https://github.com/actions/runner/blob/main/src/Sdk/DTLogging/Logging/ValueEncoders.cs
 var escaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&apos;")
 
-// html makes a text safe to show in the summary.
 func (r *Reporter) html(text string) string { return escaper.Replace(r.sanitizeLine(text)) }
 
 // markup matches code in backticks, and an https address at the start of a word, without the punctuation after it.

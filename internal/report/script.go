@@ -17,7 +17,6 @@ const (
 SCRIPT`
 )
 
-// script returns the script that stores the sealed values with a place in it, in input order, or "" without any.
 func script(d document) string {
 	commands := d.summaryTexts(inScript)
 	if len(commands) == 0 {

@@ -32,7 +32,6 @@ type htmlBuffer struct {
 	left int
 }
 
-// add appends HTML if it fits.
 func (b *htmlBuffer) add(html string) {
 	if len(html) < b.left {
 		b.left -= len(html) + 1
@@ -145,7 +144,6 @@ func (r *Reporter) failureBlock(f failure) string {
 	return "<p>" + strings.Join(filter(lines, isNotEmpty), "<br>\n") + "</p>"
 }
 
-// scriptNotes returns the conditions for running the script.
 func (r *Reporter) scriptNotes(d document) string {
 	last := "If GitHub returns 422, it has another key by now: the values have to be sealed again."
 	isOutside := func(e *entry) bool { return e.place.has(hasValue) && !e.place.has(inScript) }
@@ -170,7 +168,6 @@ func (r *Reporter) addChanges(b *htmlBuffer, d document) {
 	b.addList(b.left, "", blocks, "", "change")
 }
 
-// diff returns the changes of access of an entry, to follow the names of the secrets.
 func (r *Reporter) diff(d document, e *entry) string {
 	note := ""
 	switch {

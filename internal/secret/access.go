@@ -81,10 +81,7 @@ func (c Change) Any() bool {
 
 // Diff returns how access changes if access replaces that of the existing secret. Its lists are sorted by name.
 func Diff(existing Existing, access Access) Change {
-	c := Change{To: access.Visibility, Hidden: existing.Hidden}
-	if existing.Exists {
-		c.From = existing.Access.Visibility
-	}
+	c := Change{From: existing.Access.Visibility, To: access.Visibility, Hidden: existing.Hidden}
 	before, after := byID(existing.Access.Repositories), byID(access.Repositories)
 	c.Added, c.Removed = without(after, before), without(before, after)
 	return c
@@ -98,7 +95,6 @@ func byID(list []Repository) map[int64]Repository {
 	return m
 }
 
-// without returns the repositories of all that are not in others, sorted by name. It changes neither.
 func without(all, others map[int64]Repository) []Repository {
 	rest := maps.Clone(all)
 	for id := range others {

@@ -19,7 +19,6 @@ const (
 		"{secrets}. An update may reset it: look for a newer version."
 )
 
-// noted has the indexes of the items that a warning is about.
 type noted struct {
 	items   []int
 	details []string
@@ -57,7 +56,6 @@ func (e *executor) warnOfEffects() {
 	}
 }
 
-// namesOf counts items and names the first ones in input order.
 func (e *executor) namesOf(items []int) string {
 	slices.Sort(items)
 	first, more := secret.FirstOf(items, 10)

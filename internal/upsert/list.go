@@ -8,7 +8,6 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// list is the target of a write that replaces the list of repositories of a secret.
 type list struct {
 	*executor
 	item Item

@@ -62,7 +62,6 @@ func (e *executor) members(ctx context.Context) (tasks []*task) {
 	return tasks
 }
 
-// plan reads a secret's list and decides which repositories to write.
 func (l *memberList) plan(ctx context.Context, r *resolver, repos []secret.Repository) (err error) {
 	selected := secret.Existing{Name: l.item.Name, Exists: true, Access: secret.Access{Visibility: secret.Selected}}
 	l.before, err = l.GitHub.WithRepositories(ctx, github.NewBudget(), l.item.Store, selected)
@@ -131,7 +130,6 @@ func (m *member) compare(_ *write, now secret.Existing) (shown string, applied b
 	return "GitHub does not show it on the list", !isAdded || now.Hidden != 0
 }
 
-// complete completes the result of one secret.
 func (l *memberList) complete(i int, writes []*write) {
 	var changed []secret.Repository
 	var err error
@@ -163,7 +161,6 @@ func (l *memberList) complete(i int, writes []*write) {
 	l.finish(i, op, err, func(r *secret.Result) { l.recordChanges(r, changed) })
 }
 
-// recordChanges records the confirmed changes of a list.
 func (l *memberList) recordChanges(r *secret.Result, changed []secret.Repository) {
 	ids := make([]int64, 0, len(changed))
 	for _, repo := range changed {
@@ -190,7 +187,6 @@ func (e *executor) changedIDs(r *secret.Result) *[]int64 {
 	return map[secret.ListChange]*[]int64{secret.ListAdd: &r.Added, secret.ListRemove: &r.Removed}[e.Change]
 }
 
-// contains reports whether a repository is on a list.
 func contains(list []secret.Repository, repo secret.Repository) bool {
 	return slices.ContainsFunc(list, func(other secret.Repository) bool { return other.ID == repo.ID })
 }

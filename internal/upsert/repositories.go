@@ -13,7 +13,6 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// resolver resolves the selection of a run.
 type resolver struct {
 	Job
 	budget   *github.Budget
@@ -177,7 +176,6 @@ func (r *resolver) lookUp(ctx context.Context) error {
 	return errors.Join(append(errs, allErr)...)
 }
 
-// isSelected reports whether a pattern or an id selects a repository of the organization.
 func (r *resolver) isSelected(repo secret.Repository) bool {
 	return slices.Contains(r.Selection.IDs, repo.ID) ||
 		slices.ContainsFunc(r.Selection.Patterns, func(p secret.Pattern) bool { return p.Match(repo.FullName) })
@@ -207,5 +205,4 @@ func (r *resolver) exclude(list []secret.Repository) ([]secret.Repository, error
 	return list, nil
 }
 
-// bareName returns the name without the organization.
 func bareName(r secret.Repository) string { return r.FullName[strings.LastIndex(r.FullName, "/")+1:] }

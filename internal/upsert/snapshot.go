@@ -23,7 +23,6 @@ func (l lock) release() { <-l }
 
 var errInterrupted = &secret.Error{Problem: "the run was interrupted", Is: []error{secret.ErrInterrupted}}
 
-// publicKeyCache caches the public key of one store.
 type publicKeyCache struct {
 	github *github.Client
 	store  secret.Store
@@ -55,7 +54,6 @@ func newPublicKeyCache(client *github.Client, store secret.Store, log func(strin
 	return c
 }
 
-// fetch fetches the first key.
 func (c *publicKeyCache) fetch(ctx context.Context) {
 	_, c.err = c.newerThan(ctx, github.NewBudget(), refusal{})
 }
@@ -165,7 +163,6 @@ func (c *snapshotCache) get(ctx context.Context, b *github.Budget, name secret.N
 	}
 }
 
-// find returns a snapshot from the cache or from GitHub.
 func (c *snapshotCache) find(ctx context.Context, b *github.Budget, name secret.Name) (secret.Existing, error) {
 	cached, err := c.cached(ctx, b, name)
 	if err != nil || c.isFresh(cached.ReadAt) {
@@ -207,7 +204,6 @@ func (c *snapshotCache) cached(ctx context.Context, b *github.Budget, name secre
 	return c.byName[name], nil
 }
 
-// put stores a snapshot.
 func (c *snapshotCache) put(s secret.Existing) {
 	c.lock.acquire()
 	defer c.lock.release()

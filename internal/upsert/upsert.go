@@ -68,7 +68,6 @@ type Job struct {
 	OnResult func(secret.Result)
 }
 
-// executor is a Job that is running.
 type executor struct {
 	Job
 	desired    desired
@@ -122,7 +121,6 @@ var wouldBe = map[secret.Operation]secret.Operation{
 	secret.Created: secret.WouldCreate, secret.Updated: secret.WouldUpdate,
 }
 
-// finish completes a result and passes it on.
 func (e *executor) finish(i int, op secret.Operation, err error, complete func(*secret.Result)) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

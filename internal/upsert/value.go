@@ -12,7 +12,6 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// value is the target of a write that creates or updates a secret.
 type value struct {
 	*executor
 	item    Item
