@@ -173,8 +173,8 @@ func (r *reader) selectEntries(
 			"shell would expand it: for those, write the expanded value", input, places(expanded))
 	}
 	if leftOut > 0 {
-		r.result.Notes = append(r.result.Notes, fmt.Sprintf("%s: %s not stored, because secret_name does not list them",
-			input, secret.CountOthers(leftOut, "entry")))
+		r.result.Notes = append(r.result.Notes, fmt.Sprintf("%s: left out %s that secret_name does not list",
+			input, secret.Count(leftOut, "entry")))
 	}
 	for _, name := range names {
 		if at[name] == (position{}) {

@@ -109,8 +109,8 @@ func (r *reader) sealedRows(stores []secret.Store, names []secret.Name) (list []
 		}
 	}
 	if waiting > 0 {
-		r.warnf("sealed: %s not stored yet; secret_name and stores do not list them",
-			secret.CountOthers(waiting, "row"))
+		r.warnf("sealed: left out %s, not stored yet, that secret_name and stores do not list",
+			secret.Count(waiting, "row"))
 	}
 	return list
 }

@@ -42,15 +42,6 @@ func Count(n int, noun string) string {
 	return FormatCount(n) + " " + noun
 }
 
-// CountOthers writes the number of the items that a message does not list: "1 other row is", "2 other rows are".
-func CountOthers(n int, noun string) string {
-	verb := " are"
-	if n == 1 {
-		verb = " is"
-	}
-	return Count(n, "other "+noun) + verb
-}
-
 // FirstOf returns the first items of a list, at most that many, and the number of the others.
 func FirstOf[T any](list []T, most int) (first []T, more int) {
 	n := min(len(list), max(most, 0))

@@ -183,7 +183,7 @@ func TestWords(t *testing.T) {
 		"1 repository": Count(1, "repository"), "1,234,567 repositories": Count(1234567, "repository"),
 		"created": Created.Text(), "would be created": WouldCreate.Text(), "would be updated": WouldUpdate.Text(),
 		"acme/web": Repository{ID: 7, FullName: "acme/web"}.String(), "repository 7": Repository{ID: 7}.String(),
-		"1 other row is": CountOthers(1, "row"), "2 other entries are": CountOthers(2, "entry"),
+		"2 entries": Count(2, "entry"),
 	} {
 		if got != want {
 			t.Errorf("got %q, want %q", got, want)
