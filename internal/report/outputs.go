@@ -131,9 +131,6 @@ func formatOptional[T any](value *T) string {
 }
 
 func encode(rows []row) string {
-	if len(rows) == 0 {
-		return "[]"
-	}
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)

@@ -113,7 +113,6 @@ func (t *task) end() {
 func (e *executor) tasks(ctx context.Context, newTarget func(Item) itemTarget) (tasks []*task) {
 	var targets []itemTarget
 	var group sync.WaitGroup
-	prefetched := map[secret.Store]bool{}
 	for i, item := range e.Items {
 		if item.Done {
 			e.finish(i, secret.Skipped, nil, func(*secret.Result) {})
@@ -123,15 +122,14 @@ func (e *executor) tasks(ctx context.Context, newTarget func(Item) itemTarget) (
 		w := newWrite(t)
 		targets = append(targets, t)
 		tasks = append(tasks, &task{i: i, writes: []*write{w}, finish: func() { t.complete(i, w) }})
-		if prefetched[item.Store] {
+		snapshots := e.snapshots[item.Store]
+		if item.Name != snapshots.names[0] {
 			continue
 		}
-		prefetched[item.Store] = true
 		if e.Change == "" {
 			group.Go(func() { e.keys[item.Store].fetch(ctx) })
 		}
 		group.Go(func() { // fills the cache
-			snapshots := e.snapshots[item.Store]
 			if _, err := snapshots.get(ctx, w.budget, item.Name); !snapshots.optional {
 				w.err = err
 			}
