@@ -61,7 +61,8 @@ var explanations = []explanation{
 		"Give it {setting}: Read and write; an owner must accept the change at the installation.", nil,
 	},
 	{
-		403, "by integration", isApp, "The App lacks the permission, or no owner of {org} has accepted it yet. {grants}",
+		403, "by integration", isApp,
+		"The App lacks the permission, or no owner of {org} has accepted it yet. {grants}",
 		"{grant} An owner must accept a changed permission at the installation.", nil,
 	},
 	{
