@@ -320,7 +320,7 @@ var tokenKinds = []tokenKind{
 		"github_pat_", "fine-grained personal token", false, newPersonal,
 		"Give the token {permission}, with {org} as its resource owner, and have an owner approve it.",
 	},
-	{installationToken, "App installation token or a workflow's GITHUB_TOKEN", false, newApp, installed},
+	{installationToken, "App installation token", false, newApp, installed},
 	{"ghu_", "token of an App for a user", false, newUser, installed + " The token's user must be {user}."},
 	{"gho_", "token of an OAuth App such as gh", true, newUser, scopeOrPermission},
 	{"", "token of an unknown kind", true, newApp, scopeOrPermission},
