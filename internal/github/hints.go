@@ -157,7 +157,9 @@ func needsSSO(r *rejection) bool    { return r.resp.Header.Get(ssoHeader) != "" 
 func hasWorked(r *rejection) bool   { return r.worked }
 func canOnlyRead(r *rejection) bool { return r.canRead && r.isWrite() }
 func isApp(r *rejection) bool       { return r.isApp || r.kind.prefix == "ghu_" }
-func isJWT(r *rejection) bool       { return strings.HasPrefix(r.Token, "eyJ") }
+func isJWT(r *rejection) bool {
+	return strings.HasPrefix(r.Token, "eyJ") && strings.Count(r.Token, ".") == 2
+}
 
 // isRedirected includes a 404 after a redirect, which does not show that what was asked for is missing.
 func isRedirected(r *rejection) bool {
