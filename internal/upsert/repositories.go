@@ -160,7 +160,11 @@ func (r *resolver) lookUp(ctx context.Context) error {
 		reads = append(reads, func() { r.all, allErr = r.GitHub.Repositories(ctx, r.budget, r.isSelected) })
 	}
 	github.Concurrently(github.MaxConcurrentReads, len(reads), func(i int) { reads[i]() })
-	if r.Change == secret.ListAdd && errors.Is(allErr, secret.ErrPartial) {
+	switch {
+	case !errors.Is(allErr, secret.ErrPartial):
+	case len(s.Patterns) == 0: // exclude rejects an id without a visible name
+		allErr = nil
+	case r.Change == secret.ListAdd:
 		r.partial, allErr = allErr, nil
 	}
 	isMissing := func(l lookup) bool { return errors.Is(l.err, secret.ErrNotFound) }
