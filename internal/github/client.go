@@ -87,7 +87,7 @@ func New(o Options) *Client {
 }
 
 // Close closes idle connections.
-func (c *Client) Close() { c.transport.inner.CloseIdleConnections() }
+func (c *Client) Close() { c.transport.inner.Load().CloseIdleConnections() }
 
 // Requests returns how many requests were sent so far, redirects and retries included.
 func (c *Client) Requests() int { return int(c.transport.requests.Load()) }

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -112,6 +113,31 @@ func TestSilentConnection(t *testing.T) {
 		if got := dials.Load(); got != 2 {
 			t.Errorf("got %d connections, want 2", got)
 		}
+	})
+}
+
+// TestTimedOutConnection has a server that answers pings on its first connection, but no request: concurrent writes,
+// which keep the connection busy, are repeated on another one.
+func TestTimedOutConnection(t *testing.T) {
+	var dials *atomic.Int32
+	h := func(rw http.ResponseWriter, req *http.Request) {
+		if dials.Load() == 1 {
+			neverRespond(rw, req)
+		}
+		respond(204, "")(rw, req)
+	}
+	withHTTP2(t, h, func(t *testing.T, c *testClient, d *atomic.Int32, _ func()) {
+		dials = d
+		var group sync.WaitGroup
+		for i := range 4 {
+			group.Go(func() {
+				time.Sleep(time.Duration(i) * firstBackoff / 2)
+				_, err := c.put(t.Context(), "A")
+				wantError(t, err, "")
+			})
+		}
+		group.Wait()
+		c.wantElapsed(t, maxAttemptTime+firstBackoff+3*firstBackoff/2)
 	})
 }
 

@@ -45,7 +45,7 @@ type Network struct {
 // transport adds the token to requests to the API's origin and refuses all others: go-github's WithAuthToken would add
 // it on every redirect. It counts requests and bounds responses.
 type transport struct {
-	inner    *http.Transport
+	inner    atomic.Pointer[http.Transport]
 	origin   string
 	token    string
 	requests atomic.Int64
@@ -81,7 +81,9 @@ func newTransport(n Network, base *url.URL, token string) *transport {
 		}
 		inner.TLSClientConfig.RootCAs = pool
 	}
-	return &transport{inner: inner, origin: origin(base), token: token}
+	t := &transport{origin: origin(base), token: token}
+	t.inner.Store(inner)
+	return t
 }
 
 // CheckProxies returns an error, which does not quote it, if HTTPS_PROXY or HTTP_PROXY is not a URL, or has more than a
@@ -129,7 +131,11 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if t.token != "" {
 		req.Header.Set("Authorization", "Bearer "+t.token)
 	}
-	resp, err := t.inner.RoundTrip(req)
+	inner := t.inner.Load()
+	resp, err := inner.RoundTrip(req)
+	if errors.Is(err, context.DeadlineExceeded) && t.inner.CompareAndSwap(inner, inner.Clone()) {
+		inner.CloseIdleConnections() // an HTTP/2 connection that answers pings would be used again
+	}
 	if err != nil {
 		return nil, err
 	}
