@@ -21,7 +21,13 @@ func (l lock) acquire() { l <- struct{}{} }
 
 func (l lock) release() { <-l }
 
-var errInterrupted = &secret.Error{Problem: "the run was interrupted", Is: []error{secret.ErrInterrupted}}
+var (
+	errInterrupted  = &secret.Error{Problem: "the run was interrupted", Is: []error{secret.ErrInterrupted}}
+	errContradicted = &secret.Error{
+		Problem: "GitHub showed the secret, and then returned 404 for it",
+		Hint:    "See whether somebody has just deleted it.",
+	}
+)
 
 type publicKeyCache struct {
 	github *github.Client
@@ -144,10 +150,7 @@ func (c *snapshotCache) get(ctx context.Context, b *github.Budget, name secret.N
 				return err
 			})
 			if err == nil && !found.Exists { // as a new secret it would be private
-				err = &secret.Error{
-					Problem: "GitHub showed the secret, and then returned 404 for it",
-					Hint:    "See whether somebody has just deleted it.",
-				}
+				err = errContradicted
 			}
 		}
 		if err != nil {
@@ -169,6 +172,9 @@ func (c *snapshotCache) find(ctx context.Context, b *github.Budget, name secret.
 		return cached, err
 	}
 	found, err := c.lookUp(ctx, b, name)
+	if err == nil && cached.Exists && !found[name].Exists {
+		err = errContradicted
+	}
 	return found[name], err
 }
 

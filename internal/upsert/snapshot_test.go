@@ -127,6 +127,18 @@ func TestSnapshotOfDeleted(t *testing.T) {
 	})
 }
 
+// TestSnapshotContradicted has a secret that gets 404 before the second attempt: it keeps
+// its access, which as a new one it would lose.
+func TestSnapshotContradicted(t *testing.T) {
+	org := fakegithub.Org{Secrets: []fakegithub.Secret{{Store: "actions", Name: "S1", Visibility: "all"}}}
+	withGitHub(t, org, func(t *testing.T, g *testGitHub) {
+		g.AddFault(fakegithub.Fault{Method: "PUT", Path: "/S1", Status: 429, Headers: map[string]string{"Retry-After": "90"}})
+		g.AddFault(fakegithub.Fault{Method: "GET", Path: "/S1", After: 1, Status: 404})
+		wantError(t, "result", g.job(1, "").Run(t.Context())[0].Err, "GitHub showed the secret, and then returned 404 for it")
+		wantEqual(t, "writes", g.count("PUT"), 1)
+	})
+}
+
 // TestOneSlowWrite checks that a write that is retried for long reads its secret alone, when the others are written.
 func TestOneSlowWrite(t *testing.T) {
 	withGitHub(t, fakegithub.Org{SecretCount: 300}, func(t *testing.T, g *testGitHub) {
