@@ -438,14 +438,16 @@ func TestWriteLimiter(t *testing.T) {
 		n := len(arrived)
 		mu.Unlock()
 		time.Sleep(time.Duration(n%7) * 300 * time.Millisecond)
-		if n%20 == 0 {
+		switch n % 30 {
+		case 0:
 			dropConnection(rw, req)
-		}
-		if n%10 == 0 {
+		case 10:
 			respond(502, "")(rw, req)
-			return
+		case 20:
+			respond(429, "", "Retry-After: 1")(rw, req)
+		default:
+			respond(201, "")(rw, req)
 		}
-		respond(201, "")(rw, req)
 	}
 	withClient(t, 20*time.Second, "ghp_x", h, func(t *testing.T, c *testClient) {
 		var wg sync.WaitGroup
