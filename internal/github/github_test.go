@@ -319,6 +319,27 @@ func TestOneFailingSecret(t *testing.T) {
 	})
 }
 
+// TestRefusalsEndOutage checks that a read that fails trips no circuit breaker while GitHub refuses others: it responds.
+func TestRefusalsEndOutage(t *testing.T) {
+	h := func(rw http.ResponseWriter, req *http.Request) {
+		status := http.StatusNotFound
+		if strings.HasSuffix(req.URL.Path, "/A") {
+			status = http.StatusBadGateway
+		}
+		respond(status, "")(rw, req)
+	}
+	withClient(t, 10*time.Second, "ghp_x", h, func(t *testing.T, c *testClient) {
+		var wg sync.WaitGroup
+		wg.Go(func() { _, _ = c.Lookup(t.Context(), nil, secret.Actions, "A") })
+		for range 20 {
+			time.Sleep(time.Second)
+			_, err := c.Lookup(t.Context(), nil, secret.Actions, "B")
+			wantError(t, err, "")
+		}
+		wg.Wait()
+	})
+}
+
 // TestRateLimitLogged checks that a rate limit is logged once if several requests meet it, and again if it ends later.
 func TestRateLimitLogged(t *testing.T) {
 	// Six writes are in flight when the limit begins, and get its response a second apart.
