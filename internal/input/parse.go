@@ -39,8 +39,10 @@ func splitList(s string) ([]string, error) {
 		return false
 	})
 	list := withoutEmpty(fields)
-	isYAML := func(entry string) bool { return entry == "-" || strings.HasPrefix(entry, "- ") }
-	if slices.ContainsFunc(list, isYAML) {
+	isNoEntry := func(entry string) bool { // but a part of YAML, or of JSON that is not valid
+		return entry == "-" || strings.HasPrefix(entry, "- ") || entry[0] == '[' && !strings.Contains(entry, "]")
+	}
+	if slices.ContainsFunc(list, isNoEntry) {
 		return nil, errNotList
 	}
 	return list, nil
