@@ -275,8 +275,14 @@ func (r *reader) sealed(c *Config) {
 		if len(c.Stores) == 1 && len(c.Names) == 1 {
 			c.Sealed = []Sealed{{Store: c.Stores[0], Name: c.Names[0], Sealed: sealed}}
 		}
-	case r.isSet("sealed"):
-		c.Sealed = r.sealedRows(c.Stores, c.Names)
+	default:
+		if r.isSet("sealed") {
+			c.Sealed = r.sealedRows(c.Stores, c.Names)
+		}
+		return
+	}
+	if len(c.Stores) > 1 {
+		r.problemf("stores", "must be one store with key_id, because each store has its own key")
 	}
 	e, ok := errors.AsType[*seal.Error](err) // its fields are named like the inputs
 	switch {
@@ -310,12 +316,8 @@ func (r *reader) access(c *Config) {
 
 func (r *reader) stores() []secret.Store {
 	stores := parseList(r, "stores", secret.ParseStore)
-	switch {
-	case r.hasProblem("stores"):
-	case len(stores) == 0:
+	if len(stores) == 0 && !r.hasProblem("stores") {
 		r.problemf("stores", "at least one store is required")
-	case len(stores) > 1 && r.hasKey():
-		r.problemf("stores", "must be one store with key_id, because each store has its own key")
 	}
 	return stores
 }
