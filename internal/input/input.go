@@ -287,7 +287,8 @@ func (r *reader) sealed(c *Config) {
 	e, ok := errors.AsType[*seal.Error](err) // its fields are named like the inputs
 	switch {
 	case ok && !r.isSet(e.Field):
-		r.problemf(e.Field, "required: encrypted_value goes with key_id in mode set, public_key with it in mode seal")
+		r.problemf(e.Field, "required: encrypted_value goes with key_id in mode set, public_key with it in mode seal; "+
+			"for a plaintext in mode set remove them")
 	case ok:
 		r.problemf(e.Field, "%s", e.Text)
 	}
