@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/sethvargo/go-githubactions"
+
+	"set-org-secret/internal/secret"
 )
 
 const plain = "Correct-Horse 42" // no message may contain it
@@ -94,6 +96,14 @@ func TestFiles(t *testing.T) {
 	r := read(t, with{"secret_file": path})
 	if got := string(r.Config.Entries[0].Value.Reveal()); got != string(every) {
 		t.Errorf("got %q, want every byte", got)
+	}
+	longest := strings.Repeat("x", secret.MaxValueBytes)
+	if err := os.WriteFile(path, []byte(longest+"\r\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r = read(t, with{"secret_file": path, "trim_trailing_newline": "true"})
+	if got := string(r.Config.Entries[0].Value.Reveal()); got != longest || len(r.Problems) > 0 {
+		t.Errorf("without its newline: got %d bytes and the problems %q, want %d bytes", len(got), r.Problems, len(longest))
 	}
 	if err := os.Truncate(path, maxBatchBytes+1); err != nil {
 		t.Fatal(err)
