@@ -234,7 +234,12 @@ func (r *reader) reportFaults(input string, faulty []entry) {
 			}
 			list = append(list, text)
 		}
-		r.problemf(input, "%s%s", strings.Join(list, "; "), advice)
+		if advice != "" {
+			list = []string{strings.Join(list, "; ") + advice}
+		}
+		for _, text := range list {
+			r.problemf(input, "%s", text)
+		}
 	}
 }
 
