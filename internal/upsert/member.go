@@ -27,9 +27,7 @@ type memberList struct {
 	before  secret.Existing
 	members []*member
 	notes   []string
-	err     error // why nothing is written
-	// incomplete is why a glob may match more repositories than those that are written; nil if it does not.
-	incomplete error
+	err     error // why nothing is written, or not all that a glob may match
 }
 
 // members returns the writes that add repositories to the lists of all items, or remove them.
@@ -38,7 +36,6 @@ func (e *executor) members(ctx context.Context) (tasks []*task) {
 	repos, resolveErr := r.resolve(ctx)
 	lists := make([]*memberList, len(e.Items))
 	github.Concurrently(github.MaxConcurrentReads, len(lists), func(i int) {
-		*e.changedIDs(&e.results[i]) = []int64{}
 		lists[i] = &memberList{executor: e, item: e.Items[i], err: resolveErr}
 		if resolveErr == nil {
 			lists[i].err = lists[i].plan(ctx, r, repos)
@@ -47,10 +44,6 @@ func (e *executor) members(ctx context.Context) (tasks []*task) {
 	for i, l := range lists {
 		for _, note := range l.notes {
 			e.Log(fmt.Sprintf("%s in %s: %s", l.item.Name, l.item.Store, note))
-		}
-		if l.err != nil {
-			e.finish(i, secret.Failed, l.err, func(*secret.Result) {})
-			continue
 		}
 		t := &task{i: i}
 		for _, m := range l.members {
@@ -62,15 +55,15 @@ func (e *executor) members(ctx context.Context) (tasks []*task) {
 	return tasks
 }
 
-func (l *memberList) plan(ctx context.Context, r *resolver, repos []secret.Repository) (err error) {
+func (l *memberList) plan(ctx context.Context, r *resolver, repos []secret.Repository) error {
 	selected := secret.Existing{Name: l.item.Name, Exists: true, Access: secret.Access{Visibility: secret.Selected}}
-	l.before, err = l.GitHub.WithRepositories(ctx, github.NewBudget(), l.item.Store, selected)
-	if err = cmp.Or(err, checkSelected(l.before)); err != nil {
+	before, err := l.GitHub.WithRepositories(ctx, github.NewBudget(), l.item.Store, selected)
+	if err = cmp.Or(err, checkSelected(before)); err != nil {
 		return err
 	}
-	l.incomplete = r.partial
+	incomplete := r.partial
 	if r.fromList() {
-		onList := l.before.Access.Repositories
+		onList := before.Access.Repositories
 		var matches []int
 		if repos, matches, err = r.selectFrom(onList); err != nil {
 			return err
@@ -79,20 +72,21 @@ func (l *memberList) plan(ctx context.Context, r *resolver, repos []secret.Repos
 			l.notes = append(l.notes, fmt.Sprintf("%s matches %d of the %d repositories on the list that this token "+
 				"can see", p.Text, matches[i], len(onList)))
 		}
-		if len(r.Selection.Patterns) > 0 && l.before.Hidden != 0 {
-			l.incomplete = hiddenError(l.before, ", and a glob may match the others", "repositories or their ids")
+		if len(r.Selection.Patterns) > 0 && before.Hidden != 0 {
+			incomplete = hiddenError(before, ", and a glob may match the others", "repositories or their ids")
 		}
 	}
+	l.before = before
 	for _, repo := range repos {
 		m := &member{memberList: l, repo: repo}
 		switch {
-		case m.wasListed() == r.fromList(), l.before.Hidden != 0 && !m.wasListed():
+		case m.wasListed() == r.fromList(), before.Hidden != 0 && !m.wasListed():
 			l.members = append(l.members, m)
 		case r.fromList():
 			l.notes = append(l.notes, repo.String()+" is not on the list")
 		}
 	}
-	return nil
+	return incomplete
 }
 
 func (m *member) wasListed() bool { return contains(m.before.Access.Repositories, m.repo) }
@@ -133,27 +127,23 @@ func (m *member) compare(_ *write, now secret.Existing) (shown string, applied b
 func (l *memberList) complete(i int, writes []*write) {
 	var changed []secret.Repository
 	var err error
-	count := map[secret.Operation]int{}
+	isUnknown := false
 	for k, w := range writes {
-		count[l.operation(w)]++
+		isUnknown = isUnknown || l.operation(w) == secret.Unknown
 		err = cmp.Or(err, w.err)
 		if m := l.members[k]; w.err == nil && !m.absent {
 			changed = append(changed, m.repo)
 		}
 	}
-	failed, unknown := count[secret.Failed] > 0, count[secret.Unknown] > 0
-	if err == nil && l.incomplete != nil {
-		failed, err = true, l.incomplete
-	}
-	if err != nil && len(writes) > 1 && !l.DryRun {
+	if err = cmp.Or(err, l.err); err != nil && len(writes) > 1 && !l.DryRun {
 		err = secret.AsError(err).With(fmt.Sprintf("%s of %s repositories were %s",
 			secret.FormatCount(len(changed)), secret.FormatCount(len(writes)), verbs[l.Change].past))
 	}
 	op := secret.Unchanged
 	switch {
-	case unknown:
+	case isUnknown:
 		op = secret.Unknown
-	case failed:
+	case err != nil:
 		op = secret.Failed
 	case len(changed) > 0:
 		op = secret.Updated
@@ -162,29 +152,18 @@ func (l *memberList) complete(i int, writes []*write) {
 }
 
 func (l *memberList) recordChanges(r *secret.Result, changed []secret.Repository) {
-	ids := make([]int64, 0, len(changed))
-	for _, repo := range changed {
-		ids = append(ids, repo.ID)
-	}
-	r.Hidden = l.before.Hidden
-	r.Change = secret.Change{From: secret.Selected, To: secret.Selected}
-	r.Access = secret.Access{Visibility: secret.Selected}
-	onList := l.before.Access.Repositories
-	*l.changedIDs(r) = ids
+	r.Hidden, r.Access = l.before.Hidden, l.before.Access
+	r.Change = secret.Change{From: r.Access.Visibility, To: r.Access.Visibility}
+	ids := secret.Access{Repositories: changed}.IDs()
 	if l.Change == secret.ListAdd {
-		r.Change.Added = changed
-		r.Access.Repositories = github.UniqueRepositories(slices.Concat(onList, changed))
+		r.Added, r.Change.Added = ids, changed
+		r.Access.Repositories = github.UniqueRepositories(slices.Concat(r.Access.Repositories, changed))
 		return
 	}
-	r.Change.Removed = changed
-	r.Access.Repositories = slices.DeleteFunc(slices.Clone(onList), func(repo secret.Repository) bool {
-		return slices.Contains(ids, repo.ID)
+	r.Removed, r.Change.Removed = ids, changed
+	r.Access.Repositories = slices.DeleteFunc(slices.Clone(r.Access.Repositories), func(repo secret.Repository) bool {
+		return contains(changed, repo)
 	})
-}
-
-// changedIDs returns the field of a result for the ids of the repositories that were added or removed.
-func (e *executor) changedIDs(r *secret.Result) *[]int64 {
-	return map[secret.ListChange]*[]int64{secret.ListAdd: &r.Added, secret.ListRemove: &r.Removed}[e.Change]
 }
 
 func contains(list []secret.Repository, repo secret.Repository) bool {
