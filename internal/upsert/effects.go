@@ -19,52 +19,38 @@ const (
 		"{secrets}. An update may reset it: look for a newer version."
 )
 
-type noted struct {
-	items   []int
-	details []string
-}
-
-// noteEffects notes what a write of a value did, or would do in a dry run. The caller holds the lock.
-func (v *value) noteEffects(i int, w *write, op secret.Operation) {
-	note := func(warning string, details ...string) {
-		n := v.noted[warning]
-		v.noted[warning] = noted{append(n.items, i), append(n.details, details...)}
-	}
-	_, isGiven := v.desired.given()
-	switch {
-	case op == secret.Failed:
-		return
-	case !isGiven && (op == secret.Created || op == secret.WouldCreate):
-		note(newPrivate)
-	case isGiven && w.before.Err != nil:
-		note(unreadAccess, secret.AsError(w.before.Err).Fact())
-	case isGiven && w.before.Hidden != 0:
-		note(unreadAccess, "this token cannot see all repositories on the list")
-	}
-	if len(w.before.Unknown) > 0 {
-		note(unknownProperties, w.before.Unknown...)
-	}
-}
-
+// warnOfEffects warns of what the writes of values did, or would do in a dry run.
 func (e *executor) warnOfEffects() {
-	for _, warning := range slices.Sorted(maps.Keys(e.noted)) {
-		noted := e.noted[warning]
-		slices.Sort(noted.details)
-		details := strings.Join(slices.Compact(noted.details), ", ")
-		names := strings.NewReplacer("{secrets}", e.namesOf(noted.items), "{details}", details)
-		e.Warn(names.Replace(warning))
+	names, details := map[string][]string{}, map[string][]string{}
+	_, isGiven := e.desired.given()
+	for i, r := range e.results {
+		note := func(warning string, more ...string) {
+			names[warning] = append(names[warning], fmt.Sprintf("%s in %s", r.Name, r.Store))
+			details[warning] = append(details[warning], more...)
+		}
+		before := e.before[i]
+		switch {
+		case r.Operation == secret.Failed:
+			continue
+		case !isGiven && (r.Operation == secret.Created || r.Operation == secret.WouldCreate):
+			note(newPrivate)
+		case isGiven && before.Err != nil:
+			note(unreadAccess, secret.AsError(before.Err).Fact())
+		case isGiven && before.Hidden != 0:
+			note(unreadAccess, "this token cannot see all repositories on the list")
+		}
+		if len(before.Unknown) > 0 {
+			note(unknownProperties, before.Unknown...)
+		}
 	}
-}
-
-func (e *executor) namesOf(items []int) string {
-	slices.Sort(items)
-	first, more := secret.FirstOf(items, 10)
-	var names []string
-	for _, i := range first {
-		names = append(names, fmt.Sprintf("%s in %s", e.Items[i].Name, e.Items[i].Store))
+	for _, warning := range slices.Sorted(maps.Keys(names)) {
+		first, more := secret.FirstOf(names[warning], 10)
+		if more > 0 {
+			first = append(first, secret.FormatCount(more)+" more")
+		}
+		secrets := secret.Count(len(names[warning]), "secret") + " (" + strings.Join(first, ", ") + ")"
+		slices.Sort(details[warning])
+		facts := strings.Join(slices.Compact(details[warning]), ", ")
+		e.Warn(strings.NewReplacer("{secrets}", secrets, "{details}", facts).Replace(warning))
 	}
-	if more > 0 {
-		names = append(names, secret.FormatCount(more)+" more")
-	}
-	return secret.Count(len(items), "secret") + " (" + strings.Join(names, ", ") + ")"
 }

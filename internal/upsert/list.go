@@ -44,5 +44,6 @@ func (l *list) compare(w *write, now secret.Existing) (shown string, applied boo
 }
 
 func (l *list) complete(i int, w *write) {
-	l.finish(i, l.operation(w), w.err, func(r *secret.Result) { r.Change, r.Access = w.change(), w.plan.access })
+	l.results[i].Change, l.results[i].Access = w.change(), w.plan.access
+	l.finish(i, l.operation(w), w.err)
 }

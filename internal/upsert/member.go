@@ -148,7 +148,8 @@ func (l *memberList) complete(i int, writes []*write) {
 	case len(changed) > 0:
 		op = secret.Updated
 	}
-	l.finish(i, op, err, func(r *secret.Result) { l.recordChanges(r, changed) })
+	l.recordChanges(&l.results[i], changed)
+	l.finish(i, op, err)
 }
 
 func (l *memberList) recordChanges(r *secret.Result, changed []secret.Repository) {

@@ -74,10 +74,10 @@ type executor struct {
 	resolveErr error // why the repositories could not be resolved
 	keys       map[secret.Store]*publicKeyCache
 	snapshots  map[secret.Store]*snapshotCache
+	before     []secret.Existing // each item before its value was written
 
 	mu        sync.Mutex
 	results   []secret.Result
-	noted     map[string]noted // by warning
 	unsettled map[secret.Store][]*task
 }
 
@@ -86,7 +86,8 @@ func (j Job) Run(ctx context.Context) []secret.Result {
 	e := &executor{
 		Job: j, desired: desired{visibility: j.Visibility, replace: j.Selection != nil},
 		keys: map[secret.Store]*publicKeyCache{}, snapshots: map[secret.Store]*snapshotCache{},
-		results: make([]secret.Result, len(j.Items)), unsettled: map[secret.Store][]*task{}, noted: map[string]noted{},
+		results: make([]secret.Result, len(j.Items)), before: make([]secret.Existing, len(j.Items)),
+		unsettled: map[secret.Store][]*task{},
 	}
 	if e.desired.replace {
 		e.desired.visibility, e.desired.hasGlob = secret.Selected, len(j.Selection.Patterns) > 0
@@ -121,15 +122,14 @@ var wouldBe = map[secret.Operation]secret.Operation{
 	secret.Created: secret.WouldCreate, secret.Updated: secret.WouldUpdate,
 }
 
-func (e *executor) finish(i int, op secret.Operation, err error, complete func(*secret.Result)) {
+// finish completes result i, whose other fields are set.
+func (e *executor) finish(i int, op secret.Operation, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.DryRun {
-		op = cmp.Or(wouldBe[op], op)
-	}
 	r := &e.results[i]
-	r.Operation, r.Err = op, err
-	complete(r)
+	if r.Operation, r.Err = op, err; e.DryRun {
+		r.Operation = cmp.Or(wouldBe[op], op)
+	}
 	e.OnResult(*r)
 }
 

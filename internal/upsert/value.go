@@ -165,20 +165,18 @@ func (v *value) complete(i int, w *write) {
 	if op == secret.Updated && w.isNew() {
 		err = v.overwritten(w)
 	}
-	v.finish(i, op, err, func(r *secret.Result) {
-		r.Change = w.change()
-		switch {
-		case v.resolveErr == nil && !v.desired.needsExisting():
-			r.Access, _ = v.desired.given() // even if no attempt was planned
-		case !w.rejected:
-			r.Access = w.plan.access
-		}
-		r.Sealed = v.sealed
-		if err == nil || r.Stored() {
-			r.EncryptedValue = ""
-		}
-		v.noteEffects(i, w, r.Operation)
-	})
+	r := &v.results[i]
+	r.Change, r.Sealed, v.before[i] = w.change(), v.sealed, w.before
+	switch {
+	case v.resolveErr == nil && !v.desired.needsExisting():
+		r.Access, _ = v.desired.given() // even if no attempt was planned
+	case !w.rejected:
+		r.Access = w.plan.access
+	}
+	if w.err == nil {
+		r.EncryptedValue = ""
+	}
+	v.finish(i, op, err)
 }
 
 // overwritten returns the error for a secret that this run had not found. If access is given, it only warns.

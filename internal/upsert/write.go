@@ -115,7 +115,7 @@ func (e *executor) tasks(ctx context.Context, newTarget func(Item) itemTarget) (
 	var group sync.WaitGroup
 	for i, item := range e.Items {
 		if item.Done {
-			e.finish(i, secret.Skipped, nil, func(*secret.Result) {})
+			e.finish(i, secret.Skipped, nil)
 			continue
 		}
 		t := newTarget(item)
