@@ -2,7 +2,6 @@ package upsert
 
 import (
 	"context"
-	"slices"
 
 	"set-org-secret/internal/github"
 	"set-org-secret/internal/secret"
@@ -12,8 +11,6 @@ type list struct {
 	*executor
 	item Item
 }
-
-func (e *executor) newList(item Item) itemTarget { return &list{e, item} }
 
 func (l *list) op() string { return "writing the selected repositories" }
 
@@ -29,7 +26,7 @@ func (l *list) next(ctx context.Context, b *github.Budget) (p plan, err error) {
 	if p.access, err = l.desired.accessFor(p.before); err != nil {
 		return p, err
 	}
-	p.unchanged = !secret.Diff(p.before, p.access).Any()
+	p.unchanged = p.before.Hidden == 0 && p.before.Access.Equal(p.access)
 	p.request = l.GitHub.SetRepositories(l.item.Store, l.item.Name, p.access.IDs())
 	return p, nil
 }
@@ -37,7 +34,7 @@ func (l *list) next(ctx context.Context, b *github.Budget) (p plan, err error) {
 func (l *list) refused(_ context.Context, _ *write, err error) (bool, error) { return false, err }
 
 func (l *list) compare(w *write, now secret.Existing) (shown string, applied bool) {
-	if slices.Equal(now.Access.IDs(), w.before.Access.IDs()) && now.Hidden == w.before.Hidden {
+	if now.Access.Equal(w.before.Access) && now.Hidden == w.before.Hidden {
 		return "GitHub still has the list from before", false
 	}
 	return "GitHub now has another list than before", true

@@ -103,14 +103,11 @@ func (j Job) Run(ctx context.Context) []secret.Result {
 			e.snapshots[item.Store].names = append(e.snapshots[item.Store].names, item.Name)
 		}
 	}
-	switch j.Change {
-	case "":
-		e.execute(ctx, e.tasks(ctx, e.newValue))
-	case secret.ListReplace:
-		e.execute(ctx, e.tasks(ctx, e.newList))
-	default:
-		e.execute(ctx, e.members(ctx))
+	tasks := e.tasks
+	if j.Change == secret.ListAdd || j.Change == secret.ListRemove {
+		tasks = e.members
 	}
+	e.execute(ctx, tasks(ctx))
 	e.settle(ctx)
 	e.sealUnstored()
 	e.warnOfEffects()

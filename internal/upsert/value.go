@@ -19,10 +19,6 @@ type value struct {
 	reseals int
 }
 
-func (e *executor) newValue(item Item) itemTarget {
-	return &value{executor: e, item: item, sealed: item.Sealed}
-}
-
 func (v *value) op() string { return "writing the secret" }
 
 // next plans the write, based on a snapshot. If access is given, the write goes on without one.

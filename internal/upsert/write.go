@@ -70,14 +70,6 @@ func (w *write) needsRead() bool {
 // appliedAt returns when the unproven attempts have been applied or never are.
 func (w *write) appliedAt() time.Time { return w.unprovenAt.Add(settleDelay) }
 
-// readableAt returns when a read can tell the result. A confirmed write needs no delay.
-func (w *write) readableAt() (at time.Time) {
-	if w.err != nil && w.isUnproven() {
-		at = w.appliedAt()
-	}
-	return at
-}
-
 // change returns how the write changes access; only the new visibility if the secret was not read whole before.
 func (w *write) change() secret.Change {
 	if w.before.ReadAt.IsZero() || w.before.Err != nil {
@@ -110,7 +102,7 @@ func (t *task) end() {
 }
 
 // tasks returns one write for each item, after the repositories, the keys and the first existing secrets were read.
-func (e *executor) tasks(ctx context.Context, newTarget func(Item) itemTarget) (tasks []*task) {
+func (e *executor) tasks(ctx context.Context) (tasks []*task) {
 	var targets []itemTarget
 	var group sync.WaitGroup
 	for i, item := range e.Items {
@@ -118,7 +110,10 @@ func (e *executor) tasks(ctx context.Context, newTarget func(Item) itemTarget) (
 			e.finish(i, secret.Skipped, nil)
 			continue
 		}
-		t := newTarget(item)
+		var t itemTarget = &list{e, item}
+		if e.Change == "" {
+			t = &value{executor: e, item: item, sealed: item.Sealed}
+		}
 		w := newWrite(t)
 		targets = append(targets, t)
 		tasks = append(tasks, &task{i: i, writes: []*write{w}, finish: func() { t.complete(i, w) }})
@@ -252,20 +247,26 @@ func (e *executor) settle(ctx context.Context) {
 // readAfter returns the secrets of a store after their writes, as far as they can be read.
 func (e *executor) readAfter(ctx context.Context, store secret.Store, tasks []*task) map[secret.Name]secret.Existing {
 	var at time.Time
+	var names []secret.Name
+	lookUp := e.GitHub.Lookup
 	for _, t := range tasks {
+		names = append(names, e.Items[t.i].Name)
 		for _, w := range t.writes {
-			if w.readableAt().After(at) {
-				at = w.readableAt()
+			if w.err != nil && w.appliedAt().After(at) { // a confirmed write needs no delay
+				at = w.appliedAt()
+			}
+			if secret.IsAny(w.err, secret.ErrNotFound, secret.ErrNotFromAPI) {
+				lookUp = e.GitHub.LookupInList // a revoked token, and some gateways, get 404 for any secret
 			}
 		}
 	}
 	b := e.GitHub.SendOnce(ctx, "read whether a failed write took effect", at)
 	if e.Change == "" {
-		return e.readSecrets(ctx, b, store, tasks)
+		found, _ := lookUp(ctx, b, store, names...)
+		return found
 	}
 	after := map[secret.Name]secret.Existing{}
-	for _, t := range tasks {
-		name := e.Items[t.i].Name
+	for _, name := range names {
 		list, hidden, err := e.GitHub.SelectedRepositories(ctx, b, store, name)
 		switch {
 		case secret.IsAny(err, secret.ErrNotFound, secret.ErrConflict):
@@ -277,22 +278,6 @@ func (e *executor) readAfter(ctx context.Context, store secret.Store, tasks []*t
 		}
 	}
 	return after
-}
-
-// readSecrets uses the list after a 404, which a revoked token, and some gateways, get for any secret.
-func (e *executor) readSecrets(
-	ctx context.Context, b *github.Budget, store secret.Store, tasks []*task,
-) map[secret.Name]secret.Existing {
-	lookUp := e.GitHub.Lookup
-	var names []secret.Name
-	for _, t := range tasks {
-		names = append(names, e.Items[t.i].Name)
-		if secret.IsAny(t.writes[0].err, secret.ErrNotFound, secret.ErrNotFromAPI) {
-			lookUp = e.GitHub.LookupInList
-		}
-	}
-	found, _ := lookUp(ctx, b, store, names...)
-	return found
 }
 
 // settle decides the result of a write by the secret after it.
