@@ -32,7 +32,7 @@ type memberList struct {
 
 // members returns the writes that add repositories to the lists of all items, or remove them.
 func (e *executor) members(ctx context.Context) (tasks []*task) {
-	r := e.newResolver()
+	r := &resolver{Job: e.Job}
 	repos, resolveErr := r.resolve(ctx)
 	lists := make([]*memberList, len(e.Items))
 	github.Concurrently(github.MaxConcurrentReads, len(lists), func(i int) {
@@ -63,14 +63,8 @@ func (l *memberList) plan(ctx context.Context, r *resolver, repos []secret.Repos
 	}
 	incomplete := r.partial
 	if r.fromList() {
-		onList := before.Access.Repositories
-		var matches []int
-		if repos, matches, err = r.selectFrom(onList); err != nil {
+		if repos, l.notes, err = r.selectFrom(before.Access.Repositories); err != nil {
 			return err
-		}
-		for i, p := range r.Selection.Patterns {
-			l.notes = append(l.notes, fmt.Sprintf("%s matches %d of the %d repositories on the list that this token "+
-				"can see", p.Text, matches[i], len(onList)))
 		}
 		if len(r.Selection.Patterns) > 0 && before.Hidden != 0 {
 			incomplete = hiddenError(before, ", and a glob may match the others", "repositories or their ids")

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/agnivade/levenshtein"
 
@@ -15,9 +16,7 @@ import (
 
 type resolver struct {
 	Job
-	budget   *github.Budget
-	named    []lookup            // for each of Selection.Names
-	excluded []lookup            // for each plain name of Selection.Excluded
+	lookedUp map[string]lookup   // by Selection.Names, and by the plain names of Selection.Excluded
 	all      []secret.Repository // of the organization, if a pattern needs them
 	partial  error               // all lacks some, which is no error if they are added to a list
 }
@@ -28,8 +27,6 @@ type lookup struct {
 	err error
 }
 
-func (e *executor) newResolver() *resolver { return &resolver{Job: e.Job, budget: github.NewBudget()} }
-
 // fromList reports whether repositories are selected from the list of a secret, and not from all of the organization.
 func (r *resolver) fromList() bool { return r.Change == secret.ListRemove }
 
@@ -38,8 +35,8 @@ func (r *resolver) resolve(ctx context.Context) ([]secret.Repository, error) {
 	if err := r.lookUp(ctx); err != nil {
 		return nil, err
 	}
-	for i, name := range r.Selection.Names {
-		if repo := r.named[i].Repository; repo.ID != 0 && !strings.EqualFold(bareName(repo), name) {
+	for _, name := range r.Selection.Names {
+		if repo := r.lookedUp[name].Repository; repo.ID != 0 && !strings.EqualFold(bareName(repo), name) {
 			r.Warn(fmt.Sprintf("selected_repositories: %s was renamed to %s", name, repo.FullName))
 		}
 	}
@@ -47,8 +44,8 @@ func (r *resolver) resolve(ctx context.Context) ([]secret.Repository, error) {
 		return nil, nil
 	}
 	list, matches, err := r.selectFrom(r.all)
-	if err == nil {
-		err = r.checkMatches(matches)
+	for _, text := range matches {
+		r.Log(text)
 	}
 	if err != nil {
 		return nil, err
@@ -62,26 +59,31 @@ func (r *resolver) resolve(ctx context.Context) ([]secret.Repository, error) {
 	return list, nil
 }
 
-// selectFrom applies the selection to a list, on which a plain name has to be unless GitHub shows it. matches has the
-// number of matches of each pattern.
-func (r *resolver) selectFrom(list []secret.Repository) (selected []secret.Repository, matches []int, err error) {
+// selectFrom applies the selection to a list, on which a plain name has to be unless GitHub shows it. matches says how
+// many repositories each pattern matches.
+func (r *resolver) selectFrom(list []secret.Repository) (selected []secret.Repository, matches []string, err error) {
 	var errs []error
-	for i, name := range r.Selection.Names {
-		repo := r.named[i].Repository
-		if repo.ID == 0 {
+	for _, name := range r.Selection.Names {
+		found := r.lookedUp[name]
+		if found.ID == 0 {
 			for _, listed := range list {
 				if strings.EqualFold(bareName(listed), name) {
-					repo = listed
+					found.Repository = listed
 				}
 			}
 		}
-		if selected = append(selected, repo); repo.ID == 0 {
-			errs = append(errs, suggest(r.named[i].err, name, list))
+		if selected = append(selected, found.Repository); found.ID == 0 {
+			errs = append(errs, suggest(found.err, name, list))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, nil, err
 	}
+	visible := fmt.Sprintf("of the %d repositories that this token can see", len(list))
+	if r.fromList() {
+		visible += " on the list"
+	}
+	var unmatched []string
 	for _, p := range r.Selection.Patterns {
 		before := len(selected)
 		for _, repo := range list {
@@ -89,7 +91,16 @@ func (r *resolver) selectFrom(list []secret.Repository) (selected []secret.Repos
 				selected = append(selected, repo)
 			}
 		}
-		matches = append(matches, len(selected)-before)
+		n := len(selected) - before
+		if matches = append(matches, fmt.Sprintf("%s matches %d %s", p.Text, n, visible)); n == 0 {
+			unmatched = append(unmatched, p.Text)
+		}
+	}
+	if len(unmatched) > 0 && !r.fromList() { // a typo would otherwise pass for an empty list
+		return nil, matches, &secret.Error{
+			Problem: "selected_repositories: " + strings.Join(unmatched, ", ") + " matches none " + visible,
+			Hint:    "Check the spelling; to see private repositories a classic token needs the scope repo.",
+		}
 	}
 	names := map[int64]string{}
 	for _, repo := range slices.Concat(r.all, list) {
@@ -114,52 +125,28 @@ func suggest(missing error, name string, list []secret.Repository) error {
 	return missing
 }
 
-// checkMatches returns an error if a pattern matches nothing. A typo would otherwise pass for an empty list.
-func (r *resolver) checkMatches(matches []int) error {
-	var unmatched []string
-	for i, p := range r.Selection.Patterns {
-		r.Log(fmt.Sprintf("%s matches %d of the %d repositories that this token can see",
-			p.Text, matches[i], len(r.all)))
-		if matches[i] == 0 {
-			unmatched = append(unmatched, p.Text)
-		}
-	}
-	if len(unmatched) == 0 {
-		return nil
-	}
-	return &secret.Error{
-		Problem: fmt.Sprintf("selected_repositories: %s matches none of the %d repositories that this token can see",
-			strings.Join(unmatched, ", "), len(r.all)),
-		Hint: "Check the spelling; to see private repositories a classic token needs the scope repo.",
-	}
-}
-
 // lookUp sends all requests. GitHub knows a repository by its former names too, so exclusions are looked up as well.
 func (r *resolver) lookUp(ctx context.Context) error {
-	s := r.Selection
-	r.named, r.excluded = make([]lookup, len(s.Names)), make([]lookup, len(s.Excluded))
-	var allErr error
-	var reads []func()
-	find := func(name, errorPrefix string, l *lookup) {
-		reads = append(reads, func() {
-			if l.Repository, l.err = r.GitHub.Repository(ctx, r.budget, name); l.err != nil {
-				l.err = fmt.Errorf("selected_repositories: %s%w", errorPrefix, l.err)
-			}
-		})
-	}
-	for i, name := range s.Names {
-		find(name, "", &r.named[i])
-	}
-	for i, p := range s.Excluded {
+	s, b := r.Selection, github.NewBudget()
+	names := slices.Clone(s.Names)
+	for _, p := range s.Excluded {
 		if p.Plain() {
-			find(p.Glob, "exclusion "+p.Text+": ", &r.excluded[i])
+			names = append(names, p.Glob)
 		}
 	}
+	var allErr error
+	var group sync.WaitGroup
 	// Ids are compared with exclusions by name.
 	if len(s.Patterns) > 0 && !r.fromList() || len(s.IDs) > 0 && len(s.Excluded) > 0 {
-		reads = append(reads, func() { r.all, allErr = r.GitHub.Repositories(ctx, r.budget, r.isSelected) })
+		group.Go(func() { r.all, allErr = r.GitHub.Repositories(ctx, b, r.isSelected) })
 	}
-	github.Concurrently(github.MaxConcurrentReads, len(reads), func(i int) { reads[i]() })
+	found := make([]lookup, len(names))
+	github.Concurrently(github.MaxConcurrentReads, len(names), func(i int) {
+		if found[i].Repository, found[i].err = r.GitHub.Repository(ctx, b, names[i]); found[i].err != nil {
+			found[i].err = fmt.Errorf("selected_repositories: %w", found[i].err)
+		}
+	})
+	group.Wait()
 	switch {
 	case !errors.Is(allErr, secret.ErrPartial):
 	case len(s.Patterns) == 0: // exclude rejects an id without a visible name
@@ -167,15 +154,19 @@ func (r *resolver) lookUp(ctx context.Context) error {
 	case r.Change == secret.ListAdd:
 		r.partial, allErr = allErr, nil
 	}
-	isMissing := func(l lookup) bool { return errors.Is(l.err, secret.ErrNotFound) }
-	if len(r.all) == 0 && !r.fromList() && slices.ContainsFunc(r.named, isMissing) { // for suggestions
-		r.all, _ = r.GitHub.Repositories(ctx, r.budget, nil)
-	}
+	r.lookedUp = map[string]lookup{}
+	isMissing := false
 	var errs []error // in the order of the inputs
-	for _, l := range slices.Concat(r.named, r.excluded) {
-		if !isMissing(l) { // else an excluded repository would be let in
-			errs = append(errs, l.err)
+	for i, name := range names {
+		r.lookedUp[name] = found[i]
+		if !errors.Is(found[i].err, secret.ErrNotFound) { // else an excluded repository would be let in
+			errs = append(errs, found[i].err)
+		} else if i < len(s.Names) {
+			isMissing = true
 		}
+	}
+	if len(r.all) == 0 && !r.fromList() && isMissing { // for suggestions
+		r.all, _ = r.GitHub.Repositories(ctx, b, nil)
 	}
 	return errors.Join(append(errs, allErr)...)
 }
@@ -187,15 +178,15 @@ func (r *resolver) isSelected(repo secret.Repository) bool {
 
 // exclude applies the exclusions. It fails if a repository without a visible name cannot be compared with one.
 func (r *resolver) exclude(list []secret.Repository) ([]secret.Repository, error) {
-	for i, p := range r.Selection.Excluded {
+	for _, p := range r.Selection.Excluded {
 		before := len(list)
-		found := r.excluded[i].ID != 0
+		excluded := r.lookedUp[p.Glob]
 		list = slices.DeleteFunc(list, func(repo secret.Repository) bool {
-			return repo.ID == r.excluded[i].ID || repo.FullName != "" && p.Match(repo.FullName)
+			return repo.ID == excluded.ID || repo.FullName != "" && p.Match(repo.FullName)
 		})
 		unnamed := slices.IndexFunc(list, func(repo secret.Repository) bool { return repo.FullName == "" })
 		switch {
-		case unnamed >= 0 && !found:
+		case unnamed >= 0 && excluded.ID == 0:
 			return nil, &secret.Error{
 				Problem: fmt.Sprintf("selected_repositories: exclusion %s cannot be checked against repository %d, "+
 					"because this token cannot see its name", p.Text, list[unnamed].ID),

@@ -391,7 +391,7 @@ func TestResolve(t *testing.T) {
 
 func resolve(ctx context.Context, g *testGitHub, s secret.Selection) (ids []int64, warnings string, err error) {
 	warn := func(text string) { warnings += text }
-	r := resolver{Job: Job{GitHub: g.client, Selection: &s, Log: g.log, Warn: warn}, budget: github.NewBudget()}
+	r := resolver{Job: Job{GitHub: g.client, Selection: &s, Log: g.log, Warn: warn}}
 	list, err := r.resolve(ctx)
 	for _, repo := range list {
 		ids = append(ids, repo.ID)
