@@ -67,7 +67,7 @@ func (l *memberList) plan(ctx context.Context, r *resolver, repos []secret.Repos
 			return err
 		}
 		if len(r.Selection.Patterns) > 0 && before.Hidden != 0 {
-			incomplete = hiddenError(before, ", and a glob may match the others", "repositories or their ids")
+			incomplete = hiddenError(before, ", and a glob may mean the others")
 		}
 	}
 	l.before = before

@@ -29,34 +29,27 @@ func (d desired) needsExisting() bool {
 
 // accessFor returns the access to write to a secret. The error is a *secret.Error if it must not be written.
 func (d desired) accessFor(existing secret.Existing) (secret.Access, error) {
-	if access, ok := d.given(); ok {
-		if d.hasGlob && existing.Hidden != 0 {
-			const effect = ", and a glob may mean the others; writing what it matches would remove them"
-			return secret.Access{}, hiddenError(existing, effect, "repositories without globs")
-		}
-		return access, nil
-	}
+	access, isGiven := d.given()
 	switch {
+	case isGiven && d.hasGlob && existing.Hidden != 0:
+		return secret.Access{}, hiddenError(existing, ", and a glob may mean the others")
+	case isGiven:
+		return access, nil
 	case d.visibility == secret.Selected && existing.Access.Visibility != secret.Selected:
-		reason := "the secret does not exist yet"
-		if existing.Exists {
-			reason = "the existing secret is " + string(existing.Access.Visibility)
-		}
 		return secret.Access{}, &secret.Error{
-			Problem: "visibility: selected needs a repository list, because " + reason,
+			Problem: "visibility: selected needs a repository list, because the secret has none yet",
 			Hint:    "Name the repositories in selected_repositories, or use none for an empty list.",
 		}
 	case !existing.Exists:
 		return secret.Access{Visibility: secret.Private}, nil
 	case existing.Hidden != 0:
-		return secret.Access{}, hiddenError(existing,
-			"; writing that list would remove the others", "whole list in selected_repositories")
+		return secret.Access{}, hiddenError(existing, "; writing that list would remove the others")
 	}
 	return existing.Access, nil
 }
 
-// hiddenError returns the error for a list that the token sees only in part. instead is the input to use.
-func hiddenError(existing secret.Existing, effect, instead string) error {
+// hiddenError returns the error for a list that the token sees only in part, with the effect of that.
+func hiddenError(existing secret.Existing, effect string) error {
 	shown := len(existing.Access.Repositories)
 	all := shown + existing.Hidden
 	return &secret.Error{
@@ -64,7 +57,7 @@ func hiddenError(existing secret.Existing, effect, instead string) error {
 		Cause: "A classic token needs the scope repo to see private repositories; " +
 			"a fine-grained or App token sees those it was granted.",
 		Hint: "Use a token that can see all of them (in actions/create-github-app-token, set owner), or name the " +
-			instead + ".",
+			"repositories in selected_repositories, without globs.",
 	}
 }
 

@@ -159,7 +159,7 @@ func (v *value) mayShareSecond(w *write) bool {
 func (v *value) complete(i int, w *write) {
 	op, err := v.operation(w), w.err
 	if op == secret.Updated && w.isNew() {
-		err = v.overwritten(w)
+		err = v.overwritten()
 	}
 	r := &v.results[i]
 	r.Change, r.Sealed, v.before[i] = w.change(), v.sealed, w.before
@@ -176,15 +176,14 @@ func (v *value) complete(i int, w *write) {
 }
 
 // overwritten returns the error for a secret that this run had not found. If access is given, it only warns.
-func (v *value) overwritten(w *write) error {
+func (v *value) overwritten() error {
 	if _, ok := v.desired.given(); ok {
 		v.Warn(fmt.Sprintf("%s in %s: this run did not find the secret, but GitHub updated an existing one. "+
 			"Its access is now as the inputs say.", v.item.Name, v.item.Store))
 		return nil
 	}
 	return &secret.Error{
-		Problem: "an existing secret was overwritten that this run had not found, and its access is now " +
-			string(w.plan.access.Visibility),
+		Problem: "an existing secret was overwritten that this run had not found, and its access is now private",
 		Cause: "GitHub returned 404 for it before the write, and 204, which is an update, to the write: it was " +
 			"created in between, or this token could not see it. Every private and internal repository can now " +
 			"read the value.",
