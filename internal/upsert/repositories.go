@@ -65,12 +65,9 @@ func (r *resolver) selectFrom(list []secret.Repository) (selected []secret.Repos
 	var errs []error
 	for _, name := range r.Selection.Names {
 		found := r.lookedUp[name]
-		if found.ID == 0 {
-			for _, listed := range list {
-				if strings.EqualFold(bareName(listed), name) {
-					found.Repository = listed
-				}
-			}
+		isNamed := func(listed secret.Repository) bool { return strings.EqualFold(bareName(listed), name) }
+		if i := slices.IndexFunc(list, isNamed); i >= 0 && found.ID == 0 {
+			found.Repository = list[i]
 		}
 		if selected = append(selected, found.Repository); found.ID == 0 {
 			errs = append(errs, suggest(found.err, name, list))

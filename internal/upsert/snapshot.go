@@ -48,8 +48,8 @@ type refusal struct {
 	encrypted bool // GitHub could not decrypt them
 }
 
-// lagDelays are the waits before further fetches of a key: a copy of it may lag behind a rotation.
-var lagDelays = []time.Duration{2 * time.Second, 10 * time.Second}
+// lagDelays are the waits before the fetches of a key: a copy of it may lag behind a rotation.
+var lagDelays = []time.Duration{0, 2 * time.Second, 10 * time.Second}
 
 func newPublicKeyCache(client *github.Client, store secret.Store, log func(string)) *publicKeyCache {
 	c := &publicKeyCache{
@@ -69,7 +69,7 @@ func (c *publicKeyCache) current() seal.PublicKey { return *c.key.Load() }
 
 // newerThan returns the key to use instead of one whose values GitHub refused, which is the same if that was not the
 // reason. Concurrent callers share one fetch, and so do all with the same refusal within maxSnapshotAge.
-func (c *publicKeyCache) newerThan(ctx context.Context, b *github.Budget, r refusal) (seal.PublicKey, error) {
+func (c *publicKeyCache) newerThan(ctx context.Context, b *github.Budget, r refusal) (key seal.PublicKey, err error) {
 	c.fetching.acquire()
 	defer c.fetching.release()
 	if r.encrypted {
@@ -80,16 +80,14 @@ func (c *publicKeyCache) newerThan(ctx context.Context, b *github.Budget, r refu
 		return old, nil
 	}
 	sentAt := time.Now()
-	key, err := c.github.PublicKey(ctx, b, c.store)
 	for _, delay := range lagDelays {
-		if !r.encrypted || err != nil || key != old {
+		github.Sleep(ctx, delay)
+		if key, err = c.github.PublicKey(ctx, b, c.store); err != nil {
+			return key, err
+		}
+		if !r.encrypted || key != old {
 			break
 		}
-		github.Sleep(ctx, delay)
-		key, err = c.github.PublicKey(ctx, b, c.store)
-	}
-	if err != nil {
-		return key, err
 	}
 	c.key.Store(&key)
 	switch {
@@ -178,10 +176,9 @@ func (c *snapshotCache) find(ctx context.Context, b *github.Budget, name secret.
 	return found[name], err
 }
 
-func (c *snapshotCache) lookUp(
-	ctx context.Context, b *github.Budget, names ...secret.Name,
-) (found map[secret.Name]secret.Existing, err error) {
-	err = c.request(&c.noSecrets, 0, func() (err error) {
+func (c *snapshotCache) lookUp(ctx context.Context, b *github.Budget, names ...secret.Name) (github.Found, error) {
+	var found github.Found
+	err := c.request(&c.noSecrets, 0, func() (err error) {
 		found, err = c.github.Lookup(ctx, b, c.store, names...)
 		return err
 	})

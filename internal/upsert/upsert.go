@@ -140,12 +140,11 @@ func (e *executor) logWrites(tasks []*task) {
 			}
 		}
 	}
-	text, minutes := "writes to send: "+secret.FormatCount(n), (n-1)/github.WritesPerMinute
-	if minutes > 0 {
-		text += fmt.Sprintf(", at most %d a minute, which takes about %s",
-			github.WritesPerMinute, secret.FormatDuration(time.Duration(minutes)*time.Minute))
-	}
-	if minutes > 0 || e.Change != "" && n > 0 {
-		e.Log(text)
+	switch minutes := (n - 1) / github.WritesPerMinute; {
+	case minutes > 0:
+		e.Log(fmt.Sprintf("writes to send: %s, at most %d a minute, which takes about %s", secret.FormatCount(n),
+			github.WritesPerMinute, secret.FormatDuration(time.Duration(minutes)*time.Minute)))
+	case n > 0 && e.Change != "":
+		e.Log("writes to send: " + secret.FormatCount(n))
 	}
 }

@@ -59,7 +59,15 @@ func (v *value) prepare() error {
 func (v *value) sealTo(key seal.PublicKey) error {
 	switch isGiven := v.item.isSealed(); {
 	case isGiven && key.ID() != v.sealed.KeyID:
-		return keyRotated(v.item.Store, v.sealed.KeyID, key.ID())
+		return &secret.Error{
+			Problem: fmt.Sprintf("the value is sealed with key %s, but the current key for %s secrets is %s",
+				v.sealed.KeyID, v.item.Store, key.ID()),
+			Cause: "GitHub rotated the key since the value was sealed, or that key was never GitHub's. " +
+				"Only the plaintext can be sealed again.",
+			Hint: "Unless you know that key " + v.sealed.KeyID + " was GitHub's, revoke the new credential: whoever " +
+				"made that key can read it. Seal again, in the job that seals.",
+			Is: []error{secret.ErrCannotOpen},
+		}
 	case isGiven && v.sealed.PublicKey != "" && v.sealed.PublicKey != key.Base64():
 		return foreignKey(key.ID())
 	case isGiven, v.sealed.KeyID == key.ID() && v.sealed.PublicKey == key.Base64():
@@ -115,18 +123,6 @@ func (e *executor) sealUnstored() {
 	}
 }
 
-func keyRotated(store secret.Store, sealedTo, current string) error {
-	return &secret.Error{
-		Problem: fmt.Sprintf("the value is sealed with key %s, but the current key for %s secrets is %s",
-			sealedTo, store, current),
-		Cause: "GitHub rotated the key since the value was sealed, or that key was never GitHub's. " +
-			"Only the plaintext can be sealed again.",
-		Hint: "Unless you know that key " + sealedTo + " was GitHub's, revoke the new credential: whoever made that " +
-			"key can read it. Seal again, in the job that seals.",
-		Is: []error{secret.ErrCannotOpen},
-	}
-}
-
 // foreignKey returns the error for a value that was sealed to another key than GitHub's of the same id.
 func foreignKey(id string) error {
 	return &secret.Error{
@@ -144,15 +140,12 @@ func (v *value) compare(w *write, now secret.Existing) (shown string, applied bo
 	case !now.Exists:
 		return "GitHub shows no such secret", w.before.Exists
 	case w.before.Exists && now.UpdatedAt.Equal(w.before.UpdatedAt):
-		return "GitHub shows no update since " + secret.FormatTime(now.UpdatedAt), v.mayShareSecond(w)
+		// The first attempt may have the same time, in whole seconds, if it was sent just after the update.
+		isRecent := w.before.Date.IsZero() || w.before.Date.Sub(w.before.UpdatedAt).Abs() <= maxDateSkew
+		return "GitHub shows no update since " + secret.FormatTime(now.UpdatedAt),
+			isRecent && w.firstAttempt.Sub(w.before.ReceivedAt) < time.Second
 	}
 	return "GitHub shows an update at " + secret.FormatTime(now.UpdatedAt), true
-}
-
-// mayShareSecond reports whether the first attempt may have the time of the update before it, in whole seconds.
-func (v *value) mayShareSecond(w *write) bool {
-	wasJustUpdated := w.before.Date.IsZero() || w.before.Date.Sub(w.before.UpdatedAt).Abs() <= maxDateSkew
-	return wasJustUpdated && w.firstAttempt.Sub(w.before.ReceivedAt) < time.Second
 }
 
 // complete adds the sealed value if it is not stored, and the access with which to store it manually.

@@ -245,7 +245,7 @@ func (e *executor) settle(ctx context.Context) {
 }
 
 // readAfter returns the secrets of a store after their writes, as far as they can be read.
-func (e *executor) readAfter(ctx context.Context, store secret.Store, tasks []*task) map[secret.Name]secret.Existing {
+func (e *executor) readAfter(ctx context.Context, store secret.Store, tasks []*task) github.Found {
 	var at time.Time
 	var names []secret.Name
 	lookUp := e.GitHub.Lookup
@@ -265,7 +265,7 @@ func (e *executor) readAfter(ctx context.Context, store secret.Store, tasks []*t
 		found, _ := lookUp(ctx, b, store, names...)
 		return found
 	}
-	after := map[secret.Name]secret.Existing{}
+	after := github.Found{}
 	for _, name := range names {
 		list, hidden, err := e.GitHub.SelectedRepositories(ctx, b, store, name)
 		switch {
