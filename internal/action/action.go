@@ -1,6 +1,6 @@
 // Package action is the whole program. Its environment is passed in, so that tests and the demo run it in-process.
 //
-// It has a file for each mode, and decides the exit code: 0 only if all that was asked for has been done and reported.
+// It decides the exit code: 0 only if all that was asked for has been done and reported.
 package action
 
 import (
@@ -136,14 +136,12 @@ func (s *session) run(ctx context.Context, notes []string) int {
 		ListRepositories: c.ListRepositories,
 	}
 	switch c.Mode {
-	case secret.ModeSet:
-		end.Results = s.set(ctx)
+	case secret.ModeSet, secret.ModeAccess:
+		end.Results = s.upsert(ctx)
 	case secret.ModeSeal:
 		end.Results = s.seal(ctx)
 	case secret.ModeCheck:
 		end.Results = s.check(ctx)
-	case secret.ModeAccess:
-		end.Results = s.access(ctx)
 	}
 	end.Took = time.Since(s.start)
 	if s.github != nil {
