@@ -31,9 +31,12 @@ type Access struct {
 
 // IDs returns the ids of the selected repositories, ascending, each once. It is never nil, since an empty list is sent.
 func (a Access) IDs() []int64 {
-	ids := slices.AppendSeq([]int64{}, maps.Keys(byID(a.Repositories)))
+	ids := []int64{}
+	for _, r := range a.Repositories {
+		ids = append(ids, r.ID)
+	}
 	slices.Sort(ids)
-	return ids
+	return slices.Compact(ids)
 }
 
 // Equal reports whether both accesses are the same.
@@ -81,24 +84,20 @@ func (c Change) Any() bool {
 
 // Diff returns how access changes if access replaces that of the existing secret. Its lists are sorted by name.
 func Diff(existing Existing, access Access) Change {
-	c := Change{From: existing.Access.Visibility, To: access.Visibility, Hidden: existing.Hidden}
-	before, after := byID(existing.Access.Repositories), byID(access.Repositories)
-	c.Added, c.Removed = without(after, before), without(before, after)
-	return c
-}
-
-func byID(list []Repository) map[int64]Repository {
-	m := make(map[int64]Repository, len(list))
-	for _, r := range list {
-		m[r.ID] = r
+	before, after := existing.Access.Repositories, access.Repositories
+	return Change{
+		From: existing.Access.Visibility, To: access.Visibility, Hidden: existing.Hidden,
+		Added: without(after, before), Removed: without(before, after),
 	}
-	return m
 }
 
-func without(all, others map[int64]Repository) []Repository {
-	rest := maps.Clone(all)
-	for id := range others {
-		delete(rest, id)
+func without(list, others []Repository) []Repository {
+	rest := map[int64]Repository{}
+	for _, r := range list {
+		rest[r.ID] = r
+	}
+	for _, r := range others {
+		delete(rest, r.ID)
 	}
 	return slices.SortedFunc(maps.Values(rest), func(a, b Repository) int {
 		return cmp.Or(cmp.Compare(a.FullName, b.FullName), cmp.Compare(a.ID, b.ID))

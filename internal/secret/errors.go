@@ -42,8 +42,7 @@ type Error struct {
 	Attempts  int           // requests sent, retries included; 0 if none was
 	Elapsed   time.Duration // from the first error to the last attempt
 
-	// Is lists the sentinel errors that the error matches.
-	Is []error
+	Is []error // the sentinel errors that it matches
 }
 
 // Error returns the operation, the problem, after retries the number of attempts, and the notes.

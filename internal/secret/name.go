@@ -26,17 +26,13 @@ func ParseName(s string) (Name, error) {
 		return "", fmt.Errorf("must have only letters, digits and _, not %s", Quote(s))
 	case s[0] >= '0' && s[0] <= '9':
 		return "", fmt.Errorf("must start with a letter or _, not %s", Quote(s))
-	case len(s) >= len(reserved) && strings.EqualFold(s[:len(reserved)], reserved):
-		return "", fmt.Errorf("must not start with %s, which GitHub reserves: %s", reserved, Quote(s))
+	case strings.HasPrefix(strings.ToUpper(s), "GITHUB_"):
+		return "", fmt.Errorf("must not start with GITHUB_, which GitHub reserves: %s", Quote(s))
 	}
 	return Name(strings.ToUpper(s)), nil
 }
 
-// reserved is the prefix of names that GitHub keeps for its own.
-const reserved = "GITHUB_"
-
 // HasOnly reports whether s has only ASCII letters, digits, _ and the characters of also.
 func HasOnly(s, also string) bool {
-	allowed := "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_" + also
-	return !strings.ContainsFunc(s, func(c rune) bool { return !strings.ContainsRune(allowed, c) })
+	return strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"+also) == ""
 }
