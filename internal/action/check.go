@@ -76,13 +76,9 @@ func (s *session) inputOrder(found [][]secret.Result) (results []secret.Result) 
 	return results
 }
 
-// readStore looks up each configured secret, or every secret of a store, with its list of repositories if that is
-// asked for.
+// readStore reads the secrets of a store, with their lists of repositories if those are asked for.
 func (s *session) readStore(ctx context.Context, store secret.Store) []secret.Existing {
-	found, err := s.readSecrets(ctx, store)
-	if err != nil {
-		return []secret.Existing{{Err: err}}
-	}
+	found := s.readSecrets(ctx, store)
 	if s.config.ListRepositories {
 		inParallel(len(found), func(i int) {
 			if e := found[i]; e.Err == nil {
@@ -94,14 +90,17 @@ func (s *session) readStore(ctx context.Context, store secret.Store) []secret.Ex
 	return found
 }
 
-func (s *session) readSecrets(ctx context.Context, store secret.Store) ([]secret.Existing, error) {
+func (s *session) readSecrets(ctx context.Context, store secret.Store) []secret.Existing {
 	if s.config.EverySecret {
 		list, complete, err := s.github.Secrets(ctx, nil, store)
-		if err == nil && !complete {
+		if err != nil {
+			return []secret.Existing{{Err: err}}
+		}
+		if !complete {
 			s.report.Warn(fmt.Sprintf("GitHub's total of %s secrets does not match the list; "+
 				"some may be missing from this report", store))
 		}
-		return list, err
+		return list
 	}
 	names := s.config.Names
 	var list github.Found
@@ -118,7 +117,7 @@ func (s *session) readSecrets(ctx context.Context, store secret.Store) ([]secret
 		found[i] = one[names[i]]
 		found[i].Name, found[i].Err = names[i], err
 	})
-	return found, nil
+	return found
 }
 
 func inParallel(n int, do func(i int)) { github.Concurrently(github.MaxConcurrentReads, n, do) }

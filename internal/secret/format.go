@@ -7,14 +7,11 @@ import (
 	"unicode/utf8"
 )
 
-// maxQuoted is the length, in characters, up to which text of an input is quoted.
-const maxQuoted = 80
-
 // Quote quotes text from outside, or describes it: the runner hides a masked text only whole, and as JSON escapes it.
 func Quote(s string) string {
 	unprintable := func(r rune) bool { return !strconv.IsPrint(r) && r != '\n' && r != '\r' && r != '\t' }
 	switch n := utf8.RuneCountInString(s); {
-	case n > maxQuoted:
+	case n > 80:
 		return "a text of " + FormatCount(n) + " characters"
 	case !utf8.ValidString(s), strings.ContainsFunc(s, unprintable), strings.Contains(s, "##["):
 		return "a text with characters that cannot be shown"

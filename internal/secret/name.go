@@ -1,5 +1,4 @@
-// Package secret defines the types that the other packages share: Name, Value, Store, Visibility, Access, Existing,
-// Result, Mode and Error.
+// Package secret defines the types that the other packages share.
 //
 // Parsing validates: a Name or a Visibility that was parsed is a legal one. [Value.Reveal] is the only way to the bytes
 // of a [Value], and a test lists who may call it. This package does no I/O.

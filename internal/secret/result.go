@@ -8,7 +8,6 @@ import (
 // Operation is the result of a run for one secret in one store, in the words of the action's outputs.
 type Operation string
 
-// Every operation that a row of the output results may have.
 const (
 	Created     Operation = "created"
 	Updated     Operation = "updated"
@@ -58,9 +57,7 @@ type Sealed struct {
 func (r Result) Stored() bool { return r.Operation == Created || r.Operation == Updated }
 
 // Failed reports whether the run did less than was asked for this secret, or more.
-func (r Result) Failed() bool {
-	return r.Operation == Failed || r.Operation == Unknown || r.Err != nil
-}
+func (r Result) Failed() bool { return r.Operation == Failed || r.Operation == Unknown || r.Err != nil }
 
 // Check is the result of mode check for a secret.
 type Check struct {
