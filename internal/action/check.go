@@ -80,7 +80,8 @@ func (s *session) inputOrder(found [][]secret.Result) (results []secret.Result) 
 func (s *session) readStore(ctx context.Context, store secret.Store) []secret.Existing {
 	found := s.readSecrets(ctx, store)
 	if s.config.ListRepositories {
-		inParallel(len(found), func(i int) {
+		most := github.MaxConcurrentReads / len(s.config.Stores) // which are read side by side
+		github.Concurrently(most, len(found), func(i int) {
 			if e := found[i]; e.Err == nil {
 				found[i], e.Err = s.github.WithRepositories(ctx, nil, store, e)
 				found[i].Name, found[i].Err = e.Name, e.Err
