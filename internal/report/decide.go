@@ -121,103 +121,83 @@ func placeBefore(run Run, e secret.Result) place {
 
 func (p place) has(other place) bool { return p&other != 0 }
 
-// isUsable reports whether the entry has a sealed value that GitHub can still open.
+// isUsable reports whether the entry has a value to save that GitHub can still open.
 func (e *entry) isUsable() bool {
-	return e.EncryptedValue != "" && !errors.Is(e.Err, secret.ErrCannotOpen)
+	return e.place.has(hasValue) && e.EncryptedValue != "" && !errors.Is(e.Err, secret.ErrCannotOpen)
 }
 
-// outsideOutputs reports whether the outputs lack a usable value.
-func (e *entry) outsideOutputs() bool {
-	return e.place.has(hasValue) && !e.place.has(inOutputs) && e.isUsable()
-}
+func (e *entry) outsideOutputs() bool { return e.isUsable() && !e.place.has(inOutputs) }
 
-// placeInOutputs gives sealed values a place in the outputs, in input order as long as they fit.
+// placeInOutputs leaves out sealed values from the end until the outputs fit. If they would not fit without any value,
+// it leaves out rows, and last those with a value that a later job can use.
 func (d *document) placeInOutputs() {
-	left := d.room.outputs
+	excess := -d.room.outputs
 	for _, o := range append(sharedOutputs(*d), output{"results", "[]"}) {
-		left -= mask.UTF16Len(o.name) + mask.UTF16Len(o.value)
+		excess += mask.UTF16Len(o.name) + mask.UTF16Len(o.value)
 	}
-	all, rest := 0, 0 // with and without values
-	without := convert(d.entries, d.withoutValue)
-	for i, e := range d.entries {
-		all += e.row.size()
-		rest += without[i].row.size()
+	withoutValues := excess
+	for _, e := range d.entries {
+		excess += e.row.size()
+		withoutValues += d.withoutValue(e).row.size()
 	}
-	if rest > left {
-		d.leaveOutRows(all - left)
-		left = all // the remaining rows have room for their values
+	order := d.entries
+	if withoutValues > 0 {
+		order = slices.SortedStableFunc(slices.Values(order), func(a, b *entry) int { return b.worth() - a.worth() })
 	}
-	left -= rest
-	for i, e := range d.entries {
-		left -= e.row.size() - without[i].row.size()
-		switch {
-		case left < 0 || !e.hasRow:
-			without[i].hasRow = e.hasRow
-			d.entries[i] = without[i]
-		case e.outsideOutputs():
-			e.place |= inOutputs
+	for _, e := range slices.Backward(order) {
+		if excess <= 0 {
+			if e.isUsable() {
+				e.place |= inOutputs
+			}
+			continue
+		}
+		excess -= e.row.size()
+		*e = d.withoutValue(e)
+		if e.hasRow = withoutValues <= 0; e.hasRow {
+			excess += e.row.size()
 		}
 	}
+}
+
+// worth orders rows: those of a lower worth are left out first.
+func (e *entry) worth() int {
+	if e.isUsable() {
+		return int(failed) + 1
+	}
+	return int(e.severity)
 }
 
 // withoutValue returns the entry for outputs that lack its sealed value. In mode seal it fails: it has no other place.
-func (d *document) withoutValue(e *entry) *entry {
-	if e.EncryptedValue == "" && !e.place.has(hasValue) {
-		return e
-	}
+func (d *document) withoutValue(e *entry) entry {
 	without := *e
 	if e.place.has(hasValue) && e.Err == nil {
-		result := e.Result
-		result.Operation = secret.Failed
-		result.Err = &secret.Error{
+		without.Operation = secret.Failed
+		without.Err = &secret.Error{
 			Problem: "the sealed value is not in the outputs",
 			Hint:    "Seal fewer secrets in one run, and see that the outputs can be written.",
 		}
-		without = *d.newEntry(result)
+		without = *d.newEntry(without.Result)
 	}
 	without.row.EncryptedValue, without.row.PublicKey = "", ""
-	return &without
+	return without
 }
 
-// leaveOutRows shortens the output results from the end: rows with a value that a later job can use come last.
-func (d *document) leaveOutRows(excess int) {
-	worth := func(e *entry) severity {
-		if e.isUsable() {
-			return failed + 1
-		}
-		return e.severity
-	}
-	byWorth := func(a, b *entry) int { return cmp.Compare(worth(b), worth(a)) }
-	for _, e := range slices.Backward(slices.SortedStableFunc(slices.Values(d.entries), byWorth)) {
-		if excess > 0 {
-			excess -= e.row.size()
-			e.hasRow = false
-		}
-	}
-}
-
-// placeInSummary gives sealed values a place in the summary, those that are not in the outputs first.
+// placeInSummary gives sealed values a place in the summary, those at the end first: the outputs may lack them.
 func (d *document) placeInSummary() {
-	if d.Mode == secret.ModeSeal {
-		return
-	}
 	left := int(float64(d.room.summary) * sealedShare)
-	for _, place := range []place{hasValue, hasValue | inOutputs} {
-		for i := range d.entries {
-			e := d.entries[i]
-			if e.place != place || !e.isUsable() {
-				continue
-			}
-			part, text := inScript, command(d.Run, e.Result)
-			if !isRepeatable(d.Run, e.Result) {
-				result := e.Result
-				result.Err = nil // the failure has it
-				part, text = inRows, strings.Trim(encode([]row{newRow(result)}), "[]")
-			}
-			if left -= len(escaper.Replace(text)) + len(","); left >= 0 {
-				e.place |= part
-				e.manual = text
-			}
+	for _, e := range slices.Backward(d.entries) {
+		if !e.isUsable() || d.Mode == secret.ModeSeal {
+			continue
+		}
+		part, text := inScript, command(d.Run, e.Result)
+		if text == "" {
+			result := e.Result
+			result.Err = nil // the failure has it
+			part, text = inRows, strings.Trim(encode([]row{newRow(result)}), "[]")
+		}
+		if left -= len(escaper.Replace(text)) + len(","); left >= 0 {
+			e.place |= part
+			e.manual = text
 		}
 	}
 }

@@ -33,6 +33,11 @@ func TestSealedRows(t *testing.T) {
 	if err := json.Unmarshal([]byte(html.UnescapeString(rows)), &got); err != nil {
 		t.Fatalf("got error %v, want JSON: %.200q", err, rows)
 	}
+	for _, e := range d.entries {
+		if e.place == hasValue|inOutputs|inRows {
+			t.Errorf("%s is saved twice, and others are not saved", e.Name)
+		}
+	}
 	var want []map[string]string
 	for _, e := range filter(d.entries, func(e *entry) bool { return e.place.has(inRows) }) {
 		want = append(want, map[string]string{

@@ -25,8 +25,13 @@ func script(d document) string {
 	return scriptStart + strings.Join(commands, "") + scriptEnd
 }
 
-// command returns the command that stores a sealed value with the access that the run would have written.
+// command returns the command that stores a sealed value with the access that the run would have written. It is empty
+// if that is unknown, if GitHub would refuse it again, or if a name could add a command.
 func command(run Run, result secret.Result) string {
+	names := hostname(run) + run.Org + string(result.Store) + string(result.Name)
+	if result.Access.Visibility == "" || errors.Is(result.Err, secret.ErrInputs) || !secret.HasOnly(names, "-.:") {
+		return ""
+	}
 	body := struct {
 		EncryptedValue string            `json:"encrypted_value"`
 		KeyID          string            `json:"key_id"`
@@ -40,13 +45,6 @@ func command(run Run, result secret.Result) string {
 	return fmt.Sprintf("gh api --silent --method PUT --hostname %s \\\n  orgs/%s/%s/secrets/%s --input - "+
 		"<<'JSON' || failed=\"$failed %s/%s\"\n%s\nJSON\n",
 		hostname(run), run.Org, result.Store, result.Name, result.Store, result.Name, text)
-}
-
-// isRepeatable reports whether the script can store a result: GitHub would not refuse it again, and no name can add a
-// command.
-func isRepeatable(run Run, result secret.Result) bool {
-	return result.Access.Visibility != "" && !errors.Is(result.Err, secret.ErrInputs) &&
-		secret.HasOnly(hostname(run)+run.Org+string(result.Store)+string(result.Name), "-.:")
 }
 
 // hostname returns the host of the website, for gh. An Enterprise Server has its API on the same host, under /api/v3.
