@@ -50,9 +50,8 @@ type document struct {
 type entry struct {
 	secret.Result
 	outcome
-	err    *secret.Error // nil without a failure
-	row    row           // of the output results
-	hasRow bool          // false if the output results has no room for the row
+	row    row  // of the output results
+	hasRow bool // false if the output results has no room for the row
 	place  place
 	manual string // the text in the summary that stores the sealed value: a command of the script, or a row
 	label  string // the name in messages, with the store if the run has several
@@ -87,7 +86,7 @@ func decide(run Run, room limits) document {
 	d.placeInSummary()
 	d.groupFailures()
 	place := placeBefore(run, secret.Result{Operation: secret.Failed})
-	d.problemsStep = d.nextStep(&entry{place: place, err: &secret.Error{Hint: "Correct these problems."}})
+	d.problemsStep = d.nextStep(&entry{place: place}, "Correct these problems.")
 	d.sign, d.title = newTitle(d)
 	if first, more := secret.FirstOf(run.Problems, maxProblems); more > 0 {
 		d.Problems = append(first, "and "+secret.Count(more, "more problem"))
@@ -100,7 +99,6 @@ func (d *document) newEntry(result secret.Result) *entry {
 		Result: result, outcome: newOutcome(d.Run, result), label: string(result.Name),
 		row: newRow(result), hasRow: true, place: placeBefore(d.Run, result),
 	}
-	e.err, _ = errors.AsType[*secret.Error](result.Err)
 	switch {
 	case e.Name == "":
 		e.label = string(e.Store) + " secrets"
@@ -215,58 +213,58 @@ func (d *document) groupFailures() {
 		d.renewed[e.Name] = d.renewed[e.Name] || e.Stored() || e.Operation == secret.Skipped ||
 			e.Operation == secret.Unknown || isSaved
 	}
-	failed := filter(d.entries, func(e *entry) bool { return e.err != nil })
+	failed := filter(d.entries, func(e *entry) bool { return e.Err != nil })
 	alike := func(e *entry) string {
-		parts := []string{string(e.Operation), e.err.Fact(), e.err.Cause, d.nextStep(e), places[e.place].saved}
+		err := secret.AsError(e.Err)
+		parts := []string{string(e.Operation), err.Fact(), err.Cause, d.nextStep(e, err.Hint), places[e.place].saved}
 		return strings.Join(parts, "\n")
 	}
 	for _, group := range grouped(failed, alike) {
-		first := group[0]
-		f := failure{entries: group, reason: first.err.Cause, step: d.nextStep(first), saved: places[first.place].saved}
-		f.fact = shared(group, func(e *entry) string { return e.err.Error() }, first.err.Fact())
-		id := shared(group, func(e *entry) string { return e.err.RequestID }, "see the output results")
+		first, err := group[0], secret.AsError(group[0].Err)
+		f := failure{entries: group, reason: err.Cause, step: d.nextStep(first, err.Hint)}
+		f.fact = shared(group, func(e *entry) string { return secret.AsError(e.Err).Error() }, err.Fact())
+		id := shared(group, func(e *entry) string { return secret.AsError(e.Err).RequestID }, "see the output results")
 		if id != "" {
-			f.saved = join(f.saved, "Request id: "+id)
+			id = "Request id: " + id
 		}
+		f.saved = join(places[first.place].saved, id)
 		d.failures = append(d.failures, f)
 	}
 }
 
 // nextStep returns the one thing to do about a failure: the hint, and then the step for its sealed value.
-func (d *document) nextStep(e *entry) string {
-	if e.Stored() {
-		return cmp.Or(e.err.Hint, "Nothing is left to do.")
-	}
-	const (
-		keepBoth  = "Keep the old and the new credential active: "
-		elsewhere = "another store has the new one, or may get it."
-	)
-	again := "Run this again."
+func (d *document) nextStep(e *entry, hint string) string {
+	const keepBoth = "Keep the old and the new credential active: "
+	keep, step := "", "Run this again."
 	if d.anySaved {
-		again = "Run this again for this secret alone."
+		step = "Run this again for this secret alone."
 	}
-	isAccess := d.Mode == secret.ModeAccess && !d.DryRun && len(d.Problems) == 0
-	store, unknown := places[e.place].step, e.Operation == secret.Unknown
-	type advice struct {
-		applies    bool
-		keep, step string
+	store, isUnknown := places[e.place].step, e.Operation == secret.Unknown
+	switch {
+	case e.Stored():
+		return cmp.Or(hint, "Nothing is left to do.")
+	case store != "" && isUnknown:
+		step = store + "; storing it again is safe. Do not rotate again."
+	case store != "":
+		step = store + ". Do not rotate again."
+	case d.Mode == secret.ModeAccess && !d.DryRun && len(d.Problems) == 0:
+		step = "Run this again; completed changes are skipped."
+	case e.place == 0, errors.Is(e.Err, secret.ErrForeignKey): // nothing to lose, or not to be kept
+	case isUnknown:
+		keep = keepBoth + "GitHub may have either."
+	case d.renewed[e.Name]:
+		keep = keepBoth + "another store has the new one, or may get it."
+		step = "Run this again for this store alone."
+	default:
+		keep = "Keep the old credential active: this run did not store the new one."
 	}
-	rules := []advice{
-		{store != "" && unknown, "", store + "; storing it again is safe. Do not rotate again."},
-		{store != "", "", store + ". Do not rotate again."},
-		{isAccess, "", "Run this again; completed changes are skipped."},
-		// The run has no value to lose, or must not keep it.
-		{e.place == 0 || errors.Is(e.Err, secret.ErrForeignKey), "", "Run this again."},
-		{unknown, keepBoth + "GitHub may have either.", again},
-		{d.renewed[e.Name], keepBoth + elsewhere, "Run this again for this store alone."},
-		{true, "Keep the old credential active: this run did not store the new one.", again},
+	if hint != "" {
+		step = "Then " + strings.ToLower(step[:1]) + step[1:]
 	}
-	rule := rules[slices.IndexFunc(rules, func(a advice) bool { return a.applies })]
-	if e.err.Hint != "" {
-		rule.step = "Then " + strings.ToLower(rule.step[:1]) + rule.step[1:]
-	}
-	return join(rule.keep, e.err.Hint, rule.step)
+	return join(keep, hint, step)
 }
+
+const inBoth = "Saved, sealed, in this step's outputs and the job summary."
 
 // places has the words for each place: where a sealed value is saved, and the step that stores it.
 var places = map[place]struct{ saved, step string }{
@@ -277,13 +275,9 @@ var places = map[place]struct{ saved, step string }{
 	hasValue | inScript: {"Saved, sealed, in the job summary.", "Run the script in the job summary"},
 	hasValue | inRows:   {"Saved, sealed, in the job summary.", "Pass the rows in the job summary to `sealed`"},
 	hasValue | inOutputs | inScript: {
-		"Saved, sealed, in this step's outputs and the job summary.",
-		"Run the script in the job summary (or pass the output `results` to `sealed`)",
+		inBoth, "Run the script in the job summary (or pass the output `results` to `sealed`)",
 	},
-	hasValue | inOutputs | inRows: {
-		"Saved, sealed, in this step's outputs and the job summary.",
-		"Pass the rows in the job summary (or the output `results`) to `sealed`",
-	},
+	hasValue | inOutputs | inRows: {inBoth, "Pass the rows in the job summary (or the output `results`) to `sealed`"},
 }
 
 const todo = "What to do: "
@@ -312,19 +306,17 @@ func convert[T, U any](items []T, to func(T) U) []U {
 }
 
 // grouped groups entries by a key, in order of the first entry of each group.
-func grouped(entries []*entry, key func(*entry) string) (groups [][]*entry) {
-	index := map[string]int{}
+func grouped(entries []*entry, key func(*entry) string) [][]*entry {
+	var keys []string
+	byKey := map[string][]*entry{}
 	for _, e := range entries {
 		k := key(e)
-		i, ok := index[k]
-		if !ok {
-			i = len(groups)
-			index[k] = i
-			groups = append(groups, nil)
+		if byKey[k] == nil {
+			keys = append(keys, k)
 		}
-		groups[i] = append(groups[i], e)
+		byKey[k] = append(byKey[k], e)
 	}
-	return groups
+	return convert(keys, func(k string) []*entry { return byKey[k] })
 }
 
 // shared returns the text that all entries have in common; otherwise is for entries that differ, and for none.
