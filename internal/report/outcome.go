@@ -34,7 +34,7 @@ const missing, openToAll, withError, unread = "missing", "open to every reposito
 var words = map[secret.Mode]struct{ object, noun, verb string }{
 	secret.ModeSet:    {"", "secret", "stored"},
 	secret.ModeSeal:   {"", "value", "sealed"},
-	secret.ModeAccess: {"access to ", "secret", "changed"},
+	secret.ModeAccess: {"access to ", "secret", "updated"},
 	secret.ModeCheck:  {"", "secret", "checked"},
 }
 
@@ -55,24 +55,21 @@ func tooOld(run Run) string { return "older than " + secret.FormatDuration(run.M
 
 // newOutcome returns the outcome of a result. A review warns about a secret that every repository may read.
 func newOutcome(run Run, result secret.Result) outcome {
-	verb, end, check := words[run.Mode].verb, done(run), result.Check
-	o := outcome{fine, []string{end}, end}
+	verb, check := words[run.Mode].verb, result.Check
+	o := outcome{fine, []string{done(run)}, result.Operation.Text()}
 	switch {
 	case result.Operation == secret.Failed:
 		o = outcome{failed, []string{"failed"}, "not " + verb}
 	case result.Operation == secret.Unknown:
 		o = outcome{unknown, []string{"unknown"}, "may or may not be " + verb}
 	case result.Operation == secret.Unchanged, result.Operation == secret.Skipped:
-		text := string(result.Operation)
-		o = outcome{fine, []string{text}, text}
+		o.counts = []string{o.phrase}
 	case check != nil && !check.Exists:
 		o = outcome{due, []string{missing}, "is " + missing}
 	case check != nil && check.Due:
 		o = outcome{due, []string{tooOld(run)}, "is " + tooOld(run)}
 	case run.MaxAge > 0:
-		o.phrase = "is " + end
-	case run.Mode == secret.ModeSet:
-		o.phrase = result.Operation.Text()
+		o.phrase = "is " + done(run)
 	}
 	if run.Mode == secret.ModeCheck && result.Name == "" {
 		o.counts = []string{unread}
