@@ -28,8 +28,8 @@ type outcome struct {
 	phrase   string   // that follows the name of a single secret: "updated with an error"
 }
 
-// Counts of a title. unread counts lists of secrets.
-const missing, openToAll, withError, unread = "missing", "open to every repository", "with an error", "unread"
+// Counts of a title.
+const missing, openToAll, withError = "missing", "open to every repository", "with an error"
 
 var words = map[secret.Mode]struct{ object, noun, verb string }{
 	secret.ModeSet:    {"", "secret", "stored"},
@@ -70,9 +70,6 @@ func newOutcome(run Run, result secret.Result) outcome {
 		o = outcome{due, []string{tooOld(run)}, "is " + tooOld(run)}
 	case run.MaxAge > 0:
 		o.phrase = "is " + done(run)
-	}
-	if run.Mode == secret.ModeCheck && result.Name == "" {
-		o.counts = []string{unread}
 	}
 	if run.ListRepositories && result.Access.Visibility == secret.All {
 		o.counts = append(o.counts, openToAll)
@@ -123,13 +120,15 @@ func (d *document) worst() severity {
 
 // counts counts the secrets by their outcome: "24 of 30 secrets stored, 5 failed, 1 unknown".
 func (d *document) counts() string {
-	numbers := map[string]int{}
+	numbers, total, first := map[string]int{}, len(d.entries), done(d.Run)
 	for _, e := range d.entries {
 		for _, count := range e.counts {
 			numbers[count]++
 		}
+		if e.Name == "" && d.Mode == secret.ModeCheck { // a list of secrets that was not read
+			total--
+		}
 	}
-	total, first := len(d.entries)-numbers[unread], done(d.Run)
 	heads := []string{tooOld(d.Run), missing, openToAll, first, "unchanged", "skipped"}
 	if i := slices.IndexFunc(heads, func(count string) bool { return numbers[count] > 0 }); i >= 0 {
 		first = heads[i]
@@ -144,9 +143,6 @@ func (d *document) counts() string {
 		if n := numbers[count]; n > 0 {
 			text += ", " + secret.FormatCount(n) + " " + count
 		}
-	}
-	if n := numbers[unread]; n > 0 {
-		text += ", " + secret.Count(n, "list") + " of secrets not read"
 	}
 	return text
 }
