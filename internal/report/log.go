@@ -119,16 +119,11 @@ func hiddenText(n int) string {
 
 // changeLines lists the repositories that gain (+) and lose (-) access to a secret, if GitHub may have applied that.
 func changeLines(result secret.Result) []string {
-	applied := result.Err == nil || result.Stored() || result.Operation == secret.Unknown ||
-		len(result.Added)+len(result.Removed) > 0
 	c := result.Change
-	if c.From == "" || !applied {
+	if c.From == "" || result.Operation == secret.Failed && len(result.Added)+len(result.Removed) == 0 {
 		return nil
 	}
-	var lines []string
-	for _, repo := range c.Added {
-		lines = append(lines, "+ "+repo.String())
-	}
+	lines := convert(c.Added, func(repo secret.Repository) string { return "+ " + repo.String() })
 	for _, repo := range c.Removed {
 		lines = append(lines, "- "+repo.String())
 	}

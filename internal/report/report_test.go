@@ -126,9 +126,13 @@ func TestAnnotations(t *testing.T) {
 func TestDueNote(t *testing.T) {
 	run := Run{Mode: secret.ModeCheck, Org: "acme"}
 	for i := range maxDue + 2 {
+		existing, age := secret.Existing{}, time.Duration(i)*24*time.Hour
+		if i < maxDue {
+			existing = secret.Existing{Exists: true, UpdatedAt: updatedAt.Add(-age)}
+		}
 		run.Results = append(run.Results, secret.Result{
 			Name: secret.Name(fmt.Sprintf("S%d", i)), Store: secret.Actions, Operation: secret.Checked,
-			Check: &secret.Check{Existing: secret.Existing{Exists: i < maxDue}, Age: time.Duration(i) * 24 * time.Hour, Due: true},
+			Check: &secret.Check{Existing: existing, Age: age, Due: true},
 		})
 	}
 	got := dueNote(decide(run, limits{}))

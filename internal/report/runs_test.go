@@ -209,7 +209,7 @@ func parseResult(t *testing.T, run Run, words []string) secret.Result {
 			r.Check = &secret.Check{Due: true}
 		case name == "days":
 			age := daysOf(t, value)
-			r.Check = &secret.Check{Existing: secret.Existing{Exists: true, UpdatedAt: updatedAt}, Age: age, Due: run.MaxAge > 0 && age > run.MaxAge}
+			r.Check = &secret.Check{Existing: secret.Existing{Exists: true, UpdatedAt: updatedAt.Add(-age)}, Age: age, Due: run.MaxAge > 0 && age > run.MaxAge}
 		case name == "key":
 			r.KeyID, r.PublicKey = strings.ReplaceAll(value, "_", " "), "public-"+value
 		case name == "attempts":

@@ -3,11 +3,9 @@ package report
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"set-org-secret/internal/secret"
 )
@@ -276,13 +274,8 @@ func (r *Reporter) addLinks(b *htmlBuffer, d document) {
 	}
 }
 
-// byAge sorts entries of a check: missing secrets first, and then the oldest.
+// byAge sorts entries of a check: missing secrets, whose time is zero, and then the oldest.
 func byAge(entries []*entry) []*entry {
-	age := func(e *entry) time.Duration {
-		if !e.Check.Exists {
-			return math.MaxInt64
-		}
-		return e.Check.Age
-	}
-	return slices.SortedStableFunc(slices.Values(entries), func(a, b *entry) int { return cmp.Compare(age(b), age(a)) })
+	older := func(a, b *entry) int { return a.Check.UpdatedAt.Compare(b.Check.UpdatedAt) }
+	return slices.SortedStableFunc(slices.Values(entries), older)
 }
