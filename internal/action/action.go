@@ -103,7 +103,7 @@ func read(ctx context.Context, env Env) input.Result {
 func reject[E error](s *session, where string, errs ...E) int {
 	var problems []string
 	for _, err := range errs {
-		problems = append(problems, err.Error())
+		problems = append(problems, secret.AsError(err).Problem)
 	}
 	_ = s.report.Finish(report.Run{Mode: s.config.Mode, Problems: problems, Where: where})
 	return 1

@@ -70,14 +70,11 @@ const notOwner = "root in the container of this action is another user for the r
 // CheckFiles returns an error if the outputs or the summary cannot be written, which could lose a sealed value.
 func (r *Reporter) CheckFiles() error {
 	var errs []error
-	var denied []string
 	for _, name := range []string{"GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"} {
 		switch path := r.getenv(name); {
 		case path != "":
 			f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-			if errors.Is(err, fs.ErrPermission) {
-				denied = append(denied, name)
-			} else if err != nil {
+			if err != nil {
 				errs = append(errs, fmt.Errorf("%s is not writable: %w", name, err))
 			}
 			_ = f.Close() // returns an error if f is nil
@@ -85,10 +82,11 @@ func (r *Reporter) CheckFiles() error {
 			errs = append(errs, errors.New("GITHUB_OUTPUT is not set: this step's outputs would be lost"))
 		}
 	}
-	if len(denied) > 0 {
-		errs = append(errs, errors.New(strings.Join(denied, " and ")+": permission denied: "+notOwner))
+	err := errors.Join(errs...)
+	if errors.Is(err, fs.ErrPermission) {
+		err = errors.Join(err, errors.New(notOwner))
 	}
-	return errors.Join(errs...)
+	return err
 }
 
 // Run is the input of a report.
