@@ -13,9 +13,9 @@ import (
 // https://docs.github.com/en/actions/reference/security/secrets#limits-for-secrets
 const maxSecrets = 100
 
-// reader is a repository, or every repository of a kind, which has no ID, with the secrets that it may read.
+// reader is a repository, or every repository of a kind, with the secrets that it may read.
 type reader struct {
-	secret.Repository
+	name             string
 	open, selectedBy []*entry // those open to every repository of its kind, and those that select it
 }
 
@@ -23,9 +23,9 @@ func (r reader) count() int { return len(r.open) + len(r.selectedBy) }
 
 // readersOf returns who may read secrets: each kind of repository, and those that some secret selects.
 func readersOf(entries []*entry) (kinds, repositories []reader) {
-	isAll := func(e *entry) bool { return e.Access.Visibility == secret.All }
-	isOpen := func(e *entry) bool { return isAll(e) || e.Access.Visibility == secret.Private }
-	open := map[bool][]*entry{false: filter(entries, isAll), true: filter(entries, isOpen)} // by Private
+	isPublic := func(e *entry) bool { return e.Access.Visibility == secret.All }
+	isOpen := func(e *entry) bool { return isPublic(e) || e.Access.Visibility == secret.Private }
+	open := map[bool][]*entry{false: filter(entries, isPublic), true: filter(entries, isOpen)} // by Private
 	selectedBy := map[secret.Repository][]*entry{}
 	for _, e := range entries {
 		for _, repo := range e.Access.Repositories {
@@ -33,14 +33,14 @@ func readersOf(entries []*entry) (kinds, repositories []reader) {
 		}
 	}
 	for repo, selecting := range selectedBy {
-		repositories = append(repositories, reader{repo, open[repo.Private], selecting})
+		repositories = append(repositories, reader{repo.FullName, open[repo.Private], selecting})
 	}
 	slices.SortFunc(repositories, func(a, b reader) int {
-		return cmp.Or(cmp.Compare(b.count(), a.count()), cmp.Compare(a.FullName, b.FullName))
+		return cmp.Or(b.count()-a.count(), cmp.Compare(a.name, b.name))
 	})
 	return []reader{
-		{secret.Repository{FullName: "every repository"}, open[false], nil},
-		{secret.Repository{FullName: "every private and internal repository", Private: true}, open[true], nil},
+		{"Every repository, public ones included,", open[false], nil},
+		{"Every private and internal repository", open[true], nil},
 	}, repositories
 }
 
@@ -48,15 +48,16 @@ func readersOf(entries []*entry) (kinds, repositories []reader) {
 func tooManyNote(d document) note {
 	inActions := func(e *entry) bool { return d.ListRepositories && e.Store == secret.Actions }
 	kinds, repositories := readersOf(filter(d.entries, inActions))
-	over := filter(append(kinds, repositories...), func(r reader) bool { return r.count() > maxSecrets })
-	if len(over) == 0 {
-		return nil
+	for _, r := range append(kinds, repositories...) {
+		if r.count() <= maxSecrets {
+			continue
+		}
+		names := convert(slices.Concat(r.open, r.selectedBy), func(e *entry) secret.Name { return e.Name })
+		slices.Sort(names)
+		text := fmt.Sprintf("%s may read %s actions secrets of %s, but GitHub gives a workflow only the first %d "+
+			"by name: the others, from %s on, are empty there",
+			r.name, secret.FormatCount(r.count()), d.Org, maxSecrets, names[maxSecrets])
+		return note{text, todo + "Select fewer repositories for them, or delete secrets that nobody uses."}
 	}
-	first := over[0]
-	byName := slices.SortedFunc(slices.Values(slices.Concat(first.open, first.selectedBy)),
-		func(a, b *entry) int { return cmp.Compare(a.Name, b.Name) })
-	text := fmt.Sprintf("%s may read %s actions secrets of %s, but GitHub gives a workflow only the first %d by name: "+
-		"the others, from %s on, are empty there", first.FullName, secret.FormatCount(first.count()), d.Org, maxSecrets,
-		byName[maxSecrets].Name)
-	return note{text, todo + "Select fewer repositories for them, or delete secrets that nobody uses."}
+	return nil
 }

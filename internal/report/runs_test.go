@@ -58,7 +58,7 @@ func TestReviewInStores(t *testing.T) {
 	if err := r.Finish(run); err != nil {
 		t.Fatal(err)
 	}
-	const warning = "::warning::every repository may read 1,001 actions secrets of acme, "
+	const warning = "::warning::Every repository, public ones included, may read 1,001 actions secrets of acme, "
 	if got := stdout.String(); strings.Count(got, "::warning::") != 1 || !strings.Contains(got, warning) {
 		t.Errorf("got %q, want one warning, %q", got, warning)
 	}

@@ -178,19 +178,13 @@ func (r *Reporter) diff(d document, e *entry) string {
 	return note + ":</p>\n<pre lang=\"diff\"><code>" + lines + "</code></pre>"
 }
 
-// addOpen adds the secrets of a review that every repository may read, and those that every private one may read.
+// addOpen adds the secrets of a review that every repository of a kind may read.
 func (r *Reporter) addOpen(b *htmlBuffer, d document) {
-	for _, open := range []struct {
-		to  secret.Visibility
-		who string
-	}{
-		{secret.All, "⚠️ <b>Every repository, public ones included,</b>"},
-		{secret.Private, "<b>Every private and internal repository</b>"},
-	} {
-		isOpen := func(e *entry) bool { return e.Access.Visibility == open.to }
-		if list := filter(d.entries, isOpen); len(list) > 0 {
-			secrets := secret.Count(len(list), "secret")
-			b.add(fmt.Sprintf("<p>%s may read %s: %s</p>", open.who, secrets, r.list(list, maxNames)))
+	kinds, _ := readersOf(d.entries)
+	for _, kind := range kinds {
+		if n := len(kind.open); n > 0 {
+			list := r.list(kind.open, maxNames)
+			b.add(fmt.Sprintf("<p><b>%s</b> may read %s: %s</p>", kind.name, secret.Count(n, "secret"), list))
 		}
 	}
 }
@@ -252,7 +246,7 @@ func (r *Reporter) addReaders(b *htmlBuffer, d document) {
 	_, repositories := readersOf(d.entries)
 	rows := convert(repositories, func(repo reader) string {
 		number := secret.FormatCount(repo.count())
-		return tableRow(r.code(repo.FullName), number, r.list(repo.selectedBy, maxCellNames))
+		return tableRow(r.code(repo.name), number, r.list(repo.selectedBy, maxCellNames))
 	})
 	title := "By repository: " + secret.Count(len(rows), "repository")
 	b.addTable(title, []string{"Repository", "Secrets it may read", "Of these, for selected repositories only"}, rows)
