@@ -61,10 +61,8 @@ func testAge(t *testing.T, updated, date, text string, maxAge time.Duration) {
 	r := stepRun{with: map[string]string{"mode": "check", "secret_name": "OLD", "max_age": text}}.simulate(t, server)
 	r.wantCode(t, 0)
 	age := max(now.Sub(at), 0)
-	days, shown := int(age/(24*time.Hour)), "less than a day"
-	if days > 0 {
-		shown = secret.Count(days, "day")
-	}
+	days := int(age / (24 * time.Hour))
+	shown := secret.Count(days, "day")
 	wantContains(t, "the log", r.logText(), shown+" old")
 	wantContains(t, "the summary", r.summary, shown+", ")
 	wantEqual(t, "age_days", r.outputs["age_days"], strconv.Itoa(days))

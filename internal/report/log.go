@@ -85,14 +85,7 @@ func ageText(c secret.Check) string {
 	if !c.Exists {
 		return "missing"
 	}
-	return daysText(c.Age) + " old, last updated " + c.UpdatedAt.UTC().Format(time.DateOnly)
-}
-
-func daysText(age time.Duration) string {
-	if n := days(age); n > 0 {
-		return secret.Count(n, "day")
-	}
-	return "less than a day"
+	return secret.Count(days(c.Age), "day") + " old, last updated " + c.UpdatedAt.UTC().Format(time.DateOnly)
 }
 
 func accessText(result secret.Result) string {

@@ -229,7 +229,7 @@ func shortAge(e *entry) string {
 	if !e.Check.Exists {
 		return missing
 	}
-	return daysText(e.Check.Age) + ", " + e.Check.UpdatedAt.UTC().Format("2&nbsp;Jan&nbsp;2006")
+	return secret.Count(days(e.Check.Age), "day") + ", " + e.Check.UpdatedAt.UTC().Format("2&nbsp;Jan&nbsp;2006")
 }
 
 // readers returns who may read a secret of a check: its visibility, or its repositories if their list was read.
