@@ -210,11 +210,8 @@ var savedValue = regexp.MustCompile(
 // lack, and that the log says of each value whether the summary has it, which is true.
 func (r result) wantLeftOut(t *testing.T, rows, values int) {
 	t.Helper()
-	want := "the outputs are limited to 1 MB and leave out "
-	if rows > 0 {
-		want += secret.Count(rows, "row") + " with "
-	}
-	r.wantAnnotation(t, want+secret.Count(values, "sealed value")+"; the log has every name.")
+	leftOut := secret.Count(rows, "row") + " and " + secret.Count(values, "sealed value")
+	r.wantAnnotation(t, "the outputs are limited to 1 MB and leave out "+leftOut+"; the log has every name.")
 	saved := savedValue.FindAllStringSubmatch(r.logText(), -1)
 	for _, m := range saved {
 		path := cmp.Or(m[2], "actions") + "/secrets/" + m[1]

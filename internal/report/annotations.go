@@ -11,12 +11,9 @@ import (
 )
 
 const (
-	// maxAnnotations is how many annotations of a kind GitHub keeps of one step.
-	maxAnnotations = 10
-	// maxAnnotationBytes is below the 4,096 characters at which GitHub cuts one.
-	maxAnnotationBytes = 4000
-	// maxDue is how many secrets that are due are listed.
-	maxDue = 20
+	maxAnnotations     = 10   // of a kind that GitHub keeps of one step
+	maxAnnotationBytes = 4000 // below the 4,096 characters at which GitHub cuts one
+	maxDue             = 20   // secrets that are due and listed
 )
 
 // note is an annotation: a line, and those that explain it. Empty lines are left out, and so is an empty note.
@@ -59,12 +56,9 @@ func leftOutNote(d document) note {
 	if rows+values == 0 || d.room.outputs == 0 {
 		return nil
 	}
-	text := secret.Count(values, "sealed value")
-	if rows > 0 {
-		text = secret.Count(rows, "row") + " with " + text
-	}
-	return note{"the outputs are limited to 1 MB and leave out " + text + "; the log has every name. " +
-		"Name fewer secrets or stores in one run. The input sealed takes only rows that have an encrypted_value."}
+	return note{fmt.Sprintf("the outputs are limited to 1 MB and leave out %s and %s; the log has every name. "+
+		"Name fewer secrets or stores in one run. The input sealed takes only rows that have an encrypted_value.",
+		secret.Count(rows, "row"), secret.Count(values, "sealed value"))}
 }
 
 func dueNote(d document) (n note) {

@@ -18,12 +18,10 @@ type limits struct {
 }
 
 const (
-	// maxOutputUnits is 1 MB of UTF-16, to which GitHub limits the outputs of a job.
-	//
+	// maxOutputUnits is 1 MB of UTF-16, to which GitHub limits the outputs of a job:
 	// https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#jobsjob_idoutputs
 	maxOutputUnits = 500_000
-	// maxSummaryBytes is below the 1 MiB to which GitHub limits the summary of a step.
-	//
+	// maxSummaryBytes is below the 1 MiB to which GitHub limits the summary of a step:
 	// https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#adding-a-job-summary
 	maxSummaryBytes = 1_000_000
 	// sealedShare and failureShare are shares of the summary. The rest is for the tables, which the log has too.
@@ -85,8 +83,7 @@ func decide(run Run, room limits) document {
 	d.placeInOutputs()
 	d.placeInSummary()
 	d.groupFailures()
-	place := placeBefore(run, secret.Result{Operation: secret.Failed})
-	d.problemsStep = d.nextStep(&entry{place: place}, "Correct these problems.")
+	d.problemsStep = d.nextStep(d.newEntry(secret.Result{Operation: secret.Failed}), "Correct these problems.")
 	d.sign, d.title = newTitle(d)
 	if first, more := secret.FirstOf(run.Problems, maxProblems); more > 0 {
 		d.Problems = append(first, "and "+secret.Count(more, "more problem"))
@@ -97,7 +94,11 @@ func decide(run Run, room limits) document {
 func (d *document) newEntry(result secret.Result) *entry {
 	e := &entry{
 		Result: result, outcome: newOutcome(d.Run, result), label: string(result.Name),
-		row: newRow(result), hasRow: true, place: placeBefore(d.Run, result),
+		row: newRow(result), hasRow: true,
+	}
+	canLose := d.Mode != secret.ModeCheck && d.Mode != secret.ModeAccess && !d.DryRun
+	if canLose && (e.EncryptedValue != "" || e.Operation == secret.Failed) {
+		e.place = hasValue
 	}
 	switch {
 	case e.Name == "":
@@ -106,15 +107,6 @@ func (d *document) newEntry(result secret.Result) *entry {
 		e.label = fmt.Sprintf("%s in %s", e.Name, e.Store)
 	}
 	return e
-}
-
-// placeBefore returns the place before any value is saved. In a dry run there is nothing to save.
-func placeBefore(run Run, e secret.Result) place {
-	hasNone := run.Mode == secret.ModeCheck || run.Mode == secret.ModeAccess || run.DryRun
-	if !hasNone && (e.EncryptedValue != "" || e.Operation == secret.Failed) {
-		return hasValue
-	}
-	return 0
 }
 
 func (p place) has(other place) bool { return p&other != 0 }

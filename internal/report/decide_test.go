@@ -83,12 +83,12 @@ func TestPlaceInOutputs(t *testing.T) {
 			warning    string
 		}{
 			{all, 10, ""},
-			{all - 1, 9, "1 sealed value"},
-			{bare + 2*value, 2, "8 sealed values"},
-			{bare + 2*value - 1, 1, "9 sealed values"},
-			{bare, 0, "10 sealed values"},
-			{all - 7*row, 3, "7 rows with 7 sealed values"}, // which is less than bare
-			{all - 7*row - 1, 2, "8 rows with 8 sealed values"},
+			{all - 1, 9, "0 rows and 1 sealed value"},
+			{bare + 2*value, 2, "0 rows and 8 sealed values"},
+			{bare + 2*value - 1, 1, "0 rows and 9 sealed values"},
+			{bare, 0, "0 rows and 10 sealed values"},
+			{all - 7*row, 3, "7 rows and 7 sealed values"}, // which is less than bare
+			{all - 7*row - 1, 2, "8 rows and 8 sealed values"},
 		} {
 			d := decide(run, limits{outputs: test.room})
 			if got := units(d); got > test.room {
@@ -139,7 +139,7 @@ func TestLeaveOutRows(t *testing.T) {
 			}
 		}
 		d := decide(run, limits{outputs: room})
-		wantLeftOut(t, d, secret.Count(n, "row")+" with "+secret.Count(max(n-8, 0), "sealed value"))
+		wantLeftOut(t, d, secret.Count(n, "row")+" and "+secret.Count(max(n-8, 0), "sealed value"))
 		for i, e := range d.entries {
 			isKept := slices.Contains(order[n:], string(e.Name))
 			if e.hasRow != isKept {

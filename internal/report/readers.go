@@ -9,7 +9,6 @@ import (
 )
 
 // maxSecrets is how many organization secrets GitHub gives a workflow: the first of its repository, by name.
-//
 // https://docs.github.com/en/actions/reference/security/secrets#limits-for-secrets
 const maxSecrets = 100
 

@@ -33,8 +33,7 @@ func escapeControl(s string) string {
 	return strings.ReplaceAll(printable.Replace(quoted[1:len(quoted)-1]), "##[", "# #[")
 }
 
-// escaper is the only escape of the summary. The runner finds a masked text also if it is escaped with these entities.
-//
+// escaper is the only escape of the summary. The runner finds a masked text also if it is escaped with these entities:
 // https://github.com/actions/runner/blob/main/src/Sdk/DTLogging/Logging/ValueEncoders.cs
 var escaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&apos;")
 

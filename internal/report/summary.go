@@ -12,16 +12,13 @@ import (
 
 // The summary is HTML, as in actions/toolkit: the runner would not find a masked text that is escaped for Markdown. It
 // has no empty line, because GitHub reads Markdown after one.
-//
 // https://github.com/actions/toolkit/blob/main/packages/core/src/summary.ts
 
 const (
-	// foldRows is the number of rows above which a table is folded.
-	foldRows = 25
-	// maxNames and maxCellNames are how many characters of names are listed; the other names are counted.
-	maxNames, maxCellNames = 250, 110
-	// noteBytes is room for the note that counts the omitted items.
-	noteBytes = 300
+	foldRows     = 25  // a longer table is folded
+	maxNames     = 250 // characters of names that are listed; the other names are counted
+	maxCellNames = 110 // the same in a cell
+	noteBytes    = 300 // room for the note that counts the omitted items
 )
 
 // htmlBuffer is HTML of a limited size.
@@ -157,25 +154,23 @@ func (r *Reporter) scriptNotes(d document) string {
 
 // addChanges adds the repositories that gain and lose access, once for all secrets with the same changes.
 func (r *Reporter) addChanges(b *htmlBuffer, d document) {
-	diff := func(e *entry) string { return r.diff(d, e) }
+	diff := func(e *entry) string {
+		note := ""
+		switch {
+		case d.DryRun:
+			note = " (dry run)"
+		case e.Operation == secret.Unknown && len(e.Added)+len(e.Removed) == 0:
+			note = " (not confirmed)"
+		}
+		lines := strings.Join(convert(changeLines(e.Result), r.html), "\n")
+		return note + ":</p>\n<pre lang=\"diff\"><code>" + lines + "</code></pre>"
+	}
 	var blocks []string
 	changed := filter(d.entries, func(e *entry) bool { return len(changeLines(e.Result)) > 0 })
 	for _, group := range grouped(changed, diff) {
 		blocks = append(blocks, "<p>Access changes for "+r.list(group, maxNames)+diff(group[0]))
 	}
 	b.addList(b.left, "", blocks, "", "change")
-}
-
-func (r *Reporter) diff(d document, e *entry) string {
-	note := ""
-	switch {
-	case d.DryRun:
-		note = " (dry run)"
-	case e.Operation == secret.Unknown && len(e.Added)+len(e.Removed) == 0:
-		note = " (not confirmed)"
-	}
-	lines := strings.Join(convert(changeLines(e.Result), r.html), "\n")
-	return note + ":</p>\n<pre lang=\"diff\"><code>" + lines + "</code></pre>"
 }
 
 // addOpen adds the secrets of a review that every repository of a kind may read.
