@@ -64,11 +64,7 @@ func leftOutNote(d document) note {
 func dueNote(d document) (n note) {
 	first, more := secret.FirstOf(byAge(filter(d.entries, func(e *entry) bool { return e.severity == due })), maxDue)
 	for _, e := range first {
-		text := e.label + " is missing"
-		if e.Check.Exists {
-			text = e.label + " is due: " + ageText(*e.Check)
-		}
-		n = append(n, text)
+		n = append(n, e.label+" is due: "+ageText(*e.Check))
 	}
 	if more > 0 {
 		n = append(n, secret.Count(more, "more due secret")+"; see the log and the job summary")

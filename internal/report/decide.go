@@ -135,16 +135,15 @@ func (d *document) placeInOutputs() {
 		order = slices.SortedStableFunc(slices.Values(order), func(a, b *entry) int { return b.worth() - a.worth() })
 	}
 	for _, e := range slices.Backward(order) {
-		if excess <= 0 {
-			if e.isUsable() {
-				e.place |= inOutputs
+		switch {
+		case excess > 0:
+			excess -= e.row.size()
+			*e = d.withoutValue(e)
+			if e.hasRow = withoutValues <= 0; e.hasRow {
+				excess += e.row.size()
 			}
-			continue
-		}
-		excess -= e.row.size()
-		*e = d.withoutValue(e)
-		if e.hasRow = withoutValues <= 0; e.hasRow {
-			excess += e.row.size()
+		case e.isUsable():
+			e.place |= inOutputs
 		}
 	}
 }
@@ -280,13 +279,8 @@ func join(sentences ...string) string {
 
 func isNotEmpty(s string) bool { return s != "" }
 
-func filter[T any](items []T, matches func(T) bool) (matching []T) {
-	for _, item := range items {
-		if matches(item) {
-			matching = append(matching, item)
-		}
-	}
-	return matching
+func filter[T any](items []T, matches func(T) bool) []T {
+	return slices.DeleteFunc(slices.Clone(items), func(item T) bool { return !matches(item) })
 }
 
 func convert[T, U any](items []T, to func(T) U) []U {

@@ -117,9 +117,7 @@ func changeLines(result secret.Result) []string {
 		return nil
 	}
 	lines := convert(c.Added, func(repo secret.Repository) string { return "+ " + repo.String() })
-	for _, repo := range c.Removed {
-		lines = append(lines, "- "+repo.String())
-	}
+	lines = append(lines, convert(c.Removed, func(repo secret.Repository) string { return "- " + repo.String() })...)
 	if c.Hidden > 0 {
 		lines = append(lines, "- "+secret.Count(c.Hidden, "repository")+" that this token cannot see")
 	}

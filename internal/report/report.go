@@ -55,11 +55,10 @@ func (b bestEffortWriter) Write(p []byte) (int, error) {
 
 // PrintMasks passes the masks to the runner. Outside Actions nothing reads masks, and a terminal would show them.
 func (r *Reporter) PrintMasks() {
-	if !r.actions {
-		return
-	}
-	for _, line := range r.masks.Lines() {
-		r.gha.AddMask(line)
+	if r.actions {
+		for _, line := range r.masks.Lines() {
+			r.gha.AddMask(line)
+		}
 	}
 }
 

@@ -136,7 +136,7 @@ func TestDueNote(t *testing.T) {
 		})
 	}
 	got := dueNote(decide(run, limits{}))
-	if len(got) != maxDue+1 || got[0] != "S20 is missing" || !strings.HasPrefix(got[2], "S19 is due: 19 days old") ||
+	if len(got) != maxDue+1 || got[0] != "S20 is due: missing" || !strings.HasPrefix(got[2], "S19 is due: 19 days old") ||
 		got[maxDue] != "2 more due secrets; see the log and the job summary" {
 		t.Errorf("got %q, want the missing ones, then the oldest, then a count", got)
 	}

@@ -57,9 +57,7 @@ func (b *htmlBuffer) addTable(title string, header, rows []string) {
 	if title != "" {
 		start, end = "<details><summary>"+title+"</summary>\n"+start, end+"\n</details>"
 	}
-	if len(rows) > 0 {
-		b.addList(b.left, start, rows, end, "row")
-	}
+	b.addList(b.left, start, rows, end, "row")
 }
 
 func tableRow(cells ...string) string {
