@@ -68,11 +68,12 @@ func TestPlaceInOutputs(t *testing.T) {
 		{secret.ModeSeal, failing("", secret.SealedOnly, nil), `,"error":"the sealed value is not in the outputs"`},
 	} {
 		run := Run{Mode: mode.mode, Org: "acme"}
+		mode.result.PublicKey = "public"
 		for i := range 10 {
 			mode.result.Name, mode.result.EncryptedValue = secret.Name(fmt.Sprintf("S%d", i)), strings.Repeat("A", 100)
 			run.Results = append(run.Results, mode.result)
 		}
-		value := len(`,"encrypted_value":""`) + 100 - len(mode.without)
+		value := len(`,"encrypted_value":"","public_key":"public"`) + 100 - len(mode.without)
 		all := units(decide(run, roomy)) + len(",") // a row is counted with a comma
 		bare := all - 10*value
 		nine := run
