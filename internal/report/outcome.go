@@ -120,13 +120,14 @@ func (d *document) worst() severity {
 
 // counts counts the secrets by their outcome: "24 of 30 secrets stored, 5 failed, 1 unknown".
 func (d *document) counts() string {
-	numbers, total, first := map[string]int{}, len(d.entries), done(d.Run)
+	isList := func(e *entry) bool { return e.Name == "" && d.Mode == secret.ModeCheck } // that was not read
+	lists, numbers, first := filter(d.entries, isList), map[string]int{}, done(d.Run)
+	total := len(d.entries) - len(lists)
 	for _, e := range d.entries {
 		for _, count := range e.counts {
-			numbers[count]++
-		}
-		if e.Name == "" && d.Mode == secret.ModeCheck { // a list of secrets that was not read
-			total--
+			if !isList(e) {
+				numbers[count]++
+			}
 		}
 	}
 	heads := []string{tooOld(d.Run), missing, openToAll, first, "unchanged", "skipped"}
@@ -143,6 +144,9 @@ func (d *document) counts() string {
 		if n := numbers[count]; n > 0 {
 			text += ", " + secret.FormatCount(n) + " " + count
 		}
+	}
+	if len(lists) > 0 {
+		text += ", " + secret.Count(len(lists), "list") + " of secrets not read"
 	}
 	return text
 }
