@@ -152,7 +152,7 @@ func (v *value) compare(w *write, now secret.Existing) (shown string, applied bo
 func (v *value) complete(i int, w *write) {
 	op, err := v.operation(w), w.err
 	if op == secret.Updated && w.isNew() {
-		err = v.overwritten()
+		err = v.overwritten(w)
 	}
 	r := &v.results[i]
 	r.Change, r.Sealed, v.before[i] = w.change(), v.sealed, w.before
@@ -169,10 +169,13 @@ func (v *value) complete(i int, w *write) {
 }
 
 // overwritten returns the error for a secret that this run had not found. If access is given, it only warns.
-func (v *value) overwritten() error {
-	if _, ok := v.desired.given(); ok {
+func (v *value) overwritten(w *write) error {
+	switch _, ok := v.desired.given(); {
+	case ok:
 		v.Warn(fmt.Sprintf("%s in %s: this run did not find the secret, but GitHub updated an existing one. "+
 			"Its access is now as the inputs say.", v.item.Name, v.item.Store))
+		return nil
+	case w.plan.access.Visibility != secret.Private: // a read before a later attempt showed what to keep
 		return nil
 	}
 	return &secret.Error{
