@@ -57,7 +57,7 @@ func hiddenError(existing secret.Existing, effect string) error {
 		Cause: "A classic token needs the scope repo to see private repositories; " +
 			"a fine-grained or App token sees those it was granted.",
 		Hint: "Use a token that can see all of them (in actions/create-github-app-token, set owner), or name the " +
-			"repositories in selected_repositories, without globs.",
+			"repositories without globs, and those that it cannot see in selected_repository_ids.",
 	}
 }
 
