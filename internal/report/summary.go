@@ -89,13 +89,13 @@ func (r *Reporter) summary(d document) string {
 		b.add(codeBlock(title, "", "json", text))
 	}
 	r.addChanges(b, d)
+	var kinds, repositories []reader // of a review
 	if d.ListRepositories {
-		r.addOpen(b, d)
+		kinds, repositories = readersOf(d.entries)
 	}
+	r.addOpen(b, kinds)
 	r.addResults(b, d)
-	if d.ListRepositories {
-		r.addReaders(b, d)
-	}
+	r.addReaders(b, repositories)
 	r.addLinks(b, d)
 	return strings.TrimSuffix(b.String(), "\n")
 }
@@ -172,8 +172,7 @@ func (r *Reporter) addChanges(b *htmlBuffer, d document) {
 }
 
 // addOpen adds the secrets of a review that every repository of a kind may read.
-func (r *Reporter) addOpen(b *htmlBuffer, d document) {
-	kinds, _ := readersOf(d.entries)
+func (r *Reporter) addOpen(b *htmlBuffer, kinds []reader) {
 	for _, kind := range kinds {
 		if n := len(kind.open); n > 0 {
 			list := r.list(kind.open, maxNames)
@@ -235,8 +234,7 @@ func (r *Reporter) readers(e *entry) string {
 }
 
 // addReaders adds a table of the repositories of a review, those that may read the most secrets first.
-func (r *Reporter) addReaders(b *htmlBuffer, d document) {
-	_, repositories := readersOf(d.entries)
+func (r *Reporter) addReaders(b *htmlBuffer, repositories []reader) {
 	rows := convert(repositories, func(repo reader) string {
 		number := secret.FormatCount(repo.count())
 		return tableRow(r.code(repo.name), number, r.list(repo.selectedBy, maxCellNames))
