@@ -79,9 +79,11 @@ func (r *reader) sealedRows(stores []secret.Store, names []secret.Name) (list []
 			"a JSON array of rows with store, secret_name, key_id and encrypted_value")
 		return nil
 	}
+	targets := make([]Sealed, len(rows))
 	numbers := map[Sealed][]int{} // of the rows that have this target
 	for i, row := range rows {
-		numbers[row.target()] = append(numbers[row.target()], i+1)
+		targets[i] = row.target()
+		numbers[targets[i]] = append(numbers[targets[i]], i+1)
 	}
 	for _, name := range names {
 		for _, store := range stores {
@@ -103,8 +105,8 @@ func (r *reader) sealedRows(stores []secret.Store, names []secret.Name) (list []
 		}
 	}
 	waiting := 0
-	for _, row := range rows {
-		if numbers[row.target()] != nil && !row.isStored() {
+	for i, row := range rows {
+		if numbers[targets[i]] != nil && !row.isStored() {
 			waiting++
 		}
 	}
