@@ -1,16 +1,13 @@
 package github
 
 import (
-	"flag"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
-)
 
-// update rewrites the expected texts of testdata:
-//
-//	go test ./internal/github -update
-var update = flag.Bool("update", false, "rewrite the outcomes in testdata/*.txt")
+	"set-org-secret/internal/golden"
+)
 
 // testCase is a paragraph of a file in testdata: its name, a line "key: value" for each thing that is given, a line
 // "< response" for each response, and the expected outcome, lines "=> text".
@@ -22,10 +19,10 @@ type testCase struct {
 	responses []string
 }
 
-// readCases reads a file. Its first paragraph is about the file.
+// readCases reads a file of testdata. Its first paragraph is about the file.
 func readCases(t *testing.T, file string) (about string, cases []testCase) {
 	t.Helper()
-	text, err := os.ReadFile(file)
+	text, err := os.ReadFile(filepath.Join("testdata", file))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,16 +57,8 @@ func runCases(t *testing.T, file string, outcome func(*testing.T, testCase) stri
 	paragraphs := []string{about}
 	for _, test := range cases {
 		got := test.want
-		t.Run(test.name, func(t *testing.T) {
-			if got = outcome(t, test); got != test.want && !*update {
-				t.Errorf("got\n%s\nwant\n%s", got, test.want)
-			}
-		})
+		t.Run(test.name, func(t *testing.T) { got = outcome(t, test) })
 		paragraphs = append(paragraphs, test.input+"\n=> "+strings.ReplaceAll(got, "\n", "\n=> "))
 	}
-	if *update {
-		if err := os.WriteFile(file, []byte(strings.Join(paragraphs, "\n\n")+"\n"), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	golden.Compare(t, file, strings.Join(paragraphs, "\n\n")+"\n")
 }

@@ -61,7 +61,7 @@ func newResponse(resp *http.Response) *gogithub.Response { return &gogithub.Resp
 // TestExplanations checks the cause and the hint for each kind of rejection, and that each row of the table is needed:
 // without it, a case has another result.
 func TestExplanations(t *testing.T) {
-	const file = "testdata/explanations.txt"
+	const file = "explanations.txt"
 	runCases(t, file, explain)
 	_, cases := readCases(t, file)
 	rows := explanations

@@ -84,7 +84,7 @@ func respondText(t *testing.T, text string) http.HandlerFunc {
 // TestRequests makes a request, and compares what is logged and returned, the time, the number of attempts, and whether
 // GitHub may have applied one that no response confirms.
 func TestRequests(t *testing.T) {
-	for _, file := range []string{"testdata/writes.txt", "testdata/reads.txt"} {
+	for _, file := range []string{"writes.txt", "reads.txt"} {
 		runCases(t, file, func(t *testing.T, test testCase) (outcome string) {
 			var handlers []http.HandlerFunc
 			for _, text := range test.responses {

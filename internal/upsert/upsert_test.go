@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"reflect"
 	"slices"
 	"strconv"
@@ -21,6 +20,7 @@ import (
 
 	"set-org-secret/internal/fakegithub"
 	"set-org-secret/internal/github"
+	"set-org-secret/internal/golden"
 	"set-org-secret/internal/memnet"
 	"set-org-secret/internal/seal"
 	"set-org-secret/internal/secret"
@@ -354,7 +354,7 @@ func selection(text string) (s secret.Selection) {
 	return s
 }
 
-// TestResolve resolves the selections in testdata/resolve.txt, a row a line: selection => [ids]; warning; error.
+// TestResolve resolves selections: [ids]; warning; error.
 func TestResolve(t *testing.T) {
 	org := fakegithub.Org{Repositories: []fakegithub.Repository{
 		{ID: 1, Name: "web"},
@@ -363,30 +363,20 @@ func TestResolve(t *testing.T) {
 		{ID: 4, Name: "svc-two"},
 		{ID: 5, Name: "site", RenamedFrom: "homepage"},
 	}}
-	rows, err := os.ReadFile("testdata/resolve.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for row := range strings.SplitSeq(strings.TrimSpace(string(rows)), "\n") {
-		if strings.HasPrefix(row, "#") {
-			continue
-		}
-		text, want, _ := strings.Cut(row, "=> ")
-		t.Run(text, func(t *testing.T) {
-			withGitHub(t, org, func(t *testing.T, g *testGitHub) {
-				g.AddFault(fakegithub.Fault{Path: "/broken", Status: 403})
-				ids, warnings, err := resolve(t.Context(), g, selection(text))
-				got := fmt.Sprint(ids)
-				if warnings != "" {
-					got += "; warning: " + warnings
-				}
-				if err != nil {
-					got += "; error: " + strings.ReplaceAll(err.Error(), "\n", ", ")
-				}
-				wantEqual(t, "result", got, want)
-			})
+	golden.CompareRows(t, "resolve.txtar", func(_, text string) (got string) {
+		withGitHub(t, org, func(t *testing.T, g *testGitHub) {
+			g.AddFault(fakegithub.Fault{Path: "/broken", Status: 403})
+			ids, warnings, err := resolve(t.Context(), g, selection(text))
+			got = " " + fmt.Sprint(ids)
+			if warnings != "" {
+				got += "; warning: " + warnings
+			}
+			if err != nil {
+				got += "; error: " + strings.ReplaceAll(err.Error(), "\n", ", ")
+			}
 		})
-	}
+		return got
+	})
 }
 
 func resolve(ctx context.Context, g *testGitHub, s secret.Selection) (ids []int64, warnings string, err error) {
