@@ -104,11 +104,7 @@ func (s *session) readSecrets(ctx context.Context, store secret.Store) []secret.
 		return list
 	}
 	names := s.config.Names
-	var list github.Found
-	var listErr error
-	if len(names) > 1 {
-		list, listErr = s.github.Lookup(ctx, nil, store, names...)
-	}
+	list, listErr := s.github.Lookup(ctx, nil, store, names...)
 	found := make([]secret.Existing, len(names))
 	inParallel(len(names), func(i int) {
 		one, err := list, listErr
