@@ -27,7 +27,7 @@ func (s *session) check(ctx context.Context) []secret.Result {
 	inParallel(len(stores), func(i int) { found[i] = s.readStore(ctx, stores[i]) })
 	group.Wait()
 	now := s.github.Now()
-	results := make([][]secret.Result, len(stores))
+	var results []secret.Result
 	var unknown []string
 	for i, list := range found {
 		if len(list) == 0 && errs[i] != nil {
@@ -36,16 +36,20 @@ func (s *session) check(ctx context.Context) []secret.Result {
 		for _, existing := range list {
 			unknown = append(unknown, existing.Unknown...)
 			existing.Err = cmp.Or(existing.Err, errs[i])
-			results[i] = append(results[i], s.checked(stores[i], existing, keys[i], now))
+			results = append(results, s.checked(stores[i], existing, keys[i], now))
 		}
 	}
-	ordered := s.inputOrder(results)
-	s.report.Results(ordered...)
+	position := map[secret.Name]int{} // in the inputs; without names, the order stays as listed
+	for i, name := range s.config.Names {
+		position[name] = i
+	}
+	slices.SortStableFunc(results, func(a, b secret.Result) int { return position[a.Name] - position[b.Name] })
+	s.report.Results(results...)
 	if slices.Sort(unknown); len(unknown) > 0 {
 		s.report.Event("GitHub shows properties of secrets that this version of the action does not know: " +
 			strings.Join(slices.Compact(unknown), ", "))
 	}
-	return ordered
+	return results
 }
 
 func (s *session) checked(store secret.Store, e secret.Existing, key seal.PublicKey, now time.Time) secret.Result {
@@ -61,19 +65,6 @@ func (s *session) checked(store secret.Store, e secret.Existing, key seal.Public
 		r.Check.Due = !e.Exists || s.config.MaxAge > 0 && r.Check.Age > s.config.MaxAge
 	}
 	return r
-}
-
-// inputOrder orders results by name and then store, as configured; all secrets of a store as listed.
-func (s *session) inputOrder(found [][]secret.Result) (results []secret.Result) {
-	if s.config.EverySecret {
-		return slices.Concat(found...)
-	}
-	for j := range s.config.Names {
-		for i := range found {
-			results = append(results, found[i][j])
-		}
-	}
-	return results
 }
 
 // readStore reads the secrets of a store, with their lists of repositories if those are asked for.
