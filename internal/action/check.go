@@ -58,11 +58,9 @@ func (s *session) checked(store secret.Store, e secret.Existing, key seal.Public
 	}
 	if r.Err == nil {
 		r.Operation, r.KeyID, r.PublicKey = secret.Checked, key.ID(), key.Base64()
-		r.Check = &secret.Check{Existing: e}
-		if e.Exists {
-			r.Check.Age = max(now.Sub(e.UpdatedAt), 0)
-		}
-		r.Check.Due = !e.Exists || s.config.MaxAge > 0 && r.Check.Age > s.config.MaxAge
+		age := max(now.Sub(e.UpdatedAt), 0) // not used if it does not exist
+		isDue := !e.Exists || s.config.MaxAge > 0 && age > s.config.MaxAge
+		r.Check = &secret.Check{Existing: e, Age: age, Due: isDue}
 	}
 	return r
 }
