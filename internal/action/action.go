@@ -131,24 +131,19 @@ func (s *session) run(ctx context.Context, notes []string) int {
 		s.report.Event(note)
 	}
 
+	modes := map[secret.Mode]func(context.Context) []secret.Result{
+		secret.ModeSet: s.upsert, secret.ModeAccess: s.upsert, secret.ModeSeal: s.seal, secret.ModeCheck: s.check,
+	}
+	results := modes[c.Mode](ctx)
 	end := report.Run{
 		Mode: c.Mode, Org: c.Org, APIURL: *c.APIURL, MaxAge: c.MaxAge, DryRun: c.DryRun,
-		ListRepositories: c.ListRepositories,
+		ListRepositories: c.ListRepositories, Results: results, Took: time.Since(s.start),
 	}
-	switch c.Mode {
-	case secret.ModeSet, secret.ModeAccess:
-		end.Results = s.upsert(ctx)
-	case secret.ModeSeal:
-		end.Results = s.seal(ctx)
-	case secret.ModeCheck:
-		end.Results = s.check(ctx)
-	}
-	end.Took = time.Since(s.start)
 	if s.github != nil {
 		end.Requests = s.github.Requests()
 		s.report.WarnExpiry(s.github.TokenExpires(), s.github.Now())
 	}
-	if s.report.Finish(end) != nil || slices.ContainsFunc(end.Results, secret.Result.Failed) {
+	if s.report.Finish(end) != nil || slices.ContainsFunc(results, secret.Result.Failed) {
 		return 1
 	}
 	return 0
