@@ -112,7 +112,7 @@ func reject[E error](s *session, where string, errs ...E) int {
 // run logs the notes after the first line.
 func (s *session) run(ctx context.Context, notes []string) int {
 	c := s.config
-	host := ""
+	target := "offline"
 	if c.PublicKey.IsZero() { // otherwise mode seal needs no request
 		if err := github.CheckProxies(s.Getenv); err != nil {
 			return reject(s, "with the network", err)
@@ -124,9 +124,9 @@ func (s *session) run(ctx context.Context, notes []string) int {
 		})
 		defer s.github.Close()
 		notes = append(s.replacedAuthorities(), notes...)
-		host = c.APIURL.Host + s.throughProxy()
+		target = c.Org + " at " + c.APIURL.Host + s.throughProxy()
 	}
-	s.report.Header(Version, c.Mode, c.Org, host, c.DryRun)
+	s.report.Header(Version, target, c.Mode, c.DryRun)
 	for _, note := range notes {
 		s.report.Event(note)
 	}

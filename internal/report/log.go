@@ -20,12 +20,8 @@ func (r *Reporter) lines(lines ...string) {
 	}
 }
 
-// Header logs the first line of a run. host is that of the API, or empty if no request will be sent.
-func (r *Reporter) Header(version string, mode secret.Mode, org, host string, dryRun bool) {
-	target := "offline"
-	if host != "" {
-		target = org + " at " + host
-	}
+// Header logs the first line of a run. target is where requests are sent.
+func (r *Reporter) Header(version, target string, mode secret.Mode, dryRun bool) {
 	text := fmt.Sprintf("set-org-secret %s · %s · mode %s", version, target, mode)
 	switch {
 	case dryRun:
