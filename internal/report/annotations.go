@@ -26,7 +26,7 @@ func (r *Reporter) Warn(text string) { r.annotate("warning", note{text}) }
 func (r *Reporter) annotate(kind string, n note) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	text := strings.Join(convert(filter(n, isNotEmpty), r.sanitizeLine), "\n  ")
+	text := join("\n  ", convert(n, r.sanitizeLine)...)
 	if text == "" {
 		return
 	}

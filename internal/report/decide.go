@@ -218,7 +218,7 @@ func (d *document) groupFailures() {
 		if id != "" {
 			id = "Request id: " + id
 		}
-		f.saved = join(places[first.place].saved, id)
+		f.saved = join(" ", places[first.place].saved, id)
 		d.failures = append(d.failures, f)
 	}
 }
@@ -252,7 +252,7 @@ func (d *document) nextStep(e *entry, hint string) string {
 	if hint != "" {
 		step = "Then " + strings.ToLower(step[:1]) + step[1:]
 	}
-	return join(keep, hint, step)
+	return join(" ", keep, hint, step)
 }
 
 const inBoth = "Saved, sealed, in this step's outputs and the job summary."
@@ -273,11 +273,10 @@ var places = map[place]struct{ saved, step string }{
 
 const todo = "What to do: "
 
-func join(sentences ...string) string {
-	return strings.Join(filter(sentences, isNotEmpty), " ")
+// join joins the texts that are not empty.
+func join(separator string, texts ...string) string {
+	return strings.Join(filter(texts, func(text string) bool { return text != "" }), separator)
 }
-
-func isNotEmpty(s string) bool { return s != "" }
 
 func filter[T any](items []T, matches func(T) bool) []T {
 	return slices.DeleteFunc(slices.Clone(items), func(item T) bool { return !matches(item) })

@@ -85,10 +85,7 @@ func ageText(c secret.Check) string {
 }
 
 func accessText(result secret.Result) string {
-	text := result.Access.Visibility.Text(len(result.Access.IDs()))
-	if result.Access.Visibility == secret.Selected && result.Hidden > 0 {
-		text += " and " + hiddenText(result.Hidden)
-	}
+	text := join(" and ", result.Access.Visibility.Text(len(result.Access.IDs())), hiddenText(result.Hidden))
 	switch c := result.Change; {
 	case c.From == "":
 	case c.From != c.To:

@@ -134,7 +134,7 @@ func (r *Reporter) failureBlock(f failure) string {
 		fmt.Sprintf("%s <b>%s</b>: %s", signs[f.entries[0].severity], names, r.html(f.fact)),
 		r.html(f.reason), "<b>" + todo + "</b>" + r.prose(f.step), saved,
 	}
-	return "<p>" + strings.Join(filter(lines, isNotEmpty), "<br>\n") + "</p>"
+	return "<p>" + join("<br>\n", lines...) + "</p>"
 }
 
 func (r *Reporter) scriptNotes(d document) string {
@@ -229,8 +229,8 @@ func (r *Reporter) readers(e *entry) string {
 	if !e.Check.Listed {
 		return r.html(string(e.Access.Visibility))
 	}
-	parts := []string{listNames(repositoryNames(e.Result), maxCellNames, r.code), hiddenText(e.Hidden)}
-	return cmp.Or(strings.Join(filter(parts, isNotEmpty), " and "), "<b>none</b>")
+	names := listNames(repositoryNames(e.Result), maxCellNames, r.code)
+	return cmp.Or(join(" and ", names, hiddenText(e.Hidden)), "<b>none</b>")
 }
 
 // addReaders adds a table of the repositories of a review, those that may read the most secrets first.
