@@ -9,9 +9,11 @@ import (
 
 // sanitizeLine makes a text safe to print as one line of the log, and no workflow command.
 func (r *Reporter) sanitizeLine(text string) string {
-	text = escapeControl(r.masks.Redact(text))
-	if trimmed := strings.TrimLeft(text, " "); strings.HasPrefix(trimmed, "::") {
-		text = text[:len(text)-len(trimmed)] + ": " + trimmed[1:]
+	quoted := strconv.Quote(r.masks.Redact(text)) // escapes unprintable characters
+	text = printable.Replace(quoted[1 : len(quoted)-1])
+	text = strings.ReplaceAll(text, "##[", "# #[") // the older form of a workflow command
+	if strings.HasPrefix(strings.TrimLeft(text, " "), "::") {
+		text = strings.Replace(text, "::", ": :", 1)
 	}
 	return text
 }
@@ -26,12 +28,6 @@ func cut(text string, most int) string {
 
 // printable undoes the two escapes of [strconv.Quote] for printable characters.
 var printable = strings.NewReplacer(`\\`, `\`, `\"`, `"`)
-
-// escapeControl escapes unprintable characters, and breaks up ##[, the older form of a workflow command.
-func escapeControl(s string) string {
-	quoted := strconv.Quote(s)
-	return strings.ReplaceAll(printable.Replace(quoted[1:len(quoted)-1]), "##[", "# #[")
-}
 
 // escaper is the only escape of the summary. The runner finds a masked text also if it is escaped with these entities:
 // https://github.com/actions/runner/blob/main/src/Sdk/DTLogging/Logging/ValueEncoders.cs
