@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -92,15 +93,9 @@ func outputs(d document) []output {
 // sharedOutputs returns all outputs except results. A value is an output if all rows share it.
 func sharedOutputs(d document) []output {
 	value := func(text func(*entry) string) string { return shared(d.entries, text, "") }
-	operation := value(func(e *entry) string { return e.row.Operation })
-	switch d.worst() {
-	case failed:
-		operation = string(secret.Failed)
-	case unknown:
-		operation = string(secret.Unknown)
-	}
+	worst := map[severity]secret.Operation{failed: secret.Failed, unknown: secret.Unknown}[d.worst()]
 	all := []output{
-		{"operation", operation},
+		{"operation", cmp.Or(string(worst), value(func(e *entry) string { return e.row.Operation }))},
 		{"secret_name", value(func(e *entry) string { return e.row.SecretName })},
 		{"visibility", value(func(e *entry) string { return e.row.Visibility })},
 		{"key_id", value(func(e *entry) string { return e.row.KeyID })},
