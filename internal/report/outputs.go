@@ -68,8 +68,7 @@ func newRow(result secret.Result) row {
 		}
 		out.Exists, out.Due = &c.Exists, &c.Due
 		if c.Exists {
-			age := days(c.Age)
-			out.AgeDays, out.UpdatedAt = &age, c.UpdatedAt.UTC().Format(time.RFC3339)
+			out.AgeDays, out.UpdatedAt = new(days(c.Age)), c.UpdatedAt.UTC().Format(time.RFC3339)
 		}
 	}
 	return out
