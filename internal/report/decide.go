@@ -42,6 +42,7 @@ type document struct {
 	inStores     bool                 // the run has several stores
 	anySaved     bool                 // the sealed value of a failure is saved
 	renewed      map[secret.Name]bool // in some store the new value is stored, or may be
+	manual       map[place][]string   // of the summary, to store sealed values: commands of the script, and rows
 }
 
 // entry is a result and the decisions about it.
@@ -51,7 +52,6 @@ type entry struct {
 	row    row  // of the output results
 	hasRow bool // false if the output results has no room for the row
 	place  place
-	manual string // the text in the summary that stores the sealed value: a command of the script, or a row
 	label  string // the name in messages, with the store if the run has several
 }
 
@@ -76,7 +76,7 @@ type failure struct {
 
 // decide decides a report within the limits. The texts of the errors are printable lines; see [Reporter.clean].
 func decide(run Run, room limits) document {
-	d := document{Run: run, room: room, renewed: map[secret.Name]bool{}}
+	d := document{Run: run, room: room, manual: map[place][]string{}, renewed: map[secret.Name]bool{}}
 	isOther := func(result secret.Result) bool { return result.Store != run.Results[0].Store }
 	d.inStores = slices.ContainsFunc(run.Results, isOther)
 	d.entries = convert(run.Results, d.newEntry)
@@ -186,14 +186,9 @@ func (d *document) placeInSummary() {
 		}
 		if left -= len(escaper.Replace(text)) + len(","); left >= 0 {
 			e.place |= part
-			e.manual = text
+			d.manual[part] = slices.Insert(d.manual[part], 0, text)
 		}
 	}
-}
-
-func (d *document) summaryTexts(part place) []string {
-	placed := filter(d.entries, func(e *entry) bool { return e.place.has(part) })
-	return convert(placed, func(e *entry) string { return e.manual })
 }
 
 // groupFailures decides the next step of each failure, and groups the entries that failed alike.

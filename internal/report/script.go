@@ -18,7 +18,7 @@ SCRIPT`
 )
 
 func script(d document) string {
-	commands := d.summaryTexts(inScript)
+	commands := d.manual[inScript]
 	if len(commands) == 0 {
 		return ""
 	}

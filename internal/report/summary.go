@@ -84,7 +84,7 @@ func (r *Reporter) summary(d document) string {
 	if text := script(d); text != "" {
 		b.add(codeBlock("Script that stores the sealed values", r.scriptNotes(d), "bash", text))
 	}
-	if rows := d.summaryTexts(inRows); len(rows) > 0 {
+	if rows := d.manual[inRows]; len(rows) > 0 {
 		title, text := "Rows to pass to <code>sealed</code>", "["+strings.Join(rows, ",\n")+"]"
 		b.add(codeBlock(title, "", "json", text))
 	}
