@@ -62,10 +62,6 @@ func (r *Reporter) PrintMasks() {
 	}
 }
 
-const notOwner = "root in the container of this action is another user for the runner's Docker (rootless, or " +
-	"userns-remap), or SELinux forbids it. Use a runner whose Docker runs as root without userns-remap, and label " +
-	"its work folder container_file_t"
-
 // CheckFiles returns an error if the outputs or the summary cannot be written, which could lose a sealed value.
 func (r *Reporter) CheckFiles() error {
 	var errs []error
@@ -83,7 +79,9 @@ func (r *Reporter) CheckFiles() error {
 	}
 	err := errors.Join(errs...)
 	if errors.Is(err, fs.ErrPermission) {
-		err = errors.Join(err, errors.New(notOwner))
+		err = errors.Join(err, errors.New("root in the container of this action is another user for the runner's "+
+			"Docker (rootless, or userns-remap), or SELinux forbids it. Use a runner whose Docker runs as root "+
+			"without userns-remap, and label its work folder container_file_t"))
 	}
 	return err
 }
