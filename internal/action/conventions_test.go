@@ -14,7 +14,6 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"set-org-secret/internal/input"
-	"set-org-secret/internal/report"
 )
 
 const root = "../.."
@@ -141,7 +140,7 @@ func TestInputTables(t *testing.T) {
 	wantEqual(t, "inputs, sorted", slices.Sorted(slices.Values(inputs)), slices.Sorted(slices.Values(all)))
 	names, _ = entries(t, reference, "## Outputs")
 	wantEqual(t, "outputs of the reference", names, outputs)
-	wantEqual(t, "outputs of action.yml", outputs, report.OutputNames)
+	wantEqual(t, "outputs of action.yml", outputs, outputNames)
 
 	for heading, all := range map[string][]string{"## Inputs": inputs, "## Outputs": outputs} {
 		names, _ = table(t, readme, heading)

@@ -18,7 +18,6 @@ import (
 
 	"set-org-secret/internal/fakegithub"
 	"set-org-secret/internal/fakerunner"
-	"set-org-secret/internal/report"
 )
 
 // update rewrites the golden texts of the scenarios:
@@ -229,7 +228,7 @@ func writeResults(ts *testscript.TestScript, server *fakegithub.Server, r result
 	ts.Check(os.RemoveAll(ts.MkAbs("out")))
 	ts.Check(os.Mkdir(ts.MkAbs("out"), 0o700))
 	for name, value := range r.outputs {
-		if !slices.Contains(report.OutputNames, name) {
+		if !slices.Contains(outputNames, name) {
 			ts.Fatalf("the output %s is not declared", name)
 		}
 		write("out/"+name, value+"\n")

@@ -14,12 +14,6 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// OutputNames lists every output that a run may write.
-var OutputNames = []string{
-	"operation", "secret_name", "visibility", "key_id", "public_key", "encrypted_value",
-	"exists", "updated_at", "age_days", "due", "results",
-}
-
 type output struct{ name, value string }
 
 type row struct {
