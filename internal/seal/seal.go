@@ -54,32 +54,22 @@ func checkKeyID(id string) error {
 	return nil
 }
 
-// decode is strict: encoding/base64 itself ignores line breaks.
-func decode(text string) ([]byte, error) {
-	if strings.ContainsAny(text, "\r\n") {
-		return nil, errors.New("contains a line break")
-	}
-	return base64.StdEncoding.Strict().DecodeString(text)
-}
-
 // ParsePublicKey parses an id and 32 bytes in base64. The error is an [*Error].
 func ParsePublicKey(id, text string) (PublicKey, error) {
-	if err := checkKeyID(id); err != nil {
-		return PublicKey{}, err
+	raw, notBase64 := base64.StdEncoding.Strict().DecodeString(text)
+	err := checkKeyID(id)
+	switch field := "public_key"; {
+	case err != nil:
+	case notBase64 != nil, strings.ContainsAny(text, "\r\n"): // which encoding/base64 ignores
+		err = fieldErrorf(field, "must be base64")
+	case len(raw) != keySize:
+		err = fieldErrorf(field, "must be %d bytes in base64, not %d", keySize, len(raw))
+	case lowOrder(raw):
+		err = fieldErrorf(field, "a low-order point, to which anyone could open what is sealed")
+	default:
+		return PublicKey{id, text, [keySize]byte(raw)}, nil
 	}
-	raw, err := decode(text)
-	if err != nil {
-		return PublicKey{}, fieldErrorf("public_key", "must be base64")
-	}
-	if len(raw) != keySize {
-		return PublicKey{}, fieldErrorf("public_key", "must be %d bytes in base64, not %d", keySize, len(raw))
-	}
-	if lowOrder(raw) {
-		return PublicKey{}, fieldErrorf("public_key", "a low-order point, to which anyone could open what is sealed")
-	}
-	key := PublicKey{id: id, text: text}
-	copy(key.point[:], raw)
-	return key, nil
+	return PublicKey{}, err
 }
 
 // lowOrder reports whether anyone can open what is sealed to a point. nacl/box accepts it; libsodium does not.
@@ -115,7 +105,7 @@ func Seal(rand io.Reader, key PublicKey, v secret.Value) (secret.Sealed, error) 
 // encoders write. The error is an [*Error]. Only the owner of the key can decrypt the value.
 func ParseSealed(s secret.Sealed) (secret.Sealed, error) {
 	s.EncryptedValue = strings.NewReplacer("\r", "", "\n", "").Replace(s.EncryptedValue)
-	raw, notBase64 := decode(s.EncryptedValue)
+	raw, notBase64 := base64.StdEncoding.Strict().DecodeString(s.EncryptedValue)
 	err := checkKeyID(s.KeyID)
 	if s.PublicKey != "" {
 		_, err = ParsePublicKey(s.KeyID, s.PublicKey)
