@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -134,7 +135,4 @@ func forms(line string) []string {
 }
 
 // UTF16Len returns how many UTF-16 code units s has, the unit of the runner's and of GitHub's limits.
-func UTF16Len(s string) int {
-	isPair := func(r rune) bool { return r > 0xFFFF }
-	return utf8.RuneCountInString(s) + countRunes(s, isPair)
-}
+func UTF16Len(s string) int { return len(utf16.Encode([]rune(s))) }
