@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"set-org-secret/internal/golden"
+	"set-org-secret/internal/secret"
 )
 
 // TestParsers gives each text of testdata/parsers.txtar to the parser of its section.
@@ -68,7 +69,7 @@ func TestRanges(t *testing.T) {
 			valid++
 			for _, c := range characters {
 				has := func(c rune) bool { return first <= c && c <= last }
-				if got, want := p.Match(string(c)), has(unicode.ToLower(c)) || has(unicode.ToUpper(c)); got != want {
+				if got, want := p.Match(secret.Repository{FullName: string(c)}), has(unicode.ToLower(c)) || has(unicode.ToUpper(c)); got != want {
 					t.Errorf("%s matches %c: got %v, want %v", p.Glob, c, got, want)
 				}
 			}

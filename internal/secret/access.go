@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -15,7 +16,10 @@ type Repository struct {
 	Private  bool   `json:"private"` // or internal; false if only the id was given
 }
 
-// String returns the name, or "repository ID" if only the id is known.
+// Name returns the name without the organization.
+func (r Repository) Name() string { return r.FullName[strings.LastIndex(r.FullName, "/")+1:] }
+
+// String returns the full name, or "repository ID" if only the id is known.
 func (r Repository) String() string {
 	if r.FullName != "" {
 		return r.FullName

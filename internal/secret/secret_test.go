@@ -24,7 +24,7 @@ func TestTexts(t *testing.T) {
 		"visibility": func(text string) string { return parsed(ParseVisibility(text)) },
 		"glob and name": func(text string) string {
 			glob, name, _ := strings.Cut(text, " ")
-			return fmt.Sprint(Pattern{Glob: glob}.Match(name))
+			return fmt.Sprint(Pattern{Glob: glob}.Match(Repository{FullName: name}))
 		},
 		"change of access": func(text string) string {
 			before, after, _ := strings.Cut(text, " -> ")

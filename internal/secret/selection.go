@@ -24,8 +24,7 @@ type Pattern struct {
 // Plain reports whether the pattern is one name and no glob.
 func (p Pattern) Plain() bool { return !strings.ContainsAny(p.Glob, `*?[{\`) }
 
-// Match reports whether a name ("repo" or "org/repo") matches.
-func (p Pattern) Match(name string) bool {
-	bare := name[strings.LastIndex(name, "/")+1:]
-	return doublestar.MatchUnvalidated(strings.ToLower(p.Glob), strings.ToLower(bare))
+// Match reports whether the name of a repository matches.
+func (p Pattern) Match(r Repository) bool {
+	return doublestar.MatchUnvalidated(strings.ToLower(p.Glob), strings.ToLower(r.Name()))
 }

@@ -36,7 +36,7 @@ func (r *resolver) resolve(ctx context.Context) ([]secret.Repository, error) {
 		return nil, err
 	}
 	for _, name := range r.Selection.Names {
-		if repo := r.lookedUp[name].Repository; repo.ID != 0 && !strings.EqualFold(bareName(repo), name) {
+		if repo := r.lookedUp[name].Repository; repo.ID != 0 && !strings.EqualFold(repo.Name(), name) {
 			r.Warn(fmt.Sprintf("selected_repositories: %s was renamed to %s", name, repo.FullName))
 		}
 	}
@@ -65,7 +65,7 @@ func (r *resolver) selectFrom(list []secret.Repository) (selected []secret.Repos
 	var errs []error
 	for _, name := range r.Selection.Names {
 		found := r.lookedUp[name]
-		isNamed := func(listed secret.Repository) bool { return strings.EqualFold(bareName(listed), name) }
+		isNamed := func(listed secret.Repository) bool { return strings.EqualFold(listed.Name(), name) }
 		if i := slices.IndexFunc(list, isNamed); i >= 0 && found.ID == 0 {
 			found.Repository = list[i]
 		}
@@ -84,7 +84,7 @@ func (r *resolver) selectFrom(list []secret.Repository) (selected []secret.Repos
 	for _, p := range r.Selection.Patterns {
 		before := len(selected)
 		for _, repo := range list {
-			if p.Match(repo.FullName) {
+			if p.Match(repo) {
 				selected = append(selected, repo)
 			}
 		}
@@ -114,9 +114,9 @@ func (r *resolver) selectFrom(list []secret.Repository) (selected []secret.Repos
 func suggest(missing error, name string, list []secret.Repository) error {
 	name = strings.ToLower(name)
 	for _, repo := range list {
-		listed := strings.ToLower(bareName(repo))
+		listed := strings.ToLower(repo.Name())
 		if d := levenshtein.ComputeDistance(name, listed); d <= 2 && d < len(name) {
-			return fmt.Errorf("%w; did you mean %s?", missing, bareName(repo))
+			return fmt.Errorf("%w; did you mean %s?", missing, repo.Name())
 		}
 	}
 	return missing
@@ -170,7 +170,7 @@ func (r *resolver) lookUp(ctx context.Context) error {
 
 func (r *resolver) isSelected(repo secret.Repository) bool {
 	return slices.Contains(r.Selection.IDs, repo.ID) ||
-		slices.ContainsFunc(r.Selection.Patterns, func(p secret.Pattern) bool { return p.Match(repo.FullName) })
+		slices.ContainsFunc(r.Selection.Patterns, func(p secret.Pattern) bool { return p.Match(repo) })
 }
 
 // exclude applies the exclusions. It fails if a repository without a visible name cannot be compared with one.
@@ -179,7 +179,7 @@ func (r *resolver) exclude(list []secret.Repository) ([]secret.Repository, error
 		before := len(list)
 		excluded := r.lookedUp[p.Glob]
 		list = slices.DeleteFunc(list, func(repo secret.Repository) bool {
-			return repo.ID == excluded.ID || repo.FullName != "" && p.Match(repo.FullName)
+			return repo.ID == excluded.ID || repo.FullName != "" && p.Match(repo)
 		})
 		unnamed := slices.IndexFunc(list, func(repo secret.Repository) bool { return repo.FullName == "" })
 		switch {
@@ -196,5 +196,3 @@ func (r *resolver) exclude(list []secret.Repository) ([]secret.Repository, error
 	}
 	return list, nil
 }
-
-func bareName(r secret.Repository) string { return r.FullName[strings.LastIndex(r.FullName, "/")+1:] }
