@@ -27,7 +27,7 @@ func (s *session) upsert(ctx context.Context) []secret.Result {
 		add(upsert.Item{Store: row.Store, Name: row.Name, Sealed: row.Sealed, Done: row.Done})
 	}
 	if c.Mode == secret.ModeAccess {
-		job.Change = c.Change
+		job.Change, job.Visibility = c.Change, secret.Selected
 		for _, name := range c.Names {
 			for _, store := range c.Stores {
 				add(upsert.Item{Store: store, Name: name})

@@ -22,7 +22,7 @@ const (
 // warnOfEffects warns of what the writes of values did, or would do in a dry run.
 func (e *executor) warnOfEffects() {
 	names, details := map[string][]string{}, map[string][]string{}
-	_, isGiven := e.desired.given()
+	isGiven := e.desired.isGiven()
 	for i, r := range e.results {
 		note := func(warning string, more ...string) {
 			names[warning] = append(names[warning], fmt.Sprintf("%s in %s", r.Name, r.Store))

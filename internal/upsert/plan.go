@@ -6,36 +6,30 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// desired is the access that the inputs ask for.
+// desired is the access that the inputs ask for. Without a visibility, an existing secret keeps its access, and a new
+// one is private.
 type desired struct {
-	// visibility is empty if an existing secret keeps its access and a new one is private.
-	visibility secret.Visibility
-	// replace says that repositories replace the existing list, and hasGlob that a glob selected some of them.
+	secret.Access
+	// replace says that the repositories replace the existing list, and hasGlob that a glob selected some of them.
 	replace, hasGlob bool
-	repositories     []secret.Repository
 }
 
-// given returns the access that a write gives whether or not the secret exists. ok is false if there is no such access.
-func (d desired) given() (access secret.Access, ok bool) {
-	access = secret.Access{Visibility: d.visibility, Repositories: d.repositories}
-	return access, d.replace || d.visibility == secret.All || d.visibility == secret.Private
+// isGiven reports whether a write gives this access whether or not the secret exists.
+func (d desired) isGiven() bool {
+	return d.replace || d.Visibility == secret.All || d.Visibility == secret.Private
 }
 
 // needsExisting reports whether a write depends on the existing secret; else that is read only to report the change.
-func (d desired) needsExisting() bool {
-	_, isGiven := d.given()
-	return !isGiven || d.hasGlob
-}
+func (d desired) needsExisting() bool { return !d.isGiven() || d.hasGlob }
 
 // accessFor returns the access to write to a secret. The error is a *secret.Error if it must not be written.
 func (d desired) accessFor(existing secret.Existing) (secret.Access, error) {
-	access, isGiven := d.given()
 	switch {
-	case isGiven && d.hasGlob && existing.Hidden != 0:
+	case d.isGiven() && d.hasGlob && existing.Hidden != 0:
 		return secret.Access{}, hiddenError(existing, ", and a glob may mean the others")
-	case isGiven:
-		return access, nil
-	case d.visibility == secret.Selected && existing.Access.Visibility != secret.Selected:
+	case d.isGiven():
+		return d.Access, nil
+	case d.Visibility == secret.Selected && existing.Access.Visibility != secret.Selected:
 		return secret.Access{}, &secret.Error{
 			Problem: "visibility: selected needs a repository list, because the secret has none yet",
 			Hint:    "Name the repositories in selected_repositories, or use none for an empty list.",

@@ -55,7 +55,7 @@ type Job struct {
 	GitHub *github.Client
 	Rand   io.Reader
 	Items  []Item // in input order
-	// Visibility is empty if existing secrets keep their access.
+	// Visibility is empty if existing secrets keep their access, and selected if there is a Selection.
 	Visibility secret.Visibility
 	// Selection is the repositories that replace the existing list; nil if none are given.
 	Selection *secret.Selection
@@ -84,13 +84,13 @@ type executor struct {
 // Run makes all writes, a few at a time. The results are in input order, one for each item.
 func (j Job) Run(ctx context.Context) []secret.Result {
 	e := &executor{
-		Job: j, desired: desired{visibility: j.Visibility, replace: j.Selection != nil},
+		Job: j, desired: desired{Access: secret.Access{Visibility: j.Visibility}, replace: j.Selection != nil},
 		keys: map[secret.Store]*publicKeyCache{}, snapshots: map[secret.Store]*snapshotCache{},
 		results: make([]secret.Result, len(j.Items)), before: make([]secret.Existing, len(j.Items)),
 		unsettled: map[secret.Store][]*task{},
 	}
 	if e.desired.replace {
-		e.desired.visibility, e.desired.hasGlob = secret.Selected, len(j.Selection.Patterns) > 0
+		e.desired.hasGlob = len(j.Selection.Patterns) > 0
 	}
 	isOptional := j.Change == "" && !j.DryRun && !e.desired.needsExisting()
 	for i, item := range j.Items {

@@ -114,7 +114,8 @@ func wantError(t *testing.T, what string, err error, text string) {
 // TestAccessFor has each access that can be asked for with each that can exist.
 func TestAccessFor(t *testing.T) {
 	list := []secret.Repository{{ID: 1}, {ID: 2}}
-	other := []secret.Repository{{ID: 3}}
+	selected := secret.Access{Visibility: secret.Selected}
+	asked := secret.Access{Visibility: secret.Selected, Repositories: []secret.Repository{{ID: 3}}}
 	chosen := secret.Access{Visibility: secret.Selected, Repositories: list}
 	existing := func(a secret.Access) secret.Existing { return secret.Existing{Exists: true, Access: a} }
 	all, private := secret.Access{Visibility: secret.All}, secret.Access{Visibility: secret.Private}
@@ -129,26 +130,26 @@ func TestAccessFor(t *testing.T) {
 		{"nothing asked, all", desired{}, existing(all), all, ""},
 		{"nothing asked, private", desired{}, existing(private), private, ""},
 		{"nothing asked, selected", desired{}, existing(chosen), chosen, ""},
-		{"nothing asked, an empty list", desired{}, existing(secret.Access{Visibility: secret.Selected}), secret.Access{Visibility: secret.Selected}, ""},
+		{"nothing asked, an empty list", desired{}, existing(secret.Access{Visibility: secret.Selected}), selected, ""},
 		{"nothing asked, some not visible", desired{}, secret.Existing{Exists: true, Access: chosen, Hidden: 1}, secret.Access{}, "the token can see only 2 of 3 selected repositories"},
 		{"nothing asked, more than counted", desired{}, secret.Existing{Exists: true, Access: chosen, Hidden: -1}, secret.Access{}, "the token can see only 2 of 1 selected repositories"},
-		{"all, selected", desired{visibility: secret.All}, existing(chosen), all, ""},
-		{"private, new", desired{visibility: secret.Private}, secret.Existing{}, private, ""},
-		{"selected without a list, new", desired{visibility: secret.Selected}, secret.Existing{}, secret.Access{}, "the secret has none yet"},
-		{"selected without a list, private", desired{visibility: secret.Selected}, existing(private), secret.Access{}, "the secret has none yet"},
-		{"selected without a list, selected", desired{visibility: secret.Selected}, existing(chosen), chosen, ""},
-		{"a list, new", desired{visibility: secret.Selected, replace: true, repositories: other}, secret.Existing{}, secret.Access{Visibility: secret.Selected, Repositories: other}, ""},
-		{"a list, selected", desired{visibility: secret.Selected, replace: true, repositories: other}, existing(chosen), secret.Access{Visibility: secret.Selected, Repositories: other}, ""},
-		{"a list, some not visible", desired{visibility: secret.Selected, replace: true, repositories: other}, secret.Existing{Exists: true, Access: chosen, Hidden: 1}, secret.Access{Visibility: secret.Selected, Repositories: other}, ""},
+		{"all, selected", desired{Access: all}, existing(chosen), all, ""},
+		{"private, new", desired{Access: private}, secret.Existing{}, private, ""},
+		{"selected without a list, new", desired{Access: selected}, secret.Existing{}, secret.Access{}, "the secret has none yet"},
+		{"selected without a list, private", desired{Access: selected}, existing(private), secret.Access{}, "the secret has none yet"},
+		{"selected without a list, selected", desired{Access: selected}, existing(chosen), chosen, ""},
+		{"a list, new", desired{Access: asked, replace: true}, secret.Existing{}, asked, ""},
+		{"a list, selected", desired{Access: asked, replace: true}, existing(chosen), asked, ""},
+		{"a list, some not visible", desired{Access: asked, replace: true}, secret.Existing{Exists: true, Access: chosen, Hidden: 1}, asked, ""},
 		{
 			"a glob, some not visible",
-			desired{visibility: secret.Selected, replace: true, hasGlob: true, repositories: other},
+			desired{Access: asked, replace: true, hasGlob: true},
 			secret.Existing{Exists: true, Access: chosen, Hidden: 1},
 			secret.Access{},
 			"the token can see only 2 of 3 selected repositories, and a glob may mean the others",
 		},
-		{"a glob, all visible", desired{visibility: secret.Selected, replace: true, hasGlob: true, repositories: other}, existing(chosen), secret.Access{Visibility: secret.Selected, Repositories: other}, ""},
-		{"none, all", desired{visibility: secret.Selected, replace: true}, existing(all), secret.Access{Visibility: secret.Selected}, ""},
+		{"a glob, all visible", desired{Access: asked, replace: true, hasGlob: true}, existing(chosen), asked, ""},
+		{"none, all", desired{Access: selected, replace: true}, existing(all), selected, ""},
 	} {
 		access, err := test.desired.accessFor(test.existing)
 		if !reflect.DeepEqual(access, test.access) {

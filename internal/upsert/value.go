@@ -158,7 +158,7 @@ func (v *value) complete(i int, w *write) {
 	r.Change, r.Sealed, v.before[i] = w.change(), v.sealed, w.before
 	switch {
 	case v.resolveErr == nil && !v.desired.needsExisting():
-		r.Access, _ = v.desired.given() // even if no attempt was planned
+		r.Access = v.desired.Access // even if no attempt was planned
 	case !w.rejected:
 		r.Access = w.plan.access
 	}
@@ -170,8 +170,8 @@ func (v *value) complete(i int, w *write) {
 
 // overwritten returns the error for a secret that this run had not found. If access is given, it only warns.
 func (v *value) overwritten(w *write) error {
-	switch _, ok := v.desired.given(); {
-	case ok:
+	switch {
+	case v.desired.isGiven():
 		v.Warn(fmt.Sprintf("%s in %s: this run did not find the secret, but GitHub updated an existing one. "+
 			"Its access is now as the inputs say.", v.item.Name, v.item.Store))
 		return nil

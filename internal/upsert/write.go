@@ -131,7 +131,7 @@ func (e *executor) tasks(ctx context.Context) (tasks []*task) {
 		})
 	}
 	if e.Selection != nil {
-		group.Go(func() { e.desired.repositories, e.resolveErr = (&resolver{Job: e.Job}).resolve(ctx) })
+		group.Go(func() { e.desired.Repositories, e.resolveErr = (&resolver{Job: e.Job}).resolve(ctx) })
 	}
 	group.Wait()
 	for k, t := range targets {
