@@ -1,6 +1,7 @@
 package upsert
 
 import (
+	"cmp"
 	"context"
 
 	"set-org-secret/internal/github"
@@ -17,10 +18,8 @@ func (l *list) op() string { return "writing the selected repositories" }
 func (l *list) prepare() error { return nil }
 
 func (l *list) next(ctx context.Context, b *github.Budget) (p plan, err error) {
-	if p.before, err = l.snapshots[l.item.Store].get(ctx, b, l.item.Name); err != nil {
-		return p, err
-	}
-	if err = checkSelected(p.before); err != nil {
+	p.before, err = l.snapshots[l.item.Store].get(ctx, b, l.item.Name)
+	if err = cmp.Or(err, checkSelected(p.before)); err != nil {
 		return p, err
 	}
 	if p.access, err = l.desired.accessFor(p.before); err != nil {

@@ -55,26 +55,25 @@ func (e *executor) members(ctx context.Context) (tasks []*task) {
 	return tasks
 }
 
-func (l *memberList) plan(ctx context.Context, r *resolver, repos []secret.Repository) error {
+func (l *memberList) plan(ctx context.Context, r *resolver, repos []secret.Repository) (err error) {
 	selected := secret.Existing{Name: l.item.Name, Exists: true, Access: secret.Access{Visibility: secret.Selected}}
-	before, err := l.GitHub.WithRepositories(ctx, github.NewBudget(), l.item.Store, selected)
-	if err = cmp.Or(err, checkSelected(before)); err != nil {
+	l.before, err = l.GitHub.WithRepositories(ctx, github.NewBudget(), l.item.Store, selected)
+	if err = cmp.Or(err, checkSelected(l.before)); err != nil {
 		return err
 	}
 	incomplete := r.partial
 	if r.fromList() {
-		if repos, l.notes, err = r.selectFrom(before.Access.Repositories); err != nil {
+		if repos, l.notes, err = r.selectFrom(l.before.Access.Repositories); err != nil {
 			return err
 		}
-		if len(r.Selection.Patterns) > 0 && before.Hidden != 0 {
-			incomplete = hiddenError(before, ", and a glob may mean the others")
+		if len(r.Selection.Patterns) > 0 && l.before.Hidden != 0 {
+			incomplete = hiddenError(l.before, ", and a glob may mean the others")
 		}
 	}
-	l.before = before
 	for _, repo := range repos {
 		m := &member{memberList: l, repo: repo}
 		switch {
-		case m.wasListed() == r.fromList(), before.Hidden != 0 && !m.wasListed():
+		case m.wasListed() == r.fromList(), l.before.Hidden != 0 && !m.wasListed():
 			l.members = append(l.members, m)
 		case r.fromList():
 			l.notes = append(l.notes, repo.String()+" is not on the list")
@@ -152,7 +151,7 @@ func (l *memberList) recordChanges(r *secret.Result, changed []secret.Repository
 	ids := secret.Access{Repositories: changed}.IDs()
 	if l.Change == secret.ListAdd {
 		r.Added, r.Change.Added = ids, changed
-		r.Access.Repositories = github.UniqueRepositories(slices.Concat(r.Access.Repositories, changed))
+		r.Access.Repositories = slices.Concat(r.Access.Repositories, changed)
 		return
 	}
 	r.Removed, r.Change.Removed = ids, changed
