@@ -16,8 +16,7 @@ import (
 // of the list alone: a token that cannot see all of it takes nothing away, and concurrent runs do not undo each other.
 type member struct {
 	*memberList
-	repo   secret.Repository
-	absent bool // it was not on the list, as GitHub's refusal to remove it shows
+	repo secret.Repository
 }
 
 // memberList is one secret to whose list repositories are added, or from which they are removed.
@@ -102,7 +101,7 @@ func (m *member) refused(ctx context.Context, w *write, err error) (retry bool, 
 	if m.Change == secret.ListRemove && errors.Is(err, secret.ErrNotFound) {
 		list, _, listErr := m.GitHub.SelectedRepositories(ctx, w.budget, m.item.Store, m.item.Name)
 		if listErr == nil && !contains(list, m.repo) {
-			m.absent = !m.wasListed() && !w.isUnproven()
+			w.plan.unchanged = !m.wasListed() && !w.isUnproven()
 			return false, nil
 		}
 	}
@@ -124,8 +123,8 @@ func (l *memberList) complete(i int, writes []*write) {
 	for k, w := range writes {
 		isUnknown = isUnknown || l.operation(w) == secret.Unknown
 		err = cmp.Or(err, w.err)
-		if m := l.members[k]; w.err == nil && !m.absent {
-			changed = append(changed, m.repo)
+		if w.err == nil && !w.plan.unchanged {
+			changed = append(changed, l.members[k].repo)
 		}
 	}
 	if err = cmp.Or(err, l.err); err != nil && len(writes) > 1 && !l.DryRun {
