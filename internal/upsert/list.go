@@ -13,8 +13,6 @@ type list struct {
 	item Item
 }
 
-func (l *list) op() string { return "writing the selected repositories" }
-
 func (l *list) prepare() error { return nil }
 
 func (l *list) next(ctx context.Context, b *github.Budget) (p plan, err error) {

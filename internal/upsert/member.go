@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 
 	"set-org-secret/internal/github"
 	"set-org-secret/internal/secret"
@@ -46,7 +45,8 @@ func (e *executor) members(ctx context.Context) (tasks []*task) {
 		}
 		t := &task{i: i}
 		for _, m := range l.members {
-			t.writes = append(t.writes, newWrite(m))
+			op := fmt.Sprintf("%s repository %d", verbs[e.Change].present, m.repo.ID)
+			t.writes = append(t.writes, newWrite(m, op))
 		}
 		t.finish = func() { l.complete(i, t.writes) }
 		tasks = append(tasks, t)
@@ -85,10 +85,6 @@ func (m *member) wasListed() bool { return contains(m.before.Access.Repositories
 
 var verbs = map[secret.ListChange]struct{ present, past string }{
 	secret.ListAdd: {"adding", "added"}, secret.ListRemove: {"removing", "removed"},
-}
-
-func (m *member) op() string {
-	return verbs[m.Change].present + " repository " + strconv.FormatInt(m.repo.ID, 10)
 }
 
 func (m *member) next(context.Context, *github.Budget) (plan, error) {

@@ -19,8 +19,6 @@ type value struct {
 	reseals int
 }
 
-func (v *value) op() string { return "writing the secret" }
-
 // next plans the write, based on a snapshot. If access is given, the write goes on without one.
 func (v *value) next(ctx context.Context, b *github.Budget) (p plan, err error) {
 	p.before, err = v.snapshots[v.item.Store].get(ctx, b, v.item.Name)

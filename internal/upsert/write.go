@@ -13,8 +13,6 @@ import (
 
 // target is a value, a list of repositories or one repository on a list.
 type target interface {
-	// op names the write in errors.
-	op() string
 	// next plans the next attempt, based on the present state at GitHub.
 	next(context.Context, *github.Budget) (plan, error)
 	// refused handles a 404 or 422. It returns the error if there is no other attempt, and whether another makes sense.
@@ -43,6 +41,7 @@ type plan struct {
 // write is a write to a target, and its effect as far as it is known.
 type write struct {
 	target
+	op     string // names it in errors
 	budget *github.Budget
 	plan   plan // of the last attempt
 	// before is the target before the first attempt that GitHub may have applied, which was sent at firstAttempt.
@@ -55,7 +54,9 @@ type write struct {
 	err          error
 }
 
-func newWrite(t target) *write { return &write{target: t, budget: github.NewBudget()} }
+func newWrite(t target, op string) *write {
+	return &write{target: t, op: op, budget: github.NewBudget()}
+}
 
 // isNew reports whether this run looked for the secret before its write and did not find it.
 func (w *write) isNew() bool { return !w.before.ReadAt.IsZero() && !w.before.Exists }
@@ -110,11 +111,12 @@ func (e *executor) tasks(ctx context.Context) (tasks []*task) {
 			e.finish(i, secret.Skipped, nil)
 			continue
 		}
-		var t itemTarget = &list{e, item}
-		if e.Change == "" {
-			t = &value{executor: e, item: item, sealed: item.Sealed}
+		var t itemTarget = &value{executor: e, item: item, sealed: item.Sealed}
+		op := "writing the secret"
+		if e.Change != "" {
+			t, op = &list{e, item}, "writing the selected repositories"
 		}
-		w := newWrite(t)
+		w := newWrite(t, op)
 		targets = append(targets, t)
 		tasks = append(tasks, &task{i: i, writes: []*write{w}, finish: func() { t.complete(i, w) }})
 		snapshots := e.snapshots[item.Store]
@@ -182,7 +184,7 @@ func (e *executor) run(ctx context.Context, t *task) {
 // send makes attempts until one succeeds or none is left. It plans each after its wait.
 func (e *executor) send(ctx context.Context, w *write) {
 	var last error // of an attempt
-	for attempt, final := range e.GitHub.Attempts(ctx, w.budget, w.op()) {
+	for attempt, final := range e.GitHub.Attempts(ctx, w.budget, w.op) {
 		if w.err = final; final != nil {
 			return
 		}
