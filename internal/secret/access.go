@@ -50,28 +50,21 @@ func (a Access) Equal(other Access) bool {
 
 // Existing is one secret as GitHub has it before a write.
 type Existing struct {
-	Name   Name
-	Exists bool
-	// CreatedAt and UpdatedAt are in whole seconds.
-	CreatedAt, UpdatedAt time.Time
+	Name                 Name
+	Exists               bool
+	CreatedAt, UpdatedAt time.Time // in whole seconds
 	Reading
-	// Access has the repositories only if they were read as well, as Listed says.
-	Access Access
-	Listed bool
-	// Err is why the secret, or its list of repositories, could not be read.
-	Err error
-	// Unknown has the names of properties that GitHub shows and this version does not know, sorted.
-	Unknown []string
-	// Hidden is how many selected repositories the token cannot see; Access.Repositories lacks them.
-	Hidden int
+	Access  Access   // without the repositories unless Listed
+	Listed  bool     // the list of repositories was read as well
+	Hidden  int      // selected repositories that the token cannot see, which Access lacks
+	Unknown []string // names of properties that GitHub shows and this version does not know, sorted
+	Err     error    // why the secret, or its list of repositories, could not be read
 }
 
 // Reading is when something was read.
 type Reading struct {
-	// The request was sent at ReadAt, by our clock. It is zero if nothing was read.
-	ReadAt, ReceivedAt time.Time
-	// Date is when GitHub responded, by its own clock; zero if it did not say.
-	Date time.Time
+	ReadAt, ReceivedAt time.Time // of the request and the response, by our clock; zero if nothing was read
+	Date               time.Time // of the response, by GitHub's own clock; zero if it did not say
 }
 
 // Change is the effect of a write on the access of an existing secret.

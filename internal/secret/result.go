@@ -35,9 +35,8 @@ type Result struct {
 	Name      Name
 	Operation Operation
 	Access    Access // as stored; if nothing was stored, as it would have been
+	Hidden    int    // selected repositories that the token cannot see, which Access lacks
 	Change    Change
-	// Hidden is how many more selected repositories there are that the token cannot see.
-	Hidden int
 	// Added and Removed are the confirmed changes of [ListAdd] and [ListRemove]; nil in other runs.
 	Added, Removed []int64
 	// Sealed has the key of the value, and the value until GitHub has confirmed that it is stored.

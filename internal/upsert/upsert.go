@@ -38,13 +38,11 @@ const (
 
 // Item is one secret in one store. It has a Value, a Sealed value, or is Done.
 type Item struct {
-	Store secret.Store
-	Name  secret.Name
-
+	Store  secret.Store
+	Name   secret.Name
 	Value  secret.Value
 	Sealed secret.Sealed
-	// Done says that an earlier run stored the item.
-	Done bool
+	Done   bool // an earlier run stored it
 }
 
 // isSealed reports whether there is no plaintext to seal again.
@@ -52,20 +50,15 @@ func (i Item) isSealed() bool { return i.Sealed.EncryptedValue != "" }
 
 // Job describes a run.
 type Job struct {
-	GitHub *github.Client
-	Rand   io.Reader
-	Items  []Item // in input order
-	// Visibility is empty if existing secrets keep their access, and selected if there is a Selection.
-	Visibility secret.Visibility
-	// Selection is the repositories that replace the existing list; nil if none are given.
-	Selection *secret.Selection
-	// Change is how the lists of existing secrets change, without their values. If it is empty, values are stored.
-	Change secret.ListChange
-	DryRun bool
-	// Log and Warn receive one line about each unusual event.
-	Log, Warn func(string)
-	// OnResult is called with each result as it completes. Calls are serialized.
-	OnResult func(secret.Result)
+	GitHub     *github.Client
+	Rand       io.Reader
+	Items      []Item            // in input order
+	Visibility secret.Visibility // empty if existing secrets keep their access; selected if there is a Selection
+	Selection  *secret.Selection // nil if no repositories are given
+	Change     secret.ListChange // of the lists of existing secrets; empty if values are stored
+	DryRun     bool
+	Log, Warn  func(string)        // receive one line about each unusual event
+	OnResult   func(secret.Result) // receives each result as it completes; calls are serialized
 }
 
 type executor struct {
