@@ -1,6 +1,9 @@
 package input
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // parseDotenv reads a .env file, a value a line. Lines on which common readers disagree are rejected.
 func parseDotenv(text string) (d document) {
@@ -15,8 +18,9 @@ func parseDotenv(text string) (d document) {
 		if after, ok := strings.CutPrefix(e.name, "export"); ok && startsWithSpace(after) {
 			e.name = strings.TrimSpace(after)
 		}
-		if e.fault == nil {
-			e.value = unquoteDotenv(p)
+		e.value = strings.Trim(p.text, p.quote) // nothing in single quotes has one within
+		if p.quote == `"` {
+			e.value, _ = strconv.Unquote(p.text) // the rules leave only escapes that Go has too
 		}
 		d.entries = append(d.entries, e)
 	}
@@ -26,18 +30,5 @@ func parseDotenv(text string) (d document) {
 // variable is a reference that gh, Docker Compose and a shell expand.
 var variable = re(`\$[A-Za-z_]`)
 
-var (
-	dotenvEscapes = strings.NewReplacer(`\n`, "\n", `\r`, "\r", `\"`, `"`, `\\`, `\`)
-	// onlyEscapes matches texts in which every backslash begins one of them.
-	onlyEscapes = re(`^(?:[^\\]|\\[nr"\\])*$`)
-)
-
-func unquoteDotenv(p parts) string {
-	switch p.quote {
-	case "":
-		return p.text
-	case "'":
-		return p.text[1 : len(p.text)-1]
-	}
-	return dotenvEscapes.Replace(p.text[1 : len(p.text)-1])
-}
+// onlyEscapes matches texts in which every backslash begins an escape that common readers agree on.
+var onlyEscapes = re(`^(?:[^\\]|\\[nr"\\])*$`)
