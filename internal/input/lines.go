@@ -84,7 +84,10 @@ var dotenv = format{
 	[]rule{
 		{"a CR that no LF follows, which some readers take for a line end", true, hasCR},
 		openQuote,
-		{"text after the closing quote", false, func(p parts) bool { return p.quote != "" && !isComment(p.rest) }},
+		{"text after the closing quote", false, func(p parts) bool {
+			hasComment := startsWithSpace(p.rest) && strings.HasPrefix(strings.TrimSpace(p.rest), "#")
+			return p.quote != "" && p.rest != "" && !hasComment
+		}},
 		{"a backquote around the value", false, func(p parts) bool { return p.quote == "`" }},
 		{"a # without a space before it", false, func(p parts) bool {
 			return p.quote == "" && strings.Contains(p.text, "#")
@@ -144,13 +147,16 @@ type parts struct {
 
 const quotes = "\"'`"
 
+// quoted is a text in quotes. In double quotes a backslash escapes.
+var quoted = re(`(?s)^(?:"(?:[^"\\]|\\.)*"|'[^']*'|\x60[^\x60]*\x60)`)
+
 func takeApart(line string) (p parts) {
 	p.name, p.value, p.isPair = strings.Cut(line, "=")
 	p.text = strings.TrimSpace(p.value)
 	end := commentIndex(p.text)
 	if p.text != "" && strings.Contains(quotes, p.text[:1]) {
 		p.quote = p.text[:1]
-		end = closingQuote(p.text) + 1
+		end = len(quoted().FindString(p.text))
 		p.isOpen = end == 0
 	}
 	if end >= 0 && !p.isOpen {
@@ -158,24 +164,6 @@ func takeApart(line string) (p parts) {
 	}
 	p.text = strings.TrimSpace(p.text)
 	return p
-}
-
-func isComment(rest string) bool {
-	text := strings.TrimLeftFunc(rest, unicode.IsSpace)
-	return text == "" || text != rest && text[0] == '#'
-}
-
-// closingQuote returns the index of the quote that closes the first one, or -1. A backslash escapes in double quotes.
-func closingQuote(text string) int {
-	for i := 1; i < len(text); i++ {
-		switch {
-		case text[0] == '"' && text[i] == '\\':
-			i++
-		case text[i] == text[0]:
-			return i
-		}
-	}
-	return -1
 }
 
 // commentIndex returns the index of the first # at the start or after a space, or -1.
