@@ -9,19 +9,15 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// document is a batch as a parser of its format reads it. Names and empty values are checked later.
-type document struct {
-	entries []entry
-	isJSON  bool
-}
-
-// entry is one secret of a document, or one fault of it.
+// entry is one secret of a document, or one fault of it. Names and empty values are checked after parsing.
 type entry struct {
 	name, value string
 	at          position
 	fault       *fault // nil if the value could be read
 	isExpanded  bool   // other readers put the value of a variable in
 }
+
+func (e entry) isJSON() bool { return e.at.column > 0 } // an entry of another format begins a line
 
 // fault is why an entry has no value. The text and the advice name nothing of the document that may be a secret.
 type fault struct {
@@ -42,14 +38,16 @@ func (p position) after(text string) position {
 	return position{p.line, p.column + len(text)}
 }
 
-func positionOf(text string, offset int) position { return position{1, 1}.after(text[:offset]) }
+// rejectAll returns a document with one fault, which concerns all of it.
+func rejectAll(text, advice string) []entry { return []entry{{fault: &fault{text, advice, true}}} }
 
-func rejectAll(text, advice string) document {
-	return document{entries: []entry{{fault: &fault{text, advice, true}}}}
+// rejectAt returns a document with one fault, at a byte of it.
+func rejectAt(document string, offset int, text string) []entry {
+	return []entry{{at: position{1, 1}.after(document[:offset]), fault: &fault{text: text, always: true}}}
 }
 
 // parseBatch reads several secrets: a JSON object of strings, GitHub's environment-file format, or a .env file.
-func parseBatch(text string, isDotenv bool) document {
+func parseBatch(text string, isDotenv bool) []entry {
 	trimmed := strings.TrimSpace(text)
 	start := trimmed[:min(len(trimmed), 1)]
 	standIn := findStandIn(trimmed, true)
@@ -60,9 +58,7 @@ func parseBatch(text string, isDotenv bool) document {
 		return rejectAll("is "+standIn.is+"; "+standIn.advice, map[bool]string{reject: wayOut}[standIn.isRejected])
 	case !utf8.ValidString(text):
 		invalid := strings.IndexByte(strings.ToValidUTF8(text, "\xFF"), '\xFF') // a byte that UTF-8 never has
-		return document{entries: []entry{{at: positionOf(text, invalid), fault: &fault{
-			text: "not UTF-8; pass binary values one at a time in secret_file, or as base64", always: true,
-		}}}}
+		return rejectAt(text, invalid, "not UTF-8; pass binary values one at a time in secret_file, or as base64")
 	case isDotenv && start == "{" && json.Valid([]byte(trimmed)):
 		return rejectAll("a JSON object, not a .env file; remove secrets_format: dotenv", "")
 	case isDotenv:
@@ -106,16 +102,16 @@ func (r *reader) batch(input, text string, names []secret.Name) []value {
 		return nil
 	}
 	text = strings.TrimPrefix(text, byteOrderMark)
-	doc := parseBatch(text, r.isDotenv())
-	if isCredential(doc) && len(names) == 0 {
-		doc = rejectAll("one credential, such as a Google service account key or a JSON Web Key, and not several "+
+	entries := parseBatch(text, r.isDotenv())
+	if isCredential(entries) && len(names) == 0 {
+		entries = rejectAll("one credential, such as a Google service account key or a JSON Web Key, and not several "+
 			"secrets; pass it in secret_file or secret_value, with its name in secret_name", "")
 	}
-	if input == "secrets" && !doc.isJSON && folded().MatchString(strings.TrimSpace(text)) {
+	if input == "secrets" && folded().MatchString(strings.TrimSpace(text)) {
 		r.warnf("secrets: one line with several NAME=, which is one value. Write secrets: | in the workflow, which " +
 			"keeps the lines, and not >")
 	}
-	values, faulty, missing := r.selectEntries(input, doc, names)
+	values, faulty, missing := r.selectEntries(input, entries, names)
 	r.reportFaults(input, faulty)
 	switch {
 	case len(faulty) > 0:
@@ -125,7 +121,7 @@ func (r *reader) batch(input, text string, names []secret.Name) []value {
 		r.problemf(input, noSecrets)
 	case len(missing) > 0 && !r.hasProblem(input):
 		hint := ""
-		if doc.isJSON && len(values) == 0 {
+		if len(values) == 0 {
 			hint = flattenHint(text)
 		}
 		r.problemf("secret_name", "%s does not have %s%s", input, strings.Join(missing, ", "), hint)
@@ -138,25 +134,25 @@ func (r *reader) batch(input, text string, names []secret.Name) []value {
 
 // selectEntries returns the values that are taken, the entries with a fault, and the names that are missing.
 func (r *reader) selectEntries(
-	input string, doc document, names []secret.Name,
+	input string, entries []entry, names []secret.Name,
 ) (values []value, faulty []entry, missing []string) {
-	at := make(map[secret.Name]position, len(doc.entries)) // zero for a listed name that is not found
+	at := make(map[secret.Name]position, len(entries)) // zero for a listed name that is not found
 	for _, name := range names {
 		at[name] = position{}
 	}
-	values = make([]value, 0, len(doc.entries))
+	values = make([]value, 0, len(entries))
 	var expanded []position
 	leftOut := 0
-	for _, e := range doc.entries {
+	for _, e := range entries {
 		name, _ := secret.ParseName(e.name)
 		first, isListed := at[name]
-		always := e.fault != nil && e.fault.always || !doc.isJSON && strings.TrimSpace(e.name) == ""
+		always := e.fault != nil && e.fault.always || !e.isJSON() && strings.TrimSpace(e.name) == ""
 		if len(names) > 0 && !isListed && !always {
 			leftOut++
 			continue
 		}
 		if e.fault == nil {
-			e.fault = r.entryFault(input, e, doc.isJSON, first)
+			e.fault = r.entryFault(input, e, first)
 		}
 		if e.fault != nil {
 			faulty = append(faulty, e)
@@ -188,14 +184,14 @@ func (r *reader) selectEntries(
 var folded = re(`^\w+=.* [A-Z_][A-Z0-9_]*=.*$`)
 
 // entryFault quotes no name that is not legal and no line NAME=: they may be a secret, or the end of a key.
-func (r *reader) entryFault(input string, e entry, isJSON bool, first position) *fault {
+func (r *reader) entryFault(input string, e entry, first position) *fault {
 	const legal = ": letters, digits and _; no leading digit; no GITHUB_ prefix; a long one in upper case"
 	_, err := parseName(e.name)
 	switch {
-	case isJSON && strings.EqualFold(e.name, "github_token"):
+	case e.isJSON() && strings.EqualFold(e.name, "github_token"):
 		return &fault{text: secret.Quote(e.name) +
 			" is in toJSON(secrets) and cannot be stored; list the secrets to store in secret_name"}
-	case isJSON && err != nil:
+	case e.isJSON() && err != nil:
 		r.maskRejected(e.name)
 		return &fault{text: "the name that ends here must be that of a secret", advice: legal}
 	case err != nil:
@@ -203,7 +199,7 @@ func (r *reader) entryFault(input string, e entry, isJSON bool, first position) 
 	case first != position{}:
 		return &fault{text: e.name + " is listed twice (names are case-insensitive), first at " +
 			places([]position{first})}
-	case e.value == "" && isJSON:
+	case e.value == "" && e.isJSON():
 		return &fault{text: e.name + " is empty", advice: adviceIfEmpty(input)}
 	case e.value == "":
 		return &fault{text: "empty", advice: adviceIfEmpty(input)}

@@ -6,7 +6,7 @@ import (
 )
 
 // parseDotenv reads a .env file, a value a line. Lines on which common readers disagree are rejected.
-func parseDotenv(text string) (d document) {
+func parseDotenv(text string) (entries []entry) {
 	for i, line := range strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n") {
 		trimmed := strings.TrimSpace(line)
 		if isSkipped := trimmed == "" || trimmed[0] == '#'; isSkipped && !strings.Contains(line, "\r") {
@@ -22,9 +22,9 @@ func parseDotenv(text string) (d document) {
 		if p.quote == `"` {
 			e.value, _ = strconv.Unquote(p.text) // the rules leave only escapes that Go has too
 		}
-		d.entries = append(d.entries, e)
+		entries = append(entries, e)
 	}
-	return d
+	return entries
 }
 
 // variable is a reference that gh, Docker Compose and a shell expand.

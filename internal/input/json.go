@@ -11,13 +11,10 @@ import (
 
 // parseJSON reads a JSON object. It walks the tokens: Unmarshal would silently take the last of two equal names and
 // turn an unpaired surrogate into U+FFFD.
-func parseJSON(text string) document {
-	d := document{isJSON: true}
+func parseJSON(text string) (entries []entry) {
 	err := json.Unmarshal([]byte(text), new(json.RawMessage))
 	if syntax, isBroken := errors.AsType[*json.SyntaxError](err); isBroken {
-		broken := &fault{text: "invalid JSON", always: true}
-		d.entries = []entry{{at: positionOf(text, int(syntax.Offset)-1), fault: broken}}
-		return d
+		return rejectAt(text, int(syntax.Offset)-1, "invalid JSON")
 	}
 	notString := &fault{text: "the value is not a string, and only an object of strings can be stored"}
 	at, read := position{1, 1}, int64(0)
@@ -36,19 +33,19 @@ func parseJSON(text string) document {
 		} else if unpairedSurrogate(string(raw), e.value) {
 			e.fault = &fault{text: "the value contains an invalid Unicode escape (unpaired surrogate)"}
 		}
-		d.entries = append(d.entries, e)
+		entries = append(entries, e)
 	}
-	if slices.ContainsFunc(d.entries, func(e entry) bool { return e.fault == notString }) {
+	if slices.ContainsFunc(entries, func(e entry) bool { return e.fault == notString }) {
 		notString.advice = flattenHint(text)
 	}
-	return d
+	return entries
 }
 
 // isCredential reports whether a document is one secret as a whole: a credential of Google's, or a JSON Web Key.
-func isCredential(doc document) bool {
+func isCredential(entries []entry) bool {
 	types := []string{"service_account", "authorized_user", "external_account"}
-	return doc.isJSON && slices.ContainsFunc(doc.entries, func(e entry) bool {
-		return e.name == "type" && slices.Contains(types, e.value) || e.name == "kty"
+	return slices.ContainsFunc(entries, func(e entry) bool {
+		return e.isJSON() && (e.name == "type" && slices.Contains(types, e.value) || e.name == "kty")
 	})
 }
 

@@ -9,7 +9,7 @@ import (
 // parseLines reads the format of GitHub's environment files by the runner's rules: no quoting, no expansion.
 //
 // https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#multiline-strings
-func parseLines(text string) (d document) {
+func parseLines(text string) (entries []entry) {
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	for i := 0; i < len(lines); i++ {
 		line, p := lines[i], takeApart(lines[i])
@@ -19,10 +19,10 @@ func parseLines(text string) (d document) {
 			i += readHeredoc(&e, lines[i+1:])
 		}
 		if line != "" {
-			d.entries = append(d.entries, e)
+			entries = append(entries, e)
 		}
 	}
-	return d
+	return entries
 }
 
 // readHeredoc reads a value of several lines, whose delimiter is the value of e. lines are those that follow. It

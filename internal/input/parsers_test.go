@@ -41,9 +41,9 @@ func parsed(value any, err error) string {
 }
 
 // describe returns each entry of a document as NAME="value", or its fault.
-func describe(d document) string {
+func describe(entries []entry) string {
 	var list []string
-	for _, e := range d.entries {
+	for _, e := range entries {
 		text := fmt.Sprintf("%s=%q", e.name, e.value)
 		if e.fault != nil {
 			text = e.fault.text
