@@ -87,8 +87,6 @@ func isUTF16(text string) bool {
 
 const writeUTF8 = "write it as UTF-8, in PowerShell with -Encoding utf8"
 
-const byteOrderMark = "\uFEFF"
-
 func (r *reader) isDotenv() bool { return strings.EqualFold(r.get("secrets_format"), "dotenv") }
 
 // batch reads several secrets. If names is not empty, only those are taken, and no other entry is looked at.
@@ -101,7 +99,7 @@ func (r *reader) batch(input, text string, names []secret.Name) []value {
 		r.problemf(input, "UTF-16; "+writeUTF8)
 		return nil
 	}
-	text = strings.TrimPrefix(text, byteOrderMark)
+	text = strings.TrimPrefix(text, "\uFEFF") // a byte order mark
 	entries := parseBatch(text, r.isDotenv())
 	if isCredential(entries) && len(names) == 0 {
 		entries = rejectAll("one credential, such as a Google service account key or a JSON Web Key, and not several "+
@@ -162,7 +160,7 @@ func (r *reader) selectEntries(
 			expanded = append(expanded, e.at)
 		}
 		at[name] = e.at
-		values = append(values, newValue(input, name, e.name, e.value))
+		values = append(values, value{input, name, e.name, e.value, findStandIn(e.value, false)})
 	}
 	if len(expanded) > 0 {
 		r.warnf("%s: %s: a $ before a letter or _ is stored as it is, as Doppler means it; gh, Docker Compose and a "+

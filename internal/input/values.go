@@ -42,10 +42,6 @@ type value struct {
 	standIn *standIn
 }
 
-func newValue(input string, name secret.Name, shown, text string) value {
-	return value{input, name, shown, text, findStandIn(text, false)}
-}
-
 // label is how messages name a value: the input, and the secret in a batch.
 func (v value) label() string {
 	if v.shown == "" {
@@ -80,7 +76,7 @@ func (r *reader) values(names []secret.Name) (values []value) {
 		if strings.HasPrefix(source.input, "secrets") {
 			values = append(values, r.batch(source.input, text, names)...)
 		} else {
-			v := newValue(source.input, cmp.Or(names...), "", text)
+			v := value{source.input, cmp.Or(names...), "", text, findStandIn(text, false)}
 			r.mask(v)
 			values = append(values, v)
 		}
