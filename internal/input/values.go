@@ -126,7 +126,7 @@ func trimNewline(s string) string {
 
 // checkValue rejects values that are almost certainly mistakes, and warns about suspicious ones.
 func (r *reader) checkValue(v value, trim bool) {
-	text, problem := v.text, ""
+	text, token, problem := v.text, r.get("token"), ""
 	switch {
 	case text == "" && v.input == "secret_file":
 		problem = "the file is empty; check the command that writes it"
@@ -136,7 +136,7 @@ func (r *reader) checkValue(v value, trim bool) {
 		problem = "is " + v.standIn.is + "; " + v.standIn.advice
 	case len(text) > secret.MaxValueBytes:
 		problem = "is larger than the 49,152 bytes (48 KB) that GitHub stores"
-	case r.containsToken(text):
+	case len(token) >= minRun && strings.Contains(text, token): // a shorter token is a mistake of its own
 		problem = "contains the token of this step, with which each reader of the secret could change all others; " +
 			"pass the new credential"
 	default:
@@ -151,12 +151,6 @@ func (r *reader) checkValue(v value, trim bool) {
 		problem = v.shown + " " + problem
 	}
 	r.problemf(v.input, "%s", problem)
-}
-
-// containsToken reports whether a value contains the token. One that is too short is a mistake of its own.
-func (r *reader) containsToken(text string) bool {
-	token := r.get("token")
-	return len(token) >= minRun && strings.Contains(text, token)
 }
 
 // warnAboutText warns about bytes that are seldom meant. They are stored unchanged.
