@@ -361,10 +361,8 @@ func (r *reader) requireOneSource(mode secret.Mode) {
 	case len(set) == 0 && (mode == secret.ModeSeal || !r.hasKey()):
 		r.problemf("secret_value", "empty%s", adviceIfEmpty("secret_value"))
 	}
-	switch {
-	case r.isSet("secrets_format") && !r.isDotenv():
-		r.problemf("secrets_format", "must be auto or dotenv, not %s", secret.Quote(r.get("secrets_format")))
-	case r.isDotenv() && !r.isBatch():
+	parseInput(r, "secrets_format", secret.OneOf("auto", "dotenv"))
+	if r.isDotenv() && !r.isBatch() {
 		r.problemf("secrets_format", "used only with secrets or secrets_file; remove it")
 	}
 }

@@ -115,11 +115,8 @@ func parseMode(s string) (secret.Mode, error) {
 }
 
 func parseBool(s string) (bool, error) {
-	isTrue := strings.EqualFold(s, "true")
-	if !isTrue && !strings.EqualFold(s, "false") {
-		return false, fmt.Errorf("must be true or false, not %s", secret.Quote(s))
-	}
-	return isTrue, nil
+	choice, err := secret.OneOf("true", "false")(s)
+	return choice == "true", err
 }
 
 var days = re(`^([0-9]+(?:\.[0-9]+)?)d`)

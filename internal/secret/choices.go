@@ -56,14 +56,14 @@ const (
 
 // The parsers validate a choice; case does not count. Messages name the choices in this order.
 var (
-	ParseStore      = oneOf(Actions, Dependabot, Codespaces, Agents)
-	ParseVisibility = oneOf(All, Private, Selected)
-	ParseMode       = oneOf(ModeSet, ModeSeal, ModeCheck, ModeAccess)
-	ParseListChange = oneOf(ListReplace, ListAdd, ListRemove)
+	ParseStore      = OneOf(Actions, Dependabot, Codespaces, Agents)
+	ParseVisibility = OneOf(All, Private, Selected)
+	ParseMode       = OneOf(ModeSet, ModeSeal, ModeCheck, ModeAccess)
+	ParseListChange = OneOf(ListReplace, ListAdd, ListRemove)
 )
 
-// oneOf returns a parser, whose error lists all choices.
-func oneOf[T ~string](choices ...T) func(string) (T, error) {
+// OneOf returns a parser, whose error lists all choices.
+func OneOf[T ~string](choices ...T) func(string) (T, error) {
 	return func(s string) (T, error) {
 		names := make([]string, len(choices))
 		for i, c := range choices {
