@@ -271,7 +271,7 @@ func (r *reader) sealed(c *Config) {
 		c.PublicKey, err = seal.ParsePublicKey(id, key)
 	case c.Mode == secret.ModeSet && (value != "" || r.hasKey()):
 		var sealed secret.Sealed
-		sealed, err = r.parseSealed(value, id, key)
+		sealed, err = r.parseSealed(secret.Sealed{KeyID: id, PublicKey: key, EncryptedValue: value})
 		if len(c.Stores) == 1 && len(c.Names) == 1 {
 			c.Sealed = []Sealed{{Store: c.Stores[0], Name: c.Names[0], Sealed: sealed}}
 		}

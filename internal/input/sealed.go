@@ -1,6 +1,7 @@
 package input
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -13,37 +14,28 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// parseSealed parses a value that is already sealed. It masks and rejects a plaintext that was encoded and not sealed:
-// as a sealed value it would be sent, and shown in outputs and summary.
-func (r *reader) parseSealed(encryptedValue, keyID, publicKey string) (secret.Sealed, error) {
-	if r.isPlaintext(encryptedValue) {
+// parseSealed parses a value that is already sealed. It masks whatever is not base64, and masks and rejects a plaintext
+// in base64: as a sealed value it would be sent, and shown in outputs and summary. A sealed box begins with a random
+// key: that all of it is readable text by chance is out of the question.
+func (r *reader) parseSealed(s secret.Sealed) (secret.Sealed, error) {
+	decoded, err := base64.RawStdEncoding.DecodeString(compactBase64.Replace(s.EncryptedValue))
+	isOther := func(c rune) bool { return !unicode.IsPrint(c) && !unicode.IsSpace(c) }
+	isText := err == nil && len(decoded) > 0 && utf8.Valid(decoded) && !bytes.ContainsFunc(decoded, isOther)
+	if isText {
+		r.result.Masks.Add(string(decoded))
+	}
+	if _, err := base64.StdEncoding.DecodeString(s.EncryptedValue); isText || err != nil {
+		r.result.Masks.Add(s.EncryptedValue)
+	}
+	if isText {
 		return secret.Sealed{}, &seal.Error{Field: "encrypted_value", Text: "holds readable text, so it is not " +
 			"sealed: pass a plaintext in secret_value, or the output encrypted_value of a step with mode: seal"}
 	}
-	return seal.ParseSealed(secret.Sealed{KeyID: keyID, PublicKey: publicKey, EncryptedValue: encryptedValue})
-}
-
-// isPlaintext reports whether text is a plaintext in base64. It masks that, and whatever is not base64 at all. A sealed
-// box begins with a random key: that all of it is readable text by chance is out of the question.
-func (r *reader) isPlaintext(text string) bool {
-	decoded, err := base64.RawStdEncoding.DecodeString(compactBase64.Replace(text))
-	isPlaintext := err == nil && len(decoded) > 0 && readable(decoded)
-	if isPlaintext {
-		r.result.Masks.Add(string(decoded))
-	}
-	if _, err := base64.StdEncoding.DecodeString(text); isPlaintext || err != nil {
-		r.result.Masks.Add(text)
-	}
-	return isPlaintext
+	return seal.ParseSealed(s)
 }
 
 // compactBase64 turns base64 of either alphabet, with line breaks and padding or without, into one form.
 var compactBase64 = strings.NewReplacer("\r", "", "\n", "", " ", "", "=", "", "-", "+", "_", "/")
-
-func readable(b []byte) bool {
-	other := func(c rune) bool { return !unicode.IsPrint(c) && !unicode.IsSpace(c) }
-	return utf8.Valid(b) && !strings.ContainsFunc(string(b), other)
-}
 
 // sealedRow is a row of the output results, as far as it is used: the job that sealed must not choose who may read the
 // secret, nor say who can.
@@ -128,7 +120,9 @@ func (r *reader) sealedRow(s Sealed, row sealedRow) (Sealed, error) {
 	case !s.Done && row.EncryptedValue == "":
 		err = errors.New("without an encrypted_value, and not stored yet")
 	case !s.Done:
-		s.Sealed, err = r.parseSealed(row.EncryptedValue, row.KeyID, row.PublicKey)
+		s.Sealed, err = r.parseSealed(secret.Sealed{
+			KeyID: row.KeyID, PublicKey: row.PublicKey, EncryptedValue: row.EncryptedValue,
+		})
 	}
 	return s, err
 }
