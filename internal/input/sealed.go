@@ -40,25 +40,17 @@ var compactBase64 = strings.NewReplacer("\r", "", "\n", "", " ", "", "=", "", "-
 // sealedRow is a row of the output results, as far as it is used: the job that sealed must not choose who may read the
 // secret, nor say who can.
 type sealedRow struct {
-	Store          string `json:"store"`
-	SecretName     string `json:"secret_name"`
-	Operation      string `json:"operation"`
-	KeyID          string `json:"key_id"`
-	PublicKey      string `json:"public_key"`
-	EncryptedValue string `json:"encrypted_value"`
+	Store          string           `json:"store"`
+	SecretName     string           `json:"secret_name"`
+	Operation      secret.Operation `json:"operation"`
+	KeyID          string           `json:"key_id"`
+	PublicKey      string           `json:"public_key"`
+	EncryptedValue string           `json:"encrypted_value"`
 }
 
 // isStored reports whether the row says that the value is stored.
 func (row sealedRow) isStored() bool {
-	done := []secret.Operation{secret.Created, secret.Updated, secret.Skipped}
-	return slices.Contains(done, secret.Operation(row.Operation))
-}
-
-// target returns the secret and the store of a row, without a value.
-func (row sealedRow) target() (t Sealed) {
-	t.Name, _ = secret.ParseName(row.SecretName)
-	t.Store, _ = secret.ParseStore(row.Store)
-	return t
+	return slices.Contains([]secret.Operation{secret.Created, secret.Updated, secret.Skipped}, row.Operation)
 }
 
 // sealedRows reads the results of another run. It returns the rows that names and stores ask for, in their order. Each
@@ -71,16 +63,22 @@ func (r *reader) sealedRows(stores []secret.Store, names []secret.Name) (list []
 			"a JSON array of rows with store, secret_name, key_id and encrypted_value")
 		return nil
 	}
-	targets := make([]Sealed, len(rows))
-	numbers := map[Sealed][]int{} // of the rows that have this target
+	waiting := 0
+	numbers := map[Sealed][]int{} // of the rows for a secret and a store
 	for i, row := range rows {
-		targets[i] = row.target()
-		numbers[targets[i]] = append(numbers[targets[i]], i+1)
+		name, _ := secret.ParseName(row.SecretName)
+		store, _ := secret.ParseStore(row.Store)
+		target := Sealed{Name: name, Store: store}
+		numbers[target] = append(numbers[target], i+1)
+		isAskedFor := slices.Contains(names, name) && slices.Contains(stores, store)
+		if !isAskedFor && !row.isStored() {
+			waiting++
+		}
 	}
 	for _, name := range names {
 		for _, store := range stores {
-			t := Sealed{Name: name, Store: store}
-			found := numbers[t]
+			target := Sealed{Name: name, Store: store}
+			found := numbers[target]
 			if len(found) == 0 {
 				r.problemf("sealed", "%s in %s is requested by secret_name and stores, but has no row", name, store)
 				continue
@@ -88,18 +86,11 @@ func (r *reader) sealedRows(stores []secret.Store, names []secret.Name) (list []
 			if len(found) > 1 {
 				r.problemf("sealed", "row %d: %s in %s is listed twice", found[1], name, store)
 			}
-			s, err := r.sealedRow(t, rows[found[0]-1])
+			s, err := r.sealedRow(target, rows[found[0]-1])
 			if err != nil {
 				r.problemf("sealed", "row %d: %s in %s: %v", found[0], name, store, err)
 			}
 			list = append(list, s)
-			delete(numbers, t)
-		}
-	}
-	waiting := 0
-	for i, row := range rows {
-		if numbers[targets[i]] != nil && !row.isStored() {
-			waiting++
 		}
 	}
 	if waiting > 0 {
