@@ -40,12 +40,10 @@ var compactBase64 = strings.NewReplacer("\r", "", "\n", "", " ", "", "=", "", "-
 // sealedRow is a row of the output results, as far as it is used: the job that sealed must not choose who may read the
 // secret, nor say who can.
 type sealedRow struct {
-	Store          string           `json:"store"`
-	SecretName     string           `json:"secret_name"`
-	Operation      secret.Operation `json:"operation"`
-	KeyID          string           `json:"key_id"`
-	PublicKey      string           `json:"public_key"`
-	EncryptedValue string           `json:"encrypted_value"`
+	Store      string           `json:"store"`
+	SecretName string           `json:"secret_name"`
+	Operation  secret.Operation `json:"operation"`
+	secret.Sealed
 }
 
 // isStored reports whether the row says that the value is stored.
@@ -111,9 +109,7 @@ func (r *reader) sealedRow(s Sealed, row sealedRow) (Sealed, error) {
 	case !s.Done && row.EncryptedValue == "":
 		err = errors.New("without an encrypted_value, and not stored yet")
 	case !s.Done:
-		s.Sealed, err = r.parseSealed(secret.Sealed{
-			KeyID: row.KeyID, PublicKey: row.PublicKey, EncryptedValue: row.EncryptedValue,
-		})
+		s.Sealed, err = r.parseSealed(row.Sealed)
 	}
 	return s, err
 }

@@ -47,9 +47,9 @@ type Result struct {
 
 // Sealed is a sealed value for GitHub's API.
 type Sealed struct {
-	KeyID          string
-	PublicKey      string // base64; may be empty if the input was already sealed
-	EncryptedValue string // base64
+	KeyID          string `json:"key_id"`
+	PublicKey      string `json:"public_key"`      // base64; may be empty if the input was already sealed
+	EncryptedValue string `json:"encrypted_value"` // base64
 }
 
 // Stored reports whether GitHub has confirmed that the value, or the list of repositories, is stored.
