@@ -2,8 +2,7 @@
 // problems at once, each with its input's name, and sends nothing. A problem quotes the text of a public input; of a
 // secret one it gives only the position.
 //
-// A new input is a row in Inputs, a field in Config and a line in Read; a test compares action.yml and the README
-// with the rows.
+// A new input is a row in Inputs, a field in Config and a line in Read; a test compares the documents with the rows.
 package input
 
 import (

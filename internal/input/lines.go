@@ -25,8 +25,7 @@ func parseLines(text string) (entries []entry) {
 	return entries
 }
 
-// readHeredoc reads a value of several lines, whose delimiter is the value of e. lines are those that follow. It
-// returns the number of lines that belong to the value: all if the closing one is missing.
+// readHeredoc replaces the delimiter in e by the value in the lines that follow, and returns how many it took.
 func readHeredoc(e *entry, lines []string) (length int) {
 	delimiter := strings.Trim(e.value, "\r")
 	closing := slices.IndexFunc(lines, func(line string) bool { return strings.Trim(line, "\r") == delimiter })

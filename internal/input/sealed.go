@@ -51,8 +51,7 @@ func (row sealedRow) isStored() bool {
 	return slices.Contains([]secret.Operation{secret.Created, secret.Updated, secret.Skipped}, row.Operation)
 }
 
-// sealedRows reads the results of another run. It returns the rows that names and stores ask for, in their order. Each
-// of these must have a row. Other rows are not looked at.
+// sealedRows returns the rows of another run's results that names and stores ask for, in their order.
 func (r *reader) sealedRows(stores []secret.Store, names []secret.Name) (list []Sealed) {
 	var rows []sealedRow
 	if err := json.Unmarshal([]byte(r.get("sealed")), &rows); err != nil {
