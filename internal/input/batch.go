@@ -221,12 +221,11 @@ func (r *reader) reportFaults(input string, faulty []entry) {
 		at[text] = append(at[text], e.at)
 	}
 	for _, advice := range advices {
-		var list []string
-		for _, text := range texts[advice] {
+		list := texts[advice]
+		for i, text := range list {
 			if at[text][0].line > 0 {
-				text = places(at[text]) + ": " + text
+				list[i] = places(at[text]) + ": " + text
 			}
-			list = append(list, text)
 		}
 		if advice != "" {
 			list = []string{strings.Join(list, "; ") + advice}
