@@ -28,7 +28,8 @@ type Input struct {
 	modes   []secret.Mode // that use it; empty means all
 	// isSource says that it holds values, or where they are. Exactly one source may be set.
 	isSource bool
-	isValue  bool // a plaintext, which is read byte for byte
+	isValue  bool  // a plaintext, which is read byte for byte
+	maxFile  int64 // the bytes that are read of a plaintext in a file
 	// isTarget says that it may not be set to nothing: its default would write somewhere else than was meant.
 	isTarget bool
 	fallback string // the default if that is an expression without a value
@@ -58,9 +59,9 @@ var Inputs = []Input{
 	{Name: "stores", Default: "actions", isTarget: true},
 	{Name: "secret_name"},
 	{Name: "secret_value", modes: writeValues, isSource: true, isValue: true},
-	{Name: "secret_file", modes: writeValues, isSource: true},
+	{Name: "secret_file", modes: writeValues, isSource: true, maxFile: secret.MaxValueBytes + 2},
 	{Name: "secrets", modes: writeValues, isSource: true, isValue: true},
-	{Name: "secrets_file", modes: writeValues, isSource: true},
+	{Name: "secrets_file", modes: writeValues, isSource: true, maxFile: maxBatchBytes},
 	{Name: "secrets_format", Default: "auto", modes: writeValues},
 	{Name: "encrypted_value", modes: onlySet, isSource: true},
 	{Name: "key_id", modes: writeValues},

@@ -52,31 +52,24 @@ func (v value) label() string {
 
 // values reads every source of plaintext that is set, even if that is one too many, since all of them must be masked.
 func (r *reader) values(names []secret.Name) (values []value) {
-	for _, source := range []struct {
-		input string
-		limit int64 // of a file; 0 if the input is the value itself
-	}{
-		{"secret_value", 0},
-		{"secret_file", secret.MaxValueBytes + 2},
-		{"secrets", 0},
-		{"secrets_file", maxBatchBytes},
-	} {
-		if !r.isSet(source.input) {
+	for _, in := range Inputs {
+		isPlaintext := in.isValue || in.maxFile > 0
+		if !isPlaintext || !r.isSet(in.Name) {
 			continue
 		}
-		text := r.raw(source.input)
-		if source.limit > 0 {
-			b, err := r.readFile(r.get(source.input), source.limit)
+		text := r.raw(in.Name)
+		if in.maxFile > 0 {
+			b, err := r.readFile(r.get(in.Name), in.maxFile)
 			if err != nil {
-				r.reject(source.input, err)
+				r.reject(in.Name, err)
 				continue
 			}
 			text = string(b)
 		}
-		if strings.HasPrefix(source.input, "secrets") {
-			values = append(values, r.batch(source.input, text, names)...)
+		if strings.HasPrefix(in.Name, "secrets") {
+			values = append(values, r.batch(in.Name, text, names)...)
 		} else {
-			v := value{source.input, cmp.Or(names...), "", text, findStandIn(text, false)}
+			v := value{in.Name, cmp.Or(names...), "", text, findStandIn(text, false)}
 			r.mask(v)
 			values = append(values, v)
 		}
