@@ -272,9 +272,7 @@ func (r *reader) sealed(c *Config) {
 	case c.Mode == secret.ModeSet && (value != "" || r.hasKey()):
 		var sealed secret.Sealed
 		sealed, err = r.parseSealed(secret.Sealed{KeyID: id, PublicKey: key, EncryptedValue: value})
-		if len(c.Stores) == 1 && len(c.Names) == 1 {
-			c.Sealed = []Sealed{{Store: c.Stores[0], Name: c.Names[0], Sealed: sealed}}
-		}
+		c.Sealed = []Sealed{{Store: cmp.Or(c.Stores...), Name: cmp.Or(c.Names...), Sealed: sealed}}
 	default:
 		if r.isSet("sealed") {
 			c.Sealed = r.sealedRows(c.Stores, c.Names)
