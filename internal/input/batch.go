@@ -138,7 +138,6 @@ func (r *reader) selectEntries(
 	for _, name := range names {
 		at[name] = position{}
 	}
-	values = make([]value, 0, len(entries))
 	var expanded []position
 	leftOut := 0
 	for _, e := range entries {

@@ -37,11 +37,10 @@ type Input struct {
 
 // context returns the context that the default's expression reads, such as github.api_url, or "".
 func (in Input) context() string {
-	inner, isExpression := strings.CutPrefix(in.Default, "${{ ")
-	if !isExpression {
+	if !strings.HasPrefix(in.Default, "${{") {
 		return ""
 	}
-	return strings.TrimSuffix(inner, " }}")
+	return strings.Trim(in.Default, "${ }")
 }
 
 var (

@@ -7,7 +7,6 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -98,7 +97,6 @@ func (r *reader) mask(v value) {
 
 // entries checks each plaintext and returns it with the secret it is for.
 func (r *reader) entries(values []value, trim bool) (entries []Entry) {
-	entries = slices.Grow(entries, len(values))
 	for _, v := range values {
 		if trim {
 			v.text = trimNewline(v.text)
