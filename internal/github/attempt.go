@@ -10,19 +10,26 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// Attempt is one attempt at a request, yielded after all waiting, so that a read before it is current when it is sent.
+// Attempt is an attempt at a request, with the state of its retries. It is yielded after all waiting, so that a read
+// before it is current when it is sent.
 type Attempt struct {
-	client   *Client
-	state    *retryState
-	hasPlace bool // in the write limiter
-	failed   *failure
+	client     *Client
+	op         string
+	isWrite    bool
+	budget     *Budget
+	hasPlace   bool     // in the write limiter
+	failed     *failure // nil if nothing was sent, and after a success
+	attempts   int      // sent so far
+	firstError time.Time
+	last       *secret.Error // of the last attempt that was sent
+	unprovenAt time.Time     // see [Attempt.UnprovenAt]
 }
 
 // Attempts ranges over the attempts at a write; op names it in errors. If none is left, it yields the error that ends
 // the retries. It ends after a success, after an error that no retry can change, and if the body sends nothing. It
 // continues after [secret.ErrUnprocessable]: break unless the value was sealed again.
 func (c *Client) Attempts(ctx context.Context, b *Budget, op string) iter.Seq2[*Attempt, error] {
-	return c.attempts(ctx, &retryState{op: op, isWrite: true, budget: b})
+	return c.attempts(ctx, &Attempt{client: c, op: op, isWrite: true, budget: b})
 }
 
 // Send sends a write and reports whether it created the secret.
@@ -33,7 +40,7 @@ func (a *Attempt) Send(ctx context.Context, r *Request) (created bool, err error
 
 // UnprovenAt returns when the last attempt was sent that no response shows to have been applied or refused; zero if
 // there is none.
-func (a *Attempt) UnprovenAt() time.Time { return a.state.unprovenAt }
+func (a *Attempt) UnprovenAt() time.Time { return a.unprovenAt }
 
 // do sends a read and retries transient errors. parse reads the response; do completes its error.
 func (c *Client) do(ctx context.Context, b *Budget, r *Request, parse func(response) error) (response, error) {
@@ -42,7 +49,7 @@ func (c *Client) do(ctx context.Context, b *Budget, r *Request, parse func(respo
 	}
 	var resp response
 	var err error
-	for a, final := range c.attempts(ctx, &retryState{op: r.op, budget: b}) {
+	for a, final := range c.attempts(ctx, &Attempt{client: c, op: r.op, budget: b}) {
 		if err = final; final == nil {
 			resp, err = a.send(ctx, r)
 		}
@@ -63,25 +70,26 @@ func (c *Client) do(ctx context.Context, b *Budget, r *Request, parse func(respo
 
 // attempts ranges over the attempts at a request until one succeeds or none is left. It waits before each: for the
 // backoff, for a rate limit and, if it is a write, for the write limiter.
-func (c *Client) attempts(ctx context.Context, s *retryState) iter.Seq2[*Attempt, error] {
+func (c *Client) attempts(ctx context.Context, a *Attempt) iter.Seq2[*Attempt, error] {
 	return func(yield func(*Attempt, error) bool) {
 		for {
-			err := c.waitForTurn(ctx, s)
+			err := a.waitForTurn(ctx)
 			if err == nil {
-				a := &Attempt{client: c, state: s, hasPlace: s.isWrite}
+				a.failed = nil
 				more := yield(a, nil)
 				a.release(false)
 				switch {
 				case !more, a.failed == nil:
 					return
 				case a.failed.retryFor > 0:
-					err = c.retry.wait(ctx, s, a.failed)
-				case !s.isWrite || !errors.Is(a.failed.err, secret.ErrUnprocessable):
+					err = c.retry.wait(ctx, a)
+				case !a.isWrite || !errors.Is(a.failed.err, secret.ErrUnprocessable):
 					return
 				}
 			}
 			if err != nil {
-				yield(nil, s.finish(err))
+				a.release(false)
+				yield(nil, a.finish(err))
 				return
 			}
 		}
@@ -97,51 +105,47 @@ func (a *Attempt) release(sent bool) {
 }
 
 // waitForTurn blocks until an attempt may be made. A write then has a place in the limiter.
-func (c *Client) waitForTurn(ctx context.Context, s *retryState) *secret.Error {
-	if !s.isWrite {
-		return c.retry.waitForRateLimit(ctx, s)
-	}
-	for wait := c.limiter.reserve(); wait > 0; wait = c.limiter.reserve() {
-		if err := c.retry.sleep(ctx, s, wait); err != nil {
-			return err
+func (a *Attempt) waitForTurn(ctx context.Context) *secret.Error {
+	retry, limiter := a.client.retry, a.client.limiter
+	if a.isWrite {
+		for wait := limiter.reserve(); wait > 0; wait = limiter.reserve() {
+			if err := retry.sleep(ctx, a, wait); err != nil {
+				return err
+			}
+			retry.mu.Lock()
+			a.budget.exempt += wait
+			retry.mu.Unlock()
 		}
-		c.retry.mu.Lock()
-		s.budget.exempt += wait
-		c.retry.mu.Unlock()
+		a.hasPlace = true
 	}
-	err := c.retry.waitForRateLimit(ctx, s)
-	if err != nil {
-		c.limiter.release(false)
-	}
-	return err
+	return retry.waitForRateLimit(ctx, a)
 }
 
 // send sends the request once, and completes the error if it fails.
 func (a *Attempt) send(ctx context.Context, r *Request) (response, error) {
-	c, s := a.client, a.state
-	limit := c.retry.attemptTime(s)
+	c := a.client
+	limit := c.retry.attemptTime(a)
 	if limit <= 0 {
-		a.failed = &failure{err: s.finish(c.retry.expire(s))}
+		a.failed = &failure{err: a.finish(c.retry.expire(a))}
 		return response{}, a.failed.err
 	}
-	s.attempts++
+	a.attempts++
 	resp, failed := c.send(ctx, r, limit)
 	a.release(resp.StatusCode != 0 || failed.unproven)
-	if failed == nil {
-		c.retry.recordResponse(s, true)
-		return resp, nil
-	}
 	switch {
+	case failed == nil:
+		c.retry.recordResponse(a, true)
+		return resp, nil
 	case failed.retryFor > 0:
-		c.retry.recordError(s)
+		c.retry.recordError(a)
 	case resp.StatusCode != 0:
-		c.retry.recordResponse(s, false)
+		c.retry.recordResponse(a, false)
 	}
 	failed.err.RequestID = resp.requestID()
-	if s.isWrite && failed.unproven {
-		s.unprovenAt = resp.ReadAt
+	if failed.unproven {
+		a.unprovenAt = resp.ReadAt
 	}
-	s.last = s.finish(failed.err)
+	a.last = a.finish(failed.err)
 	a.failed = failed
 	return resp, failed.err
 }

@@ -413,14 +413,14 @@ func TestSlowResponses(t *testing.T) {
 func TestTrippedBreaker(t *testing.T) {
 	withClient(t, time.Minute, "ghp_x", respond(204, ""), func(t *testing.T, c *testClient) {
 		time.AfterFunc(time.Second, func() { c.retry.writes.trip(&secret.Error{Problem: "not sent: down"}) })
-		write := &retryState{op: "writing", isWrite: true, budget: NewBudget()}
+		write := &Attempt{op: "writing", isWrite: true, budget: NewBudget()}
 		wantError(t, c.retry.sleep(t.Context(), write, time.Hour), "not sent: down")
 		c.wantElapsed(t, time.Second)
 		c.limiter.ended = slices.Repeat([]time.Time{time.Now()}, WritesPerMinute)
 		_, err := c.put(t.Context(), "A")
 		wantError(t, err, "writing the secret: not sent: down")
 		c.wantElapsed(t, time.Second) // it does not wait for the limiter
-		once := &retryState{op: "reading", budget: c.sendOnce(t)}
+		once := &Attempt{op: "reading", budget: c.sendOnce(t)}
 		if err := c.retry.stopped(t.Context(), once); err != nil {
 			t.Errorf("got the error %v of a request that is sent once, want none", err)
 		}

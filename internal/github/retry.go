@@ -125,40 +125,29 @@ func (b *breaker) trip(err *secret.Error) {
 	}
 }
 
-// retryState is the retry state of one request.
-type retryState struct {
-	op         string
-	isWrite    bool
-	budget     *Budget
-	attempts   int
-	firstError time.Time
-	last       *secret.Error // of the last attempt
-	unprovenAt time.Time     // see [Attempt.UnprovenAt]
-}
-
 // finish completes the error of an attempt, or the one that ends the retries.
-func (s *retryState) finish(err *secret.Error) *secret.Error {
-	err.Op, err.Attempts = s.op, s.attempts
-	if !s.firstError.IsZero() {
-		err.Elapsed = time.Since(s.firstError)
+func (a *Attempt) finish(err *secret.Error) *secret.Error {
+	err.Op, err.Attempts = a.op, a.attempts
+	if !a.firstError.IsZero() {
+		err.Elapsed = time.Since(a.firstError)
 	}
 	return err
 }
 
 // lastOr returns the error of the last attempt without its sentinel errors, or if there was none, a new error.
-func (s *retryState) lastOr(problem string) *secret.Error {
-	if s.last == nil {
+func (a *Attempt) lastOr(problem string) *secret.Error {
+	if a.last == nil {
 		return &secret.Error{Problem: problem}
 	}
-	e := *s.last
+	e := *a.last
 	e.Is = nil
 	return &e
 }
 
 // interrupted is the error for a request that a signal ended between attempts.
-func (s *retryState) interrupted() *secret.Error {
-	e := s.lastOr(interruptedUnsent)
-	if s.last != nil {
+func (a *Attempt) interrupted() *secret.Error {
+	e := a.lastOr(interruptedUnsent)
+	if a.last != nil {
 		e = e.With("not sent again: the run was interrupted")
 	}
 	e.Is = []error{secret.ErrInterrupted}
@@ -166,9 +155,9 @@ func (s *retryState) interrupted() *secret.Error {
 }
 
 // waitTooLong is the error for a wait that would end after the budget. limit requires it, maybe another request's.
-func (s *retryState) waitTooLong(limit *secret.Error, until time.Time) *secret.Error {
-	e := s.lastOr("not sent: an earlier request got " + limit.Problem)
-	if s.last != nil && limit != s.last {
+func (a *Attempt) waitTooLong(limit *secret.Error, until time.Time) *secret.Error {
+	e := a.lastOr("not sent: an earlier request got " + limit.Problem)
+	if a.last != nil && limit != a.last {
 		e = e.With("not sent again: another request got " + limit.Problem)
 	}
 	e.Cause = "GitHub requires a wait that is longer than timeout."
@@ -177,16 +166,16 @@ func (s *retryState) waitTooLong(limit *secret.Error, until time.Time) *secret.E
 }
 
 // breakers returns the circuit breakers that count a request's errors.
-func (r *retrier) breakers(s *retryState) []*breaker {
-	if s.budget.write && !s.budget.optional {
+func (r *retrier) breakers(a *Attempt) []*breaker {
+	if a.budget.write && !a.budget.optional {
 		return []*breaker{r.reads, r.writes}
 	}
 	return []*breaker{r.reads}
 }
 
 // outage returns when the outage began that concerns a request; zero if there is none. The caller holds the lock.
-func (r *retrier) outage(s *retryState) (began time.Time) {
-	for _, b := range r.breakers(s) {
+func (r *retrier) outage(a *Attempt) (began time.Time) {
+	for _, b := range r.breakers(a) {
 		if began.IsZero() || !b.outage.IsZero() && b.outage.Before(began) {
 			began = b.outage
 		}
@@ -195,40 +184,40 @@ func (r *retrier) outage(s *retryState) (began time.Time) {
 }
 
 // recordError starts the request's budget and, unless there is one, an outage.
-func (r *retrier) recordError(s *retryState) {
+func (r *retrier) recordError(a *Attempt) {
 	now := time.Now()
-	if s.firstError.IsZero() {
-		s.firstError = now
+	if a.firstError.IsZero() {
+		a.firstError = now
 	}
-	if !s.budget.isRetried() {
+	if !a.budget.isRetried() {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, b := range r.breakers(s) {
+	for _, b := range r.breakers(a) {
 		if b.outage.IsZero() {
 			b.outage = now
 		}
 	}
-	s.budget.begin(now, r.outage(s))
+	a.budget.begin(now, r.outage(a))
 }
 
 // recordResponse notes that GitHub responded, if only to refuse, or with success that it did as requested.
-func (r *retrier) recordResponse(s *retryState, success bool) {
+func (r *retrier) recordResponse(a *Attempt, success bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.reads.outage = time.Time{}
-	if success && s.isWrite {
+	if success && a.isWrite {
 		r.writes.outage = time.Time{}
 	}
 }
 
 // left returns how much of the timeout is left to a request.
-func (r *retrier) left(s *retryState) time.Duration {
+func (r *retrier) left(a *Attempt) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	used, _ := s.budget.used(r.outage(s))
-	if s.budget.optional {
+	used, _ := a.budget.used(r.outage(a))
+	if a.budget.optional {
 		used += r.fullAttempt()
 	}
 	return r.timeout - used
@@ -239,24 +228,24 @@ func (r *retrier) fullAttempt() time.Duration { return min(maxAttemptTime, r.tim
 
 // attemptTime returns how long an attempt may take. One that begins at the end of the timeout may take as long as any;
 // one after it gets only the time that its predecessor left.
-func (r *retrier) attemptTime(s *retryState) time.Duration {
-	if !s.budget.isRetried() {
-		return time.Until(s.budget.deadline)
+func (r *retrier) attemptTime(a *Attempt) time.Duration {
+	if !a.budget.isRetried() {
+		return time.Until(a.budget.deadline)
 	}
-	return min(r.fullAttempt(), r.left(s)+r.fullAttempt())
+	return min(r.fullAttempt(), r.left(a)+r.fullAttempt())
 }
 
 // expire returns the error of a request whose budget has ended, and trips the circuit breakers if nothing has
 // succeeded since it started.
-func (r *retrier) expire(s *retryState) *secret.Error {
-	e := s.lastOr("not sent: the timeout is used up")
+func (r *retrier) expire(a *Attempt) *secret.Error {
+	e := a.lastOr("not sent: the timeout is used up")
 	e.Hint = cmp.Or(e.Hint, waitForGitHub)
-	if !s.budget.isRetried() || s.budget.optional {
+	if !a.budget.isRetried() || a.budget.optional {
 		return e
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	elapsed, start := s.budget.used(r.outage(s))
+	elapsed, start := a.budget.used(r.outage(a))
 	stop := func(what string) *secret.Error {
 		return &secret.Error{Hint: e.Hint, Problem: fmt.Sprintf("not sent: no %s has succeeded for %s; last error: %s",
 			what, secret.FormatDuration(elapsed), e.Problem)}
@@ -265,80 +254,81 @@ func (r *retrier) expire(s *retryState) *secret.Error {
 	case isOut(r.reads):
 		r.reads.trip(stop("request"))
 		r.writes.trip(stop("request"))
-	case s.budget.write && isOut(r.writes):
+	case a.budget.write && isOut(r.writes):
 		r.writes.trip(stop("write"))
 	}
 	return e
 }
 
 // breaker returns the circuit breaker of a request. One that is sent once has one that never trips.
-func (r *retrier) breaker(s *retryState) *breaker {
+func (r *retrier) breaker(a *Attempt) *breaker {
 	switch {
-	case !s.budget.isRetried():
+	case !a.budget.isRetried():
 		return &breaker{}
-	case s.budget.write:
+	case a.budget.write:
 		return r.writes
 	}
 	return r.reads
 }
 
 // sleep waits for d. It fails if the run is interrupted or the request's circuit breaker trips before that.
-func (r *retrier) sleep(ctx context.Context, s *retryState, d time.Duration) *secret.Error {
+func (r *retrier) sleep(ctx context.Context, a *Attempt, d time.Duration) *secret.Error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
-	case <-r.breaker(s).tripped:
+	case <-r.breaker(a).tripped:
 	case <-ctx.Done():
 	case <-timer.C:
 	}
-	return r.stopped(ctx, s)
+	return r.stopped(ctx, a)
 }
 
 // stopped returns the error of a request that must not go on.
-func (r *retrier) stopped(ctx context.Context, s *retryState) *secret.Error {
-	b := r.breaker(s)
+func (r *retrier) stopped(ctx context.Context, a *Attempt) *secret.Error {
+	b := r.breaker(a)
 	select {
 	case <-b.tripped:
-		e := s.lastOr(b.err.Problem)
+		e := a.lastOr(b.err.Problem)
 		e.Hint = b.err.Hint
 		return e
 	default:
 	}
 	if ctx.Err() != nil {
-		return s.interrupted()
+		return a.interrupted()
 	}
 	return nil
 }
 
 // waitForRateLimit blocks while a rate limit is in force. It fails if the limit ends after the request's timeout.
-func (r *retrier) waitForRateLimit(ctx context.Context, s *retryState) *secret.Error {
+func (r *retrier) waitForRateLimit(ctx context.Context, a *Attempt) *secret.Error {
 	for {
 		r.mu.Lock()
 		wait, limit := time.Until(r.pausedUntil), r.limit
 		r.mu.Unlock()
 		if wait <= 0 {
-			return r.stopped(ctx, s)
+			return r.stopped(ctx, a)
 		}
-		r.recordError(s) // a rate limit is an error of every request that it stops
-		if !s.budget.isRetried() || wait > r.left(s) {
-			return s.waitTooLong(limit, time.Now().Add(wait))
+		r.recordError(a) // a rate limit is an error of every request that it stops
+		if !a.budget.isRetried() || wait > r.left(a) {
+			return a.waitTooLong(limit, time.Now().Add(wait))
 		}
-		if err := r.sleep(ctx, s, wait); err != nil {
+		if err := r.sleep(ctx, a, wait); err != nil {
 			return err
 		}
 	}
 }
 
 // wait sleeps until the next attempt. It returns the final error if there is none left.
-func (r *retrier) wait(ctx context.Context, s *retryState, failed *failure) *secret.Error {
-	if !s.budget.isRetried() {
+func (r *retrier) wait(ctx context.Context, a *Attempt) *secret.Error {
+	failed := a.failed
+	if !a.budget.isRetried() {
 		return failed.err
 	}
-	left := min(r.left(s), failed.retryFor)
+	left := min(r.left(a), failed.retryFor)
 	if left <= 0 {
-		return r.expire(s)
+		return r.expire(a)
 	}
-	delay := max(failed.retryAfter, min(r.backoff(s.attempts), left)) // our own backoff leaves one last attempt
+	delay := max(failed.retryAfter, min(r.backoff(a.attempts), left)) // our own backoff leaves one last attempt
 	until := time.Now().Add(delay)
 	if failed.global {
 		r.mu.Lock()
@@ -348,10 +338,10 @@ func (r *retrier) wait(ctx context.Context, s *retryState, failed *failure) *sec
 		r.mu.Unlock()
 	}
 	if failed.retryAfter > left {
-		return s.waitTooLong(failed.err, until)
+		return a.waitTooLong(failed.err, until)
 	}
 	r.logRetry(failed, delay, left)
-	return r.sleep(ctx, s, delay)
+	return r.sleep(ctx, a, delay)
 }
 
 // backoff returns the wait after so many attempts: 1 s, doubled up to 30 s, and up to a quarter more at random.
