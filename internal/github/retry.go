@@ -144,16 +144,6 @@ func (a *Attempt) lastOr(problem string) *secret.Error {
 	return &e
 }
 
-// interrupted is the error for a request that a signal ended between attempts.
-func (a *Attempt) interrupted() *secret.Error {
-	e := a.lastOr(interruptedUnsent)
-	if a.last != nil {
-		e = e.With("not sent again: the run was interrupted")
-	}
-	e.Is = []error{secret.ErrInterrupted}
-	return e
-}
-
 // waitTooLong is the error for a wait that would end after the budget. limit requires it, maybe another request's.
 func (a *Attempt) waitTooLong(limit *secret.Error, until time.Time) *secret.Error {
 	e := a.lastOr("not sent: an earlier request got " + limit.Problem)
@@ -283,7 +273,7 @@ func (r *retrier) sleep(ctx context.Context, a *Attempt, d time.Duration) *secre
 	return r.stopped(ctx, a)
 }
 
-// stopped returns the error of a request that must not go on.
+// stopped returns the error of a request that must not go on: its circuit breaker has tripped, or a signal came.
 func (r *retrier) stopped(ctx context.Context, a *Attempt) *secret.Error {
 	b := r.breaker(a)
 	select {
@@ -293,10 +283,15 @@ func (r *retrier) stopped(ctx context.Context, a *Attempt) *secret.Error {
 		return e
 	default:
 	}
-	if ctx.Err() != nil {
-		return a.interrupted()
+	if ctx.Err() == nil {
+		return nil
 	}
-	return nil
+	e := a.lastOr(interruptedUnsent)
+	if a.last != nil {
+		e = e.With("not sent again: the run was interrupted")
+	}
+	e.Is = []error{secret.ErrInterrupted}
+	return e
 }
 
 // waitForRateLimit blocks while a rate limit is in force. It fails if the limit ends after the request's timeout.
