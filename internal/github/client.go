@@ -162,12 +162,12 @@ func (c *Client) Repositories(
 	ctx context.Context, b *Budget, isWanted func(secret.Repository) bool,
 ) ([]secret.Repository, error) {
 	r := newRequest("listing the repositories of "+c.opt.Org, "", "orgs", c.opt.Org, "repos")
-	r.query = "sort=created&direction=asc&"
 	parse := func(body []byte) (page []secret.Repository, total int, err error) {
 		err = unmarshal(body, &page)
 		return page, 0, cmp.Or(err, checkRepositories(page...))
 	}
-	all, err := list[secret.Repository]{c, b, r, parse, repositoryID, isWanted}.read(ctx)
+	const oldestFirst = "sort=created&direction=asc&"
+	all, err := list[secret.Repository]{c, b, r, oldestFirst, parse, repositoryID, isWanted}.read(ctx)
 	if err == nil && all.partial {
 		err = &secret.Error{
 			Op: r.op, Problem: "GitHub returned only a part of the list", Cause: notAuthorized,

@@ -24,7 +24,8 @@ const (
 type list[T any] struct {
 	client  *Client
 	budget  *Budget
-	request *Request
+	request *Request // without its query
+	query   string   // besides the page
 	// parse returns the entries of a page and the total that it reports; 0 if it reports none.
 	parse func(body []byte) (entries []T, total int, err error)
 	// key finds duplicate entries, which a list has if its pages shift while they are read.
@@ -112,9 +113,9 @@ func (l list[T]) readOnce(ctx context.Context) (pages[T], error) {
 
 func (l list[T]) readPage(ctx context.Context, number int) (p pages[T], err error) {
 	r := *l.request
-	r.query += fmt.Sprintf("per_page=%d", perPage)
+	r.path += fmt.Sprintf("?%sper_page=%d", l.query, perPage)
 	if number > 1 {
-		r.query += fmt.Sprintf("&page=%d", number)
+		r.path += fmt.Sprintf("&page=%d", number)
 	}
 	_, err = l.client.do(ctx, l.budget, &r, func(resp response) (err error) {
 		p.Reading, p.partial = resp.Reading, strings.HasPrefix(resp.Header.Get(ssoHeader), "partial-results")

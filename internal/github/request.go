@@ -33,10 +33,9 @@ type Request struct {
 	op     string // of a read: "reading the secret"
 	store  secret.Store
 	method string
-	path   string // relative to the base, escaped
-	query  string
-	ok     []int // the statuses of success
-	body   any   // nil for none
+	path   string // relative to the base, escaped, with its query
+	ok     []int  // the statuses of success
+	body   any    // nil for none
 
 	sealed       string // the sealed value in the body, which a message may repeat
 	repositories bool   // it names repositories
@@ -92,11 +91,7 @@ func (c *Client) send(ctx context.Context, r *Request, limit time.Duration) (res
 	// made-up response without sending the request.
 	gh := gogithub.NewClient(&http.Client{Transport: c.transport, CheckRedirect: checkRedirect})
 	gh.BaseURL, gh.UserAgent = c.opt.BaseURL, c.opt.UserAgent
-	path := r.path
-	if r.query != "" {
-		path += "?" + r.query
-	}
-	req, err := gh.NewRequest(r.method, path, r.body)
+	req, err := gh.NewRequest(r.method, r.path, r.body)
 	if err != nil {
 		return resp, &failure{err: &secret.Error{Problem: "the request cannot be built"}}
 	}
