@@ -23,11 +23,23 @@ func (c *Client) Lookup(ctx context.Context, b *Budget, store secret.Store, name
 	if len(names) > 1 {
 		return c.LookupInList(ctx, b, store, names...)
 	}
-	existing, err := c.secret(ctx, b, store, names[0])
-	if err != nil {
+	name := names[0]
+	var existing secret.Existing
+	r := c.secretsRequest("reading the secret", store, string(name))
+	resp, err := c.do(ctx, b, r, func(resp response) (err error) {
+		if existing, err = parseSecret(resp.body); err == nil && existing.Name != name {
+			err = errors.New("a different secret")
+		}
+		return err
+	})
+	switch {
+	case errors.Is(err, secret.ErrNotFound):
+		existing = secret.Existing{Name: name}
+	case err != nil:
 		return nil, err
 	}
-	return Found{names[0]: existing}, nil
+	existing.Reading = resp.Reading
+	return Found{name: existing}, nil
 }
 
 // LookupInList is Lookup from the list of secrets, even for one name.
@@ -51,10 +63,8 @@ func (c *Client) LookupInList(ctx context.Context, b *Budget, store secret.Store
 	return found, err
 }
 
-// Secrets lists the secrets of a store. complete is false if the total that GitHub reports does not match the list.
-func (c *Client) Secrets(
-	ctx context.Context, b *Budget, store secret.Store,
-) (list []secret.Existing, complete bool, err error) {
+// Secrets lists the secrets of a store, and reports whether they are as many as the total that GitHub reports.
+func (c *Client) Secrets(ctx context.Context, b *Budget, store secret.Store) ([]secret.Existing, bool, error) {
 	all, err := c.secrets(b, store).read(ctx)
 	return all.entries, err == nil && all.isComplete(), err
 }
@@ -78,8 +88,8 @@ func (c *Client) WithRepositories(
 		}
 		if isGone || len(list) == 0 && hidden == 0 {
 			readAt := existing.ReadAt // before the list
-			var err error
-			if existing, err = c.secret(ctx, b, store, existing.Name); err != nil {
+			found, err := c.Lookup(ctx, b, store, existing.Name)
+			if existing = found[existing.Name]; err != nil {
 				return existing, err
 			}
 			existing.ReadAt = readAt
@@ -113,24 +123,6 @@ func (c *Client) secrets(b *Budget, store secret.Store) list[secret.Existing] {
 		client: c, budget: b, request: c.secretsRequest("listing the secrets", store), parse: parseSecrets,
 		key: func(s secret.Existing) any { return s.Name },
 	}
-}
-
-// secret reads a secret without its list of repositories.
-func (c *Client) secret(
-	ctx context.Context, b *Budget, store secret.Store, name secret.Name,
-) (existing secret.Existing, err error) {
-	r := c.secretsRequest("reading the secret", store, string(name))
-	resp, err := c.do(ctx, b, r, func(resp response) (err error) {
-		if existing, err = parseSecret(resp.body); err == nil && existing.Name != name {
-			err = errors.New("a different secret")
-		}
-		return err
-	})
-	if errors.Is(err, secret.ErrNotFound) {
-		existing, err = secret.Existing{Name: name}, nil
-	}
-	existing.Reading = resp.Reading
-	return existing, err
 }
 
 // members reads the members of a JSON object that GitHub's description of the API requires, and returns the names of
