@@ -193,20 +193,19 @@ func (c *Client) newWrite(method string, store secret.Store, name secret.Name, p
 //
 // https://docs.github.com/en/rest/actions/secrets#create-or-update-an-organization-secret
 func (c *Client) PutSecret(store secret.Store, name secret.Name, sealed secret.Sealed, access secret.Access) *Request {
-	// A pointer in place of go-github's omitempty, which would drop an empty list.
+	// omitzero in place of go-github's omitempty, which would drop an empty list.
 	body := struct {
 		EncryptedValue        string            `json:"encrypted_value"`
 		KeyID                 string            `json:"key_id"`
 		Visibility            secret.Visibility `json:"visibility"`
-		SelectedRepositoryIDs *[]int64          `json:"selected_repository_ids,omitempty"`
+		SelectedRepositoryIDs []int64           `json:"selected_repository_ids,omitzero"`
 	}{EncryptedValue: sealed.EncryptedValue, KeyID: sealed.KeyID, Visibility: access.Visibility}
 	r := c.newWrite(http.MethodPut, store, name)
 	r.ok = append(r.ok, http.StatusCreated)
 	if access.Visibility == secret.Selected {
-		ids := access.IDs()
-		body.SelectedRepositoryIDs, r.repositories = &ids, len(ids) > 0
+		body.SelectedRepositoryIDs = access.IDs()
 	}
-	r.body, r.sealed = body, sealed.EncryptedValue
+	r.body, r.sealed, r.repositories = body, sealed.EncryptedValue, len(body.SelectedRepositoryIDs) > 0
 	return r
 }
 
