@@ -91,6 +91,7 @@ func (s stepRun) run(ctx context.Context, t testing.TB) result {
 	r := result{code: Main(ctx, Env{
 		Getenv: func(name string) string { return env[name] }, Environ: func() []string { return assignments(env) },
 		Stdout: &stdout, Rand: rand.Reader, Dial: s.dial, Proxy: s.proxy, Open: s.open,
+		Jitter: func() float64 { return 0 },
 	})}
 	r.took = time.Since(start)
 	r.stdout = stdout.String()

@@ -92,7 +92,7 @@ func rotate(t *testing.T, faults ...fakegithub.Fault) (r stepResult) {
 		network := memnet.ServeTLS(github, cert)
 		defer network.Close()
 		env := action.System()
-		env.Rand, env.Jitter, env.Proxy, env.Dial = mathrand.NewChaCha8([32]byte{}), nil, nil, network.Dial
+		env.Rand, env.Jitter, env.Proxy, env.Dial = mathrand.NewChaCha8([32]byte{}), noJitter, nil, network.Dial
 		j := job{dir: dir, env: env, runner: fakerunner.New()}
 		r, err = j.run(map[string]string{
 			"org": "acme", "secret_name": "DB_PASSWORD", "secret_value": value, "token": writeToken,

@@ -16,6 +16,8 @@ import (
 	"set-org-secret/internal/memnet"
 )
 
+func noJitter() float64 { return 0 }
+
 // simulate runs the demo in simulated time and returns its output, duration and error. faults come before those of
 // the demo. Nothing in the result is random.
 func simulate(t *testing.T, verbose bool, faults ...fakegithub.Fault) (text string, took time.Duration, err error) {
@@ -31,7 +33,7 @@ func simulate(t *testing.T, verbose bool, faults ...fakegithub.Fault) (text stri
 		network := memnet.Serve(github)
 		defer network.Close()
 		env := action.System()
-		env.Rand, env.Jitter, env.Dial, env.Proxy = mathrand.NewChaCha8([32]byte{}), nil, network.Dial, nil
+		env.Rand, env.Jitter, env.Dial, env.Proxy = mathrand.NewChaCha8([32]byte{}), noJitter, network.Dial, nil
 		var out bytes.Buffer
 		start := time.Now()
 		s := show{w: &out, github: github, env: env, apiURL: "http://127.0.0.1", verbose: verbose}

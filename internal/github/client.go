@@ -66,16 +66,13 @@ type Options struct {
 	UserAgent string
 	Writes    bool           // the permission that hints name is write, not read
 	Timeout   time.Duration  // see [Budget]
-	Jitter    func() float64 // numbers in [0, 1) that spread the backoff; nil means 0
+	Jitter    func() float64 // numbers in [0, 1) that spread the backoff
 	Log       func(string)   // receives a line about each wait
 	Network
 }
 
 // New returns a client and sends nothing.
 func New(o Options) *Client {
-	if o.Jitter == nil {
-		o.Jitter = func() float64 { return 0 }
-	}
 	return &Client{
 		opt: o, transport: newTransport(o.Network, o.BaseURL, o.Token),
 		limiter: &writeLimiter{log: o.Log}, storeRead: map[secret.Store]bool{},

@@ -46,6 +46,7 @@ func newTestClient(t *testing.T, address, token string, timeout time.Duration, n
 	c := &testClient{start: time.Now()}
 	c.Client = New(Options{
 		Org: "acme", BaseURL: base, Token: token, UserAgent: "test", Timeout: timeout, Network: n,
+		Jitter: func() float64 { return 0 },
 		Log: func(line string) {
 			c.mu.Lock()
 			defer c.mu.Unlock()

@@ -50,6 +50,7 @@ func withGitHub(t *testing.T, acme fakegithub.Org, f func(t *testing.T, g *testG
 		g.client = github.New(github.Options{
 			Org: "acme", BaseURL: &url.URL{Scheme: "http", Host: "127.0.0.1", Path: "/"}, Token: "ghp_test",
 			UserAgent: "test", Timeout: 5 * time.Minute, Log: g.log, Network: github.Network{Dial: network.Dial},
+			Jitter: func() float64 { return 0 },
 		})
 		defer g.client.Close()
 		f(t, g)
