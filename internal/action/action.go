@@ -40,7 +40,7 @@ type Env struct {
 	Jitter func() float64
 	// Proxy returns the proxy for a request; nil for none.
 	Proxy func(*http.Request) (*url.URL, error)
-	// Dial is nil for the system's network.
+	// Dial connects to GitHub or the proxy.
 	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
@@ -49,6 +49,7 @@ func System() Env {
 	return Env{
 		Getenv: os.Getenv, Environ: os.Environ, Stdout: os.Stdout, Open: open, Rand: rand.Reader,
 		Jitter: mathrand.Float64, Proxy: http.ProxyFromEnvironment,
+		Dial: (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
 	}
 }
 

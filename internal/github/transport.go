@@ -38,8 +38,7 @@ var (
 type Network struct {
 	Proxy          func(*http.Request) (*url.URL, error) // nil for none
 	CACertificates []*x509.Certificate                   // trusted in addition to the system's
-	// Dial is nil for the system's network.
-	Dial func(ctx context.Context, network, addr string) (net.Conn, error)
+	Dial           func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
 // transport adds the token to requests to the API's origin and refuses all others: go-github's WithAuthToken would add
@@ -67,9 +66,6 @@ func newTransport(n Network, base *url.URL, token string) *transport {
 			}
 			return nil
 		},
-	}
-	if n.Dial == nil {
-		inner.DialContext = (&net.Dialer{Timeout: 10 * time.Second}).DialContext
 	}
 	if len(n.CACertificates) > 0 {
 		pool, err := x509.SystemCertPool()
