@@ -38,8 +38,7 @@ func (a *Attempt) Send(ctx context.Context, r *Request) (created bool, err error
 	return err == nil && resp.StatusCode == http.StatusCreated, err
 }
 
-// UnprovenAt returns when the last attempt was sent that no response shows to have been applied or refused; zero if
-// there is none.
+// UnprovenAt returns when the last attempt was sent whose effect no response shows; zero if there is none.
 func (a *Attempt) UnprovenAt() time.Time { return a.unprovenAt }
 
 // do sends a read and retries transient errors. parse reads the response; do completes its error.

@@ -185,8 +185,7 @@ var sentinels = map[int]error{
 	http.StatusUnprocessableEntity: secret.ErrUnprocessable,
 }
 
-// explain adds the cause of a rejection, a hint and its sentinel errors to its error. It sends nothing: the request,
-// the response and the token's prefix are enough. msg is GitHub's message.
+// explain adds the cause of a rejection, a hint and its sentinel errors to its error. msg is GitHub's message.
 func (c *Client) explain(e *secret.Error, request *Request, resp response, msg string) {
 	status := resp.StatusCode
 	r := c.opt.newRejection(request, resp)
@@ -212,8 +211,7 @@ func (c *Client) explain(e *secret.Error, request *Request, resp response, msg s
 	}
 }
 
-// newRejection names the write permission in modes that write, even for a read, so that the user changes the token
-// once.
+// newRejection names the write permission in modes that write, for reads too: the user changes the token once.
 func (o *Options) newRejection(request *Request, resp response) *rejection {
 	i := slices.IndexFunc(tokenKinds, func(kind tokenKind) bool { return strings.HasPrefix(o.Token, kind.prefix) })
 	r := &rejection{Options: o, Request: request, resp: resp, kind: tokenKinds[i]}

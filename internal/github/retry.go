@@ -225,8 +225,7 @@ func (r *retrier) attemptTime(a *Attempt) time.Duration {
 	return min(r.fullAttempt(), r.left(a)+r.fullAttempt())
 }
 
-// expire returns the error of a request whose budget has ended, and trips the circuit breakers if nothing has
-// succeeded since it started.
+// expire returns the error for a budget that has ended. If nothing succeeded meanwhile, it trips the circuit breakers.
 func (r *retrier) expire(a *Attempt) *secret.Error {
 	e := a.lastOr("not sent: the timeout is used up")
 	e.Hint = cmp.Or(e.Hint, waitForGitHub)
