@@ -67,11 +67,9 @@ func Sleep(ctx context.Context, d time.Duration) {
 	if d <= 0 {
 		return
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
 	case <-ctx.Done():
-	case <-timer.C:
+	case <-time.After(d):
 	}
 }
 
@@ -262,12 +260,10 @@ func (r *retrier) breaker(a *Attempt) *breaker {
 
 // sleep waits for d. It fails if the run is interrupted or the request's circuit breaker trips before that.
 func (r *retrier) sleep(ctx context.Context, a *Attempt, d time.Duration) *secret.Error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
 	case <-r.breaker(a).tripped:
 	case <-ctx.Done():
-	case <-timer.C:
+	case <-time.After(d):
 	}
 	return r.stopped(ctx, a)
 }
