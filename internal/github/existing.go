@@ -45,9 +45,8 @@ func (c *Client) Lookup(ctx context.Context, b *Budget, store secret.Store, name
 // LookupInList is Lookup from the list of secrets, even for one name.
 func (c *Client) LookupInList(ctx context.Context, b *Budget, store secret.Store, names ...secret.Name) (Found, error) {
 	found := Found{}
-	secrets := c.secrets(b, store)
-	secrets.isWanted = func(s secret.Existing) bool { return slices.Contains(names, s.Name) }
-	all, err := secrets.read(ctx)
+	isWanted := func(s secret.Existing) bool { return slices.Contains(names, s.Name) }
+	all, err := c.secrets(b, store, isWanted).read(ctx)
 	if all.count > 0 { // it was read, and what was found counts even if no readings agree
 		err = nil
 	}
@@ -65,7 +64,7 @@ func (c *Client) LookupInList(ctx context.Context, b *Budget, store secret.Store
 
 // Secrets lists the secrets of a store, and reports whether they are as many as the total that GitHub reports.
 func (c *Client) Secrets(ctx context.Context, b *Budget, store secret.Store) ([]secret.Existing, bool, error) {
-	all, err := c.secrets(b, store).read(ctx)
+	all, err := c.secrets(b, store, nil).read(ctx)
 	return all.entries, err == nil && all.isComplete(), err
 }
 
@@ -118,10 +117,10 @@ func (c *Client) SelectedRepositories(
 	return all.entries, hidden, err
 }
 
-func (c *Client) secrets(b *Budget, store secret.Store) list[secret.Existing] {
+func (c *Client) secrets(b *Budget, store secret.Store, isWanted func(secret.Existing) bool) list[secret.Existing] {
 	return list[secret.Existing]{
 		client: c, budget: b, request: c.secretsRequest("listing the secrets", store), parse: parseSecrets,
-		key: func(s secret.Existing) any { return s.Name },
+		key: func(s secret.Existing) any { return s.Name }, isWanted: isWanted,
 	}
 }
 
