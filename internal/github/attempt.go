@@ -1,6 +1,7 @@
 package github
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -43,9 +44,7 @@ func (a *Attempt) UnprovenAt() time.Time { return a.unprovenAt }
 
 // do sends a read and retries transient errors. parse reads the response; do completes its error.
 func (c *Client) do(ctx context.Context, b *Budget, r *Request, parse func(response) error) (response, error) {
-	if b == nil {
-		b = &Budget{clock: &clock{}}
-	}
+	b = cmp.Or(b, &Budget{clock: &clock{}})
 	var resp response
 	var err error
 	for a, final := range c.attempts(ctx, &Attempt{client: c, op: r.op, budget: b}) {
