@@ -62,7 +62,7 @@ type Client struct {
 type Options struct {
 	Org       string
 	BaseURL   *url.URL // with a trailing slash
-	Token     string
+	Token     string   // never empty
 	UserAgent string
 	Writes    bool           // the permission that hints name is write, not read
 	Timeout   time.Duration  // see [Budget]

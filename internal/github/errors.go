@@ -117,9 +117,7 @@ func message(response []byte, echoed, token string) string {
 	if echoed != "" {
 		text = strings.ReplaceAll(text, echoed, "<encrypted_value>")
 	}
-	if token != "" {
-		text = strings.ReplaceAll(text, token, "***")
-	}
+	text = strings.ReplaceAll(text, token, "***")
 	if runes := []rune(text); len(runes) > 500 {
 		head := string(runes[:501])
 		text = strings.TrimSpace(head[:strings.LastIndexFunc(head, unicode.IsSpace)+1]) + "…"

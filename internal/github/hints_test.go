@@ -52,7 +52,7 @@ func explain(t *testing.T, test testCase) string {
 		c.storeRead[secret.Codespaces] = true
 	}
 	e := &secret.Error{}
-	c.explain(e, request, response{Response: newResponse(resp)}, message(recorder.Body.Bytes(), "", ""))
+	c.explain(e, request, response{Response: newResponse(resp)}, message(recorder.Body.Bytes(), "", c.opt.Token))
 	return fmt.Sprintf("Cause: %s\nHint: %s\nIs: %q", cmp.Or(e.Cause, "none"), cmp.Or(e.Hint, "none"), e.Is)
 }
 

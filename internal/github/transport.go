@@ -124,9 +124,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	t.requests.Add(1)
 	req = req.Clone(req.Context())
-	if t.token != "" {
-		req.Header.Set("Authorization", "Bearer "+t.token)
-	}
+	req.Header.Set("Authorization", "Bearer "+t.token)
 	inner := t.inner.Load()
 	resp, err := inner.RoundTrip(req)
 	if errors.Is(err, context.DeadlineExceeded) && t.inner.CompareAndSwap(inner, inner.Clone()) {
