@@ -77,7 +77,7 @@ func New(o Options) *Client {
 		opt: o, transport: newTransport(o.Network, o.BaseURL, o.Token),
 		limiter: &writeLimiter{log: o.Log}, storeRead: map[secret.Store]bool{},
 		retry: &retrier{
-			timeout: o.Timeout, jitter: o.Jitter, log: o.Log, retryLogged: map[string]time.Time{},
+			Options: &o, retryLogged: map[string]time.Time{},
 			reads: &breaker{tripped: make(chan struct{})}, writes: &breaker{tripped: make(chan struct{})},
 		},
 	}

@@ -373,7 +373,7 @@ func TestRateLimitLogged(t *testing.T) {
 func TestRetryLogged(t *testing.T) {
 	withClient(t, 2*time.Minute, "ghp_x", respond(503, ""), func(t *testing.T, c *testClient) {
 		var n atomic.Int32
-		c.retry.jitter = func() float64 { return float64(n.Add(1)%4) / 4 }
+		c.retry.Jitter = func() float64 { return float64(n.Add(1)%4) / 4 }
 		var wg sync.WaitGroup
 		for range 4 {
 			wg.Go(func() { _, _ = c.put(t.Context(), "A") })

@@ -55,7 +55,7 @@ func (c *Client) SendOnce(ctx context.Context, op string, at time.Time) *Budget 
 	}
 	r.mu.Unlock()
 	if wait := time.Until(at); wait > 0 && ctx.Err() == nil {
-		r.log("waiting " + secret.FormatDuration(wait) + " to " + op)
+		r.Log("waiting " + secret.FormatDuration(wait) + " to " + op)
 		Sleep(ctx, wait)
 	}
 	return &Budget{deadline: time.Now().Add(r.fullAttempt()), clock: &clock{}}
@@ -96,9 +96,7 @@ func (b *Budget) used(outage time.Time) (d time.Duration, start time.Time) {
 
 // retrier decides whether and when a failed request is retried.
 type retrier struct {
-	timeout time.Duration
-	jitter  func() float64
-	log     func(string)
+	*Options
 
 	mu            sync.Mutex
 	reads, writes *breaker             // one of all requests, and one of writes alone
@@ -208,11 +206,11 @@ func (r *retrier) left(a *Attempt) time.Duration {
 	if a.budget.optional {
 		used += r.fullAttempt()
 	}
-	return r.timeout - used
+	return r.Timeout - used
 }
 
 // fullAttempt returns how long an attempt may take while the timeout lasts.
-func (r *retrier) fullAttempt() time.Duration { return min(maxAttemptTime, r.timeout) }
+func (r *retrier) fullAttempt() time.Duration { return min(maxAttemptTime, r.Timeout) }
 
 // attemptTime returns how long an attempt may take. One that begins at the end of the timeout may take as long as any;
 // one after it gets only the time that its predecessor left.
@@ -337,7 +335,7 @@ func (r *retrier) wait(ctx context.Context, a *Attempt) *secret.Error {
 // backoff returns the wait after so many attempts: 1 s, doubled up to 30 s, and up to a quarter more at random.
 func (r *retrier) backoff(attempts int) time.Duration {
 	d := min(maxBackoff, firstBackoff<<min(attempts-1, 5))
-	return d + time.Duration(r.jitter()*float64(d)/4)
+	return d + time.Duration(r.Jitter()*float64(d)/4)
 }
 
 // logRetry logs a retry. Concurrent requests tend to fail together: a reason is not logged again before the retry that
@@ -356,6 +354,6 @@ func (r *retrier) logRetry(failed *failure, delay, left time.Duration) {
 	default:
 		r.retryLogged[failed.reason] = now.Add(min(delay, maxBackoff))
 	}
-	r.log(fmt.Sprintf("%s; retrying in %s (%s left)",
+	r.Log(fmt.Sprintf("%s; retrying in %s (%s left)",
 		failed.reason, secret.FormatDuration(delay), secret.FormatDuration(left)))
 }
