@@ -4,12 +4,13 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"unicode"
 )
 
 // standIn is a text that a tool writes in place of a value, or a value that was damaged on its way.
 type standIn struct {
 	literal    string                // in every value that the pattern matches; it is compiled only for those
-	pattern    func() *regexp.Regexp // for a value without the spaces around it
+	pattern    func() *regexp.Regexp // for a value without the spaces around it; nil if that is the literal
 	is         string                // after "the value is"
 	advice     string
 	isRejected bool
@@ -27,18 +28,14 @@ func re(pattern string) func() *regexp.Regexp {
 
 // standIns are in order: the first that matches counts. Those that are rejected match a whole value.
 var standIns = []standIn{
-	{"", re(`^[\s\v\x{85}\x{200B}\x{FEFF}\p{Z}]*$`), "only white space", "check the command that writes it", reject},
-	{"null", re(`^null$`), "null, as jq and toJSON write a missing value", "check the names that it looks up", reject},
-	{"None", re(`^None$`), "None, as Python writes a missing value", "check the names that it looks up", reject},
-	{
-		"e", re(`^(?:undefined|\[object Object\])$`), "text that JavaScript writes for a missing value or an object",
-		"write one member of the object, or JSON.stringify(…)", reject,
-	},
-	{
-		"", re(`^(?:Object|Array)$`), "text that GitHub writes for an object or a list in an expression",
-		"write one member of it, or ${{ toJSON(…) }}", reject,
-	},
-	{"***", re(`^\*\*\*$`), `"***", which the runner shows for a masked text`, "pass the value itself", reject},
+	{"", nil, "only white space", "check the command that writes it", reject},
+	{"null", nil, "null, as jq and toJSON write a missing value", "check the names that it looks up", reject},
+	{"None", nil, "None, as Python writes a missing value", "check the names that it looks up", reject},
+	{"undefined", nil, javaScript, javaScriptAdvice, reject},
+	{"[object Object]", nil, javaScript, javaScriptAdvice, reject},
+	{"Object", nil, converted, convertedAdvice, reject},
+	{"Array", nil, converted, convertedAdvice, reject},
+	{"***", nil, `"***", which the runner shows for a masked text`, "pass the value itself", reject},
 	{"${{", re(`^\$\{\{(?:[^$]|\$[^{]|\$\{[^{])*\}\}$`), expression, expressionAdvice, reject},
 
 	{"op://", re(`^op://[^\r\n]*$`), "a reference to 1Password", "pass the output of op read", warn},
@@ -82,6 +79,10 @@ var standIns = []standIn{
 }
 
 const (
+	javaScript       = "text that JavaScript writes for a missing value or an object"
+	javaScriptAdvice = "write one member of the object, or JSON.stringify(…)"
+	converted        = "text that GitHub writes for an object or a list in an expression"
+	convertedAdvice  = "write one member of it, or ${{ toJSON(…) }}"
 	expression       = "an unevaluated expression"
 	expressionAdvice = "write it in the workflow, because GitHub evaluates ${{ }} only in workflow files"
 	wayOut           = "; for the outputs of a step write ${{ toJSON(steps.ID.outputs) }} with the id of that step"
@@ -93,13 +94,17 @@ const endBytes = 1 << 10
 // findStandIn returns the first stand-in in a value, or nil. If atStart is set, the value has to begin with it: no
 // batch of secrets begins like one.
 func findStandIn(text string, atStart bool) *standIn {
-	trimmed := strings.Trim(text, " \t\r\n")
+	isSpace := func(r rune) bool { return unicode.IsSpace(r) || r == '\u200B' || r == '\uFEFF' }
+	bare, trimmed := strings.TrimFunc(text, isSpace), strings.Trim(text, " \t\r\n")
 	ends := trimmed
 	if len(ends) > 2*endBytes {
 		ends = trimmed[:endBytes] + trimmed[len(trimmed)-endBytes:]
 	}
 	for i, s := range standIns {
-		if !strings.Contains(trimmed, s.literal) {
+		switch {
+		case s.pattern == nil && bare == s.literal:
+			return &standIns[i]
+		case s.pattern == nil, !strings.Contains(trimmed, s.literal):
 			continue
 		}
 		pattern, searched := s.pattern(), trimmed
