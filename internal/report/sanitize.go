@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // sanitizeLine makes a text safe to print as one line of the log, and no workflow command.
@@ -36,11 +37,13 @@ var escaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "
 func (r *Reporter) html(text string) string { return escaper.Replace(r.sanitizeLine(text)) }
 
 // markup matches code in backticks, and an https address at the start of a word, without the punctuation after it.
-var markup = regexp.MustCompile("`[^`]*`|(?:^| )https://[^ `]*[^ `.,;:)]")
+var markup = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile("`[^`]*`|(?:^| )https://[^ `]*[^ `.,;:)]")
+})
 
 // prose makes a sentence safe to show in the summary, with its code and its links.
 func (r *Reporter) prose(text string) string {
-	return markup.ReplaceAllStringFunc(r.html(text), func(match string) string {
+	return markup().ReplaceAllStringFunc(r.html(text), func(match string) string {
 		if code, ok := strings.CutPrefix(match, "`"); ok {
 			return "<code>" + strings.TrimSuffix(code, "`") + "</code>"
 		}
