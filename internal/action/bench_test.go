@@ -225,6 +225,10 @@ var growthTests = []struct {
 	{"a-value", 500_000, inputOf("secret_value", "", "alike-# ", "")},
 	{"encrypted", 500_000, inputOf("encrypted_value", "", "alike-#\n", "")},
 	{"sealed", 500_000, inputOf("sealed", "[", `{"store":"actions","secret_name":"A#","key_id":"#"},`, "{}]")},
+	{"sealed-names", 200_000, func(size int) func() {
+		rows := "[" + repeated(size, `{"secret_name":"B#"},`) + "{}]"
+		return reading("", map[string]string{"secret_name": repeated(size, "A#,"), "sealed": rows})
+	}},
 	{"ids", 500_000, inputOf("selected_repository_ids", "", "1#,", "")},
 	{"repositories", 500_000, inputOf("selected_repositories", "", "alike-#,", "")},
 	{"unknown", 100_000, func(size int) func() {

@@ -60,15 +60,15 @@ func (r *reader) sealedRows(stores []secret.Store, names []secret.Name) (list []
 			"a JSON array of rows with store, secret_name, key_id and encrypted_value")
 		return nil
 	}
-	waiting := 0
+	waiting, sorted := 0, slices.Sorted(slices.Values(names))
 	numbers := map[Sealed][]int{} // of the rows for a secret and a store
 	for i, row := range rows {
 		name, _ := secret.ParseName(row.SecretName)
 		store, _ := secret.ParseStore(row.Store)
 		target := Sealed{Name: name, Store: store}
 		numbers[target] = append(numbers[target], i+1)
-		isAskedFor := slices.Contains(names, name) && slices.Contains(stores, store)
-		if !isAskedFor && !row.isStored() {
+		_, isListed := slices.BinarySearch(sorted, name) // there may be as many names as rows
+		if isAskedFor := isListed && slices.Contains(stores, store); !isAskedFor && !row.isStored() {
 			waiting++
 		}
 	}
