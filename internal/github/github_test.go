@@ -386,6 +386,17 @@ func TestRetryLogged(t *testing.T) {
 	})
 }
 
+// TestJitter checks that jitter makes a wait up to a quarter longer.
+func TestJitter(t *testing.T) {
+	h := respondInTurn(respond(503, ""), respond(204, ""))
+	withClient(t, time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
+		c.retry.Jitter = func() float64 { return 0.5 }
+		_, err := c.put(t.Context(), "A")
+		wantError(t, err, "")
+		c.wantElapsed(t, 1125*time.Millisecond)
+	})
+}
+
 // TestSlowResponses checks that what follows a slow response ends with it.
 func TestSlowResponses(t *testing.T) {
 	// The first request fails at 0 s. Each further one takes 25 s, and the last would end after the timeout and
