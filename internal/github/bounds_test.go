@@ -155,11 +155,15 @@ func TestListOfTwoPages(t *testing.T) {
 	})
 }
 
-// TestEmptyListIsSent checks that a write names the empty list, as the user did.
+// TestEmptyListIsSent checks that a write names the empty list, as the user did, and no list if none can be given.
 func TestEmptyListIsSent(t *testing.T) {
-	write := new(Client).PutSecret(secret.Actions, "A", secret.Sealed{}, secret.Access{Visibility: secret.Selected})
-	if body, _ := json.Marshal(write.body); !strings.Contains(string(body), `"selected_repository_ids":[]`) {
-		t.Errorf("got the body %s, want the empty list in it", body)
+	for visibility, want := range map[secret.Visibility]string{
+		secret.Selected: `"selected","selected_repository_ids":[]}`, secret.Private: `"private"}`,
+	} {
+		write := new(Client).PutSecret(secret.Actions, "A", secret.Sealed{}, secret.Access{Visibility: visibility})
+		if body, _ := json.Marshal(write.body); !strings.HasSuffix(string(body), want) {
+			t.Errorf("got the body %s, want it to end in %s", body, want)
+		}
 	}
 }
 
