@@ -432,6 +432,8 @@ func TestTrippedBreaker(t *testing.T) {
 		_, err := c.put(t.Context(), "A")
 		wantError(t, err, "writing the secret: not sent: down")
 		c.wantElapsed(t, time.Second) // it does not wait for the limiter
+		write.last = &secret.Error{Is: []error{secret.ErrUnprocessable}}
+		wantIs(t, c.retry.stopped(t.Context(), write), secret.ErrUnprocessable, false) // it was sealed again
 		once := &Attempt{op: "reading", budget: c.sendOnce(t)}
 		if err := c.retry.stopped(t.Context(), once); err != nil {
 			t.Errorf("got the error %v of a request that is sent once, want none", err)
