@@ -102,7 +102,7 @@ func (c *Client) errorFromTransport(ctx context.Context, err error, sent bool, l
 	return failed
 }
 
-// noResponse completes the error of an attempt that may get a response later, and returns the reason for the log.
+// noResponse completes the error of an attempt that may get a response if retried, and returns the reason for the log.
 func (c *Client) noResponse(e *secret.Error, err error, limit time.Duration) (reason string) {
 	host, why := c.opt.BaseURL.Host, "("+err.Error()+")"
 	switch op, _ := errors.AsType[*net.OpError](err); {
