@@ -97,7 +97,7 @@ func (m *member) refused(ctx context.Context, w *write, err error) (retry bool, 
 	if m.Change == secret.ListRemove && errors.Is(err, secret.ErrNotFound) {
 		list, _, listErr := m.GitHub.SelectedRepositories(ctx, w.budget, m.item.Store, m.item.Name)
 		if listErr == nil && !contains(list, m.repo) {
-			w.plan.unchanged = !m.wasListed() && !w.isUnproven()
+			w.plan.unchanged = !w.isUnproven()
 			return false, nil
 		}
 	}
