@@ -98,6 +98,7 @@ func (m *member) refused(ctx context.Context, w *write, err error) (retry bool, 
 		list, _, listErr := m.GitHub.SelectedRepositories(ctx, w.budget, m.item.Store, m.item.Name)
 		if listErr == nil && !contains(list, m.repo) {
 			w.plan.unchanged = !w.isUnproven()
+			m.before.Access.Repositories = list
 			return false, nil
 		}
 	}

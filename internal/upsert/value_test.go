@@ -152,6 +152,7 @@ func TestRemovedMeanwhile(t *testing.T) {
 		r := j.Run(t.Context())[0]
 		wantEqual(t, "operation", r.Operation, secret.Unchanged)
 		wantEqual(t, "removed", len(r.Removed), 0)
+		wantEqual(t, "repositories", r.Access.IDs(), []int64{2})
 	})
 }
 
