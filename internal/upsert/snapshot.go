@@ -61,7 +61,9 @@ func newPublicKeyCache(client *github.Client, store secret.Store, log func(strin
 }
 
 func (c *publicKeyCache) fetch(ctx context.Context) {
-	_, c.err = c.newerThan(ctx, github.NewBudget(), refusal{})
+	var key seal.PublicKey
+	key, c.err = c.github.PublicKey(ctx, github.NewBudget(), c.store)
+	c.key.Store(&key)
 }
 
 // current returns the key, or the zero key.
@@ -69,35 +71,33 @@ func (c *publicKeyCache) current() seal.PublicKey { return *c.key.Load() }
 
 // newerThan returns the key to use instead of one whose values GitHub refused, which is the same if that was not the
 // reason. Concurrent callers share one fetch, and so do all with the same refusal within maxSnapshotAge.
-func (c *publicKeyCache) newerThan(ctx context.Context, b *github.Budget, r refusal) (key seal.PublicKey, err error) {
+func (c *publicKeyCache) newerThan(ctx context.Context, b *github.Budget, r refusal) (seal.PublicKey, error) {
 	c.fetching.acquire()
 	defer c.fetching.release()
+	delays := lagDelays[:1]
 	if r.encrypted {
+		delays = lagDelays
 		c.rejected[r.keyID] = true
 	}
-	old := c.current()
-	if at, ok := c.confirmed[r]; !old.IsZero() && (old.ID() != r.keyID || ok && time.Since(at) <= maxSnapshotAge) {
+	old, sentAt := c.current(), time.Now()
+	if old.ID() != r.keyID || sentAt.Sub(c.confirmed[r]) <= maxSnapshotAge {
 		return old, nil
 	}
-	sentAt := time.Now()
-	for _, delay := range lagDelays {
+	for _, delay := range delays {
 		github.Sleep(ctx, delay)
-		if key, err = c.github.PublicKey(ctx, b, c.store); err != nil {
+		key, err := c.github.PublicKey(ctx, b, c.store)
+		if err != nil {
 			return key, err
 		}
-		if !r.encrypted || key != old {
-			break
+		if key != old {
+			c.key.Store(&key)
+			c.log("GitHub rotated the public key for " + string(c.store) +
+				" secrets; values not stored yet are sealed again")
+			return key, nil
 		}
 	}
-	c.key.Store(&key)
-	switch {
-	case !old.IsZero() && key != old:
-		c.log("GitHub rotated the public key for " + string(c.store) +
-			" secrets; values not stored yet are sealed again")
-	case key.ID() == r.keyID:
-		c.confirmed[r] = sentAt
-	}
-	return key, nil
+	c.confirmed[r] = sentAt
+	return old, nil
 }
 
 // snapshotCache caches the existing secrets of one store.
