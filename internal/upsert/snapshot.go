@@ -1,6 +1,7 @@
 package upsert
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync/atomic"
@@ -13,6 +14,9 @@ import (
 
 // maxSnapshotAge is how old a snapshot may be when its access is written back.
 const maxSnapshotAge = time.Minute
+
+// forever is longer than any run, and shorter than the time since the zero time.
+const forever = 100 * 365 * 24 * time.Hour
 
 // lock is a mutex that is held while requests are sent. synctest moves its clock during a wait for a channel only.
 type lock chan struct{}
@@ -106,8 +110,9 @@ type snapshotCache struct {
 	store  secret.Store
 	names  []secret.Name // of all items, in the order of their writes
 	// optional says that writes can do without the snapshots: none is read again, nor after a request that fails.
-	optional           bool
-	noSecrets, noLists atomic.Pointer[error]
+	optional       bool
+	maxAge         time.Duration
+	secrets, lists reads
 
 	lock     lock
 	next     int                             // index of the first name that was not read yet
@@ -116,21 +121,30 @@ type snapshotCache struct {
 }
 
 func newSnapshotCache(client *github.Client, store secret.Store, optional bool) *snapshotCache {
-	return &snapshotCache{
-		github: client, store: store, optional: optional, lock: make(lock, 1),
-		byName: map[secret.Name]secret.Existing{},
+	c := &snapshotCache{
+		github: client, store: store, optional: optional, maxAge: maxSnapshotAge, lock: make(lock, 1),
+		secrets: reads{tooLong: forever}, lists: reads{tooLong: forever}, byName: map[secret.Name]secret.Existing{},
 	}
+	if optional {
+		c.maxAge, c.secrets.tooLong, c.lists.tooLong = forever, 0, time.Second
+	}
+	return c
 }
 
-// request sends a request, unless an optional one of its kind took so long to fail.
-func (c *snapshotCache) request(failed *atomic.Pointer[error], tooLong time.Duration, send func() error) error {
-	if err := failed.Load(); err != nil {
+// reads are the requests of one kind. After one that took too long to fail, no other is sent.
+type reads struct {
+	tooLong time.Duration
+	failed  atomic.Pointer[error]
+}
+
+func (r *reads) send(request func() error) error {
+	if err := r.failed.Load(); err != nil {
 		return *err
 	}
 	start := time.Now()
-	err := send()
-	if err != nil && c.optional && time.Since(start) >= tooLong {
-		failed.Store(&err)
+	err := request()
+	if err != nil && time.Since(start) >= r.tooLong {
+		r.failed.Store(&err)
 	}
 	return err
 }
@@ -141,15 +155,14 @@ func (c *snapshotCache) get(ctx context.Context, b *github.Budget, name secret.N
 		b = b.Optional()
 	}
 	for range maxReads {
-		found, err := c.find(ctx, b, name)
-		if err == nil && found.Access.Visibility == secret.Selected && !found.Listed {
-			err = c.request(&c.noLists, time.Second, func() (err error) {
-				found, err = c.github.WithRepositories(ctx, b, c.store, found)
+		shown, err := c.find(ctx, b, name)
+		found := shown
+		if err == nil && shown.Access.Visibility == secret.Selected && !shown.Listed {
+			err = c.lists.send(func() (err error) {
+				found, err = c.github.WithRepositories(ctx, b, c.store, shown)
 				return err
 			})
-			if err == nil && !found.Exists { // as a new secret it would be private
-				err = errContradicted
-			}
+			err = cmp.Or(err, contradicts(shown, found))
 		}
 		if err != nil {
 			return found, err
@@ -170,15 +183,20 @@ func (c *snapshotCache) find(ctx context.Context, b *github.Budget, name secret.
 		return cached, err
 	}
 	found, err := c.lookUp(ctx, b, name)
-	if err == nil && cached.Exists && !found[name].Exists {
-		err = errContradicted
+	return found[name], cmp.Or(err, contradicts(cached, found[name]))
+}
+
+// contradicts returns an error if GitHub does not show a secret again: as a new one it would be private.
+func contradicts(shown, now secret.Existing) error {
+	if shown.Exists && !now.Exists {
+		return errContradicted
 	}
-	return found[name], err
+	return nil
 }
 
 func (c *snapshotCache) lookUp(ctx context.Context, b *github.Budget, names ...secret.Name) (github.Found, error) {
 	var found github.Found
-	err := c.request(&c.noSecrets, 0, func() (err error) {
+	err := c.secrets.send(func() (err error) {
 		found, err = c.github.Lookup(ctx, b, c.store, names...)
 		return err
 	})
@@ -221,6 +239,4 @@ func (c *snapshotCache) keep(s secret.Existing) {
 	}
 }
 
-func (c *snapshotCache) isFresh(readAt time.Time) bool {
-	return !readAt.IsZero() && (c.optional || time.Since(readAt) <= maxSnapshotAge)
-}
+func (c *snapshotCache) isFresh(readAt time.Time) bool { return time.Since(readAt) <= c.maxAge }
