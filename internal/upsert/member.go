@@ -115,14 +115,14 @@ func (m *member) compare(_ *write, now secret.Existing) (shown string, applied b
 
 func (l *memberList) complete(i int, writes []*write) {
 	var changed []secret.Repository
+	var ops []secret.Operation
 	var err error
-	isUnknown := false
 	for k, w := range writes {
-		isUnknown = isUnknown || l.operation(w) == secret.Unknown
-		err = cmp.Or(err, w.err)
-		if w.err == nil && !w.plan.unchanged {
+		op := l.operation(w)
+		if op == secret.Updated {
 			changed = append(changed, l.members[k].repo)
 		}
+		ops, err = append(ops, op), cmp.Or(err, w.err)
 	}
 	if err = cmp.Or(err, l.err); err != nil && len(writes) > 1 && !l.DryRun {
 		err = secret.AsError(err).With(fmt.Sprintf("%s of %s repositories were %s",
@@ -130,7 +130,7 @@ func (l *memberList) complete(i int, writes []*write) {
 	}
 	op := secret.Unchanged
 	switch {
-	case isUnknown:
+	case slices.Contains(ops, secret.Unknown):
 		op = secret.Unknown
 	case err != nil:
 		op = secret.Failed
