@@ -68,6 +68,7 @@ type executor struct {
 	keys       map[secret.Store]*publicKeyCache
 	snapshots  map[secret.Store]*snapshotCache
 	before     []secret.Existing // each item before its value was written
+	pending    []int             // indexes of the items that are not Done
 
 	mu        sync.Mutex
 	results   []secret.Result
@@ -88,16 +89,19 @@ func (j Job) Run(ctx context.Context) []secret.Result {
 	isOptional := j.Change == "" && !j.DryRun && !e.desired.needsExisting()
 	for i, item := range j.Items {
 		e.results[i] = secret.Result{Store: item.Store, Name: item.Name}
+		if item.Done {
+			e.finish(i, secret.Skipped, nil)
+			continue
+		}
 		if e.snapshots[item.Store] == nil {
 			e.keys[item.Store] = newPublicKeyCache(j.GitHub, item.Store, j.Log)
 			e.snapshots[item.Store] = newSnapshotCache(j.GitHub, item.Store, isOptional)
 		}
-		if !item.Done {
-			e.snapshots[item.Store].names = append(e.snapshots[item.Store].names, item.Name)
-		}
+		e.snapshots[item.Store].names = append(e.snapshots[item.Store].names, item.Name)
+		e.pending = append(e.pending, i)
 	}
 	tasks := e.tasks
-	if j.Change == secret.ListAdd || j.Change == secret.ListRemove {
+	if _, ok := verbs[j.Change]; ok {
 		tasks = e.members
 	}
 	e.execute(ctx, tasks(ctx))

@@ -106,11 +106,8 @@ func (t *task) end() {
 func (e *executor) tasks(ctx context.Context) (tasks []*task) {
 	var targets []itemTarget
 	var group sync.WaitGroup
-	for i, item := range e.Items {
-		if item.Done {
-			e.finish(i, secret.Skipped, nil)
-			continue
-		}
+	for _, i := range e.pending {
+		item := e.Items[i]
 		var t itemTarget = &value{executor: e, item: item, sealed: item.Sealed}
 		op := "writing the secret"
 		if e.Change != "" {
