@@ -10,14 +10,23 @@ import (
 // one is private.
 type desired struct {
 	secret.Access
-	// replace says that the repositories replace the existing list, and hasGlob that a glob selected some of them.
-	replace, hasGlob bool
+	hasGlob   bool // a glob selected some of the repositories
+	keepsList bool // the secret has to have a list of repositories, which it keeps
+}
+
+func newDesired(v secret.Visibility, s *secret.Selection) desired {
+	d := desired{Access: secret.Access{Visibility: v}}
+	switch {
+	case s != nil:
+		d.hasGlob = len(s.Patterns) > 0
+	case v == secret.Selected:
+		return desired{keepsList: true}
+	}
+	return d
 }
 
 // isGiven reports whether a write gives this access whether or not the secret exists.
-func (d desired) isGiven() bool {
-	return d.replace || d.Visibility == secret.All || d.Visibility == secret.Private
-}
+func (d desired) isGiven() bool { return d.Visibility != "" }
 
 // needsExisting reports whether a write depends on the existing secret; else that is read only to report the change.
 func (d desired) needsExisting() bool { return !d.isGiven() || d.hasGlob }
@@ -25,11 +34,11 @@ func (d desired) needsExisting() bool { return !d.isGiven() || d.hasGlob }
 // accessFor returns the access to write to a secret. The error is a *secret.Error if it must not be written.
 func (d desired) accessFor(existing secret.Existing) (secret.Access, error) {
 	switch {
-	case d.isGiven() && d.hasGlob && existing.Hidden != 0:
+	case d.hasGlob && existing.Hidden != 0:
 		return secret.Access{}, hiddenError(existing, ", and a glob may mean the others")
 	case d.isGiven():
 		return d.Access, nil
-	case d.Visibility == secret.Selected && existing.Access.Visibility != secret.Selected:
+	case d.keepsList && existing.Access.Visibility != secret.Selected:
 		return secret.Access{}, &secret.Error{
 			Problem: "visibility: selected needs a repository list, because the secret has none yet",
 			Hint:    "Name the repositories in selected_repositories, or use none for an empty list.",

@@ -78,13 +78,10 @@ type executor struct {
 // Run makes all writes, a few at a time. The results are in input order, one for each item.
 func (j Job) Run(ctx context.Context) []secret.Result {
 	e := &executor{
-		Job: j, desired: desired{Access: secret.Access{Visibility: j.Visibility}, replace: j.Selection != nil},
+		Job: j, desired: newDesired(j.Visibility, j.Selection),
 		keys: map[secret.Store]*publicKeyCache{}, snapshots: map[secret.Store]*snapshotCache{},
 		results: make([]secret.Result, len(j.Items)), before: make([]secret.Existing, len(j.Items)),
 		unsettled: map[secret.Store][]*task{},
-	}
-	if e.desired.replace {
-		e.desired.hasGlob = len(j.Selection.Patterns) > 0
 	}
 	isOptional := j.Change == "" && !j.DryRun && !e.desired.needsExisting()
 	for i, item := range j.Items {
