@@ -118,7 +118,7 @@ func (l *memberList) complete(i int, writes []*write) {
 	var ops []secret.Operation
 	var err error
 	for k, w := range writes {
-		op := l.operation(w)
+		op := w.operation()
 		if op == secret.Updated {
 			changed = append(changed, l.members[k].repo)
 		}

@@ -148,7 +148,7 @@ func (v *value) compare(w *write, now secret.Existing) (shown string, applied bo
 
 // complete adds the sealed value if it is not stored, and the access with which to store it manually.
 func (v *value) complete(i int, w *write) {
-	op, err := v.operation(w), w.err
+	op, err := w.operation(), w.err
 	if op == secret.Updated && w.isNew() {
 		err = v.overwritten(w)
 	}

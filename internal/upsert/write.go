@@ -47,7 +47,7 @@ type write struct {
 	// before is the target before the first attempt that GitHub may have applied, which was sent at firstAttempt.
 	before       secret.Existing
 	firstAttempt time.Time
-	created      bool      // GitHub confirmed the write with 201
+	created      bool      // GitHub confirmed the write with 201, or would
 	confirmedAt  time.Time // when the last response came
 	rejected     bool      // the last attempt could not be planned, so that plan is out of date
 	unprovenAt   time.Time // when the last unproven attempt was sent; zero if there is none, or if a read settled it
@@ -152,19 +152,19 @@ func (e *executor) execute(ctx context.Context, tasks []*task) {
 func (e *executor) run(ctx context.Context, t *task) {
 	var stopped error
 	for _, w := range t.writes {
+		w.err = cmp.Or(w.err, stopped)
 		switch {
-		case w.err != nil: // it could not be prepared
-		case stopped != nil:
-			w.err = stopped
+		case w.err != nil: // it could not be prepared, or is not sent after another
 		case e.DryRun:
 			var p plan
 			if p, w.err = w.next(ctx, w.budget); w.err == nil {
 				w.note(p)
+				w.created = w.isNew()
 			}
 		default:
 			e.send(ctx, w)
 		}
-		if w.err != nil && !secret.IsAny(w.err, secret.ErrNotFound, secret.ErrUnprocessable) {
+		if !secret.IsAny(w.err, secret.ErrNotFound, secret.ErrUnprocessable) {
 			stopped = w.err
 		}
 	}
@@ -298,7 +298,7 @@ func (w *write) settle(now secret.Existing) {
 }
 
 // operation returns the result of a write.
-func (e *executor) operation(w *write) secret.Operation {
+func (w *write) operation() secret.Operation {
 	switch {
 	case w.err != nil && w.isUnproven():
 		return secret.Unknown
@@ -306,7 +306,7 @@ func (e *executor) operation(w *write) secret.Operation {
 		return secret.Failed
 	case w.plan.unchanged:
 		return secret.Unchanged
-	case w.created, w.isNew() && (w.isUnproven() || e.DryRun):
+	case w.created, w.isNew() && w.isUnproven():
 		return secret.Created
 	}
 	return secret.Updated
