@@ -1,6 +1,7 @@
 package upsert
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,8 +56,22 @@ func (v *value) prepare() error {
 
 // sealTo seals the value unless it is sealed to that key. One that was given sealed is only compared.
 func (v *value) sealTo(key seal.PublicKey) error {
-	switch isGiven := v.item.isSealed(); {
-	case isGiven && key.ID() != v.sealed.KeyID:
+	if v.item.isSealed() {
+		return v.checkKey(key)
+	}
+	if v.sealed.KeyID == key.ID() && v.sealed.PublicKey == key.Base64() {
+		return nil
+	}
+	sealed, err := seal.Seal(v.Rand, key, v.item.Value)
+	if err == nil {
+		v.sealed = sealed
+	}
+	return err
+}
+
+// checkKey returns an error if the value is sealed to another key. One without its key is compared by the id alone.
+func (v *value) checkKey(key seal.PublicKey) error {
+	if v.sealed.KeyID != key.ID() {
 		return &secret.Error{
 			Problem: fmt.Sprintf("the value is sealed with key %s, but the current key for %s secrets is %s",
 				v.sealed.KeyID, v.item.Store, key.ID()),
@@ -66,16 +81,11 @@ func (v *value) sealTo(key seal.PublicKey) error {
 				"made that key can read it. Seal again, in the job that seals.",
 			Is: []error{secret.ErrCannotOpen},
 		}
-	case isGiven && v.sealed.PublicKey != "" && v.sealed.PublicKey != key.Base64():
+	}
+	if cmp.Or(v.sealed.PublicKey, key.Base64()) != key.Base64() {
 		return foreignKey(key.ID())
-	case isGiven, v.sealed.KeyID == key.ID() && v.sealed.PublicKey == key.Base64():
-		return nil
 	}
-	sealed, err := seal.Seal(v.Rand, key, v.item.Value)
-	if err == nil {
-		v.sealed = sealed
-	}
-	return err
+	return nil
 }
 
 // refused fetches the store's key after GitHub refused the value, and seals the value again if the key has changed.
@@ -92,7 +102,7 @@ func (v *value) refused(ctx context.Context, w *write, err error) (retry bool, _
 	switch sealErr := v.sealTo(key); {
 	case sealErr != nil:
 		return false, sealErr
-	case r.encrypted && v.item.isSealed() && old.PublicKey == "":
+	case r.encrypted && old.PublicKey == "": // as it was given
 		return false, foreignKey(key.ID())
 	}
 	return v.sealed != old, err
@@ -108,14 +118,17 @@ func (e *executor) sealUnstored() {
 		}
 		isGiven, key := item.isSealed(), keys.current()
 		v := &value{executor: e, item: item, sealed: r.Sealed}
-		isOlder := !key.IsZero() && v.sealTo(key) != nil // or foreign
-		r.Sealed = v.sealed
+		var keyErr error
+		if !key.IsZero() {
+			keyErr = v.sealTo(key)
+			r.Sealed = v.sealed
+		}
 		if keys.rejected[r.KeyID] && (!isGiven || r.PublicKey == "") {
 			err := *secret.AsError(r.Err)
 			err.Is = append(slices.Clone(err.Is), secret.ErrCannotOpen)
 			r.Err = &err
 		}
-		if isGiven && (isOlder || errors.Is(r.Err, secret.ErrCannotOpen)) {
+		if isGiven && errors.Is(errors.Join(keyErr, r.Err), secret.ErrCannotOpen) {
 			r.EncryptedValue = ""
 		}
 	}
