@@ -24,7 +24,7 @@ type Pattern struct {
 // Plain reports whether the pattern is one name and no glob.
 func (p Pattern) Plain() bool { return !strings.ContainsAny(p.Glob, `*?[{\`) }
 
-// Match reports whether the name of a repository matches.
+// Match reports whether the name of a repository matches. A name that is not known does not, not even with *.
 func (p Pattern) Match(r Repository) bool {
-	return doublestar.MatchUnvalidated(strings.ToLower(p.Glob), strings.ToLower(r.Name()))
+	return r.FullName != "" && doublestar.MatchUnvalidated(strings.ToLower(p.Glob), strings.ToLower(r.Name()))
 }
