@@ -1,6 +1,7 @@
 package upsert
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,8 @@ type lookup struct {
 	secret.Repository
 	err error
 }
+
+func (l lookup) isMissing() bool { return errors.Is(l.err, secret.ErrNotFound) }
 
 // fromList reports whether repositories are selected from the list of a secret, and not from all of the organization.
 func (r *resolver) fromList() bool { return r.Change == secret.ListRemove }
@@ -62,14 +65,15 @@ func (r *resolver) resolve(ctx context.Context) ([]secret.Repository, error) {
 // selectFrom applies the selection to a list, on which a plain name has to be unless GitHub shows it. matches says how
 // many repositories each pattern matches.
 func (r *resolver) selectFrom(list []secret.Repository) (selected []secret.Repository, matches []string, err error) {
+	byName := map[string]secret.Repository{}
+	for _, repo := range list {
+		byName[strings.ToLower(repo.Name())] = repo
+	}
 	var errs []error
 	for _, name := range r.Selection.Names {
 		found := r.lookedUp[name]
-		isNamed := func(listed secret.Repository) bool { return strings.EqualFold(listed.Name(), name) }
-		if i := slices.IndexFunc(list, isNamed); i >= 0 && found.ID == 0 {
-			found.Repository = list[i]
-		}
-		if selected = append(selected, found.Repository); found.ID == 0 {
+		repo := cmp.Or(found.Repository, byName[strings.ToLower(name)])
+		if selected = append(selected, repo); repo.ID == 0 {
 			errs = append(errs, suggest(found.err, name, list))
 		}
 	}
@@ -82,14 +86,10 @@ func (r *resolver) selectFrom(list []secret.Repository) (selected []secret.Repos
 	}
 	var unmatched []string
 	for _, p := range r.Selection.Patterns {
-		before := len(selected)
-		for _, repo := range list {
-			if p.Match(repo) {
-				selected = append(selected, repo)
-			}
-		}
-		n := len(selected) - before
-		if matches = append(matches, fmt.Sprintf("%s matches %d %s", p.Text, n, visible)); n == 0 {
+		matched := slices.DeleteFunc(slices.Clone(list), func(repo secret.Repository) bool { return !p.Match(repo) })
+		selected = append(selected, matched...)
+		matches = append(matches, fmt.Sprintf("%s matches %d %s", p.Text, len(matched), visible))
+		if len(matched) == 0 {
 			unmatched = append(unmatched, p.Text)
 		}
 	}
@@ -115,7 +115,7 @@ func suggest(missing error, name string, list []secret.Repository) error {
 	name = strings.ToLower(name)
 	for _, repo := range list {
 		listed := strings.ToLower(repo.Name())
-		if d := levenshtein.ComputeDistance(name, listed); d <= 2 && d < len(name) {
+		if levenshtein.ComputeDistance(name, listed) <= min(2, len(name)-1) {
 			return fmt.Errorf("%w; did you mean %s?", missing, repo.Name())
 		}
 	}
@@ -152,16 +152,14 @@ func (r *resolver) lookUp(ctx context.Context) error {
 		r.partial, allErr = allErr, nil
 	}
 	r.lookedUp = map[string]lookup{}
-	isMissing := false
 	var errs []error // in the order of the inputs
 	for i, name := range names {
 		r.lookedUp[name] = found[i]
-		if !errors.Is(found[i].err, secret.ErrNotFound) { // else an excluded repository would be let in
+		if !found[i].isMissing() { // else an excluded repository would be let in
 			errs = append(errs, found[i].err)
-		} else if i < len(s.Names) {
-			isMissing = true
 		}
 	}
+	isMissing := slices.ContainsFunc(found[:len(s.Names)], lookup.isMissing)
 	if len(r.all) == 0 && !r.fromList() && isMissing { // for suggestions
 		r.all, _ = r.GitHub.Repositories(ctx, b, nil)
 	}
@@ -179,7 +177,7 @@ func (r *resolver) exclude(list []secret.Repository) ([]secret.Repository, error
 		before := len(list)
 		excluded := r.lookedUp[p.Glob]
 		list = slices.DeleteFunc(list, func(repo secret.Repository) bool {
-			return repo.ID == excluded.ID || repo.FullName != "" && p.Match(repo)
+			return repo.ID == excluded.ID || p.Match(repo)
 		})
 		unnamed := slices.IndexFunc(list, func(repo secret.Repository) bool { return repo.FullName == "" })
 		switch {
