@@ -244,14 +244,11 @@ func places(list []position) string {
 		}
 		return text
 	}
-	named, more := secret.FirstOf(list, 5)
 	var numbers []string
-	for _, p := range named {
+	for _, p := range list {
 		numbers = append(numbers, fmt.Sprint(p.line))
 	}
-	if more > 0 {
-		numbers = append(numbers, secret.FormatCount(more)+" more")
-	}
+	numbers = secret.FirstTexts(numbers, 5)
 	last := len(numbers) - 1
 	if last == 0 {
 		return "line " + numbers[0]

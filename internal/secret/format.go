@@ -45,6 +45,15 @@ func FirstOf[T any](list []T, most int) (first []T, more int) {
 	return list[:n:n], len(list) - n
 }
 
+// FirstTexts returns the first texts of a list, at most that many, and then the number of the others: "9 more".
+func FirstTexts(texts []string, most int) []string {
+	first, more := FirstOf(texts, most)
+	if more > 0 {
+		first = append(first, FormatCount(more)+" more")
+	}
+	return first
+}
+
 // FormatTime writes a time to the second, in UTC: 2006-01-02 15:04:05 UTC.
 func FormatTime(t time.Time) string { return t.UTC().Format(time.DateTime + " UTC") }
 

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -202,6 +203,15 @@ func TestFirstOf(t *testing.T) {
 	first, _ := FirstOf(list, 1)
 	if _ = append(first, 2); list[1] != 1 {
 		t.Error("appending to the first items changes the list")
+	}
+}
+
+func TestFirstTexts(t *testing.T) {
+	texts := slices.Repeat([]string{"a"}, 2002)
+	for n, want := range map[int]string{0: "", 2: "a, a", 3: "a, a, 1 more", 2002: "a, a, 2,000 more"} {
+		if got := strings.Join(FirstTexts(texts[:n], 2), ", "); got != want {
+			t.Errorf("%d texts: got %q, want %q", n, got, want)
+		}
 	}
 }
 

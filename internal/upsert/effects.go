@@ -44,11 +44,8 @@ func (e *executor) warnOfEffects() {
 		}
 	}
 	for _, warning := range slices.Sorted(maps.Keys(names)) {
-		first, more := secret.FirstOf(names[warning], 10)
-		if more > 0 {
-			first = append(first, secret.FormatCount(more)+" more")
-		}
-		secrets := secret.Count(len(names[warning]), "secret") + " (" + strings.Join(first, ", ") + ")"
+		first := strings.Join(secret.FirstTexts(names[warning], 10), ", ")
+		secrets := secret.Count(len(names[warning]), "secret") + " (" + first + ")"
 		slices.Sort(details[warning])
 		facts := strings.Join(slices.Compact(details[warning]), ", ")
 		e.Warn(strings.NewReplacer("{secrets}", secrets, "{details}", facts).Replace(warning))
