@@ -94,6 +94,48 @@ func TestSnapshotReads(t *testing.T) {
 	}
 }
 
+// TestOptionalSnapshot reads a secret, and once more after a minute: what is optional is not read again, nor after an
+// error, unless that is one of the list that came at once.
+func TestOptionalSnapshot(t *testing.T) {
+	const none = "/none"
+	org := fakegithub.Org{
+		Repositories: []fakegithub.Repository{{ID: 1, Name: "web"}},
+		Secrets:      []fakegithub.Secret{{Store: "actions", Name: "A", Visibility: "selected", Repositories: []string{"web"}}},
+	}
+	for _, test := range []struct {
+		name     string
+		optional bool
+		path     string // gets 403
+		delay    time.Duration
+		want     []string
+	}{
+		{"required", false, none, 0, []string{"GET A 200", "GET repositories 200", "GET A 200", "GET repositories 200"}},
+		{"required, and fails", false, "/A", time.Second, []string{"GET A 403", "GET A 403"}},
+		{"optional", true, none, 0, []string{"GET A 200", "GET repositories 200"}},
+		{"optional, and fails", true, "/A", 0, []string{"GET A 403"}},
+		{
+			"optional, with a list that fails", true, "/repositories", time.Second - time.Nanosecond,
+			[]string{"GET A 200", "GET repositories 403", "GET A 200", "GET repositories 403"},
+		},
+		{
+			"optional, with a list that fails late", true, "/repositories", time.Second,
+			[]string{"GET A 200", "GET repositories 403", "GET A 200"},
+		},
+	} {
+		withGitHub(t, org, func(t *testing.T, g *testGitHub) {
+			g.AddFault(fakegithub.Fault{Path: test.path, Times: -1, Status: 403, Delay: fakegithub.Duration(test.delay)})
+			cache := newSnapshotCache(g.client, secret.Actions, test.optional)
+			cache.names = []secret.Name{"A"}
+			for range 2 {
+				_, err := cache.get(t.Context(), github.NewBudget(), "A")
+				wantEqual(t, test.name+": failed", err != nil, test.path != none)
+				time.Sleep(maxSnapshotAge + time.Nanosecond)
+			}
+			wantEqual(t, test.name+": requests", g.received(), test.want)
+		})
+	}
+}
+
 // TestSnapshotOfEmptyList checks that a list is read again if the read that confirms it came more than a minute later.
 func TestSnapshotOfEmptyList(t *testing.T) {
 	org := fakegithub.Org{Secrets: []fakegithub.Secret{{Store: "actions", Name: "A", Visibility: "selected"}}}
