@@ -381,6 +381,28 @@ func TestResolve(t *testing.T) {
 	})
 }
 
+// TestSelectFromList checks that a plain name means the repository that GitHub shows, under a new name too, and else
+// the one of that name on the list.
+func TestSelectFromList(t *testing.T) {
+	r := resolver{Job: Job{Selection: &secret.Selection{Names: []string{"web", "OLD"}}}, lookedUp: map[string]lookup{
+		"web": {Repository: secret.Repository{ID: 1, FullName: "acme/site"}}, "OLD": {err: secret.ErrNotFound},
+	}}
+	selected, _, err := r.selectFrom([]secret.Repository{{ID: 2, FullName: "acme/web"}, {ID: 3, FullName: "acme/Old"}})
+	wantEqual(t, "error", err, nil)
+	wantEqual(t, "selected", secret.Access{Repositories: selected}.IDs(), []int64{1, 3})
+}
+
+// TestMissingExclusion checks that only a missing name costs the list of repositories, for a suggestion.
+func TestMissingExclusion(t *testing.T) {
+	for text, lists := range map[string]int{"web !nosuch": 0, "nosuch !web": 1} {
+		withGitHub(t, fakegithub.Org{Repositories: []fakegithub.Repository{{ID: 1, Name: "web"}}}, func(t *testing.T, g *testGitHub) {
+			_, _, err := resolve(t.Context(), g, selection(text))
+			wantEqual(t, text+": failed", err != nil, lists > 0)
+			wantEqual(t, text+": lists", g.count("GET repos "), lists)
+		})
+	}
+}
+
 func resolve(ctx context.Context, g *testGitHub, s secret.Selection) (ids []int64, warnings string, err error) {
 	warn := func(text string) { warnings += text }
 	r := resolver{Job: Job{GitHub: g.client, Selection: &s, Log: g.log, Warn: warn}}
