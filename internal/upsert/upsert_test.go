@@ -356,7 +356,7 @@ func selection(text string) (s secret.Selection) {
 	return s
 }
 
-// TestResolve resolves selections: [ids]; warning; error.
+// TestResolve resolves selections: [ids]; warning; list, if all repositories were listed; error.
 func TestResolve(t *testing.T) {
 	org := fakegithub.Org{Repositories: []fakegithub.Repository{
 		{ID: 1, Name: "web"},
@@ -368,10 +368,17 @@ func TestResolve(t *testing.T) {
 	golden.CompareRows(t, "resolve.txtar", func(_, text string) (got string) {
 		withGitHub(t, org, func(t *testing.T, g *testGitHub) {
 			g.AddFault(fakegithub.Fault{Path: "/broken", Status: 403})
-			ids, warnings, err := resolve(t.Context(), g, selection(text))
-			got = " " + fmt.Sprint(ids)
-			if warnings != "" {
-				got += "; warning: " + warnings
+			selected, warnings := selection(text), ""
+			warn := func(text string) { warnings += "; warning: " + text }
+			r := resolver{Job: Job{GitHub: g.client, Selection: &selected, Log: g.log, Warn: warn}}
+			list, err := r.resolve(t.Context())
+			var ids []int64
+			for _, repo := range list {
+				ids = append(ids, repo.ID)
+			}
+			got = fmt.Sprintf(" %d%s", ids, warnings)
+			if g.count("GET repos ") > 0 {
+				got += "; list"
 			}
 			if err != nil {
 				got += "; error: " + strings.ReplaceAll(err.Error(), "\n", ", ")
@@ -379,36 +386,4 @@ func TestResolve(t *testing.T) {
 		})
 		return got
 	})
-}
-
-// TestSelectFromList checks that a plain name means the repository that GitHub shows, under a new name too, and else
-// the one of that name on the list.
-func TestSelectFromList(t *testing.T) {
-	r := resolver{Job: Job{Selection: &secret.Selection{Names: []string{"web", "OLD"}}}, lookedUp: map[string]lookup{
-		"web": {Repository: secret.Repository{ID: 1, FullName: "acme/site"}}, "OLD": {err: secret.ErrNotFound},
-	}}
-	selected, _, err := r.selectFrom([]secret.Repository{{ID: 2, FullName: "acme/web"}, {ID: 3, FullName: "acme/Old"}})
-	wantEqual(t, "error", err, nil)
-	wantEqual(t, "selected", secret.Access{Repositories: selected}.IDs(), []int64{1, 3})
-}
-
-// TestMissingExclusion checks that only a missing name costs the list of repositories, for a suggestion.
-func TestMissingExclusion(t *testing.T) {
-	for text, lists := range map[string]int{"web !nosuch": 0, "nosuch !web": 1} {
-		withGitHub(t, fakegithub.Org{Repositories: []fakegithub.Repository{{ID: 1, Name: "web"}}}, func(t *testing.T, g *testGitHub) {
-			_, _, err := resolve(t.Context(), g, selection(text))
-			wantEqual(t, text+": failed", err != nil, lists > 0)
-			wantEqual(t, text+": lists", g.count("GET repos "), lists)
-		})
-	}
-}
-
-func resolve(ctx context.Context, g *testGitHub, s secret.Selection) (ids []int64, warnings string, err error) {
-	warn := func(text string) { warnings += text }
-	r := resolver{Job: Job{GitHub: g.client, Selection: &s, Log: g.log, Warn: warn}}
-	list, err := r.resolve(ctx)
-	for _, repo := range list {
-		ids = append(ids, repo.ID)
-	}
-	return ids, warnings, err
 }
