@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -55,8 +56,10 @@ func (r *Reporter) prose(text string) string {
 // maxShown is how many characters of a name are shown. GitHub allows 255.
 const maxShown = 100
 
-// unbroken matches a part of a name, of at most ten characters: two such columns and a date fit on a phone.
-var unbroken = regexp.MustCompile(`[^-_./: ]{0,9}[-_./: ]|[^-_./: ]{1,10}`)
+// maxUnbroken is how many characters of a name are not broken: two such columns and a date fit on a phone.
+const maxUnbroken = 10
+
+var separators = strings.NewReplacer("-", "-\n", "_", "_\n", ".", ".\n", "/", "/\n", ":", ":\n", " ", " \n")
 
 // code shows the name of a secret or a repository. <wbr> lets browsers break it, and is not copied with it.
 func (r *Reporter) code(name string) string {
@@ -64,9 +67,14 @@ func (r *Reporter) code(name string) string {
 	if runes := []rune(name); len(runes) > maxShown {
 		name = string(runes[:maxShown-20]) + "…" + string(runes[len(runes)-20:])
 	}
-	parts := []string{name}
-	if len(name) > 10 {
-		parts = unbroken.FindAllString(name, -1)
+	if len(name) > maxUnbroken {
+		name = separators.Replace(name)
 	}
-	return "<code>" + strings.Join(convert(parts, escaper.Replace), "<wbr>") + "</code>"
+	var parts []string
+	for line := range strings.SplitSeq(name, "\n") {
+		for part := range slices.Chunk([]rune(line), maxUnbroken) {
+			parts = append(parts, escaper.Replace(string(part)))
+		}
+	}
+	return "<code>" + strings.Join(parts, "<wbr>") + "</code>"
 }
