@@ -136,26 +136,6 @@ func TestLateAttemptWithOtherAccess(t *testing.T) {
 	})
 }
 
-// TestRemovedMeanwhile checks that a repository that somebody else removes before this run does is not in its changes.
-func TestRemovedMeanwhile(t *testing.T) {
-	before := fakegithub.Secret{Store: "actions", Name: "S1", Visibility: "selected", Repositories: []string{"web", "api"}}
-	after := before
-	after.Repositories = []string{"api"}
-	org := fakegithub.Org{
-		Repositories: []fakegithub.Repository{{ID: 1, Name: "web"}, {ID: 2, Name: "api"}},
-		Secrets:      []fakegithub.Secret{before},
-	}
-	withGitHub(t, org, func(t *testing.T, g *testGitHub) {
-		g.AddFault(fakegithub.Fault{Method: "DELETE", Status: 404, Hook: func() { g.PutSecret("acme", after) }})
-		j := g.job(1, secret.Selected)
-		j.Change, j.Selection = secret.ListRemove, &secret.Selection{IDs: []int64{1}}
-		r := j.Run(t.Context())[0]
-		wantEqual(t, "operation", r.Operation, secret.Unchanged)
-		wantEqual(t, "removed", len(r.Removed), 0)
-		wantEqual(t, "repositories", r.Access.IDs(), []int64{2})
-	})
-}
-
 // TestWritesToSend has a batch that takes longer than a minute, and one like it that is
 // not sent because a key cannot be read: the log then announces no writes.
 func TestWritesToSend(t *testing.T) {
