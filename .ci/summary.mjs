@@ -154,17 +154,18 @@ try {
     pictures++
     return page.screenshot({ fullPage: true })
   }
-  for (const [name, summary] of markdown(summaryDir)) {
-    report(`${name}, elements`, elementProblems(summary))
-    // What is folded is looked at, too.
-    for (const [text, suffix] of [[summary, ''], [summary.replaceAll('<details>', '<details open>'), '-unfolded']]) {
-      for (const view of views) {
-        writeFileSync(join(pictureDir, `${name}-${view.name}${suffix}.png`), await picture(name + suffix, text, view))
-      }
+  const summaries = markdown(summaryDir)
+  for (const [name, summary] of summaries) report(`${name}, elements`, elementProblems(summary))
+  // What is folded is looked at, too.
+  const unfolded = summaries.map(([name, text]) => [`${name}-unfolded`, text.replaceAll('<details>', '<details open>')])
+  // The browser takes a second or two for a change of the width.
+  for (const view of views) {
+    for (const [name, summary] of [...summaries, ...unfolded]) {
+      writeFileSync(join(pictureDir, `${name}-${view.name}.png`), await picture(name, summary, view))
     }
   }
-  for (const [name, text] of markdown(textDir)) {
-    for (const view of readmeViews) {
+  for (const view of readmeViews) {
+    for (const [name, text] of markdown(textDir)) {
       await writeSmall(join(readmeDir, `${name}${view.suffix}.png`), await picture(name, text, view, readmeStyle), text)
     }
   }
