@@ -63,7 +63,7 @@ type rule struct {
 var environmentFile = format{
 	[]rule{
 		{"a comment", true, func(p parts) bool { return strings.HasPrefix(p.name, "#") }},
-		{aCR, true, func(p parts) bool { return p.name == "\r" }},
+		{aCR, true, func(p parts) bool { return strings.Contains(p.name, "\r") }},
 		{"a space at the start", true, func(p parts) bool { return startsWithSpace(p.name) }},
 		{"export before the name", true, func(p parts) bool { return strings.HasPrefix(p.name, "export ") }},
 		openQuote,
