@@ -53,7 +53,7 @@ function pageHTML (view, body, style) {
     <article class="markdown-body">${body}</article>`
 }
 
-// problems runs in the page. It returns what is wrong with the layout and the elements.
+// problems runs in the page. It returns the faults of the layout and the elements.
 function problems () {
   const found = []
   const article = document.querySelector('article')
@@ -156,7 +156,7 @@ try {
   }
   const summaries = markdown(summaryDir)
   for (const [name, summary] of summaries) report(`${name}, elements`, elementProblems(summary))
-  // What is folded is looked at, too.
+  // Folded parts are looked at, too.
   const unfolded = summaries.map(([name, text]) => [`${name}-unfolded`, text.replaceAll('<details>', '<details open>')])
   // The browser takes a second or two for a change of the width.
   for (const view of views) {

@@ -23,7 +23,7 @@ var ages = []string{
 }
 
 // TestAges checks secrets of every age, and tokens that expire then, by clocks that are decades off: no age is negative,
-// what is due follows from the age, and the report is whole.
+// the age alone decides which secrets are due, and the report is whole.
 func TestAges(t *testing.T) {
 	const day = 24 * time.Hour
 	for _, date := range []string{

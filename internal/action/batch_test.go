@@ -107,8 +107,8 @@ type limitTest struct {
 }
 
 // TestLimits makes runs that have more to report than GitHub takes: the outputs and the
-// summary stay within its limits, one warning counts what is left out, and the log
-// names each value among it. Package report tests in which order rows are left out.
+// summary stay within its limits, one warning counts the rows and values that are left
+// out, and the log names each of those values. Package report tests the order of leaving out.
 func TestLimits(t *testing.T) {
 	large, _ := batch(t, 1000, 1000)
 	small, _ := batch(t, 1000, 64)
@@ -279,7 +279,7 @@ func TestCheckThousand(t *testing.T) {
 	r.wantWithinLimits(t)
 }
 
-// TestDelimiter checks that what ends a value in GITHUB_OUTPUT cannot be guessed.
+// TestDelimiter checks that the delimiter of values in GITHUB_OUTPUT cannot be guessed.
 func TestDelimiter(t *testing.T) {
 	server := newGitHub(t, fakegithub.World{})
 	id, key := server.Key("acme", "actions")

@@ -28,7 +28,7 @@ import (
 // built in the same way and run in turn, median of 50. The limits are 1.40 times
 // the floor's wall time and 1.45 times its peak memory; the floor makes two requests
 // on one connection, the action three on two. Only memory fails the benchmark: the
-// time depends on what else the machine does.
+// time depends on other processes.
 func BenchmarkProcess(b *testing.B) {
 	peak, floor, action := build(b, "./testdata/peak"), build(b, "./testdata/floor"), build(b, root)
 	server := httptest.NewServer(newGitHub(b, fakegithub.World{}))
@@ -202,7 +202,7 @@ func inputOf(name, start, item, end string) func(size int) func() {
 	}
 }
 
-// growthTests have a size in bytes, and what is measured of that size.
+// growthTests have a size in bytes and a function that makes the measured one for a size.
 var growthTests = []struct {
 	name string
 	size int
@@ -278,9 +278,9 @@ func BenchmarkGrowth(b *testing.B) {
 	}
 }
 
-// processorTime returns the time that the processors spend on a function, without the
-// system's, which is what new memory costs and differs between machines. It depends less
-// than wall time on what else the machine does.
+// processorTime returns the processor time of a function without the system's, most of
+// which is the cost of new memory and differs between machines. It depends less than
+// wall time on other processes.
 func processorTime(f func()) time.Duration {
 	used := func() time.Duration {
 		var usage syscall.Rusage

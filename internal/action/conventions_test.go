@@ -18,8 +18,8 @@ import (
 
 const root = "../.."
 
-// TestImports checks the direction in which data flows: a package cannot reach
-// what it must not know.
+// TestImports checks the direction in which data flows: a package cannot reach the
+// packages that it must not know.
 func TestImports(t *testing.T) {
 	out, err := exec.Command("go", "list", "-deps", "-json=ImportPath,Imports,Deps", root+"/...").Output()
 	if err != nil {

@@ -169,7 +169,7 @@ func startPrism(t *testing.T, description, upstream string) *url.URL {
 	}
 }
 
-// record counts a response of Prism, or notes what it violates.
+// record counts a response of Prism, or notes its violations.
 func (v *validator) record(resp *http.Response) error {
 	if resp.Header.Get("Content-Type") == "application/problem+json" {
 		body, err := io.ReadAll(resp.Body)
@@ -306,7 +306,7 @@ func (v *validator) run(t *testing.T, s stepRun) result {
 	return r
 }
 
-// exchange is a request, and what comes of it.
+// exchange is a request and its response.
 type exchange struct{ method, path, body, want string }
 
 // exchanges returns the lines METHOD PATH [BODY] => WANT of a section of requests.txt, in
@@ -333,7 +333,7 @@ func (v *validator) exchanges(t *testing.T, section string) (list []exchange) {
 	return slices.Compact(list) // a line without {store} is one
 }
 
-// validateFake sends what the program does not: the fake's other responses.
+// validateFake checks the fake's other responses, with requests that the program does not send.
 func validateFake(t *testing.T, v *validator) {
 	v.github.AddFault(fakegithub.Fault{Path: "/repos/acme/web", Status: 403})
 	for _, e := range v.exchanges(t, "fake") {

@@ -68,7 +68,7 @@ func documentExamples(t *testing.T, language string) map[string]string {
 	return texts
 }
 
-// TestExamples checks what each workflow to copy must have: no more rights than it
+// TestExamples checks the rules for workflows to copy: no more rights than each
 // needs, an environment that limits who can use its secrets, actions pinned by commit, no
 // value that the runner would log, and no text of others that is run or taken for a glob.
 func TestExamples(t *testing.T) {
@@ -161,7 +161,7 @@ func stepsOf(node *yaml.Node) (steps []exampleStep) {
 	return steps
 }
 
-// checkInputs checks what a step passes to this action.
+// checkInputs checks the inputs that a step passes to this action.
 func checkInputs(t *testing.T, with map[string]string) {
 	t.Helper()
 	for _, name := range slices.Sorted(maps.Keys(with)) {
@@ -182,8 +182,8 @@ func checkInputs(t *testing.T, with map[string]string) {
 	}
 }
 
-// checkScript checks that a script neither runs nor prints as a command what others
-// write, and masks what it makes.
+// checkScript checks that a script neither runs text of others nor prints it as a
+// command, and masks the values that it makes.
 func checkScript(t *testing.T, step exampleStep) {
 	t.Helper()
 	if strings.Contains(step.Run, "${{") {

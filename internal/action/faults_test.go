@@ -23,7 +23,7 @@ type namedFault struct {
 	fakegithub.Fault
 }
 
-// allFaults is what can happen to a request.
+// allFaults are the ways in which a request can fail.
 var allFaults = func() []namedFault {
 	type fault = fakegithub.Fault
 	type headers = map[string]string

@@ -8,8 +8,8 @@ import (
 	"set-org-secret/internal/fakegithub"
 )
 
-// TestFormats checks each row of the reference's table of formats: what is stored of
-// a text, or why it is rejected, in both formats.
+// TestFormats checks each row of the reference's table of formats: the value stored for
+// a text, or the reason to reject it, in both formats.
 func TestFormats(t *testing.T) {
 	texts, rows := table(t, documents(t)[".github/docs/reference.md"], "## Formats")
 	if len(texts) < 15 {

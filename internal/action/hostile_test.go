@@ -31,7 +31,7 @@ const (
 	hostilePlain, hostileToken = "Correct-Horse-Battery", "ghp_a_token_that_the_server_knows"
 	// hostileBound is far above the timeout, which each page of a list has for itself.
 	hostileBound = time.Hour
-	// maxRead is what a client may read of a body: its limit, and what is in buffers.
+	// maxRead is the most that a client may read of a body: its limit and the buffers.
 	maxRead = 17 << 20
 )
 
@@ -321,7 +321,7 @@ func (a *answer) send(rw http.ResponseWriter, req *http.Request) {
 	}
 }
 
-// raw returns what need not be HTTP.
+// raw returns bytes that need not be HTTP.
 func (a *answer) raw() string {
 	const ok, end = "HTTP/1.1 200 OK\r\n", "\r\n\r\n{}"
 	return pick(a, a.text()+end, "HTTP/1.1 2x0 "+a.text()+end, "HTTP/9.9 200 OK"+end, "HTTP/1.1 200 "+a.text(), ok+a.text()+end,
@@ -336,7 +336,7 @@ var (
 		`^<pre lang="(bash|json|diff)">$|^<a href="https://(127\.0\.0\.1/|www\.githubstatus\.com)[^"<>]*">$`)
 )
 
-// checkRun checks that what the server knows is nowhere but in the masks, that the only
+// checkRun checks that the server's secrets are nowhere but in the masks, that the only
 // commands, annotations, masks and tags are ours, and that each line can be printed.
 func (h *hostile) checkRun(r result) {
 	r.wantWithinLimits(h.t)
@@ -366,7 +366,7 @@ func (h *hostile) checkRun(r result) {
 	wantLacks(h.t, "the summary", r.summary, "\n\n") // after which Markdown begins
 }
 
-// checkRows checks the output results, and that what is said to be stored was confirmed.
+// checkRows checks the output results, and that a secret reported as stored was confirmed.
 func (h *hostile) checkRows(r result) {
 	confirmed := map[string]bool{}
 	for name, statuses := range h.answered {

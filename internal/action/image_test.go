@@ -139,8 +139,7 @@ func wantOutputs(t *testing.T, r result, want map[string]string) {
 	}
 }
 
-// TestImage checks that the image, run as the runner does, does what the program
-// does.
+// TestImage checks that the image, run as the runner runs it, behaves as the program.
 func TestImage(t *testing.T) {
 	const plain = "Correct-Horse\nBattery-Staple\n"
 	t.Run("stores a value", func(t *testing.T) {

@@ -34,7 +34,7 @@ func flattenCommands(t *testing.T) map[string]string {
 
 // TestNestedJSON gives the nested documents of other tools, in nested.txt, to the action, runs the
 // command of the page that the error names, with the tool replaced by the document, and
-// checks that the action stores what the command writes.
+// checks that the action stores the values that the command writes.
 func TestNestedJSON(t *testing.T) {
 	commands := flattenCommands(t)
 	archive, err := txtar.ParseFile("testdata/nested.txt")
@@ -83,7 +83,7 @@ func runShell(t *testing.T, dir, script string, env ...string) {
 }
 
 // TestCertificateCommands gives certificates that are not PEM to the action, runs the
-// command of the error, and checks that the action takes what it writes.
+// command of the error, and checks that the action takes its output.
 func TestCertificateCommands(t *testing.T) {
 	dir := t.TempDir()
 	runShell(t, dir, "openssl req -x509 -newkey ed25519 -nodes -keyout key.pem -out pem -subj /CN=x 2>&1")

@@ -21,7 +21,7 @@ var (
 
 // TestModel makes runs at random: batches in one or two stores, with each kind of
 // access, while other people change, make and delete secrets, requests fail, keys
-// are rotated, signals arrive, and what disturbances lists happens. To replay one:
+// are rotated, signals arrive, and each of the disturbances happens. To replay one:
 //
 //	go test ./internal/action -run TestModel -seed 17
 func TestModel(t *testing.T) {
@@ -147,8 +147,7 @@ func (tr *trial) disturb(seed uint64) {
 	}
 }
 
-// disturbances are what a run at random may meet besides, in a percentage of the runs
-// each. Their faults precede others, which may be unlimited.
+// disturbances are further events, each in a percentage of the runs at random. Their faults precede others, which may be unlimited.
 var disturbances = []struct {
 	name    string
 	percent int

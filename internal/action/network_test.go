@@ -44,7 +44,7 @@ type corp struct {
 	ca      string // PEM
 }
 
-// corpKinds are what may be unusual in a company network: its server's TLS, the
+// corpKinds are the peculiarities of company networks: in the server's TLS, the
 // server's certificate, or the proxy.
 var corpKinds = []string{
 	"usual", "tls-1.1", "rsa-key-exchange", "client-certificate", "negative-serial", "truncated-certificate",
@@ -140,7 +140,7 @@ func tunnel(w http.ResponseWriter, addr string) {
 	}
 	defer func() { _ = to.Close() }()
 	// The connection is hijacked before the response, because the server would read
-	// what the client sends next.
+	// the next bytes of the client.
 	from, buffered, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return

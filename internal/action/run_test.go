@@ -39,7 +39,7 @@ type stepRun struct {
 	signal time.Duration                 // when simulate ends the run; 0 for never
 }
 
-// result is what a step did.
+// result is the result of a step.
 type result struct {
 	code    int
 	stdout  string
@@ -48,7 +48,7 @@ type result struct {
 	summary string
 	took    time.Duration
 	dials   int                   // connections, counted by simulate only
-	log     func() fakerunner.Log // what a log viewer shows, computed once
+	log     func() fakerunner.Log // as a log viewer shows it, computed once
 }
 
 // The files of the runner, in the directory of a step.

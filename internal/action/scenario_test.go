@@ -29,16 +29,16 @@ var update = flag.Bool("update", false, "rewrite the want/ sections of testdata/
 // fakegithub, in simulated time. A script sets inputs with env, runs the action
 // with the command run, and then finds:
 //
-//	stdout         what the step printed
+//	stdout         standard output of the step
 //	out/NAME       each output
 //	summary.md     the job summary
 //	requests       method, path and status of each request, sorted
-//	state          what GitHub has stored: STORE NAME VISIBILITY [REPOSITORIES] VALUE
+//	state          the stored secrets: STORE NAME VISIBILITY [REPOSITORIES] VALUE
 //	took           how long the run took
 //
 // and, to be compared with golden text, so normalized (see [normalizer]):
 //
-//	log            what a log viewer shows of stdout
+//	log            stdout as a log viewer shows it
 //	summary        summary.md
 //	results        out/results, a row a line
 //
@@ -61,7 +61,7 @@ var update = flag.Bool("update", false, "rewrite the want/ sections of testdata/
 //
 // Those in testdata/network run in the network of a company; see [startCorp].
 //
-// After every run the plaintext, and what SECRETS lists, must be in none of that,
+// After every run the plaintext, and the texts in SECRETS, must be in none of that,
 // and the runner must pass each output on to other jobs but for those that DROPPED
 // lists.
 func TestScenarios(t *testing.T) {
@@ -73,7 +73,7 @@ func TestScenarios(t *testing.T) {
 	t.Run("troubleshooting", func(t *testing.T) { printed.check(t) })
 }
 
-// transcript collects what all scenarios print.
+// transcript collects the output of all scenarios.
 type transcript struct {
 	mu  sync.Mutex
 	log strings.Builder
@@ -133,7 +133,7 @@ func runScripts(t scriptT, pattern string, initial scriptState, vars ...string) 
 	})
 }
 
-// scriptState is what a script's commands share.
+// scriptState is the state that a script's commands share.
 type scriptState struct {
 	t       *testing.T
 	printed *transcript
@@ -278,7 +278,7 @@ func writeResults(ts *testscript.TestScript, server *fakegithub.Server, r result
 var runAgain = regexp.MustCompile(`(?i)re-run|run (it|this) again|increase timeout`)
 
 // stepProblem checks that each failure in the log and in the summary has exactly one
-// next step, which is not to run again if its value is saved. It returns what is wrong,
+// next step, which is not to run again if its value is saved. It returns the problem,
 // or "".
 func stepProblem(log fakerunner.Log, summary string) string {
 	var failures []string
@@ -304,7 +304,7 @@ func stepProblem(log fakerunner.Log, summary string) string {
 	return ""
 }
 
-// normalizer replaces what differs each time a script is run: request ids,
+// normalizer replaces the texts that differ between runs of a script: request ids,
 // sealed values, the version, the script's directory, and keys, which are numbered
 // in order of first appearance, in the results, the log and the summary of each
 // of the script's runs.
@@ -386,7 +386,7 @@ func sortRows(lines []string) []string {
 }
 
 // withoutMasks removes the masks at the start only, because a mask must come
-// before what it hides.
+// before the value.
 func withoutMasks(stdout string) string {
 	for strings.HasPrefix(stdout, "::add-mask::") {
 		_, stdout, _ = strings.Cut(stdout, "\n")

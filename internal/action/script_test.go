@@ -22,7 +22,7 @@ cat >"$GH_DIR/$n.input"
 `
 
 // TestScriptFinishesRun refuses every write of a run, runs the script of its summary,
-// and passes what gh would send to GitHub: it has every value then, and the access
+// and sends the requests of gh to the fake: it has every value then, and the access
 // that the run would have written.
 func TestScriptFinishesRun(t *testing.T) {
 	const size = 30

@@ -9,7 +9,7 @@ import (
 )
 
 // TestWhichToken runs every mode on every store with every kind of token, and
-// checks what is granted and refused against the reference. The fake decides by
+// checks against the reference which tokens are refused. The fake decides by
 // GitHub's published permissions.
 func TestWhichToken(t *testing.T) {
 	page := documents(t)[".github/docs/reference.md"]
@@ -42,7 +42,7 @@ type tokenCase struct {
 	want    string // in the refusal
 }
 
-// tokenCases returns tokens with and without what the reference requires: a
+// tokenCases returns tokens with and without the requirement of the reference: a
 // permission, called name in GitHub's forms, at a level, or for a classic token a scope.
 func tokenCases(permission, name, level string) []tokenCase {
 	const scope = "admin:org"

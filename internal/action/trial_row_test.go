@@ -13,7 +13,7 @@ import (
 	"set-org-secret/internal/fakegithub"
 )
 
-// rowFacts is a row of the output results beside what GitHub did with its writes.
+// rowFacts is a row of the output results beside the effects of its writes at GitHub.
 type rowFacts struct {
 	*ran
 	row       resultRow
@@ -26,7 +26,7 @@ type rowFacts struct {
 	late      *fakegithub.Request  // the last read after all writes, if it was late enough to settle them; or nil
 }
 
-// rowRules are what must be true of a row.
+// rowRules must hold for each row.
 var rowRules = []struct {
 	name   string
 	isTrue func(rowFacts) bool
@@ -76,7 +76,7 @@ const (
 	lateRule   = "failed is proven by refusals or by a late read"
 )
 
-// checkRow checks that a row is true of what GitHub has.
+// checkRow checks that a row is true of the secrets at GitHub.
 func (r *ran) checkRow(row resultRow) {
 	f := r.factsOf(row)
 	for _, rule := range rowRules {
@@ -86,7 +86,7 @@ func (r *ran) checkRow(row resultRow) {
 	}
 }
 
-// factsOf collects what GitHub did with the writes of a row.
+// factsOf collects the effects that the writes of a row had at GitHub.
 func (r *ran) factsOf(row resultRow) rowFacts {
 	method, path := r.writeOf(row)
 	f := rowFacts{ran: r, row: row, path: path}
@@ -372,8 +372,8 @@ func setting(t *testing.T, about string, faults ...fakegithub.Fault) trial {
 	return trial{}
 }
 
-// TestRowRules makes trials whose rows are true, then changes the row, or what GitHub
-// did, so that it is untrue: the rule must reject it. Each rule has such a row.
+// TestRowRules makes trials whose rows are true, then changes the row, or the effects
+// at GitHub, so that it is untrue: the rule must reject it. Each rule has such a row.
 func TestRowRules(t *testing.T) {
 	const kept, created = "a secret that keeps its access", "a new secret"
 	refused := fakegithub.Fault{Method: "PUT", Status: 403, Times: -1}

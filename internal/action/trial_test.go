@@ -18,10 +18,10 @@ import (
 )
 
 // trial is one run of the action against a fakegithub that faults are injected into,
-// in simulated time, and after it a second run that finishes what the first one did
-// not store. The tests that inject faults check the same promises after each.
+// in simulated time, and after it a second run for the rest of the first one.
+// The tests that inject faults check the same promises after each.
 type trial struct {
-	about  string // what to print with a broken promise
+	about  string // printed with a broken promise
 	with   map[string]string
 	stores []string
 	values map[string]string // by name; empty in mode access
@@ -32,7 +32,7 @@ type trial struct {
 	mustSucceed bool
 }
 
-// change is what another user does to a secret; deleted if Visibility is empty.
+// change is a change by another user: a new state of a secret, or its deletion if Visibility is empty.
 type change struct {
 	after time.Duration
 	fakegithub.Secret
@@ -68,7 +68,7 @@ type ran struct {
 	first    result
 	rows     []resultRow
 	requests []fakegithub.Request // of the first run
-	after    []fakegithub.Secret  // what GitHub has after the first run
+	after    []fakegithub.Secret  // at GitHub after the first run
 	mu       sync.Mutex
 	history  map[string][]state // by path: initially, and after changes of others
 	second   *result            // nil if there was nothing to finish
@@ -186,7 +186,7 @@ func (r *ran) broken(format string, args ...any) {
 	r.problems = append(r.problems, fmt.Sprintf(format, args...))
 }
 
-// report prints the promises that a trial broke, and what happened.
+// report prints the promises that a trial broke, the requests and the log.
 func (r *ran) report(t *testing.T) {
 	t.Helper()
 	if len(r.problems) > 0 {
@@ -209,8 +209,8 @@ func (r *ran) requestLog() string {
 	return log.String()
 }
 
-// remaining returns the inputs that finish what the first run did not store, or nil
-// if there is nothing, or if a value was not even sealed.
+// remaining returns the inputs for the rest of the first run, or nil if there is none,
+// or if a value was not even sealed.
 func (r *ran) remaining() map[string]string {
 	var names []string
 	left := false

@@ -24,9 +24,9 @@ import (
 // marked "runs in CI", and the examples, unless they say that they are not run. .ci/run
 // runs it. It needs a Docker engine and the programs of PostgreSQL.
 //
-// It does not test what only the hosted runner has: environments and their reviewers,
-// and the real permissions of a token. Those in testdata/workflows replace what needs
-// GitHub or a tool of the reader: the steps that log in as an App and upload an artifact,
+// Only a hosted runner has environments with reviewers, and tokens with real
+// permissions: they are not tested. Actions and programs in testdata/workflows replace
+// those that need GitHub or are the reader's: the steps that log in as an App and upload an artifact,
 // gh and my-cli.
 func TestWorkflows(t *testing.T) {
 	tests := map[string]func(*workflow){
@@ -416,7 +416,7 @@ func testPostgreSQL(w *workflow) {
 		w.Helper()
 		wantEqual(w, what+" logs in", exec.Command("psql", "-qAt", "-d", url, "-c", "SELECT 1").Run() == nil, want)
 	}
-	// What the database says is not run as a command of the log.
+	// Text of the database is not run as a command of the log.
 	comment := func(text string) {
 		w.Helper()
 		psql := exec.Command("psql", "-qAt", "-d", "app", "-U", "rotator", "-c", "COMMENT ON ROLE app IS "+text)

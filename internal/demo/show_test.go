@@ -43,7 +43,7 @@ func simulate(t *testing.T, verbose bool, faults ...fakegithub.Fault) (text stri
 	return text, took, err
 }
 
-// TestShow checks that the demo is short and quick, and compares what it prints with testdata/demo.txt.
+// TestShow checks that the demo is short and quick, and compares its output with testdata/demo.txt.
 func TestShow(t *testing.T) {
 	text, took, err := simulate(t, false)
 	if err != nil {

@@ -26,7 +26,7 @@ func equalLines(t *testing.T, name string, got []string, want ...string) {
 	}
 }
 
-// compare runs the lines of a file that are input, and compares what is below each with its result.
+// compare runs the lines of a file that are input, and compares the lines below each with its result.
 func compare(t *testing.T, file string, run func(line string) (result string, isInput bool)) {
 	t.Helper()
 	text, err := os.ReadFile("testdata/" + file)

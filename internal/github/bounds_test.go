@@ -120,7 +120,7 @@ func TestLimiterPlaces(t *testing.T) {
 	}
 }
 
-// TestListOfTwoPages checks what the second page alone shows: that the token does not see
+// TestListOfTwoPages checks two facts that the second page alone shows: that the token does not see
 // all repositories of a secret, and that the list is as old as its first page.
 func TestListOfTwoPages(t *testing.T) {
 	for _, test := range []struct{ page, total, hidden int }{{1, 0, 1}, {2, 0, 1}, {2, 1, 1}, {0, 0, 0}} {

@@ -47,7 +47,7 @@ func (c *Client) LookupInList(ctx context.Context, b *Budget, store secret.Store
 	found := Found{}
 	isWanted := func(s secret.Existing) bool { return slices.Contains(names, s.Name) }
 	all, err := c.secrets(b, store, isWanted).read(ctx)
-	if all.count > 0 { // it was read, and what was found counts even if no readings agree
+	if all.count > 0 { // it was read, and each secret found counts even if no readings agree
 		err = nil
 	}
 	if all.isComplete() {

@@ -277,7 +277,7 @@ func TestRateLimitTooLong(t *testing.T) {
 	})
 }
 
-// TestOutage checks that all budgets of an outage end with it, and what started later fails at once.
+// TestOutage checks that all budgets of an outage end with it, and later requests fail at once.
 func TestOutage(t *testing.T) {
 	slow := func(rw http.ResponseWriter, req *http.Request) { // so that nothing happens at the same time
 		time.Sleep(10 * time.Millisecond)
@@ -397,7 +397,7 @@ func TestJitter(t *testing.T) {
 	})
 }
 
-// TestSlowResponses checks that what follows a slow response ends with it.
+// TestSlowResponses checks that an attempt after a slow response gets only the remaining time.
 func TestSlowResponses(t *testing.T) {
 	// The first request fails at 0 s. Each further one takes 25 s, and the last would end after the timeout and
 	// one attempt.
@@ -656,7 +656,7 @@ func TestSecretsDeletedWhileListed(t *testing.T) {
 }
 
 // TestLookupWhileListed checks that two readings have to agree on the names alone that
-// are looked up, that what is found counts in any case, and that nothing is missing from
+// are looked up, that a secret found counts in any case, and that no name is missing from
 // a list whose total does not match.
 func TestLookupWhileListed(t *testing.T) {
 	for _, test := range []struct {
@@ -829,7 +829,7 @@ func TestClock(t *testing.T) {
 	}
 }
 
-// TestBudget checks what a budget counts: from its first error, or from the outage while that lasts, without the waits
+// TestBudget checks the time that a budget counts: from its first error, or from the outage while that lasts, without the waits
 // for the write limiter in that time.
 func TestBudget(t *testing.T) {
 	for _, test := range []struct {

@@ -145,7 +145,7 @@ type rejection struct {
 	canRead bool     // the secrets or the key of the store were read
 	isApp   bool     // it has read secrets, which a workflow's GITHUB_TOKEN cannot
 
-	permission, scope, user string // what the request requires
+	permission, scope, user string // that the request requires
 }
 
 // The conditions of the rows.
@@ -161,7 +161,7 @@ func isJWT(r *rejection) bool {
 	return strings.HasPrefix(r.Token, "eyJ") && strings.Count(r.Token, ".") == 2
 }
 
-// isRedirected includes a 404 after a redirect, which does not show that what was asked for is missing.
+// isRedirected includes a 404 after a redirect, which does not show that the resource is missing.
 func isRedirected(r *rejection) bool {
 	status := r.resp.StatusCode
 	return status/100 == 3 || status == http.StatusNotFound && r.resp.Request != nil && r.resp.Request.Response != nil

@@ -41,7 +41,7 @@ type pages[T any] struct {
 	total   int  // the largest that a page reports; 0 if none does
 	count   int  // of pages, as far as the last one shows
 	settled bool // it has one page, or two readings agreed
-	partial bool // GitHub left out what the token is not authorized for
+	partial bool // GitHub left out items that the token is not authorized for
 	secret.Reading
 }
 

@@ -81,7 +81,7 @@ func respondText(t *testing.T, text string) http.HandlerFunc {
 	}
 }
 
-// TestRequests makes a request, and compares what is logged and returned, the time, the number of attempts, and whether
+// TestRequests makes a request, and compares the log, the result, the time, the number of attempts, and whether
 // GitHub may have applied one that no response confirms.
 func TestRequests(t *testing.T) {
 	for _, file := range []string{"writes.txt", "reads.txt"} {

@@ -30,7 +30,7 @@ type Budget struct {
 	*clock
 }
 
-// clock counts what is used of a budget. The lock of the retrier guards it.
+// clock counts the used part of a budget. The lock of the retrier guards it.
 type clock struct {
 	start        time.Time     // the first error; zero before that
 	exempt       time.Duration // waits for the write limiter since the start

@@ -63,7 +63,7 @@ func CompareRows(t *testing.T, file string, result func(section, given string) s
 	Compare(t, file, string(txtar.Format(archive)))
 }
 
-// CompareTexts compares the result of each row of a txtar file with that of its section's function. What is given is a
+// CompareTexts compares the result of each row of a txtar file with that of its section's function. Its argument is a
 // Go literal, see [Literal].
 func CompareTexts(t *testing.T, file string, sections map[string]func(text string) string) {
 	t.Helper()

@@ -23,8 +23,8 @@ func readOnlyEnv(env map[string]string) Result {
 	return Read(s)
 }
 
-// FuzzBatch checks that whatever a batch holds, either every value is what the
-// documented format says, or there is a problem and nothing is sent; that no problem
+// FuzzBatch checks that for each batch, either every value is the one that the
+// documented format has, or there is a problem and nothing is sent; that no problem
 // shows five characters in a row of a value; and that values that can be masked are.
 func FuzzBatch(f *testing.F) {
 	for _, seed := range []string{
@@ -116,8 +116,8 @@ func jsonNames(text string) (list []string) {
 }
 
 // readDocumented reads a batch as the documentation says, by other code: strictly
-// enough that what it cannot read must be a problem. If only A is listed, what other
-// lines hold does not matter.
+// enough that a text that it cannot read must be a problem. If only A is listed, other
+// lines do not matter.
 func readDocumented(text string, dotenv, listed bool) (map[string]string, error) {
 	text = strings.TrimPrefix(text, "\uFEFF")
 	values := map[string]string{}

@@ -16,7 +16,8 @@ import (
 
 const plain = "Correct-Horse 42" // no message may contain it
 
-// read reads inputs as the runner sets them. What with does not set is a valid request to store one secret.
+// read reads inputs as the runner sets them. The inputs missing from with are those of a valid request to store one
+// secret.
 func read(t *testing.T, with with) Result {
 	t.Helper()
 	env := map[string]string{

@@ -166,7 +166,7 @@ func (r *reader) token() string {
 // privateKey is in the first line of each PEM block that is a private key.
 const privateKey = "PRIVATE KEY-----"
 
-// parseToken rejects what cannot be sent in a header, without showing it.
+// parseToken rejects text that cannot be sent in a header, without showing it.
 //
 // https://www.rfc-editor.org/rfc/rfc9110#name-credentials has the characters, as token68.
 func parseToken(s string) (string, error) {

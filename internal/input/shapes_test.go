@@ -34,7 +34,7 @@ var beside = map[string]with{
 }
 
 // TestShapes gives every input in every shape that a slip gives it. The golden text
-// says what each is read as, or why it is rejected.
+// has the value that each is read as, or the reason to reject it.
 func TestShapes(t *testing.T) {
 	shapes := []struct {
 		name string

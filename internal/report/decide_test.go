@@ -110,7 +110,7 @@ func TestPlaceInOutputs(t *testing.T) {
 	}
 }
 
-// wantLeftOut checks the warning about what the outputs have no room for.
+// wantLeftOut checks the warning about rows and values that the outputs have no room for.
 func wantLeftOut(t *testing.T, d document, want string) {
 	t.Helper()
 	if want != "" {

@@ -19,7 +19,7 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// newReporter returns a Reporter with what it printed and the environment that it reads, which a test may change.
+// newReporter returns a Reporter with its output and the environment that it reads, which a test may change.
 func newReporter(t *testing.T) (r *Reporter, stdout *bytes.Buffer, env map[string]string) {
 	t.Helper()
 	stdout = &bytes.Buffer{}
@@ -58,7 +58,7 @@ func FuzzSanitizeLine(f *testing.F) {
 	})
 }
 
-// FuzzOutputs checks that the runner reads back exactly what was written.
+// FuzzOutputs checks that the runner reads back exactly the outputs that were written.
 func FuzzOutputs(f *testing.F) {
 	f.Add("created", "[{}]", "568")
 	f.Add("a\nb", "results<<delimiter_x\nforged\ndelimiter_x", "")

@@ -18,7 +18,7 @@ cat >>"$GH_LOG"
 case "$*" in *FAIL*) echo 'gh: HTTP 403' >&2; exit 1 ;; esac
 `
 
-// runScript runs a script with stubGH in the place of gh. It returns what gh was given, and what the script printed.
+// runScript runs a script with stubGH in the place of gh. It returns the requests of gh, and the script's output.
 func runScript(t *testing.T, script string) (requests, printed string, code int) {
 	t.Helper()
 	dir := t.TempDir()

@@ -78,8 +78,8 @@ func TestTextFromOutside(t *testing.T) {
 	}
 }
 
-// TestSummaryLimits checks what a summary has if not all of it fits: each value with a place in the script is in it,
-// and what is missing is counted.
+// TestSummaryLimits checks summaries that do not fit whole: each value with a place in the script is in it,
+// and missing ones are counted.
 func TestSummaryLimits(t *testing.T) {
 	long := strings.Repeat("N", 250)
 	stored := func(i int) secret.Result {
@@ -187,7 +187,7 @@ func TestManyProblems(t *testing.T) {
 		annotated, inSummary int
 		more                 string
 	}{
-		{"short", 600, "short", 478, 600, ""}, // an annotation uses what it may have
+		{"short", 600, "short", 478, 600, ""}, // an annotation uses all of its room
 		{"that grow most", 200, strings.Repeat("\" ", 2500), 1, 50, " more problems (size limit of the summary; see the log)"},
 		{"one for each line of a batch", 3000, "one problem of many", 100, 1000, "<li>and 2,000 more problems</li>"},
 		{"masked", 2, "echoed: " + masked, 2, 2, ""},

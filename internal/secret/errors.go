@@ -36,7 +36,7 @@ type Error struct {
 	Problem string   // the fact in one line: "403 Resource not accessible by integration"
 	Cause   string   // why this may be, in sentences; may be empty
 	Hint    string   // to be mended first, in sentences; may be empty
-	Notes   []string // on what followed, such as the state at GitHub afterwards
+	Notes   []string // on later facts, such as the state at GitHub afterwards
 
 	RequestID string        // GitHub's; empty without a response
 	Attempts  int           // requests sent, retries included; 0 if none was

@@ -19,7 +19,7 @@ const (
 		"{secrets}. An update may reset it: look for a newer version."
 )
 
-// warnOfEffects warns of what the writes of values did, or would do in a dry run.
+// warnOfEffects warns of changes that the writes of values made, or would make in a dry run.
 func (e *executor) warnOfEffects() {
 	names, details := map[string][]string{}, map[string][]string{}
 	isGiven := e.desired.isGiven()

@@ -94,8 +94,8 @@ func TestSnapshotReads(t *testing.T) {
 	}
 }
 
-// TestOptionalSnapshot reads a secret, and once more after a minute: what is optional is not read again, nor after an
-// error, unless that is one of the list that came at once.
+// TestOptionalSnapshot reads a secret, and once more after a minute: an optional snapshot is not read again, nor after
+// an error, unless that is one of the list that came at once.
 func TestOptionalSnapshot(t *testing.T) {
 	const none = "/none"
 	org := fakegithub.Org{

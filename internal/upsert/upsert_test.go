@@ -203,7 +203,7 @@ func TestResealLimit(t *testing.T) {
 	})
 }
 
-// TestSnapshotTooOld has a server so slow that what is read is out of date when it
+// TestSnapshotTooOld has a server so slow that a snapshot is out of date when it
 // arrives: it must not be written back.
 func TestSnapshotTooOld(t *testing.T) {
 	org := fakegithub.Org{RepositoryCount: 201}

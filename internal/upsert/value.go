@@ -186,7 +186,7 @@ func (v *value) overwritten(w *write) error {
 		v.Warn(fmt.Sprintf("%s in %s: this run did not find the secret, but GitHub updated an existing one. "+
 			"Its access is now as the inputs say.", v.item.Name, v.item.Store))
 		return nil
-	case w.plan.access.Visibility != secret.Private: // a read before a later attempt showed what to keep
+	case w.plan.access.Visibility != secret.Private: // a read before a later attempt showed the access to keep
 		return nil
 	}
 	return &secret.Error{

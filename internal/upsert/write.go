@@ -24,7 +24,7 @@ type target interface {
 // itemTarget is the target of an item's only write.
 type itemTarget interface {
 	target
-	// prepare does what needs no list of repositories, before the first write of the run.
+	// prepare does the work that needs no list of repositories, before the first write of the run.
 	prepare() error
 	// complete completes the result of item i.
 	complete(i int, w *write)
@@ -282,7 +282,7 @@ func (e *executor) readAfter(ctx context.Context, store secret.Store, tasks []*t
 // settle decides the result of a write by the secret after it.
 func (w *write) settle(now secret.Existing) {
 	var applied bool
-	if w.err == nil { // confirmed with 204: this attempt updated what an earlier one may have created
+	if w.err == nil { // confirmed with 204: this attempt updated a secret that an earlier one may have created
 		// All attempts have been applied after this time.
 		took := w.confirmedAt.Sub(w.firstAttempt) + settleDelay
 		w.created = now.Exists && now.UpdatedAt.Sub(now.CreatedAt) <= took
