@@ -10,7 +10,7 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// explanations turn responses that reject a request into advice. The first row that fits is used, so the rows of a
+// explanations turn responses that refuse a request into advice. The first row that fits is used, so the rows of a
 // status that ask for a message or a condition stand above the one for all other responses.
 var explanations = []explanation{
 	{
@@ -27,7 +27,7 @@ var explanations = []explanation{
 		"{replace}", nil,
 	},
 	{
-		401, "", nil, "GitHub rejected this {token}. It may be mistyped, expired, revoked, " +
+		401, "", nil, "GitHub refused this {token}. It may be mistyped, expired, revoked, " +
 			"or issued by a different server than api_url.", "{replace}", nil,
 	},
 
@@ -111,7 +111,7 @@ var explanations = []explanation{
 
 	{
 		422, "repositor", sendsList,
-		"GitHub rejected the list of repositories. Only repositories of the organization can be on it.", "{list}", nil,
+		"GitHub refused the list of repositories. Only repositories of the organization can be on it.", "{list}", nil,
 	},
 	{
 		422, "encrypted", sendsValue, "GitHub cannot decrypt the value with the key whose id was sent.",
@@ -125,17 +125,17 @@ const notAuthorized = "The organization enforces SAML single sign-on, and this t
 
 // explanation is a row of explanations.
 type explanation struct {
-	status      int                   // or anyStatus
-	message     string                // parts of GitHub's message in lower case, between |; "" for any
-	when        func(*rejection) bool // nil for always
-	cause, hint string                // fill replaces the names in braces
-	sentinel    error                 // that the error will wrap; nil for none
+	status      int                 // or anyStatus
+	message     string              // parts of GitHub's message in lower case, between |; "" for any
+	when        func(*refusal) bool // nil for always
+	cause, hint string              // fill replaces the names in braces
+	sentinel    error               // that the error will wrap; nil for none
 }
 
 const anyStatus = 0
 
-// rejection is a response that rejects a request, with the request and its token.
-type rejection struct {
+// refusal is a response that refuses a request, with the request and its token.
+type refusal struct {
 	*Options
 	*Request
 	resp    response
@@ -149,26 +149,26 @@ type rejection struct {
 }
 
 // The conditions of the rows.
-func sendsValue(r *rejection) bool  { return r.sealed != "" }
-func sendsList(r *rejection) bool   { return r.repositories }
-func isForList(r *rejection) bool   { return strings.Contains(r.path, "/repositories") }
-func isLookup(r *rejection) bool    { return strings.HasPrefix(r.path, "repos/") }
-func needsSSO(r *rejection) bool    { return r.resp.Header.Get(ssoHeader) != "" }
-func hasWorked(r *rejection) bool   { return r.worked }
-func canOnlyRead(r *rejection) bool { return r.canRead && r.isWrite() }
-func isApp(r *rejection) bool       { return r.isApp || r.kind.prefix == "ghu_" }
-func isJWT(r *rejection) bool {
+func sendsValue(r *refusal) bool  { return r.sealed != "" }
+func sendsList(r *refusal) bool   { return r.repositories }
+func isForList(r *refusal) bool   { return strings.Contains(r.path, "/repositories") }
+func isLookup(r *refusal) bool    { return strings.HasPrefix(r.path, "repos/") }
+func needsSSO(r *refusal) bool    { return r.resp.Header.Get(ssoHeader) != "" }
+func hasWorked(r *refusal) bool   { return r.worked }
+func canOnlyRead(r *refusal) bool { return r.canRead && r.isWrite() }
+func isApp(r *refusal) bool       { return r.isApp || r.kind.prefix == "ghu_" }
+func isJWT(r *refusal) bool {
 	return strings.HasPrefix(r.Token, "eyJ") && strings.Count(r.Token, ".") == 2
 }
 
 // isRedirected includes a 404 after a redirect, which does not show that the resource is missing.
-func isRedirected(r *rejection) bool {
+func isRedirected(r *refusal) bool {
 	status := r.resp.StatusCode
 	return status/100 == 3 || status == http.StatusNotFound && r.resp.Request != nil && r.resp.Request.Response != nil
 }
 
 // lacksStore reports whether the API is that of a GitHub Enterprise Server, which has only two of the stores.
-func lacksStore(r *rejection) bool {
+func lacksStore(r *refusal) bool {
 	return r.isServer() && (r.store == secret.Codespaces || r.store == secret.Agents)
 }
 
@@ -185,10 +185,10 @@ var sentinels = map[int]error{
 	http.StatusUnprocessableEntity: secret.ErrUnprocessable,
 }
 
-// explain adds the cause of a rejection, a hint and its sentinel errors to its error. msg is GitHub's message.
+// explain adds the cause of a refusal, a hint and its sentinel errors to its error. msg is GitHub's message.
 func (c *Client) explain(e *secret.Error, request *Request, resp response, msg string) {
 	status := resp.StatusCode
-	r := c.opt.newRejection(request, resp)
+	r := c.opt.newRefusal(request, resp)
 	c.mu.Lock()
 	r.worked, r.canRead, r.isApp = c.tokenAccepted, c.storeRead[request.store], len(c.storeRead) > 0
 	c.mu.Unlock()
@@ -211,10 +211,10 @@ func (c *Client) explain(e *secret.Error, request *Request, resp response, msg s
 	}
 }
 
-// newRejection names the write permission in modes that write, for reads too: the user changes the token once.
-func (o *Options) newRejection(request *Request, resp response) *rejection {
+// newRefusal names the write permission in modes that write, for reads too: the user changes the token once.
+func (o *Options) newRefusal(request *Request, resp response) *refusal {
 	i := slices.IndexFunc(tokenKinds, func(kind tokenKind) bool { return strings.HasPrefix(o.Token, kind.prefix) })
-	r := &rejection{Options: o, Request: request, resp: resp, kind: tokenKinds[i]}
+	r := &refusal{Options: o, Request: request, resp: resp, kind: tokenKinds[i]}
 	// Only responses to a token that has scopes list them.
 	if lines, ok := resp.Header["X-Oauth-Scopes"]; ok && r.kind.hasScopes {
 		r.scopes = strings.FieldsFunc(strings.Join(lines, ","), func(r rune) bool { return r == ',' || r == ' ' })
@@ -241,7 +241,7 @@ func says(msg, parts, org string) bool {
 }
 
 // fill replaces the names in braces, and those in the texts that replace them.
-func (r *rejection) fill(text string) string {
+func (r *refusal) fill(text string) string {
 	list := ""
 	if sendsList(r) {
 		list = " Check that every selected repository exists and belongs to {org}."
@@ -254,7 +254,7 @@ func (r *rejection) fill(text string) string {
 }
 
 // grant names the missing permission or scope, if the response reveals it.
-func (r *rejection) grant() string {
+func (r *refusal) grant() string {
 	switch {
 	case r.scopes == nil:
 		return r.kind.grant
@@ -265,7 +265,7 @@ func (r *rejection) grant() string {
 }
 
 // grants describes the token's rights and the request's, as far as the response's headers name them.
-func (r *rejection) grants() string {
+func (r *refusal) grants() string {
 	header := r.resp.Header
 	needed := strings.NewReplacer("; ", " or ", ";", " or ").Replace(header.Get("X-Accepted-GitHub-Permissions"))
 	switch {
@@ -295,7 +295,7 @@ var settings = map[secret.Store]string{
 type tokenKind struct {
 	prefix, name string
 	hasScopes    bool
-	replace      string // for a token that GitHub rejects
+	replace      string // for a token that GitHub refuses
 	grant        string // for one that may lack the permission
 }
 

@@ -58,7 +58,7 @@ func explain(t *testing.T, test testCase) string {
 
 func newResponse(resp *http.Response) *gogithub.Response { return &gogithub.Response{Response: resp} }
 
-// TestExplanations checks the cause and the hint for each kind of rejection, and that each row of the table is needed:
+// TestExplanations checks the cause and the hint for each kind of refusal, and that each row of the table is needed:
 // without it, a case has another result.
 func TestExplanations(t *testing.T) {
 	const file = "explanations.txt"
@@ -114,7 +114,7 @@ func TestLacksStore(t *testing.T) {
 		for store, lacks := range map[secret.Store]bool{
 			secret.Actions: false, secret.Dependabot: false, secret.Codespaces: want, secret.Agents: want, "": false,
 		} {
-			if got := lacksStore(&rejection{Options: &Options{BaseURL: base}, Request: &Request{store: store}}); got != lacks {
+			if got := lacksStore(&refusal{Options: &Options{BaseURL: base}, Request: &Request{store: store}}); got != lacks {
 				t.Errorf("%s, %q: got %v, want %v", address, store, got, lacks)
 			}
 		}

@@ -7,7 +7,7 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// minRun is the length from which a run of a rejected document is masked: a mask for "type" would blank the job's log.
+// minRun is the length from which a run of a rejected document is masked: a mask for "type" would hide much of the log.
 const minRun = 8
 
 // maskRejected masks the parts of a rejected document that may be secret: values, but not names.

@@ -118,5 +118,5 @@ func findStandIn(text string, atStart bool) *standIn {
 	return nil
 }
 
-// isNothing reports whether a value is lost. A mask for its stand-in would blank logs.
+// isNothing reports whether a value is lost. A mask for its stand-in would hide much of each log.
 func (s *standIn) isNothing() bool { return s != nil && s.isRejected }

@@ -12,7 +12,7 @@ import (
 	"unicode/utf8"
 )
 
-// minRunes is how many letters or digits a masked line must have: a mask for a single brace would blank whole logs.
+// minRunes is how many letters or digits a masked line must have: a mask for a single brace would hide much of each log.
 const minRunes = 4
 
 // structure are characters that whole lines of JSON, YAML, XML, base64 and comments consist of.

@@ -10,7 +10,7 @@ import (
 
 // Sentinel errors shared between packages; match them with errors.Is.
 var (
-	// ErrUnprocessable is GitHub's 422: the value, its key or the list of repositories was rejected.
+	// ErrUnprocessable is GitHub's 422: the value, its key or the list of repositories was refused.
 	ErrUnprocessable = errors.New("unprocessable")
 	// ErrNotFound is GitHub's 404 for the very URL that was requested: missing, or not visible to the token.
 	ErrNotFound = errors.New("not found")

@@ -43,7 +43,7 @@ type publicKeyCache struct {
 	fetching lock
 	// confirmed is when a fetch found the key of refused values unchanged, so that it is not why they were refused.
 	confirmed map[refusal]time.Time
-	rejected  map[string]bool // ids of keys with which GitHub could not decrypt a value that was just sealed
+	refused   map[string]bool // ids of keys with which GitHub could not decrypt a value that was just sealed
 }
 
 // refusal is why GitHub refused values that were sealed to a key.
@@ -58,7 +58,7 @@ var lagDelays = []time.Duration{0, 2 * time.Second, 10 * time.Second}
 func newPublicKeyCache(client *github.Client, store secret.Store, log func(string)) *publicKeyCache {
 	c := &publicKeyCache{
 		github: client, store: store, log: log, fetching: make(lock, 1), confirmed: map[refusal]time.Time{},
-		rejected: map[string]bool{},
+		refused: map[string]bool{},
 	}
 	c.key.Store(&seal.PublicKey{})
 	return c
@@ -81,7 +81,7 @@ func (c *publicKeyCache) newerThan(ctx context.Context, b *github.Budget, r refu
 	delays := lagDelays[:1]
 	if r.encrypted {
 		delays = lagDelays
-		c.rejected[r.keyID] = true
+		c.refused[r.keyID] = true
 	}
 	old, sentAt := c.current(), time.Now()
 	if old.ID() != r.keyID || sentAt.Sub(c.confirmed[r]) <= maxSnapshotAge {

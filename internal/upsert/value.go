@@ -123,7 +123,7 @@ func (e *executor) sealUnstored() {
 			keyErr = v.sealTo(key)
 			r.Sealed = v.sealed
 		}
-		if keys.rejected[r.KeyID] && (!isGiven || r.PublicKey == "") {
+		if keys.refused[r.KeyID] && (!isGiven || r.PublicKey == "") {
 			err := *secret.AsError(r.Err)
 			err.Is = append(slices.Clone(err.Is), secret.ErrCannotOpen)
 			r.Err = &err
