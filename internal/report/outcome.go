@@ -120,16 +120,17 @@ func (d *document) worst() severity {
 
 // counts counts the secrets by their outcome: "24 of 30 secrets stored, 5 failed, 1 unknown".
 func (d *document) counts() string {
-	isList := func(e *entry) bool { return e.Name == "" && d.Mode == secret.ModeCheck } // that was not read
-	lists, numbers, first := filter(d.entries, isList), map[string]int{}, done(d.Run)
-	total := len(d.entries) - len(lists)
+	numbers, lists, first := map[string]int{}, 0, done(d.Run)
 	for _, e := range d.entries {
+		if e.Name == "" && d.Mode == secret.ModeCheck {
+			lists++ // that was not read
+			continue
+		}
 		for _, count := range e.counts {
-			if !isList(e) {
-				numbers[count]++
-			}
+			numbers[count]++
 		}
 	}
+	total := len(d.entries) - lists
 	heads := []string{tooOld(d.Run), missing, openToAll, first, "unchanged", "skipped"}
 	if i := slices.IndexFunc(heads, func(count string) bool { return numbers[count] > 0 }); i >= 0 {
 		first = heads[i]
@@ -145,8 +146,8 @@ func (d *document) counts() string {
 			text += ", " + secret.FormatCount(n) + " " + count
 		}
 	}
-	if len(lists) > 0 {
-		text += ", " + secret.Count(len(lists), "list") + " of secrets not read"
+	if lists > 0 {
+		text += ", " + secret.Count(lists, "list") + " of secrets not read"
 	}
 	return text
 }
