@@ -11,8 +11,8 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// Attempt is an attempt at a request, with the state of its retries. It is yielded after all waiting, so that a read
-// before it is current when it is sent.
+// Attempt is the present attempt at a request, with the state of the retries. It is yielded after all waiting: a read
+// that the loop body then makes is still current when the attempt is sent.
 type Attempt struct {
 	client     *Client
 	op         string
@@ -26,9 +26,9 @@ type Attempt struct {
 	unprovenAt time.Time     // see [Attempt.UnprovenAt]
 }
 
-// Attempts ranges over the attempts at a write; op names it in errors. If none is left, it yields the error that ends
-// the retries. It ends after a success, after an error that no retry can change, and if the body sends nothing. It
-// continues after [secret.ErrUnprocessable]: break unless the value was sealed again.
+// Attempts ranges over the attempts at a write, which op names in errors. It ends after a success, after an error that
+// no retry can change, and if the loop body sends nothing. If no attempt is left, it yields the final error. It does
+// not end after [secret.ErrUnprocessable]: break unless the value was sealed again.
 func (c *Client) Attempts(ctx context.Context, b *Budget, op string) iter.Seq2[*Attempt, error] {
 	return c.attempts(ctx, &Attempt{client: c, op: op, isWrite: true, budget: b})
 }
@@ -39,10 +39,10 @@ func (a *Attempt) Send(ctx context.Context, r *Request) (created bool, err error
 	return err == nil && resp.StatusCode == http.StatusCreated, err
 }
 
-// UnprovenAt returns when the last attempt was sent whose effect no response shows; zero if there is none.
+// UnprovenAt returns when the last unproven attempt was sent; zero if there is none.
 func (a *Attempt) UnprovenAt() time.Time { return a.unprovenAt }
 
-// do sends a read and retries transient errors. parse reads the response; do completes its error.
+// do sends a read and retries transient errors. parse reads the response; do adds op and request id to parse's error.
 func (c *Client) do(ctx context.Context, b *Budget, r *Request, parse func(response) error) (response, error) {
 	b = cmp.Or(b, &Budget{clock: &clock{}})
 	var resp response
@@ -67,7 +67,7 @@ func (c *Client) do(ctx context.Context, b *Budget, r *Request, parse func(respo
 }
 
 // attempts ranges over the attempts at a request until one succeeds or none is left. It waits before each: for the
-// backoff, for a rate limit and, if it is a write, for the write limiter.
+// backoff, for a rate limit and, before a write, for the write limiter.
 func (c *Client) attempts(ctx context.Context, a *Attempt) iter.Seq2[*Attempt, error] {
 	return func(yield func(*Attempt, error) bool) {
 		for {

@@ -17,12 +17,12 @@ const WritesPerMinute = 80
 const (
 	// limiterWindow is a minute and a little more, because clocks differ.
 	limiterWindow = time.Minute + 100*time.Millisecond
-	// minLoggedWait is the shortest wait that is logged: a run that logs nothing for longer looks as if it hung.
+	// minLoggedWait is the length from which a wait in the limiter is logged: a run silent for longer looks stuck.
 	minLoggedWait = 5 * time.Second
 )
 
-// writeLimiter limits writes to WritesPerMinute in any 60 seconds; a token bucket would let its burst and its rate
-// through. An attempt counts until a minute after its end, since the network may delay a request.
+// writeLimiter limits writes to WritesPerMinute in any 60 seconds; a token bucket would allow its burst plus its rate.
+// An attempt counts until a minute after its end, since the network may delay a request.
 type writeLimiter struct {
 	log func(string)
 

@@ -13,20 +13,20 @@ import (
 const (
 	firstBackoff = time.Second
 	maxBackoff   = 30 * time.Second
-	// maxPauseBefore is how long [Client.SendOnce] waits for a rate limit: as long as for one without an end.
+	// maxPauseBefore is the longest rate limit that [Client.SendOnce] waits for: as long as one that names no end.
 	maxPauseBefore = time.Minute
 	// replicationDelay is how long a new installation token may be unknown to some of GitHub's servers.
 	// https://github.com/octokit/auth-app.js/#authhook-options
 	replicationDelay = 5 * time.Second
 )
 
-// Budget is a retry budget that a write and the reads that it needs share. It ends [Options].Timeout after their first
+// Budget is the retry budget of a write and of the reads that it needs. It ends [Options].Timeout after their first
 // error; waits for the write limiter do not count. During an outage, in which nothing succeeds, all budgets count from
-// its first error, and so end together.
+// the first error of the outage, and so end together.
 type Budget struct {
-	write    bool      // its requests are a write and those that it needs
-	optional bool      // its requests are reads that the write can do without
-	deadline time.Time // its requests are sent once, before this time; zero if they are retried
+	write    bool      // for a write and the requests that it needs
+	optional bool      // for reads that the write can do without
+	deadline time.Time // when requests that are sent once must end; zero if requests are retried
 	*clock
 }
 
@@ -37,16 +37,16 @@ type clock struct {
 	exemptBefore time.Duration // such waits before the start, during the outage
 }
 
-// NewBudget returns the budget of a write. Reads that serve no write have a budget each: theirs is nil.
+// NewBudget returns the budget of a write. For a read without a write pass nil: it then has a budget of its own.
 func NewBudget() *Budget { return &Budget{write: true, clock: &clock{}} }
 
-// Optional returns the budget for reads that the write can do without. They share its time, but leave it the time of
-// one attempt, and trip no circuit breaker.
+// Optional returns the budget for reads that the write can do without. They share the time of b, but leave the write
+// enough for one attempt, and trip no circuit breaker.
 func (b *Budget) Optional() *Budget { return &Budget{write: b.write, optional: true, clock: b.clock} }
 
-// SendOnce waits until a time, and for a rate limit of at most maxPauseBefore; a signal ends the wait. It returns a
-// budget for requests that are each sent once, even if a circuit breaker has tripped, and share the time of one
-// attempt. op names them in the log.
+// SendOnce waits until at, or until the end of a rate limit if that is later but at most maxPauseBefore away. A signal
+// ends the wait. It returns a budget for requests that share the time of one attempt. Each is sent once, even if a
+// circuit breaker has tripped. op is their purpose in the log.
 func (c *Client) SendOnce(ctx context.Context, op string, at time.Time) *Budget {
 	r := c.retry
 	r.mu.Lock()
@@ -61,8 +61,8 @@ func (c *Client) SendOnce(ctx context.Context, op string, at time.Time) *Budget 
 	return &Budget{deadline: time.Now().Add(r.fullAttempt()), clock: &clock{}}
 }
 
-// Sleep waits, or until a signal cancels ctx. Without a wait it needs no timer: goroutines that receive side by side
-// from timers of a test that have expired can crash Go's race detector.
+// Sleep waits for d, or until a signal cancels ctx. If d is 0 it makes no timer: in tests, goroutines that receive from
+// expired timers at the same time can crash Go's race detector.
 func Sleep(ctx context.Context, d time.Duration) {
 	if d <= 0 {
 		return
@@ -75,7 +75,7 @@ func Sleep(ctx context.Context, d time.Duration) {
 
 func (b *Budget) isRetried() bool { return b.deadline.IsZero() }
 
-// begin starts the budget if it has not started, in an outage that began before or now.
+// begin starts the budget unless it has started. outage is the start of the present outage, now or earlier.
 func (b *Budget) begin(now, outage time.Time) {
 	if b.start.IsZero() {
 		b.start, b.exempt, b.exemptBefore = now, 0, min(b.exempt, now.Sub(outage))
@@ -102,8 +102,8 @@ type retrier struct {
 	reads, writes *breaker             // one of all requests, and one of writes alone
 	pausedUntil   time.Time            // a rate limit pauses every request until then
 	pauseLogged   time.Time            // the end of the pause that was logged last
-	limit         *secret.Error        // the response that set pausedUntil
-	retryLogged   map[string]time.Time // by reason: until when no other retry is logged
+	limit         *secret.Error        // the error that set pausedUntil
+	retryLogged   map[string]time.Time // by reason: when the next retry may be logged
 }
 
 // breaker is a circuit breaker. It trips when a budget ends and nothing has succeeded since that budget started.
@@ -113,7 +113,7 @@ type breaker struct {
 	err     *secret.Error
 }
 
-// trip stops all requests of the breaker, those that sleep too.
+// trip stops all requests of the breaker, including those that are waiting.
 func (b *breaker) trip(err *secret.Error) {
 	if b.err == nil {
 		b.err = err
@@ -130,7 +130,7 @@ func (a *Attempt) finish(err *secret.Error) *secret.Error {
 	return err
 }
 
-// lastOr returns the error of the last attempt without its sentinel errors, or if there was none, a new error.
+// lastOr returns the last attempt's error without sentinel errors, or before the first attempt an error with problem.
 func (a *Attempt) lastOr(problem string) *secret.Error {
 	if a.last == nil {
 		return &secret.Error{Problem: problem}
@@ -140,7 +140,7 @@ func (a *Attempt) lastOr(problem string) *secret.Error {
 	return &e
 }
 
-// waitTooLong is the error for a wait that would end after the budget. limit requires it, maybe another request's.
+// waitTooLong is the error for a wait that would end after the budget. limit requires it, maybe for another request.
 func (a *Attempt) waitTooLong(limit *secret.Error, until time.Time) *secret.Error {
 	e := a.lastOr("not sent: an earlier request got " + limit.Problem)
 	if a.last != nil && limit != a.last {
@@ -159,7 +159,7 @@ func (r *retrier) breakers(a *Attempt) []*breaker {
 	return []*breaker{r.reads}
 }
 
-// outage returns when the outage began that concerns a request; zero if there is none. The caller holds the lock.
+// outage returns when the outage of a request's breakers began; zero if there is none. The caller holds the lock.
 func (r *retrier) outage(a *Attempt) (began time.Time) {
 	for _, b := range r.breakers(a) {
 		if began.IsZero() || !b.outage.IsZero() && b.outage.Before(began) {
@@ -169,7 +169,7 @@ func (r *retrier) outage(a *Attempt) (began time.Time) {
 	return began
 }
 
-// recordError starts the request's budget and, unless there is one, an outage.
+// recordError starts the request's budget and an outage, unless they have started.
 func (r *retrier) recordError(a *Attempt) {
 	now := time.Now()
 	if a.firstError.IsZero() {
@@ -188,7 +188,7 @@ func (r *retrier) recordError(a *Attempt) {
 	a.budget.begin(now, r.outage(a))
 }
 
-// recordResponse notes that GitHub responded, if only to refuse, or with success that it did as requested.
+// recordResponse ends the outage of all requests, even if GitHub refused. A successful write also ends that of writes.
 func (r *retrier) recordResponse(a *Attempt, success bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -212,8 +212,8 @@ func (r *retrier) left(a *Attempt) time.Duration {
 // fullAttempt returns how long an attempt may take while the timeout lasts.
 func (r *retrier) fullAttempt() time.Duration { return min(maxAttemptTime, r.Timeout) }
 
-// attemptTime returns how long an attempt may take. One that begins at the end of the timeout may take as long as any;
-// one after it gets only the time that its predecessor left.
+// attemptTime returns how long an attempt may take: at most fullAttempt. No attempt ends later than fullAttempt after
+// the timeout.
 func (r *retrier) attemptTime(a *Attempt) time.Duration {
 	if !a.budget.isRetried() {
 		return time.Until(a.budget.deadline)
@@ -221,7 +221,7 @@ func (r *retrier) attemptTime(a *Attempt) time.Duration {
 	return min(r.fullAttempt(), r.left(a)+r.fullAttempt())
 }
 
-// expire returns the error for a budget that has ended. If nothing succeeded meanwhile, it trips the circuit breakers.
+// expire returns the error for a budget that has ended. A breaker trips if nothing that it counts succeeded meanwhile.
 func (r *retrier) expire(a *Attempt) *secret.Error {
 	e := a.lastOr("not sent: the timeout is used up")
 	e.Hint = cmp.Or(e.Hint, waitForGitHub)
@@ -245,7 +245,7 @@ func (r *retrier) expire(a *Attempt) *secret.Error {
 	return e
 }
 
-// breaker returns the circuit breaker of a request. One that is sent once has one that never trips.
+// breaker returns the circuit breaker that stops a request. That of a request that is sent once never trips.
 func (r *retrier) breaker(a *Attempt) *breaker {
 	switch {
 	case !a.budget.isRetried():
@@ -306,7 +306,7 @@ func (r *retrier) waitForRateLimit(ctx context.Context, a *Attempt) *secret.Erro
 	}
 }
 
-// wait sleeps until the next attempt. It returns the final error if there is none left.
+// wait sleeps until the next attempt. It returns the final error if no attempt is left.
 func (r *retrier) wait(ctx context.Context, a *Attempt) *secret.Error {
 	failed := a.failed
 	if !a.budget.isRetried() {
@@ -316,7 +316,7 @@ func (r *retrier) wait(ctx context.Context, a *Attempt) *secret.Error {
 	if left <= 0 {
 		return r.expire(a)
 	}
-	delay := max(failed.retryAfter, min(r.backoff(a.attempts), left)) // our own backoff leaves one last attempt
+	delay := max(failed.retryAfter, min(r.backoff(a.attempts), left)) // the backoff is shortened for a last attempt
 	until := time.Now().Add(delay)
 	if failed.global {
 		r.mu.Lock()
@@ -332,14 +332,14 @@ func (r *retrier) wait(ctx context.Context, a *Attempt) *secret.Error {
 	return r.sleep(ctx, a, delay)
 }
 
-// backoff returns the wait after so many attempts: 1 s, doubled up to 30 s, and up to a quarter more at random.
+// backoff returns the wait after that many attempts: 1 s, doubled each time up to 30 s, plus 0 to 25 % at random.
 func (r *retrier) backoff(attempts int) time.Duration {
 	d := min(maxBackoff, firstBackoff<<min(attempts-1, 5))
 	return d + time.Duration(r.Jitter()*float64(d)/4)
 }
 
-// logRetry logs a retry. Concurrent requests tend to fail together: a reason is not logged again before the retry that
-// was logged last, at most for maxBackoff, and a pause of all requests only if it becomes longer by minLoggedWait.
+// logRetry logs a retry. Concurrent requests often fail together: a reason is logged again only when the logged retry
+// is due, or after maxBackoff. A pause of all requests is logged again only if its end moves by minLoggedWait.
 func (r *retrier) logRetry(failed *failure, delay, left time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
