@@ -2,8 +2,8 @@
 // (retry.go), limits the write rate (limiter.go), decides how existing secrets are read (existing.go) and turns
 // GitHub's refusals into advice (hints.go). Its errors are of type [secret.Error].
 //
-// Two circuit breakers keep a server that is down from costing the timeout once for each secret: one stops all
-// requests, the other writes alone, since reads may succeed while writes fail.
+// A server that is down costs the timeout once, not once for each secret: a circuit breaker then fails all remaining
+// requests. A second breaker counts writes alone, since reads may succeed while writes fail.
 //
 // Every request goes through go-github's client, but not its typed services: those put names into paths unescaped, drop
 // an empty list of repositories, and lack the agents store.
@@ -29,9 +29,9 @@ import (
 // MaxConcurrentReads is far below the 100 concurrent requests that GitHub allows.
 const MaxConcurrentReads = 8
 
-// Concurrently calls do with each number below n, at most so many calls at a time.
+// Concurrently calls do(0) to do(n-1) and waits for all of them; most limits how many run at the same time.
 func Concurrently(most, n int, do func(i int)) {
-	if n == 1 { // most runs have one secret
+	if n == 1 { // no goroutine: most runs have one secret
 		do(0)
 		return
 	}
@@ -55,11 +55,11 @@ type Client struct {
 
 	mu                sync.Mutex
 	firstUnauthorized time.Time             // the first 401
-	firstUnknown      time.Time             // the first "no such host" since a response
+	firstUnknown      time.Time             // the first "no such host" since the last response
 	tokenAccepted     bool                  // at least once
 	storeRead         map[secret.Store]bool // a read of its secrets or its key has succeeded
 	tokenExpires      time.Time             // zero if unknown
-	clockSkew         time.Duration         // GitHub's clock less ours
+	clockSkew         time.Duration         // GitHub's clock minus ours
 }
 
 // Options configure a Client.
@@ -68,10 +68,10 @@ type Options struct {
 	BaseURL   *url.URL // with a trailing slash
 	Token     string   // never empty
 	UserAgent string
-	Writes    bool           // the permission that hints name is write, not read
+	Writes    bool           // hints ask for the permission write, not read
 	Timeout   time.Duration  // see [Budget]
 	Jitter    func() float64 // numbers in [0, 1) that spread the backoff
-	Log       func(string)   // receives a line about each wait
+	Log       func(string)   // receives a line about a wait or a retry
 	Network
 }
 
@@ -111,7 +111,7 @@ func (c *Client) Now() time.Time {
 //
 // https://docs.github.com/en/rest/actions/secrets#get-an-organization-public-key
 func (c *Client) PublicKey(ctx context.Context, b *Budget, store secret.Store) (key seal.PublicKey, err error) {
-	// An old GHES sends the id as a number, of which a float64 would lose digits.
+	// An old GHES sends the id as a number. A float64 would lose some of its digits.
 	var wire struct {
 		KeyID json.RawMessage `json:"key_id"`
 		Key   string          `json:"key"`
@@ -156,9 +156,9 @@ func (c *Client) Repository(ctx context.Context, b *Budget, name string) (repo s
 	return repo, err
 }
 
-// Repositories lists every repository of the organization that the token can see, the oldest first, so that a new one
-// does not shift others to the next page. Readings have to agree on the wanted ones, or on all if isWanted is nil. The
-// error wraps [secret.ErrPartial] if GitHub says that the list lacks some; it is returned as well.
+// Repositories lists the repositories of the organization that the token can see. The oldest come first, so that a new
+// one shifts none to the next page. Two readings of several pages must agree on those that isWanted selects, or on all
+// if it is nil. If GitHub says that it left some out, the error wraps [secret.ErrPartial], and the others are returned.
 func (c *Client) Repositories(
 	ctx context.Context, b *Budget, isWanted func(secret.Repository) bool,
 ) ([]secret.Repository, error) {
@@ -178,7 +178,7 @@ func (c *Client) Repositories(
 	return all.entries, err
 }
 
-// secretsRequest returns a read of the secrets of a store, or of a path below them.
+// secretsRequest returns a read of orgs/ORG/STORE/secrets, or of a path below.
 func (c *Client) secretsRequest(op string, store secret.Store, path ...string) *Request {
 	return newRequest(op, store, append([]string{"orgs", c.opt.Org, string(store), "secrets"}, path...)...)
 }
@@ -219,8 +219,8 @@ func (c *Client) SetRepositories(store secret.Store, name secret.Name, list []in
 	return r
 }
 
-// ChangeRepository adds one repository to the list of a secret whose visibility is selected, or removes it from there,
-// and leaves the others.
+// ChangeRepository adds one repository to the list of a secret, or removes one. The others stay. The visibility of the
+// secret must be selected.
 //
 // https://docs.github.com/en/rest/actions/secrets#add-selected-repository-to-an-organization-secret
 func (c *Client) ChangeRepository(change secret.ListChange, store secret.Store, name secret.Name, id int64) *Request {

@@ -13,12 +13,12 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// Found are secrets that were looked up, by name.
+// Found is the result of a lookup, by name.
 type Found map[secret.Name]secret.Existing
 
-// Lookup reads secrets by name, without their lists of repositories: one alone, and several from the list of secrets. A
-// secret that GitHub does not have, or does not show to the token, has Exists false: one that gets 404, or that is not
-// on a list that is complete. A name that the list does not decide is not in the result, and has to be looked up alone.
+// Lookup reads secrets without their lists of repositories: one by its own URL, several from the list of secrets. If
+// GitHub returns 404, or a complete list lacks the name, Exists is false: there is no such secret, or the token cannot
+// see it. A name that an incomplete list lacks is not in the result: look it up alone.
 func (c *Client) Lookup(ctx context.Context, b *Budget, store secret.Store, names ...secret.Name) (Found, error) {
 	if len(names) > 1 {
 		return c.LookupInList(ctx, b, store, names...)
@@ -42,12 +42,12 @@ func (c *Client) Lookup(ctx context.Context, b *Budget, store secret.Store, name
 	return Found{name: existing}, nil
 }
 
-// LookupInList is Lookup from the list of secrets, even for one name.
+// LookupInList is like Lookup, but reads the list of secrets even for one name.
 func (c *Client) LookupInList(ctx context.Context, b *Budget, store secret.Store, names ...secret.Name) (Found, error) {
 	found := Found{}
 	isWanted := func(s secret.Existing) bool { return slices.Contains(names, s.Name) }
 	all, err := c.secrets(b, store, isWanted).read(ctx)
-	if all.count > 0 { // it was read, and each secret found counts even if no readings agree
+	if all.count > 0 { // the list was read: each secret on it counts, even if no two readings agree
 		err = nil
 	}
 	if all.isComplete() {
@@ -62,14 +62,14 @@ func (c *Client) LookupInList(ctx context.Context, b *Budget, store secret.Store
 	return found, err
 }
 
-// Secrets lists the secrets of a store, and reports whether they are as many as the total that GitHub reports.
+// Secrets lists the secrets of a store, and reports whether GitHub's total equals their number.
 func (c *Client) Secrets(ctx context.Context, b *Budget, store secret.Store) ([]secret.Existing, bool, error) {
 	all, err := c.secrets(b, store, nil).read(ctx)
 	return all.entries, err == nil && all.isComplete(), err
 }
 
-// WithRepositories completes a secret with its list of repositories, if its visibility is selected. If GitHub has no
-// list, or returns an empty one instead, the secret is read again: its visibility has changed, or it was deleted.
+// WithRepositories adds the list of repositories to a secret if its visibility is selected. If there is no list, or an
+// empty one, it reads the secret again: the visibility may have changed, or the secret may have been deleted.
 func (c *Client) WithRepositories(
 	ctx context.Context, b *Budget, store secret.Store, existing secret.Existing,
 ) (secret.Existing, error) {
@@ -86,7 +86,7 @@ func (c *Client) WithRepositories(
 			return existing, listErr
 		}
 		if isGone || len(list) == 0 && hidden == 0 {
-			readAt := existing.ReadAt // before the list
+			readAt := existing.ReadAt // of the first read, since the list is older than the second
 			found, err := c.Lookup(ctx, b, store, existing.Name)
 			if existing = found[existing.Name]; err != nil {
 				return existing, err
@@ -101,9 +101,9 @@ func (c *Client) WithRepositories(
 	return existing, listErr
 }
 
-// SelectedRepositories reads the list of repositories of a secret. hidden is how many more GitHub counts than it lists.
-// The error wraps [secret.ErrConflict] if the visibility is not selected, and [secret.ErrNotFound] if there is no
-// secret, unless GitHub returns an empty list instead.
+// SelectedRepositories reads the list of repositories of a secret. hidden is the number that the token cannot see, by
+// GitHub's total. The error wraps [secret.ErrConflict] if the visibility is not selected, and [secret.ErrNotFound] if
+// there is no secret. Instead of these errors, GitHub may return an empty list.
 func (c *Client) SelectedRepositories(
 	ctx context.Context, b *Budget, store secret.Store, name secret.Name,
 ) (selected []secret.Repository, hidden int, err error) {
@@ -124,8 +124,8 @@ func (c *Client) secrets(b *Budget, store secret.Store, isWanted func(secret.Exi
 	}
 }
 
-// members reads the members of a JSON object that GitHub's description of the API requires, and returns the names of
-// the others. thing names the object in an error.
+// members reads the members of a JSON object that GitHub's description of the API requires: required has a pointer for
+// each. It returns the names of the other members, sorted. thing is the object's name in errors, such as "a list".
 func members(text []byte, thing string, required map[string]any) (others []string, err error) {
 	var object map[string]json.RawMessage
 	if err := unmarshal(text, &object); err != nil {
@@ -185,7 +185,7 @@ func checkRepositories(list ...secret.Repository) error {
 	return nil
 }
 
-// UniqueRepositories drops repositories whose id is on the list before. It changes the list.
+// UniqueRepositories keeps the first repository of each id. It changes the list.
 func UniqueRepositories(list []secret.Repository) []secret.Repository {
 	return unique(list, repositoryID)
 }

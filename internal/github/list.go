@@ -16,22 +16,21 @@ const (
 	perPage = 100 // GitHub's maximum
 	// maxListReads is how many times a list of several pages is read if the readings differ.
 	maxListReads = 3
-	// maxPages is that of 20,000 entries, more than an organization has. It bounds a list that never ends.
+	// maxPages allows 20,000 entries, more than an organization has. It stops a list that never ends.
 	maxPages = 200
 )
 
-// list is a list that is read page by page.
+// list describes a list at GitHub and how to read its pages.
 type list[T any] struct {
 	client  *Client
 	budget  *Budget
 	request *Request // without its query
-	query   string   // besides the page
-	// parse returns the entries of a page and the total that it reports; 0 if it reports none.
+	query   string   // before per_page, with a & at its end
+	// parse returns the entries of a page, and the total that the page reports or 0.
 	parse func(body []byte) (entries []T, total int, err error)
-	// key finds duplicate entries, which a list has if its pages shift while they are read.
+	// key identifies an entry. If pages shift while they are read, an entry comes twice.
 	key func(T) any
-	// isWanted selects the entries on which two readings have to agree. If it is nil, they have to agree on all of
-	// them, and on the total.
+	// isWanted selects the entries on which two readings have to agree; nil for all entries and the total.
 	isWanted func(T) bool
 }
 
@@ -39,13 +38,13 @@ type list[T any] struct {
 type pages[T any] struct {
 	entries []T
 	total   int  // the largest that a page reports; 0 if none does
-	count   int  // of pages, as far as the last one shows
+	count   int  // of pages, according to the last one read
 	settled bool // it has one page, or two readings agreed
 	partial bool // GitHub left out items that the token is not authorized for
 	secret.Reading
 }
 
-// isComplete reports whether an entry that is not on the list is missing at GitHub.
+// isComplete reports whether the list has every entry that GitHub counts: any other does not exist.
 func (p pages[T]) isComplete() bool { return p.settled && len(p.entries) == p.total }
 
 // unique drops duplicate entries.
@@ -59,8 +58,8 @@ func unique[T any](entries []T, key func(T) any) []T {
 	})
 }
 
-// read reads a list. One of several pages is read until two readings in a row agree, at most maxListReads times: two
-// changes between pages can leave the total right and hide an entry. If none agree, it returns the last with an error.
+// read reads a list. It reads several pages again until two readings in a row agree: two changes between pages can hide
+// an entry and leave the total right. After maxListReads readings it returns the last one with an error.
 func (l list[T]) read(ctx context.Context) (all pages[T], err error) {
 	var last any
 	for range maxListReads {
@@ -82,7 +81,7 @@ func (l list[T]) read(ctx context.Context) (all pages[T], err error) {
 	}
 }
 
-// readOnce reads page 1, and concurrently the pages that the last one read announces.
+// readOnce reads page 1, and then all further pages concurrently, as many as the last page read announces.
 func (l list[T]) readOnce(ctx context.Context) (pages[T], error) {
 	var all []pages[T]
 	for count := 1; len(all) < count; count = all[len(all)-1].count {
