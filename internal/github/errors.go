@@ -29,7 +29,7 @@ const (
 	waitForGitHub = "Wait until GitHub responds again."
 )
 
-// waitForServer is the hint for an outage. The status page is not that of a GitHub Enterprise Server.
+// waitForServer is the hint for an outage. The status page does not cover a GitHub Enterprise Server.
 func (o *Options) waitForServer() string {
 	if o.isServer() {
 		return "Wait until " + o.BaseURL.Host + " responds again."
@@ -37,7 +37,7 @@ func (o *Options) waitForServer() string {
 	return "Wait until GitHub responds again, see https://www.githubstatus.com."
 }
 
-// connectionHints are for errors that no retry changes, by a part of Go's text. The first row that fits is used.
+// connectionHints are hints for errors that no retry changes, by a part of Go's text. The first row that fits is used.
 var connectionHints = [][2]string{
 	{"server gave HTTP response", "Check api_url: its host and port must serve HTTPS."},
 	{"proxyconnect tcp: tls: first record", "Begin HTTPS_PROXY with `http://`: this proxy is not reached over TLS."},
@@ -50,7 +50,7 @@ var connectionHints = [][2]string{
 	{"tls: ", "Check api_url, and the TLS settings of the server and of a proxy that opens the connection."},
 }
 
-// unreadable is the error for a success whose body GitHub's API never sends.
+// unreadable is the error for a success with a body that GitHub's API never sends.
 func unreadable(resp response, err error) *secret.Error {
 	e := &secret.Error{Problem: "unexpected response: " + err.Error(), Hint: wrongURL}
 	if resp.isForeign() {
@@ -60,14 +60,14 @@ func unreadable(resp response, err error) *secret.Error {
 	return e
 }
 
-// isForeign reports whether GitHub never sends such a body: a web page, or no JSON. It may send JSON that is cut.
+// isForeign reports whether the body is not GitHub's: a web page, or not JSON. JSON that is cut off may be GitHub's.
 func (r response) isForeign() bool {
 	body := bytes.TrimSpace(r.body)
 	return len(body) > 0 && (strings.Contains(r.Header.Get("Content-Type"), "html") ||
 		body[0] != '{' && body[0] != '[' && !json.Valid(body))
 }
 
-// notFromAPI completes the error for a foreign response, which proves nothing, not even that a resource is missing.
+// notFromAPI completes the error for a foreign response. That proves nothing: after a 404, the resource may exist.
 func notFromAPI(e *secret.Error) {
 	e.Problem += ", but not from GitHub's API"
 	e.Is = []error{secret.ErrNotFromAPI}
@@ -101,8 +101,8 @@ func explainCertificate(err *tls.CertificateVerificationError) (problem, hint st
 }
 
 // message returns GitHub's message from the body of an error, with the texts of its field errors, on one line of at
-// most 500 characters. echoed and the token are replaced: some messages repeat the request. It is cut between words
-// only, since the runner does not hide a part of a text that it masks.
+// most 500 characters. It replaces echoed and the token, since some messages repeat the request. A longer message is
+// cut between words, since the runner hides a masked text only whole.
 func message(response []byte, echoed, token string) string {
 	var body struct {
 		Message string `json:"message"`

@@ -54,7 +54,7 @@ func (r response) isRefusal() bool {
 	return r.StatusCode >= 300 && r.StatusCode < 500 && r.requestID() != ""
 }
 
-// transientFor returns how much longer a failure is transient: until the limit after the first one, which it keeps.
+// transientFor returns the rest of limit since the first failure of a kind. If first is zero, it becomes now.
 func (c *Client) transientFor(first *time.Time, limit time.Duration) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -102,7 +102,7 @@ func (c *Client) errorFromTransport(ctx context.Context, err error, sent bool, l
 	return failed
 }
 
-// noResponse completes the error of an attempt that may get a response if retried, and returns the reason for the log.
+// noResponse completes the error of an attempt without a response, and returns the reason of the retry for the log.
 func (c *Client) noResponse(e *secret.Error, err error, limit time.Duration) (reason string) {
 	host, why := c.opt.BaseURL.Host, "("+err.Error()+")"
 	switch op, _ := errors.AsType[*net.OpError](err); {
@@ -129,7 +129,7 @@ func isType[E error](err error) bool {
 	return ok
 }
 
-// rateLimitWait returns how long a rate limit requires to wait, and its name in the log.
+// rateLimitWait returns the wait that a rate limit requires, and the name of the limit for the log.
 func (r response) rateLimitWait(msg string) (wait time.Duration, limit string) {
 	limit = "rate limit"
 	if says(msg, "secondary", "") {
@@ -144,7 +144,7 @@ func (r response) rateLimitWait(msg string) (wait time.Duration, limit string) {
 	return time.Minute, limit
 }
 
-// until returns how long it is until a time, by GitHub's own clock.
+// until returns the time left until t by GitHub's clock, or by ours if the response has no Date; 0 if t has passed.
 func (r response) until(t time.Time) time.Duration { return max(t.Sub(cmp.Or(r.Date, time.Now())), 0) }
 
 // retryAfter reads the header Retry-After, in seconds or as a date.
@@ -157,7 +157,7 @@ func (r response) retryAfter() (time.Duration, bool) {
 	return r.until(date), err == nil
 }
 
-// untilReset reads the header X-RateLimit-Reset if no requests are left, plus the second to which it is rounded.
+// untilReset returns the time until X-RateLimit-Reset if no requests are left, plus 1 s: the header has whole seconds.
 func (r response) untilReset() (time.Duration, bool) {
 	reset, err := strconv.ParseUint(r.Header.Get("X-RateLimit-Reset"), 10, 33)
 	if err != nil || reset == 0 || !r.noneLeft() {
@@ -169,8 +169,8 @@ func (r response) untilReset() (time.Duration, bool) {
 // noneLeft reports whether no requests are left until the primary rate limit is reset.
 func (r response) noneLeft() bool { return r.Header.Get("X-RateLimit-Remaining") == "0" }
 
-// isRateLimit distinguishes a 403 for a rate limit from one for a missing permission. The headers alone do not: every
-// response has the count of requests left, which may reach 0 with a missing permission too. A 429 is always one.
+// isRateLimit reports whether a response is for a rate limit. A 429 always is; a 403 may be for a missing permission.
+// Every response has the count of requests left. It does not decide, since it may be 0 with a missing permission too.
 func (r response) isRateLimit(msg string) bool {
 	if r.StatusCode != http.StatusForbidden {
 		return r.StatusCode == http.StatusTooManyRequests

@@ -10,8 +10,8 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// explanations turn responses that refuse a request into advice. The first row that fits is used, so the rows of a
-// status that ask for a message or a condition stand above the one for all other responses.
+// explanations turn refusals into advice. The first row that fits is used: a status has its rows with a message or a
+// condition above its general row.
 var explanations = []explanation{
 	{
 		anyStatus, "", isRedirected,
@@ -143,7 +143,7 @@ type refusal struct {
 	scopes  []string // of the token; nil if unknown
 	worked  bool     // an earlier request succeeded
 	canRead bool     // the secrets or the key of the store were read
-	isApp   bool     // it has read secrets, which a workflow's GITHUB_TOKEN cannot
+	isApp   bool     // the token has read secrets; a workflow's GITHUB_TOKEN cannot
 
 	permission, scope, user string // that the request requires
 }
@@ -167,25 +167,25 @@ func isRedirected(r *refusal) bool {
 	return status/100 == 3 || status == http.StatusNotFound && r.resp.Request != nil && r.resp.Request.Response != nil
 }
 
-// lacksStore reports whether the API is that of a GitHub Enterprise Server, which has only two of the stores.
+// lacksStore reports whether the server lacks the store: a GitHub Enterprise Server has only actions and dependabot.
 func lacksStore(r *refusal) bool {
 	return r.isServer() && (r.store == secret.Codespaces || r.store == secret.Agents)
 }
 
-// isServer reports whether the API is that of a GitHub Enterprise Server; of loopback (tests), by its path alone.
+// isServer reports whether the API is that of a GitHub Enterprise Server. On loopback, in tests, the path decides.
 func (o *Options) isServer() bool {
 	host, path := o.BaseURL.Hostname(), o.BaseURL.Path
 	return host != "api.github.com" && !strings.HasSuffix(host, ".ghe.com") && strings.HasPrefix(path, "/api/")
 }
 
-// sentinels are the errors to match for a status.
+// sentinels are the sentinel errors by status.
 var sentinels = map[int]error{
 	http.StatusNotFound:            secret.ErrNotFound,
 	http.StatusConflict:            secret.ErrConflict,
 	http.StatusUnprocessableEntity: secret.ErrUnprocessable,
 }
 
-// explain adds the cause of a refusal, a hint and its sentinel errors to its error. msg is GitHub's message.
+// explain adds the cause, the hint and the sentinel errors to the error of a refusal. msg is GitHub's message.
 func (c *Client) explain(e *secret.Error, request *Request, resp response, msg string) {
 	status := resp.StatusCode
 	r := c.opt.newRefusal(request, resp)
@@ -211,7 +211,7 @@ func (c *Client) explain(e *secret.Error, request *Request, resp response, msg s
 	}
 }
 
-// newRefusal names the write permission in modes that write, for reads too: the user changes the token once.
+// newRefusal names the write permission in modes that write, even for a read: the user then changes the token once.
 func (o *Options) newRefusal(request *Request, resp response) *refusal {
 	i := slices.IndexFunc(tokenKinds, func(kind tokenKind) bool { return strings.HasPrefix(o.Token, kind.prefix) })
 	r := &refusal{Options: o, Request: request, resp: resp, kind: tokenKinds[i]}
@@ -232,7 +232,7 @@ func (o *Options) newRefusal(request *Request, resp response) *refusal {
 	return r
 }
 
-// says reports whether a message has one of the parts, which | separates, not only in the organization's name.
+// says reports whether a message has one of the parts between |. The organization's name in it does not count.
 func says(msg, parts, org string) bool {
 	msg, org = strings.ToLower(msg), strings.ToLower(org)
 	return parts == "" || slices.ContainsFunc(strings.Split(parts, "|"), func(part string) bool {
@@ -253,7 +253,7 @@ func (r *refusal) fill(text string) string {
 	return strings.TrimSpace(names.Replace(names.Replace(text)))
 }
 
-// grant names the missing permission or scope, if the response reveals it.
+// grant says how to give the token the missing right: by its scopes if the response lists them, else by its kind.
 func (r *refusal) grant() string {
 	switch {
 	case r.scopes == nil:
@@ -264,7 +264,7 @@ func (r *refusal) grant() string {
 	return "Give the token the scope {scope}. Its user must be {user}."
 }
 
-// grants describes the token's rights and the request's, as far as the response's headers name them.
+// grants says which rights the token has and which the request requires, as far as the headers name them.
 func (r *refusal) grants() string {
 	header := r.resp.Header
 	needed := strings.NewReplacer("; ", " or ", ";", " or ").Replace(header.Get("X-Accepted-GitHub-Permissions"))
@@ -328,7 +328,7 @@ var tokenKinds = []tokenKind{
 
 const ssoHeader = "X-GitHub-SSO"
 
-// authorize returns the hint for a header "required; url=…", with the URL if it is one of the website of the API.
+// authorize returns the hint for a header "required; url=…", with the URL if it is on the website of the API's host.
 func authorize(header, host string) string {
 	_, link, _ := strings.Cut(header, "url=")
 	website := "https://" + strings.TrimPrefix(host, "api.")

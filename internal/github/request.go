@@ -37,8 +37,8 @@ type Request struct {
 	ok     []int  // the statuses of success
 	body   any    // nil for none
 
-	sealed       string // the sealed value in the body, which a message may repeat
-	repositories bool   // it names repositories
+	sealed       string // the sealed value in the body; GitHub's message may repeat it
+	repositories bool   // the body or the path names repositories
 }
 
 // newRequest returns a read. Each segment of its path is escaped.
@@ -53,8 +53,8 @@ func newRequest(op string, store secret.Store, segments ...string) *Request {
 
 func (r *Request) isWrite() bool { return r.method != http.MethodGet }
 
-// apiVersion returns the older version, the only one that some Enterprise Servers know, unless only the newer one
-// serves the store.
+// apiVersion returns the older version of the API, because some Enterprise Servers know no other. Only the newer one
+// has the store agents.
 //
 // https://github.com/google/go-github/issues/4533
 func (r *Request) apiVersion() string {
@@ -64,7 +64,7 @@ func (r *Request) apiVersion() string {
 	return "2022-11-28"
 }
 
-// response is the result of a request. Without a response its status is 0.
+// response is GitHub's response to a request. Its status is 0 if none came.
 type response struct {
 	*gogithub.Response
 	body []byte // of a write, only its beginning
@@ -78,11 +78,11 @@ const untilTimeout time.Duration = math.MaxInt64
 // failure is a failed attempt.
 type failure struct {
 	err        *secret.Error
-	retryFor   time.Duration // 0 if it is final
-	reason     string        // stands in the log before a retry
-	retryAfter time.Duration // the least wait, if GitHub asks for one
+	retryFor   time.Duration // how long to retry; 0 if the failure is final
+	reason     string        // of a retry, for the log
+	retryAfter time.Duration // the shortest wait that GitHub asks for; 0 if none
 	global     bool          // it is a rate limit, which pauses every request
-	unproven   bool          // a write was sent, and no response proves that it was refused
+	unproven   bool          // the request was sent, and no response proves that GitHub refused it
 }
 
 func (c *Client) send(ctx context.Context, r *Request, limit time.Duration) (resp response, failed *failure) {
@@ -110,17 +110,17 @@ func (c *Client) send(ctx context.Context, r *Request, limit time.Duration) (res
 	resp.Date, _ = http.ParseTime(got.Header.Get("Date"))
 	ok := slices.Contains(r.ok, got.StatusCode)
 	c.recordMetadata(r, resp, ok)
-	if ok && r.isWrite() { // the status is the result, unless its body is foreign
+	if ok && r.isWrite() { // the status decides, unless the body is not JSON
 		if resp.body = bytes.TrimSpace(drain(got.Response, cancel)); len(resp.body) > 0 && resp.body[0] != '{' {
 			return resp, &failure{err: unreadable(resp, errNotJSON), unproven: true}
 		}
 		return resp, nil
 	}
-	// go-github has read the body of an error and put it back. The status is valid even if the body is not.
+	// go-github has read the body of an error and put it back, even if it was cut off. The status is valid even so.
 	resp.body, err = io.ReadAll(got.Body)
 	switch {
 	case resp.StatusCode == http.StatusUnprocessableEntity && got.ContentLength > int64(len(resp.body)):
-		// Only the message says whether the key is the reason, and it was cut.
+		// Only the message says whether the key is the reason, but it was cut off.
 		failed := c.errorFromTransport(ctx, io.ErrUnexpectedEOF, true, limit)
 		failed.unproven = !resp.isRefusal()
 		return resp, failed
@@ -132,15 +132,15 @@ func (c *Client) send(ctx context.Context, r *Request, limit time.Duration) (res
 	return resp, nil
 }
 
-// drain returns the beginning of a response's body. A short body left unread would cost the connection.
+// drain reads the beginning of a body, since a connection is used again only if its response was read.
 func drain(resp *http.Response, cancel context.CancelFunc) []byte {
 	defer time.AfterFunc(maxDrainTime, cancel).Stop()
 	text, _ := io.ReadAll(io.LimitReader(resp.Body, maxDrainBytes))
 	return text
 }
 
-// attemptContext bounds an attempt. A signal ends a read immediately, and a write after a grace period, so that its
-// result is known if GitHub responds at all.
+// attemptContext limits the time of an attempt. A signal ends a read immediately. It ends a write only after a grace
+// period, in which GitHub may still respond.
 func attemptContext(ctx context.Context, write bool, limit time.Duration) (context.Context, context.CancelFunc) {
 	attempt, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	stop := context.AfterFunc(ctx, func() {

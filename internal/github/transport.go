@@ -21,8 +21,8 @@ const (
 	// maxDrainBytes is the most that is read of the response to a write.
 	maxDrainBytes = 4 << 10
 	maxRedirects  = 5
-	// A connection that is silent for pingAfter is checked with a ping, and given up without a response to it within
-	// pingTimeout: a firewall that drops it without a reset would otherwise cost every attempt.
+	// An HTTP/2 connection that is silent for pingAfter gets a ping. It is closed if no response comes within
+	// pingTimeout: else a connection that a firewall dropped without a reset would cost an attempt its whole time.
 	pingAfter, pingTimeout = 10 * time.Second, 5 * time.Second
 	resolverDelay          = 30 * time.Second // how long a host that is not found is retried: Docker's resolver may lag
 )
@@ -41,8 +41,8 @@ type Network struct {
 	Dial           func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
-// transport adds the token to requests to the API's origin and refuses all others: go-github's WithAuthToken would add
-// it on every redirect. It counts requests and bounds responses.
+// transport adds the token to requests to the API's origin and sends no others: go-github's WithAuthToken would send it
+// to any host after a redirect. It also counts requests and limits the size of responses.
 type transport struct {
 	inner    atomic.Pointer[http.Transport]
 	origin   string
@@ -82,8 +82,8 @@ func newTransport(n Network, base *url.URL, token string) *transport {
 	return t
 }
 
-// CheckProxies returns an error, which does not quote it, if HTTPS_PROXY or HTTP_PROXY is not a URL, or has more than a
-// host: a part of a password, for which [http.ProxyFromEnvironment] takes no host or a wrong one.
+// CheckProxies returns an error if HTTPS_PROXY or HTTP_PROXY is no URL, or has a path, query or fragment: after a / in
+// its password, [http.ProxyFromEnvironment] would find no host or a wrong one. The error does not quote the variable.
 func CheckProxies(getenv func(string) string) error {
 	for _, name := range []string{"HTTPS_PROXY", "HTTP_PROXY"} {
 		value := cmp.Or(getenv(name), getenv(strings.ToLower(name)))
@@ -128,7 +128,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	inner := t.inner.Load()
 	resp, err := inner.RoundTrip(req)
 	if errors.Is(err, context.DeadlineExceeded) && t.inner.CompareAndSwap(inner, inner.Clone()) {
-		inner.CloseIdleConnections() // an HTTP/2 connection that answers pings would be used again
+		inner.CloseIdleConnections() // else the next attempt would use an HTTP/2 connection that only answers pings
 	}
 	if err != nil {
 		return nil, err
