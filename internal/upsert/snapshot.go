@@ -15,10 +15,10 @@ import (
 // maxSnapshotAge is how old a snapshot may be when its access is written back.
 const maxSnapshotAge = time.Minute
 
-// forever is longer than any run, and shorter than the time since the zero time.
+// forever is longer than any run. The zero time is longer ago, so that a snapshot never read is not fresh.
 const forever = 100 * 365 * 24 * time.Hour
 
-// lock is a mutex that is held while requests are sent. synctest moves its clock during a wait for a channel only.
+// lock is a mutex for use during requests. It is a channel, since synctest's clock stops in a wait for a [sync.Mutex].
 type lock chan struct{}
 
 func (l lock) acquire() { l <- struct{}{} }
@@ -41,12 +41,12 @@ type publicKeyCache struct {
 	key    atomic.Pointer[seal.PublicKey] // that was fetched last
 
 	fetching lock
-	// confirmed is when a fetch found the key of refused values unchanged, so that it is not why they were refused.
+	// confirmed is when a fetch after a refusal found the key unchanged, so that the refusal has another reason.
 	confirmed map[refusal]time.Time
-	refused   map[string]bool // ids of keys with which GitHub could not decrypt a value that was just sealed
+	refused   map[string]bool // ids of keys; GitHub could not decrypt a value that was sealed to one of them
 }
 
-// refusal is why GitHub refused values that were sealed to a key.
+// refusal is a 422 for values that were sealed to a key, with its reason.
 type refusal struct {
 	keyID     string
 	encrypted bool // GitHub could not decrypt them
@@ -73,8 +73,8 @@ func (c *publicKeyCache) fetch(ctx context.Context) {
 // current returns the key, or the zero key.
 func (c *publicKeyCache) current() seal.PublicKey { return *c.key.Load() }
 
-// newerThan returns the key to use instead of one whose values GitHub refused, which is the same if that was not the
-// reason. Concurrent callers share one fetch, and so do all with the same refusal within maxSnapshotAge.
+// newerThan returns the key to use after a refusal: the same if the key was not the reason. Concurrent callers share
+// one fetch, and so do all callers with the same refusal within maxSnapshotAge.
 func (c *publicKeyCache) newerThan(ctx context.Context, b *github.Budget, r refusal) (seal.PublicKey, error) {
 	c.fetching.acquire()
 	defer c.fetching.release()
@@ -109,7 +109,7 @@ type snapshotCache struct {
 	github *github.Client
 	store  secret.Store
 	names  []secret.Name // of all items, in the order of their writes
-	// optional says that writes can do without the snapshots: none is read again, nor after a request that fails.
+	// optional says that writes can do without the snapshots: none becomes too old, and a failure can end all reads.
 	optional       bool
 	maxAge         time.Duration
 	secrets, lists reads
@@ -131,7 +131,7 @@ func newSnapshotCache(client *github.Client, store secret.Store, optional bool) 
 	return c
 }
 
-// reads are the requests of one kind. After one that took too long to fail, no other is sent.
+// reads sends requests of one kind. After one that took at least tooLong to fail, it sends no other.
 type reads struct {
 	tooLong time.Duration
 	failed  atomic.Pointer[error]
@@ -149,7 +149,7 @@ func (r *reads) send(request func() error) error {
 	return err
 }
 
-// get returns a fresh snapshot with its list of repositories. If only the list fails, it returns the rest as well.
+// get returns a fresh snapshot with its list of repositories. If the list fails, it returns the rest with the error.
 func (c *snapshotCache) get(ctx context.Context, b *github.Budget, name secret.Name) (secret.Existing, error) {
 	if c.optional {
 		b = b.Optional()
@@ -186,7 +186,7 @@ func (c *snapshotCache) find(ctx context.Context, b *github.Budget, name secret.
 	return found[name], cmp.Or(err, contradicts(cached, found[name]))
 }
 
-// contradicts returns an error if GitHub does not show a secret again: as a new one it would be private.
+// contradicts returns an error if GitHub showed a secret and now does not. Written as a new one, it would be private.
 func contradicts(shown, now secret.Existing) error {
 	if shown.Exists && !now.Exists {
 		return errContradicted
@@ -203,7 +203,7 @@ func (c *snapshotCache) lookUp(ctx context.Context, b *github.Budget, names ...s
 	return found, err
 }
 
-// cached returns a snapshot from the cache. If it is too old, all secrets whose writes follow are looked up first.
+// cached returns a snapshot from the cache. If that is too old, it first looks up all secrets that are not written yet.
 func (c *snapshotCache) cached(ctx context.Context, b *github.Budget, name secret.Name) (secret.Existing, error) {
 	c.lock.acquire()
 	defer c.lock.release()

@@ -20,7 +20,7 @@ type value struct {
 	reseals int
 }
 
-// next plans the write, based on a snapshot. If access is given, the write goes on without one.
+// next plans the write, based on a snapshot. If access is given, a snapshot that cannot be read does not matter.
 func (v *value) next(ctx context.Context, b *github.Budget) (p plan, err error) {
 	p.before, err = v.snapshots[v.item.Store].get(ctx, b, v.item.Name)
 	if err != nil {
@@ -32,7 +32,7 @@ func (v *value) next(ctx context.Context, b *github.Budget) (p plan, err error) 
 	if p.access, err = v.desired.accessFor(p.before); err != nil {
 		return p, err
 	}
-	if !v.item.isSealed() { // so that the value is not refused first
+	if !v.item.isSealed() { // GitHub would refuse a value sealed to an outdated key
 		if err = v.sealTo(v.keys[v.item.Store].current()); err != nil {
 			return p, err
 		}
@@ -41,7 +41,7 @@ func (v *value) next(ctx context.Context, b *github.Budget) (p plan, err error) 
 	return p, nil
 }
 
-// prepare seals the value to the key that was fetched, or compares the key of one that was given sealed.
+// prepare seals the value to the key that was fetched. The key of a given value is only compared.
 func (v *value) prepare() error {
 	keys := v.keys[v.item.Store]
 	if keys.err != nil {
@@ -54,7 +54,7 @@ func (v *value) prepare() error {
 	return v.sealTo(key)
 }
 
-// sealTo seals the value unless it is sealed to that key. One that was given sealed is only compared.
+// sealTo seals the value unless it is sealed to that key already. The key of a given value is only compared.
 func (v *value) sealTo(key seal.PublicKey) error {
 	if v.item.isSealed() {
 		return v.checkKey(key)
@@ -69,7 +69,7 @@ func (v *value) sealTo(key seal.PublicKey) error {
 	return err
 }
 
-// checkKey returns an error if the value is sealed to another key. One without its key is compared by the id alone.
+// checkKey returns an error if the value is sealed to another key. If only the id of its key is known, that decides.
 func (v *value) checkKey(key seal.PublicKey) error {
 	if v.sealed.KeyID != key.ID() {
 		return &secret.Error{
@@ -102,14 +102,14 @@ func (v *value) refused(ctx context.Context, w *write, err error) (retry bool, _
 	switch sealErr := v.sealTo(key); {
 	case sealErr != nil:
 		return false, sealErr
-	case r.encrypted && old.PublicKey == "": // as it was given
+	case r.encrypted && old.PublicKey == "": // given with the id of its key alone
 		return false, foreignKey(key.ID())
 	}
 	return v.sealed != old, err
 }
 
-// sealUnstored seals the values that are not stored to a newer key if there is one. It drops those that were given
-// sealed and that GitHub cannot open: only the owner of another key could read them.
+// sealUnstored reseals each value that is not stored, if there is a newer key. It drops given values that GitHub cannot
+// open: only the owner of another key could read them.
 func (e *executor) sealUnstored() {
 	for i := range e.results {
 		r, item, keys := &e.results[i], e.Items[i], e.keys[e.Items[i].Store]
@@ -134,7 +134,7 @@ func (e *executor) sealUnstored() {
 	}
 }
 
-// foreignKey returns the error for a value that was sealed to another key than GitHub's of the same id.
+// foreignKey returns the error for a value that was sealed to a foreign key, which has the id of GitHub's key.
 func foreignKey(id string) error {
 	return &secret.Error{
 		Problem: "the value is sealed to a key that is not GitHub's, although it has the id " + id,
@@ -145,13 +145,13 @@ func foreignKey(id string) error {
 	}
 }
 
-// compare compares the times of the last update, both of which are GitHub's own.
+// compare compares the times of the last update before and after the write. Both are GitHub's own.
 func (v *value) compare(w *write, now secret.Existing) (shown string, applied bool) {
 	switch {
 	case !now.Exists:
 		return "GitHub shows no such secret", w.before.Exists
 	case w.before.Exists && now.UpdatedAt.Equal(w.before.UpdatedAt):
-		// The first attempt may have the same time, in whole seconds, if it was sent just after the update.
+		// Times are in whole seconds: a first attempt that was sent just after the update may have the same time.
 		isRecent := w.before.Date.IsZero() || w.before.Date.Sub(w.before.UpdatedAt).Abs() <= maxDateSkew
 		return "GitHub shows no update since " + secret.FormatTime(now.UpdatedAt),
 			isRecent && w.firstAttempt.Sub(w.before.ReceivedAt) < time.Second
@@ -179,7 +179,7 @@ func (v *value) complete(i int, w *write) {
 	v.finish(i, op, err)
 }
 
-// overwritten returns the error for a secret that this run had not found. If access is given, it only warns.
+// overwritten returns the error for overwriting a secret that this run did not find. If access is given, it only warns.
 func (v *value) overwritten(w *write) error {
 	switch {
 	case v.desired.isGiven():
