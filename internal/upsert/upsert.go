@@ -1,10 +1,10 @@
-// Package upsert stores sealed values, and changes lists of repositories, without changing who else may read them.
+// Package upsert stores sealed values and changes lists of repositories. Access not set by the inputs is preserved.
 //
-// A run resolves repository names, fetches public keys and reads existing secrets, then seals all values, so that none
-// is lost if its write fails, and then makes its writes. There is one way to write (write.go): wait, read, send, and at
-// the end settle. It has three targets: a value (value.go), a list of repositories (list.go) and one repository on a
-// list (member.go). Access to be preserved is read at most maxSnapshotAge before its write (snapshot.go); pure
-// functions decide the access to write (plan.go). Retries and the write rate limit are in package github.
+// A run resolves repository names, fetches public keys and reads existing secrets. It seals all values before its first
+// write, so that none is lost if a write fails. There is one way to write (write.go): wait, read, send, and at the end
+// settle. It has three targets: a value (value.go), a list of repositories (list.go) and one repository on a list
+// (member.go). Access to be preserved is read at most maxSnapshotAge before its write (snapshot.go); pure functions
+// decide the access to write (plan.go). Retries and the write rate limit are in package github.
 //
 // An attempt is unproven if it was sent and no response shows whether it took effect. Such writes are settled: the
 // state at GitHub is read once after all writes, settleDelay after the last unproven attempt, and compared with the
@@ -28,15 +28,15 @@ const (
 	maxConcurrentWrites = 4
 	// maxReads is how many times a snapshot is read if it is too old on arrival.
 	maxReads = 3
-	// settleDelay is how long GitHub may take to apply an attempt (10 s), and copies that are read from may lag.
+	// settleDelay is the longest time until GitHub applies an attempt (10 s), plus the lag of copies that are read.
 	settleDelay = 15 * time.Second
-	// maxDateSkew is how far the Date of a response may be off: it may be that of a proxy.
+	// maxDateSkew is how far the Date of a response may be off: a proxy may set it.
 	maxDateSkew = 2 * time.Minute
 	// maxReseals limits sealing again if GitHub returns a new key each time.
 	maxReseals = 3
 )
 
-// Item is one secret in one store. It has a Value, a Sealed value, or is Done.
+// Item is one secret in one store. It has a Value or a Sealed value, unless it is Done or only its list changes.
 type Item struct {
 	Store  secret.Store
 	Name   secret.Name
@@ -45,7 +45,7 @@ type Item struct {
 	Done   bool // an earlier run stored it
 }
 
-// isSealed reports whether there is no plaintext to seal again.
+// isSealed reports whether the value is given: without plaintext, it cannot be sealed again.
 func (i Item) isSealed() bool { return i.Sealed.EncryptedValue != "" }
 
 // Job describes a run.

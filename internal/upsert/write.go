@@ -15,7 +15,7 @@ import (
 type target interface {
 	// next plans the next attempt, based on the present state at GitHub.
 	next(context.Context, *github.Budget) (plan, error)
-	// refused handles a 404 or 422. It returns the error if there is no other attempt, and whether another makes sense.
+	// refused handles a 404 or 422. It reports whether to try again. If not, it returns the error; nil if all is done.
 	refused(ctx context.Context, w *write, err error) (retry bool, _ error)
 	// compare describes the state at GitHub after the write, and reports whether an attempt may have taken effect.
 	compare(w *write, now secret.Existing) (shown string, applied bool)
@@ -30,11 +30,11 @@ type itemTarget interface {
 	complete(i int, w *write)
 }
 
-// plan is an attempt that is decided and not sent.
+// plan is an attempt that is decided and not sent yet.
 type plan struct {
-	before    secret.Existing // as it was read for this attempt; the zero value if it was not
+	before    secret.Existing // the secret as read for this attempt; the zero value if it was not read
 	access    secret.Access
-	unchanged bool // GitHub has all of this already
+	unchanged bool // nothing has to change at GitHub
 	request   *github.Request
 }
 
@@ -44,11 +44,11 @@ type write struct {
 	op     string // names it in errors
 	budget *github.Budget
 	plan   plan // of the last attempt
-	// before is the target before the first attempt that GitHub may have applied, which was sent at firstAttempt.
+	// before is the secret before the first attempt that GitHub may have applied; firstAttempt is when that was sent.
 	before       secret.Existing
 	firstAttempt time.Time
-	created      bool      // GitHub confirmed the write with 201, or would
-	confirmedAt  time.Time // when the last response came
+	created      bool      // the write created the secret; in a dry run, it would
+	confirmedAt  time.Time // when the last attempt ended
 	rejected     bool      // the last attempt could not be planned, so that plan is out of date
 	unprovenAt   time.Time // when the last unproven attempt was sent; zero if there is none, or if a read settled it
 	err          error
@@ -68,10 +68,10 @@ func (w *write) needsRead() bool {
 	return w.isUnproven() && (w.err != nil || !w.created && !w.before.Exists)
 }
 
-// appliedAt returns when the unproven attempts have been applied or never are.
+// appliedAt returns the time after which GitHub no longer applies the unproven attempts.
 func (w *write) appliedAt() time.Time { return w.unprovenAt.Add(settleDelay) }
 
-// change returns how the write changes access; only the new visibility if the secret was not read whole before.
+// change returns how the write changes access. If the secret was not fully read, it has only the new visibility.
 func (w *write) change() secret.Change {
 	if w.before.ReadAt.IsZero() || w.before.Err != nil {
 		return secret.Change{To: w.plan.access.Visibility}
@@ -79,7 +79,7 @@ func (w *write) change() secret.Change {
 	return secret.Diff(w.before, w.plan.access)
 }
 
-// note makes an attempt's plan that of the write.
+// note sets the plan of the next attempt. After an unproven one, GitHub's state may be its effect, so before stays.
 func (w *write) note(p plan) {
 	if w.isUnproven() {
 		p.unchanged = false
@@ -89,20 +89,20 @@ func (w *write) note(p plan) {
 	w.plan = p
 }
 
-// task is all that is written for one item, one write after the other.
+// task has the writes for one item, which are made one after the other.
 type task struct {
 	i      int // the item's index
 	writes []*write
 	finish func() // completes the result
 }
 
-// end completes the result, and drops the rest: a batch has thousands of sealed values.
+// end completes the result and frees the memory: a batch may have thousands of sealed values.
 func (t *task) end() {
 	t.finish()
 	*t = task{}
 }
 
-// tasks returns one write for each item, after the repositories, the keys and the first existing secrets were read.
+// tasks reads the repositories, the keys and the existing secrets, and returns one task for each item, with one write.
 func (e *executor) tasks(ctx context.Context) (tasks []*task) {
 	var targets []itemTarget
 	var group sync.WaitGroup
@@ -142,19 +142,19 @@ func (e *executor) tasks(ctx context.Context) (tasks []*task) {
 
 // execute runs tasks, a few at a time.
 func (e *executor) execute(ctx context.Context, tasks []*task) {
-	if !e.DryRun && e.Change != secret.ListReplace { // lists that are unchanged are not written
+	if !e.DryRun && e.Change != secret.ListReplace { // the number is not known: unchanged lists are not written
 		e.logWrites(tasks)
 	}
 	github.Concurrently(maxConcurrentWrites, len(tasks), func(i int) { e.run(ctx, tasks[i]) })
 }
 
-// run makes the writes of a task, or plans them in a dry run. A refusal may concern only one of them.
+// run makes the writes of a task, or plans them in a dry run. It goes on after a 404 or 422: the others may succeed.
 func (e *executor) run(ctx context.Context, t *task) {
 	var stopped error
 	for _, w := range t.writes {
 		w.err = cmp.Or(w.err, stopped)
 		switch {
-		case w.err != nil: // it could not be prepared, or is not sent after another
+		case w.err != nil: // it could not be prepared, or an earlier write failed
 		case e.DryRun:
 			var p plan
 			if p, w.err = w.next(ctx, w.budget); w.err == nil {
@@ -180,7 +180,7 @@ func (e *executor) run(ctx context.Context, t *task) {
 
 // send makes attempts until one succeeds or none is left. It plans each after its wait.
 func (e *executor) send(ctx context.Context, w *write) {
-	var last error // of an attempt
+	var last error // of the last attempt
 	for attempt, final := range e.GitHub.Attempts(ctx, w.budget, w.op) {
 		if w.err = final; final != nil {
 			return
@@ -212,7 +212,7 @@ func (e *executor) send(ctx context.Context, w *write) {
 	}
 }
 
-// notSentAgain returns the error of a write whose next attempt could not be planned. An unproven one before it wins.
+// notSentAgain returns the error of a write that err ends. After an unproven attempt that is last, with err as a note.
 func (w *write) notSentAgain(last, err error) error {
 	if !w.isUnproven() {
 		return err
@@ -223,7 +223,7 @@ func (w *write) notSentAgain(last, err error) error {
 	return e
 }
 
-// settle reads once the state at GitHub after the writes that only a read can settle; after a signal nothing.
+// settle decides the writes that only a read can settle, by one read after them all; after a signal it reads nothing.
 func (e *executor) settle(ctx context.Context) {
 	var group sync.WaitGroup
 	for store, tasks := range e.unsettled {
@@ -255,7 +255,7 @@ func (e *executor) readAfter(ctx context.Context, store secret.Store, tasks []*t
 				at = w.appliedAt()
 			}
 			if secret.IsAny(w.err, secret.ErrNotFound, secret.ErrNotFromAPI) {
-				lookUp = e.GitHub.LookupInList // a revoked token, and some gateways, get 404 for any secret
+				lookUp = e.GitHub.LookupInList // a revoked token or a gateway can get 404 for any secret
 			}
 		}
 	}
@@ -283,7 +283,7 @@ func (e *executor) readAfter(ctx context.Context, store secret.Store, tasks []*t
 func (w *write) settle(now secret.Existing) {
 	var applied bool
 	if w.err == nil { // confirmed with 204: this attempt updated a secret that an earlier one may have created
-		// All attempts have been applied after this time.
+		// All attempts were applied within this time after the first.
 		took := w.confirmedAt.Sub(w.firstAttempt) + settleDelay
 		w.created = now.Exists && now.UpdatedAt.Sub(now.CreatedAt) <= took
 		applied = !now.Exists
