@@ -9,7 +9,7 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// Warnings about several secrets, each given once a run, with places for their names and for details.
+// Notices, with placeholders for the names of the secrets and for details.
 const (
 	newPrivate = "New secrets are private unless access is given, so every private and internal repository can read " +
 		"{secrets}. To choose who can, set visibility or selected_repositories."

@@ -11,21 +11,21 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// member is the target of a write that adds one repository to the list of a secret, or removes one. It leaves the rest
-// of the list alone: a token that cannot see all of it takes nothing away, and concurrent runs do not undo each other.
+// member is the target of a write that adds one repository to the list of a secret, or removes one. It preserves the
+// rest of the list, even if the token cannot see all of it, and concurrent runs do not undo each other.
 type member struct {
 	*memberList
 	repo secret.Repository
 }
 
-// memberList is one secret to whose list repositories are added, or from which they are removed.
+// memberList is one secret, with the repositories to add to its list or to remove from it.
 type memberList struct {
 	*executor
 	item    Item
 	before  secret.Existing
 	members []*member
 	notes   []string
-	err     error // why nothing is written, or not all that a glob may match
+	err     error // why nothing is written, or not every repository that a glob may match
 }
 
 // members returns the writes that add repositories to the lists of all items, or remove them.
@@ -92,7 +92,7 @@ func (m *member) next(context.Context, *github.Budget) (plan, error) {
 	return plan{before: m.before, request: request}, nil
 }
 
-// refused checks the list after a 404 to a removal, which GitHub does not document.
+// refused reads the list after a 404 to a removal, because GitHub does not document that status.
 func (m *member) refused(ctx context.Context, w *write, err error) (retry bool, _ error) {
 	if m.Change == secret.ListRemove && errors.Is(err, secret.ErrNotFound) {
 		list, _, listErr := m.GitHub.SelectedRepositories(ctx, w.budget, m.item.Store, m.item.Name)

@@ -6,12 +6,12 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// desired is the access that the inputs ask for. Without a visibility, an existing secret keeps its access, and a new
+// desired is the access that the inputs set. Without a visibility, an existing secret keeps its access, and a new
 // one is private.
 type desired struct {
 	secret.Access
 	hasGlob   bool // a glob selected some of the repositories
-	keepsList bool // the secret has to have a list of repositories, which it keeps
+	keepsList bool // the secret keeps its list of repositories, and must have one
 }
 
 func newDesired(v secret.Visibility, s *secret.Selection) desired {
@@ -25,10 +25,10 @@ func newDesired(v secret.Visibility, s *secret.Selection) desired {
 	return d
 }
 
-// isGiven reports whether a write gives this access whether or not the secret exists.
+// isGiven reports whether the inputs set the access of new and of existing secrets.
 func (d desired) isGiven() bool { return d.Visibility != "" }
 
-// needsExisting reports whether a write depends on the existing secret; else that is read only to report the change.
+// needsExisting reports whether a write depends on the existing secret. If not, it is only read to report the change.
 func (d desired) needsExisting() bool { return !d.isGiven() || d.hasGlob }
 
 // accessFor returns the access to write to a secret. The error is a *secret.Error if it must not be written.
@@ -51,7 +51,7 @@ func (d desired) accessFor(existing secret.Existing) (secret.Access, error) {
 	return existing.Access, nil
 }
 
-// hiddenError returns the error for a list that the token sees only in part, with the effect of that.
+// hiddenError returns the error for a list of which the token sees only a part. effect ends its text.
 func hiddenError(existing secret.Existing, effect string) error {
 	shown := len(existing.Access.Repositories)
 	all := shown + existing.Hidden
@@ -64,7 +64,7 @@ func hiddenError(existing secret.Existing, effect string) error {
 	}
 }
 
-// checkSelected returns an error unless a secret has a list of repositories, which can be changed without its value.
+// checkSelected returns an error unless a secret has a list of repositories: others need their value to be changed.
 func checkSelected(existing secret.Existing) error {
 	switch visibility := existing.Access.Visibility; {
 	case !existing.Exists:

@@ -18,8 +18,8 @@ import (
 type resolver struct {
 	Job
 	lookedUp map[string]lookup   // by Selection.Names, and by the plain names of Selection.Excluded
-	all      []secret.Repository // of the organization, if a pattern needs them
-	partial  error               // all lacks some, which is no error if they are added to a list
+	all      []secret.Repository // of the organization; read only if needed
+	partial  error               // why all is incomplete; reported after repositories were added
 }
 
 // lookup is a repository that was looked up by its name; zero if it is missing.
@@ -62,8 +62,8 @@ func (r *resolver) resolve(ctx context.Context) ([]secret.Repository, error) {
 	return list, nil
 }
 
-// selectFrom applies the selection to a list, on which a plain name has to be unless GitHub shows it. matches says how
-// many repositories each pattern matches.
+// selectFrom applies the selection to a list. It returns an error if a plain name is neither known to GitHub nor on the
+// list. matches has a text for each pattern: how many repositories it matches.
 func (r *resolver) selectFrom(list []secret.Repository) (selected []secret.Repository, matches []string, err error) {
 	byName := map[string]secret.Repository{}
 	for _, repo := range list {
@@ -110,7 +110,7 @@ func (r *resolver) selectFrom(list []secret.Repository) (selected []secret.Repos
 	return selected, matches, err
 }
 
-// suggest adds the repository of a list to an error that resembles the name of a missing one.
+// suggest adds a name from the list to the error for a missing repository, if the two names are similar.
 func suggest(missing error, name string, list []secret.Repository) error {
 	name = strings.ToLower(name)
 	for _, repo := range list {
@@ -133,7 +133,7 @@ func (r *resolver) lookUp(ctx context.Context) error {
 	}
 	var allErr error
 	var group sync.WaitGroup
-	// Ids are compared with exclusions by name.
+	// An id needs the name of its repository to be compared with exclusions.
 	if len(s.Patterns) > 0 && !r.fromList() || len(s.IDs) > 0 && len(s.Excluded) > 0 {
 		group.Go(func() { r.all, allErr = r.GitHub.Repositories(ctx, b, r.isSelected) })
 	}
@@ -155,7 +155,7 @@ func (r *resolver) lookUp(ctx context.Context) error {
 	var errs []error // in the order of the inputs
 	for i, name := range names {
 		r.lookedUp[name] = found[i]
-		if !found[i].isMissing() { // else an excluded repository would be let in
+		if !found[i].isMissing() { // any other error could let an excluded repository in
 			errs = append(errs, found[i].err)
 		}
 	}
@@ -171,7 +171,7 @@ func (r *resolver) isSelected(repo secret.Repository) bool {
 		slices.ContainsFunc(r.Selection.Patterns, func(p secret.Pattern) bool { return p.Match(repo) })
 }
 
-// exclude applies the exclusions. It fails if a repository without a visible name cannot be compared with one.
+// exclude applies the exclusions. It fails if the token cannot see a name that has to be compared with one.
 func (r *resolver) exclude(list []secret.Repository) ([]secret.Repository, error) {
 	for _, p := range r.Selection.Excluded {
 		before := len(list)
