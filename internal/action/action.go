@@ -53,7 +53,7 @@ func System() Env {
 	}
 }
 
-// open does not wait for the writer of a pipe, which the reader of a file rejects.
+// open does not wait until a pipe has a writer: package input rejects a pipe once it is open.
 func open(name string) (fs.File, error) { return os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0) }
 
 type session struct {
@@ -82,7 +82,7 @@ func Main(ctx context.Context, env Env) int {
 	return s.run(ctx, in.Notes)
 }
 
-// read reads the inputs, or until a signal cancels ctx: a file may not respond, and a long one takes its time.
+// read reads the inputs. It returns a problem if a signal cancels ctx first: a file may block, or be long.
 func read(ctx context.Context, env Env) input.Result {
 	done := make(chan input.Result, 1)
 	go func() {
@@ -110,7 +110,7 @@ func reject[E error](s *session, where string, errs ...E) int {
 	return 1
 }
 
-// run logs the notes after the first line.
+// run runs the mode and returns the exit code. It logs the notes after the first line.
 func (s *session) run(ctx context.Context, notes []string) int {
 	c := s.config
 	target := "offline"
@@ -150,7 +150,7 @@ func (s *session) run(ctx context.Context, notes []string) int {
 	return 0
 }
 
-// throughProxy names the proxy that requests go through, which an earlier step may have set.
+// throughProxy names the proxy that requests go through: an earlier step may have set it.
 func (s *session) throughProxy() string {
 	if s.Proxy == nil {
 		return ""

@@ -58,7 +58,7 @@ func (s *session) checked(store secret.Store, e secret.Existing, key seal.Public
 	}
 	if r.Err == nil {
 		r.Operation, r.KeyID, r.PublicKey = secret.Checked, key.ID(), key.Base64()
-		age := max(now.Sub(e.UpdatedAt), 0) // not used if it does not exist
+		age := max(now.Sub(e.UpdatedAt), 0) // not used if the secret does not exist
 		isDue := !e.Exists || s.config.MaxAge > 0 && age > s.config.MaxAge
 		r.Check = &secret.Check{Existing: e, Age: age, Due: isDue}
 	}
@@ -69,7 +69,7 @@ func (s *session) checked(store secret.Store, e secret.Existing, key seal.Public
 func (s *session) readStore(ctx context.Context, store secret.Store) []secret.Existing {
 	found := s.readSecrets(ctx, store)
 	if s.config.ListRepositories {
-		most := github.MaxConcurrentReads / len(s.config.Stores) // which are read side by side
+		most := github.MaxConcurrentReads / len(s.config.Stores) // the stores are read at the same time
 		github.Concurrently(most, len(found), func(i int) {
 			if e := found[i]; e.Err == nil {
 				found[i], e.Err = s.github.WithRepositories(ctx, nil, store, e)
