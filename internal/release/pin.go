@@ -19,7 +19,7 @@ var (
 	digestPattern = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 )
 
-// pinFile replaces the image in a file. On an error the file is unchanged.
+// pinFile replaces the image in a file. It writes nothing if pin returns an error.
 func pinFile(path, image, digest string) error {
 	text, err := os.ReadFile(path)
 	if err != nil {

@@ -27,8 +27,8 @@ var (
 )
 
 // plan returns the name of the image, or an error with each reason why version cannot
-// be released from the checkout dir. It runs before anything is built or pushed. That
-// the documents have the version is left to TestVersions and TestExamples, which run next.
+// be released from the checkout dir. It runs before anything is built or pushed.
+// TestVersions and TestExamples run next: they check that the documents have the version.
 func plan(dir, version, repository string) (image string, err error) {
 	image = "ghcr.io/" + strings.ToLower(repository) // the registry refuses upper case
 	return image, errors.Join(
@@ -51,7 +51,7 @@ func checkRepository(repository string) error {
 	return nil
 }
 
-// checkTags rejects a version that is not newer than each tag that is a version.
+// checkTags rejects a version unless it is newer than every tag of a version.
 func checkTags(dir, version string) error {
 	numbers := parseVersion(version)
 	if numbers == nil {
@@ -144,8 +144,8 @@ func checkSource(text, version string) error {
 	return nil
 }
 
-// checkChangelog rejects a version that is not the newest of the changelog, or that
-// would leave changes out.
+// checkChangelog rejects a version that is not the newest in the changelog, and any
+// version while there are unreleased changes.
 func checkChangelog(text, version string) error {
 	_, newest, _ := strings.Cut(text, "\n## ")
 	if below, ok := strings.CutPrefix(newest, "[Unreleased]\n"); ok {
