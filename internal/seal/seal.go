@@ -72,7 +72,7 @@ func ParsePublicKey(id, text string) (PublicKey, error) {
 	return PublicKey{}, err
 }
 
-// lowOrder reports whether anyone can open a value that is sealed to a point. nacl/box accepts it; libsodium does not.
+// lowOrder reports whether anyone can open a value sealed to a point. nacl/box accepts such points; libsodium does not.
 func lowOrder(point []byte) bool {
 	// Any private key will do, because all are multiples of the cofactor.
 	_, err := curve25519.X25519(make([]byte, keySize), point)
