@@ -135,7 +135,7 @@ func TestListOfTwoPages(t *testing.T) {
 			_, _ = fmt.Fprintf(rw, `{"total_count": %d, "repositories": [%s]}`, total, repositoriesJSON(page))
 		}
 		withClient(t, time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
-			_, hidden, err := c.SelectedRepositories(t.Context(), nil, secret.Actions, "A")
+			_, hidden, err := c.selectedRepositories(t.Context(), nil, secret.Actions, "A")
 			wantError(t, err, "")
 			if hidden != test.hidden {
 				t.Errorf("%+v: got %d hidden repositories, want %d", test, hidden, test.hidden)

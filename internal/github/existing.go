@@ -80,7 +80,7 @@ func (c *Client) WithRepositories(
 		}
 		var list []secret.Repository
 		var hidden int
-		list, hidden, listErr = c.SelectedRepositories(ctx, b, store, existing.Name)
+		list, hidden, listErr = c.selectedRepositories(ctx, b, store, existing.Name)
 		isGone := secret.IsAny(listErr, secret.ErrNotFound, secret.ErrConflict)
 		if listErr != nil && !isGone {
 			return existing, listErr
@@ -101,10 +101,10 @@ func (c *Client) WithRepositories(
 	return existing, listErr
 }
 
-// SelectedRepositories reads the list of repositories of a secret. hidden is the number that the token cannot see, by
+// selectedRepositories reads the list of repositories of a secret. hidden is the number that the token cannot see, by
 // GitHub's total. The error wraps [secret.ErrConflict] if the visibility is not selected, and [secret.ErrNotFound] if
 // there is no secret. Instead of these errors, GitHub may return an empty list.
-func (c *Client) SelectedRepositories(
+func (c *Client) selectedRepositories(
 	ctx context.Context, b *Budget, store secret.Store, name secret.Name,
 ) (selected []secret.Repository, hidden int, err error) {
 	all, err := list[secret.Repository]{

@@ -40,7 +40,7 @@ var requests = map[string]func(context.Context, *testClient) (any, error){
 		return list, err
 	},
 	"selected": func(ctx context.Context, c *testClient) (any, error) {
-		list, _, err := c.SelectedRepositories(ctx, nil, secret.Actions, "A")
+		list, _, err := c.selectedRepositories(ctx, nil, secret.Actions, "A")
 		return list, err
 	},
 	"repository": func(ctx context.Context, c *testClient) (any, error) {

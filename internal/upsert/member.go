@@ -55,8 +55,7 @@ func (e *executor) members(ctx context.Context) (tasks []*task) {
 }
 
 func (l *memberList) plan(ctx context.Context, r *resolver, repos []secret.Repository) (err error) {
-	selected := secret.Existing{Name: l.item.Name, Exists: true, Access: secret.Access{Visibility: secret.Selected}}
-	l.before, err = l.GitHub.WithRepositories(ctx, github.NewBudget(), l.item.Store, selected)
+	l.before, err = l.readList(ctx, github.NewBudget(), l.item)
 	if err = cmp.Or(err, checkSelected(l.before)); err != nil {
 		return err
 	}
@@ -81,6 +80,12 @@ func (l *memberList) plan(ctx context.Context, r *resolver, repos []secret.Repos
 	return incomplete
 }
 
+// readList returns a secret with its list, if it has one.
+func (e *executor) readList(ctx context.Context, b *github.Budget, item Item) (secret.Existing, error) {
+	selected := secret.Existing{Name: item.Name, Exists: true, Access: secret.Access{Visibility: secret.Selected}}
+	return e.GitHub.WithRepositories(ctx, b, item.Store, selected)
+}
+
 func (m *member) wasListed() bool { return contains(m.before.Access.Repositories, m.repo) }
 
 var verbs = map[secret.ListChange]struct{ present, past string }{
@@ -92,17 +97,18 @@ func (m *member) next(context.Context, *github.Budget) (plan, error) {
 	return plan{before: m.before, request: request}, nil
 }
 
-// refused reads the list after a 404 to a removal, because GitHub does not document that status.
+// refused checks the list after a 404 to a removal, which GitHub does not document: the repository may be off the list,
+// or the token may not see it.
 func (m *member) refused(ctx context.Context, w *write, err error) (retry bool, _ error) {
-	if m.Change == secret.ListRemove && errors.Is(err, secret.ErrNotFound) {
-		list, _, listErr := m.GitHub.SelectedRepositories(ctx, w.budget, m.item.Store, m.item.Name)
-		if listErr == nil && !contains(list, m.repo) {
-			w.plan.unchanged = !w.isUnproven()
-			m.before.Access.Repositories = list
-			return false, nil
-		}
+	if m.Change != secret.ListRemove || !errors.Is(err, secret.ErrNotFound) {
+		return false, err
 	}
-	return false, err
+	now, readErr := m.readList(ctx, w.budget, m.item)
+	if readErr != nil || !now.Listed || now.Hidden != 0 || contains(now.Access.Repositories, m.repo) {
+		return false, err
+	}
+	w.plan.unchanged, m.before = !w.isUnproven(), now
+	return false, nil
 }
 
 func (m *member) compare(_ *write, now secret.Existing) (shown string, applied bool) {

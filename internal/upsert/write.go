@@ -265,15 +265,13 @@ func (e *executor) readAfter(ctx context.Context, store secret.Store, tasks []*t
 		return found
 	}
 	after := github.Found{}
-	for _, name := range names {
-		list, hidden, err := e.GitHub.SelectedRepositories(ctx, b, store, name)
-		switch {
-		case secret.IsAny(err, secret.ErrNotFound, secret.ErrConflict):
-		case err != nil:
+	for _, t := range tasks {
+		now, err := e.readList(ctx, b, e.Items[t.i])
+		if err != nil {
 			return after // a server that does not respond costs one request
-		default:
-			access := secret.Access{Visibility: secret.Selected, Repositories: list}
-			after[name] = secret.Existing{Exists: true, Access: access, Hidden: hidden}
+		}
+		if now.Listed {
+			after[now.Name] = now
 		}
 	}
 	return after
