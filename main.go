@@ -14,7 +14,7 @@ import (
 )
 
 func main() {
-	// GODEBUG=http2debug=1 lets Go's own log name the token.
+	// With GODEBUG=http2debug=1, net/http logs request headers, and so the token.
 	log.SetOutput(io.Discard)
 	// Writing to a closed log must not end the process before the secrets are stored.
 	signal.Ignore(syscall.SIGPIPE)
