@@ -12,25 +12,25 @@ import (
 	"unicode/utf8"
 )
 
-// minRunes is how many letters or digits a masked line must have: a mask for a single brace would hide much of each log.
+// minRunes is the least number of characters in a mask. In a text of several lines, only letters and digits count: a
+// mask for a single brace would hide much of each log.
 const minRunes = 4
 
-// structure are characters that whole lines of JSON, YAML, XML, base64 and comments consist of.
+// structure has the characters of lines without content, as in JSON, YAML, XML, base64 and comments.
 const structure = "{}[]<>()\"',:;=+-*/# \t"
 
 // Set is a set of texts to hide, each one line. Adding is not safe for concurrent use.
 type Set struct {
-	lines []string
-	seen  map[string]bool
-	// lengths has the lengths of the forms of all lines, in order, by their first bytes.
-	lengths map[string][]int
-	hashes  map[uint64]bool // of the forms, which take less memory
+	lines   []string
+	seen    map[string]bool
+	lengths map[string][]int // the lengths of all forms in bytes, ascending, by the first minRunes bytes of the form
+	hashes  map[uint64]bool  // of all forms; they take less memory than the forms
 }
 
 var seed = maphash.MakeSeed()
 
-// Add adds the lines of a plaintext, trimmed, but for those that are too short or not UTF-8. It reports whether it
-// added any, and returns the numbers of the others that may be secret.
+// Add adds each line of a plaintext, trimmed, unless the line is too short or not UTF-8. It reports whether any line is
+// masked, and returns the numbers, from 1, of the other lines that may be secret.
 func (s *Set) Add(value string) (hidden bool, exposed []int) {
 	isOne := !strings.ContainsAny(strings.TrimSpace(value), "\r\n")
 	isCounted := func(r rune) bool { return isOne || unicode.IsLetter(r) || unicode.IsDigit(r) }
@@ -79,13 +79,13 @@ func (s *Set) add(line string) {
 // Lines returns the texts to hide, in the order in which they were added.
 func (s *Set) Lines() []string { return s.lines }
 
-// MatchesAny reports whether text contains a mask as it is, in base64 or in JSON: the runner drops such a job output,
-// unless the base64 goes on after the mask. The runner knows more forms, which outputs seldom have.
+// MatchesAny reports whether text contains a mask as it is, in base64 or in JSON. The runner drops such a job output,
+// unless the base64 goes on after the mask. The runner knows more forms, but outputs seldom have them.
 //
 // https://github.com/actions/runner/blob/main/src/Sdk/DTLogging/Logging/ValueEncoders.cs
 func (s *Set) MatchesAny(text string) bool { return s.Redact(text) != text }
 
-// Redact replaces every mask in text from outside by ***.
+// Redact replaces every mask in text by ***, in each of its forms.
 func (s *Set) Redact(text string) string {
 	var b strings.Builder
 	for len(text) > 0 {
@@ -118,8 +118,8 @@ func (s *Set) match(text string) (longest int) {
 	return longest
 }
 
-// forms returns a line as it is, as the runner escapes JSON (unlike encoding/json U+0085, but not <, > and &), and in
-// base64 from each of its first bytes, as far as that does not depend on the text after the line.
+// forms returns a line as it is, in JSON, and in base64 from its first, second and third byte on. Unlike encoding/json,
+// the runner escapes U+0085, and not <, > and &. The base64 ends before characters that later text can change.
 func forms(line string) []string {
 	var b strings.Builder
 	enc := json.NewEncoder(&b)
