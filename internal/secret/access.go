@@ -27,13 +27,13 @@ func (r Repository) String() string {
 	return fmt.Sprintf("repository %d", r.ID)
 }
 
-// Access is who may read a secret: a visibility and, for Selected, the repositories, which may be none at all.
+// Access is who may read a secret: a visibility and, for Selected, a list of repositories. The list may be empty.
 type Access struct {
 	Visibility   Visibility
 	Repositories []Repository
 }
 
-// IDs returns the ids of the selected repositories, ascending, each once. It is never nil, since an empty list is sent.
+// IDs returns the ids of the selected repositories, ascending, each once. The list is never nil: GitHub gets [].
 func (a Access) IDs() []int64 {
 	ids := []int64{}
 	for _, r := range a.Repositories {
@@ -54,24 +54,24 @@ type Existing struct {
 	Exists               bool
 	CreatedAt, UpdatedAt time.Time // in whole seconds
 	Reading
-	Access  Access   // without the repositories unless Listed
+	Access  Access   // has the repositories only if Listed
 	Listed  bool     // the list of repositories was read as well
-	Hidden  int      // selected repositories that the token cannot see, which Access lacks
-	Unknown []string // names of properties that GitHub shows and this version does not know, sorted
+	Hidden  int      // the number of selected repositories that the token cannot see; Access lacks them
+	Unknown []string // sorted names of properties that GitHub shows but this version does not know
 	Err     error    // why the secret, or its list of repositories, could not be read
 }
 
-// Reading is when something was read.
+// Reading has the times of a read.
 type Reading struct {
 	ReadAt, ReceivedAt time.Time // of the request and the response, by our clock; zero if nothing was read
-	Date               time.Time // of the response, by GitHub's own clock; zero if it did not say
+	Date               time.Time // of the response, by GitHub's own clock; zero if the response has no date
 }
 
 // Change is the effect of a write on the access of an existing secret.
 type Change struct {
 	From, To       Visibility // From is empty for a new secret, and if the existing one was not read
 	Added, Removed []Repository
-	Hidden         int // repositories removed that the token cannot see
+	Hidden         int // the number of removed repositories that the token cannot see
 }
 
 // Any reports whether access changes at all.
@@ -79,7 +79,7 @@ func (c Change) Any() bool {
 	return c.From != "" && c.From != c.To || len(c.Added) > 0 || len(c.Removed) > 0 || c.Hidden > 0
 }
 
-// Diff returns how access changes if access replaces that of the existing secret. Its lists are sorted by name.
+// Diff returns the change of an existing secret to a new access. Added and Removed are sorted by name.
 func Diff(existing Existing, access Access) Change {
 	before, after := existing.Access.Repositories, access.Repositories
 	return Change{

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// Store is one of GitHub's stores of organization secrets, each with its own public key. It is a segment of a path.
+// Store is one of GitHub's stores of organization secrets, each with its own public key. The API's paths contain it.
 type Store string
 
 const (
@@ -15,7 +15,7 @@ const (
 	Agents     Store = "agents"
 )
 
-// Visibility is which repositories of the organization may read a secret.
+// Visibility is the kind of repositories that may read a secret: all, private and internal ones, or selected ones.
 type Visibility string
 
 const (
@@ -54,7 +54,7 @@ const (
 	ListRemove  ListChange = "remove"
 )
 
-// The parsers validate a choice; case does not count. Messages name the choices in this order.
+// The parsers of choices ignore case. Their errors list the choices in this order.
 var (
 	ParseStore      = OneOf(Actions, Dependabot, Codespaces, Agents)
 	ParseVisibility = OneOf(All, Private, Selected)

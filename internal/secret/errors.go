@@ -12,19 +12,19 @@ import (
 var (
 	// ErrUnprocessable is GitHub's 422: the value, its key or the list of repositories was refused.
 	ErrUnprocessable = errors.New("unprocessable")
-	// ErrNotFound is GitHub's 404 for the very URL that was requested: missing, or not visible to the token.
+	// ErrNotFound is GitHub's 404 without a redirect: the resource is missing, or not visible to the token.
 	ErrNotFound = errors.New("not found")
-	// ErrNotFromAPI says that a website, a proxy or a gateway returned a page instead of GitHub's API.
+	// ErrNotFromAPI says that a response came from a website, a proxy or a gateway, and not from GitHub's API.
 	ErrNotFromAPI = errors.New("not from GitHub's API")
 	// ErrConflict is GitHub's 409: the secret's visibility is not selected, so it has no list of repositories.
 	ErrConflict = errors.New("conflict")
 	// ErrCannotOpen says that GitHub cannot open a sealed value: it was sealed to another key than the current one.
 	ErrCannotOpen = errors.New("GitHub cannot open the value")
-	// ErrForeignKey says that a value was sealed to a key that is not GitHub's, so that others can read it.
+	// ErrForeignKey says that a value was sealed to a key that is not GitHub's. The key's owner can read the value.
 	ErrForeignKey = errors.New("sealed to a foreign key")
 	// ErrPartial says that a list lacks entries that the token is not authorized for.
 	ErrPartial = errors.New("partial list")
-	// ErrInputs says that GitHub refuses a request until its address or its list of repositories changes.
+	// ErrInputs says that GitHub refuses a request until the inputs change its address or its list of repositories.
 	ErrInputs = errors.New("inputs have to change")
 	// ErrInterrupted says that a signal ended the run.
 	ErrInterrupted = errors.New("interrupted")
@@ -34,9 +34,9 @@ var (
 type Error struct {
 	Op      string   // the operation, "writing the secret"; may be empty
 	Problem string   // the fact in one line: "403 Resource not accessible by integration"
-	Cause   string   // why this may be, in sentences; may be empty
-	Hint    string   // to be mended first, in sentences; may be empty
-	Notes   []string // on later facts, such as the state at GitHub afterwards
+	Cause   string   // the likely reason, in sentences; may be empty
+	Hint    string   // the first thing to do, in imperative sentences; may be empty
+	Notes   []string // later facts, such as the state at GitHub after the failure
 
 	RequestID string        // GitHub's; empty without a response
 	Attempts  int           // requests sent, retries included; 0 if none was
@@ -54,7 +54,7 @@ func (e *Error) Error() string {
 	return strings.Join(append([]string{text}, e.Notes...), "; ")
 }
 
-// Fact returns the operation and the problem, which are the same for all requests that fail for one reason.
+// Fact returns the operation and the problem. Requests that fail for the same reason have the same fact.
 func (e *Error) Fact() string {
 	if e.Op == "" {
 		return e.Problem
@@ -77,13 +77,13 @@ func IsAny(err error, targets ...error) bool {
 	return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
 }
 
-// AsError returns the parts of any error. If it adds to the first Error in it, its whole text is the problem.
+// AsError returns err as an Error. If err is no Error, or adds text to one, the whole text becomes the problem.
 func AsError(err error) *Error {
 	first, ok := errors.AsType[*Error](err)
 	if ok && err.Error() == first.Error() {
 		return first
 	}
-	// errors.Join has a line for each.
+	// errors.Join puts each error on a line.
 	all := &Error{Problem: strings.ReplaceAll(err.Error(), "\n", "; "), Is: []error{err}}
 	if ok {
 		all.Cause, all.Hint, all.RequestID = first.Cause, first.Hint, first.RequestID

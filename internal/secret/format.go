@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// Quote quotes text from outside, or describes it: the runner hides a masked text only whole, and as JSON escapes it.
+// Quote quotes a text, or describes a long or unprintable one: the runner does not mask a cut text or Go's own escapes.
 func Quote(s string) string {
 	unprintable := func(r rune) bool { return !strconv.IsPrint(r) && r != '\n' && r != '\r' && r != '\t' }
 	switch n := utf8.RuneCountInString(s); {
@@ -39,13 +39,13 @@ func Count(n int, noun string) string {
 	return FormatCount(n) + " " + noun
 }
 
-// FirstOf returns the first items of a list, at most that many, and the number of the others.
+// FirstOf returns the first items of a list, not more than most, and the number of the others.
 func FirstOf[T any](list []T, most int) (first []T, more int) {
 	n := min(len(list), max(most, 0))
 	return list[:n:n], len(list) - n
 }
 
-// FirstTexts returns the first texts of a list, at most that many, and then the number of the others: "9 more".
+// FirstTexts returns the first texts of a list, not more than most, and then the number of the others: "9 more".
 func FirstTexts(texts []string, most int) []string {
 	first, more := FirstOf(texts, most)
 	if more > 0 {

@@ -1,7 +1,7 @@
 // Package secret defines the types that the other packages share.
 //
-// Parsing validates: a Name or a Visibility that was parsed is a legal one. [Value.Reveal] is the only way to the bytes
-// of a [Value], and a test lists who may call it. This package does no I/O.
+// Parsing validates: a parsed Name or Visibility is legal. Only [Value.Reveal] returns the bytes of a [Value]; a test
+// lists its callers. This package does no I/O.
 package secret
 
 import (
@@ -13,8 +13,8 @@ import (
 // Name is the name of an organization secret, in upper case, as GitHub stores it.
 type Name string
 
-// ParseName validates s by GitHub's rules. The error quotes s as it is given: if s is a secret, the runner does not
-// hide it in another case.
+// ParseName validates s by GitHub's rules. The error quotes s in its own case: if s is a masked text by mistake, the
+// runner would not hide it in another case.
 //
 // https://docs.github.com/en/actions/reference/security/secrets#naming-your-secrets
 func ParseName(s string) (Name, error) {
@@ -31,7 +31,7 @@ func ParseName(s string) (Name, error) {
 	return Name(strings.ToUpper(s)), nil
 }
 
-// HasOnly reports whether s has only ASCII letters, digits, _ and the characters of also.
+// HasOnly reports whether s has only ASCII letters, digits, _ and the characters in also.
 func HasOnly(s, also string) bool {
 	return strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"+also) == ""
 }

@@ -12,8 +12,8 @@ const (
 	Created     Operation = "created"
 	Updated     Operation = "updated"
 	Unchanged   Operation = "unchanged"    // mode access: nothing had to change
-	Skipped     Operation = "skipped"      // another run says that it stored it
-	Failed      Operation = "failed"       // nothing took effect
+	Skipped     Operation = "skipped"      // the value was stored before, as the row of an earlier run says
+	Failed      Operation = "failed"       // nothing took effect but the changes in Added and Removed
 	Unknown     Operation = "unknown"      // an attempt may have taken effect, and nothing confirms it
 	WouldCreate Operation = "would-create" // dry run
 	WouldUpdate Operation = "would-update" // dry run
@@ -35,11 +35,11 @@ type Result struct {
 	Name      Name
 	Operation Operation
 	Access    Access // as stored; if nothing was stored, as it would have been
-	Hidden    int    // selected repositories that the token cannot see, which Access lacks
+	Hidden    int    // the number of selected repositories that the token cannot see; Access lacks them
 	Change    Change
 	// Added and Removed are the confirmed changes of [ListAdd] and [ListRemove]; nil in other runs.
 	Added, Removed []int64
-	// Sealed has the key of the value, and the value until GitHub has confirmed that it is stored.
+	// Sealed has the key of the value, and the sealed value until the write is confirmed.
 	Sealed
 	Err   error
 	Check *Check
@@ -55,7 +55,7 @@ type Sealed struct {
 // Stored reports whether GitHub has confirmed that the value, or the list of repositories, is stored.
 func (r Result) Stored() bool { return r.Operation == Created || r.Operation == Updated }
 
-// Failed reports whether the run did less than was asked for this secret, or more.
+// Failed reports whether the operation is failed or unknown, or has an error: a stored value may have the wrong access.
 func (r Result) Failed() bool { return r.Operation == Failed || r.Operation == Unknown || r.Err != nil }
 
 // Check is the result of mode check for a secret.

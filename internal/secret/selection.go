@@ -6,7 +6,7 @@ import (
 	"github.com/bmatcuk/doublestar/v4"
 )
 
-// Selection is the repositories that the inputs ask for. Names are without the organization and keep their case: the
+// Selection has the repositories of the inputs. Names are without the organization. They keep their case, because the
 // runner hides a masked text in its own case only.
 type Selection struct {
 	IDs      []int64
@@ -21,10 +21,10 @@ type Pattern struct {
 	Glob string // without the organization
 }
 
-// Plain reports whether the pattern is one name and no glob.
+// Plain reports whether the pattern is a name, not a glob.
 func (p Pattern) Plain() bool { return !strings.ContainsAny(p.Glob, `*?[{\`) }
 
-// Match reports whether the name of a repository matches. A name that is not known does not, not even with *.
+// Match reports whether the pattern matches the name of a repository. Nothing matches an unknown name, not even *.
 func (p Pattern) Match(r Repository) bool {
 	return r.FullName != "" && doublestar.MatchUnvalidated(strings.ToLower(p.Glob), strings.ToLower(r.Name()))
 }

@@ -7,8 +7,8 @@ import "bytes"
 // https://docs.github.com/en/actions/reference/security/secrets#limits-for-secrets
 const MaxValueBytes = 48 << 10
 
-// Value is a plaintext, byte for byte. A closure holds it: of a function fmt prints the address only, and of a struct
-// even fields that are not exported.
+// Value is a plaintext, byte for byte. A closure holds it, because fmt prints only the address of a function, but of a
+// struct even the unexported fields.
 type Value struct{ reveal func() []byte }
 
 // NewValue returns a Value that holds a copy of b.
