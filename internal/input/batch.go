@@ -9,28 +9,28 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// entry is one secret of a document, or one fault of it. Names and empty values are checked after parsing.
+// entry is one secret of a batch, or a fault. Names and empty values are checked after parsing.
 type entry struct {
 	name, value string
 	at          position
 	fault       *fault // nil if the value could be read
-	isExpanded  bool   // other readers put the value of a variable in
+	isExpanded  bool   // other readers would expand a variable in the value
 }
 
-func (e entry) isJSON() bool { return e.at.column > 0 } // an entry of another format begins a line
+func (e entry) isJSON() bool { return e.at.column > 0 } // entries of other formats have no column
 
-// fault is why an entry has no value. The text and the advice name nothing of the document that may be a secret.
+// fault is the reason to reject an entry. Its text and advice never quote a part of the batch that may be a secret.
 type fault struct {
 	text   string
-	advice string // written once, after all faults that have it
-	// always says that the fault counts even if secret_name does not list the entry, since it concerns others too.
+	advice string // shown once, after all faults with this advice
+	// always is true if the fault may affect other entries. Then it counts even if secret_name does not list its entry.
 	always bool
 }
 
-// position is a place in a document. The column is 0 if it is a whole line, and both are if it is the document.
+// position is a line and a column in bytes, from 1. The column of a whole line is 0; both are 0 for the whole batch.
 type position struct{ line, column int }
 
-// after returns the position behind a text that begins at p.
+// after returns the position just after a text that begins at p.
 func (p position) after(text string) position {
 	if i := strings.LastIndexByte(text, '\n'); i >= 0 {
 		return position{p.line + strings.Count(text, "\n"), len(text) - i}
@@ -38,10 +38,10 @@ func (p position) after(text string) position {
 	return position{p.line, p.column + len(text)}
 }
 
-// rejectAll returns a document with one fault, which concerns all of it.
+// rejectAll returns one fault of the whole batch.
 func rejectAll(text, advice string) []entry { return []entry{{fault: &fault{text, advice, true}}} }
 
-// rejectAt returns a document with one fault, at a byte of it.
+// rejectAt returns one fault at an offset in bytes.
 func rejectAt(document string, offset int, text string) []entry {
 	return []entry{{at: position{1, 1}.after(document[:offset]), fault: &fault{text: text, always: true}}}
 }
@@ -75,7 +75,7 @@ func parseBatch(text string, isDotenv bool) []entry {
 
 const noSecrets = "contains no secrets"
 
-// isUTF16 reports whether text is UTF-16: it has a byte order mark, or its first character is ASCII in two bytes.
+// isUTF16 reports whether text is UTF-16: it has a byte order mark, or half of its bytes are zero, as for ASCII text.
 func isUTF16(text string) bool {
 	if len(text) < 2 || len(text)%2 != 0 {
 		return false
@@ -89,7 +89,7 @@ const writeUTF8 = "write it as UTF-8, in PowerShell with -Encoding utf8"
 
 func (r *reader) isDotenv() bool { return strings.EqualFold(r.get("secrets_format"), "dotenv") }
 
-// batch reads several secrets. If names is not empty, only those are taken, and no other entry is looked at.
+// batch reads several secrets. If names is not empty, it takes only these; see fault for the faults of other entries.
 func (r *reader) batch(input, text string, names []secret.Name) []value {
 	switch {
 	case len(text) > maxBatchBytes:
@@ -130,11 +130,11 @@ func (r *reader) batch(input, text string, names []secret.Name) []value {
 	return values
 }
 
-// selectEntries returns the values that are taken, the entries with a fault, and the names that are missing.
+// selectEntries returns the values of the selected entries, the faulty entries, and the names without a value.
 func (r *reader) selectEntries(
 	input string, entries []entry, names []secret.Name,
 ) (values []value, faulty []entry, missing []string) {
-	at := make(map[secret.Name]position, len(entries)) // zero for a listed name that is not found
+	at := make(map[secret.Name]position, len(entries)) // zero for a listed name before its value is found
 	for _, name := range names {
 		at[name] = position{}
 	}
@@ -177,10 +177,10 @@ func (r *reader) selectEntries(
 	return values, faulty, missing
 }
 
-// folded is a batch whose lines YAML has folded into one.
+// folded matches a batch whose lines YAML has folded into one.
 var folded = re(`^\w+=.* [A-Z_][A-Z0-9_]*=.*$`)
 
-// entryFault quotes no name that is not legal and no line NAME=: they may be a secret, or the end of a key.
+// entryFault quotes neither an illegal name nor a line NAME=: they may be a secret, or the end of a key in base64.
 func (r *reader) entryFault(input string, e entry, first position) *fault {
 	const legal = ": letters, digits and _; no leading digit; no GITHUB_ prefix; a long one in upper case"
 	_, err := parseName(e.name)
@@ -204,7 +204,7 @@ func (r *reader) entryFault(input string, e entry, first position) *fault {
 	return nil
 }
 
-// reportFaults reports equal faults together, and those with the same advice as one problem.
+// reportFaults reports equal faults once, with their places. Faults with the same advice become one problem.
 func (r *reader) reportFaults(input string, faulty []entry) {
 	var advices []string
 	texts := map[string][]string{} // by advice
@@ -235,7 +235,7 @@ func (r *reader) reportFaults(input string, faulty []entry) {
 	}
 }
 
-// places names five lines, as in "lines 1, 2, 3, 4, 5 and 9 more", or one place: "line 3, column 2 (and 9 more)".
+// places names up to five lines, "lines 1, 2, 3, 4, 5 and 9 more", or one place, "line 3, column 2 (and 9 more)".
 func places(list []position) string {
 	if first := list[0]; first.column > 0 {
 		text := fmt.Sprintf("line %d, column %d", first.line, first.column)

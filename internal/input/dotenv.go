@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// parseDotenv reads a .env file, a value a line. Lines on which common readers disagree are rejected.
+// parseDotenv reads a .env file with one value per line. It rejects lines that common readers read differently.
 func parseDotenv(text string) (entries []entry) {
 	for i, line := range strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n") {
 		trimmed := strings.TrimSpace(line)
@@ -18,16 +18,16 @@ func parseDotenv(text string) (entries []entry) {
 		if after, ok := strings.CutPrefix(e.name, "export"); ok && startsWithSpace(after) {
 			e.name = strings.TrimSpace(after)
 		}
-		e.value = strings.Trim(p.text, p.quote) // nothing in single quotes has one within
+		e.value = strings.Trim(p.text, p.quote) // a text in single quotes contains none
 		if p.quote == `"` {
-			e.value, _ = strconv.Unquote(p.text) // the rules leave only escapes that Go has too
+			e.value, _ = strconv.Unquote(p.text) // Go has every escape that the rules allow
 		}
 		entries = append(entries, e)
 	}
 	return entries
 }
 
-// variable is a reference that gh, Docker Compose and a shell expand.
+// variable matches a reference that gh, Docker Compose and a shell expand.
 var variable = re(`\$[A-Za-z_]`)
 
 // onlyEscapes matches texts in which every backslash begins an escape that common readers agree on.

@@ -41,7 +41,7 @@ func parseJSON(text string) (entries []entry) {
 	return entries
 }
 
-// isCredential reports whether a document is one secret as a whole: a credential of Google's, or a JSON Web Key.
+// isCredential reports whether a JSON object as a whole is one secret: a Google credential or a JSON Web Key.
 func isCredential(entries []entry) bool {
 	types := []string{"service_account", "authorized_user", "external_account"}
 	return slices.ContainsFunc(entries, func(e entry) bool {
@@ -51,7 +51,7 @@ func isCredential(entries []entry) bool {
 
 var levels = map[json.Token]int{json.Delim('{'): 1, json.Delim('['): 1, json.Delim('}'): -1, json.Delim(']'): -1}
 
-// isTooDeep reports whether JSON is nested deeper than 100, which no tool writes.
+// isTooDeep reports whether JSON is nested deeper than 100 levels. No tool writes such JSON.
 func isTooDeep(text string) bool {
 	dec := json.NewDecoder(strings.NewReader(text))
 	for depth := 0; depth <= 100; {
@@ -69,7 +69,7 @@ func unquoteJSON(raw []byte) (s string, isString bool) {
 	return s, isString
 }
 
-// unpairedSurrogate reports whether decoding added a U+FFFD that the text has not.
+// unpairedSurrogate reports whether decoding replaced an unpaired surrogate: it added a U+FFFD to those in the text.
 func unpairedSurrogate(text, decoded string) bool {
 	const replacement = "\uFFFD"
 	unescaped := strings.ReplaceAll(strings.ToLower(text), `\\`, "")
@@ -77,10 +77,10 @@ func unpairedSurrogate(text, decoded string) bool {
 	return strings.Count(decoded, replacement) > written
 }
 
-// toolDocuments are nested documents of other tools. The first that has all its paths is taken.
+// toolDocuments describes the nested JSON of other tools. The first row applies whose paths are all in the document.
 var toolDocuments = []struct {
 	tool  string
-	paths []string // "a.b" is a member of a member, * every member
+	paths []string // "a.b" is the member b of the member a; * is every member; "a=b" is a with the text b
 }{
 	{"aws iam create-access-key", []string{"AccessKey.SecretAccessKey", "AccessKey.AccessKeyId"}},
 	{"aws sts", []string{"Credentials.SecretAccessKey", "Credentials.SessionToken"}},
@@ -92,7 +92,7 @@ var toolDocuments = []struct {
 	{"doppler secrets --json", []string{"*.computed"}},
 }
 
-// flattenHint names the tool that writes a document like this, and the page with a command. It quotes nothing.
+// flattenHint returns advice about JSON, such as the page with a command that flattens it, or "". It quotes nothing.
 func flattenHint(text string) string {
 	var parsed any
 	_ = json.Unmarshal([]byte(text), &parsed)
@@ -121,7 +121,7 @@ func pageFor(kind string) string {
 	return ". It is " + kind + ": the page nested-json.md in this action's documents has the command that flattens it"
 }
 
-// has reports whether a document has a member at a path, or with = the text that follows it.
+// has reports whether a document has a member at a path. If the path ends in =TEXT, the member must be that text.
 func has(doc any, path string) bool {
 	members, _ := doc.(map[string]any)
 	name, rest, isDeep := strings.Cut(path, ".")

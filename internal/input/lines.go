@@ -25,7 +25,7 @@ func parseLines(text string) (entries []entry) {
 	return entries
 }
 
-// readHeredoc replaces the delimiter in e by the value in the lines that follow, and returns how many it took.
+// readHeredoc replaces the delimiter in e by the value in the next lines. It returns the number of lines it has read.
 func readHeredoc(e *entry, lines []string) (length int) {
 	delimiter := strings.Trim(e.value, "\r")
 	closing := slices.IndexFunc(lines, func(line string) bool { return strings.Trim(line, "\r") == delimiter })
@@ -46,8 +46,8 @@ func readHeredoc(e *entry, lines []string) (length int) {
 	return closing + 1
 }
 
-// format is one of the formats that have an entry a line, with the lines on which readers of .env files disagree. A
-// quote that does not close would even take other lines for values.
+// format is a format with one entry per line. Its rules reject lines that readers of .env files read differently.
+// For some readers, a quote that does not close even makes the next lines a part of the value.
 type format struct {
 	rules  []rule // the first that applies counts
 	advice string
@@ -134,19 +134,19 @@ func (f format) check(p parts) *fault {
 
 func (f format) fault(text string, always bool) *fault { return &fault{text, f.advice, always} }
 
-// parts are those of a line NAME=value as readers of .env files see them.
+// parts are the parts of a line NAME=value, as readers of .env files split it.
 type parts struct {
-	name, value string // as written; all is the name if there is no =
+	name, value string // as written; without =, the name is the whole line
 	isPair      bool
-	quote       string // the one that the value begins with, if any
-	text        string // the value without the spaces around it; with its quotes
+	quote       string // the quote at the start of the value, or ""
+	text        string // the value with its quotes, without the spaces around it and without rest
 	rest        string // the text after the closing quote, or the comment
 	isOpen      bool   // the quote is not closed
 }
 
 const quotes = "\"'`"
 
-// quoted is a text in quotes. In double quotes a backslash escapes.
+// quoted matches a text in quotes. In double quotes a backslash escapes the next character.
 var quoted = re(`(?s)^(?:"(?:[^"\\]|\\.)*"|'[^']*'|\x60[^\x60]*\x60)`)
 
 func takeApart(line string) (p parts) {
