@@ -1,8 +1,8 @@
-// Package input turns the action's with: inputs into a Config. It owns their defaults, guards and masks, reports all
-// problems at once, each with its input's name, and sends nothing. A problem quotes the text of a public input; of a
-// secret one it gives only the position.
+// Package input reads, checks and masks the inputs of the action, and returns a Config. It sends nothing, and reports
+// all problems at once, each with the name of its input. A problem quotes the text of a public input. Of a secret input
+// it gives only the position.
 //
-// A new input is a row in Inputs, a field in Config and a line in Read; a test compares the documents with the rows.
+// A new input needs a row in Inputs, a field in Config and a line in Read. A test compares the documents with the rows.
 package input
 
 import (
@@ -25,17 +25,17 @@ import (
 type Input struct {
 	Name    string
 	Default string        // as action.yml has it
-	modes   []secret.Mode // that use it; empty means all
-	// isSource says that it holds values, or where they are. Exactly one source may be set.
+	modes   []secret.Mode // the modes that use the input; empty means all
+	// isSource is true if the input holds values, or the path of a file with values. Exactly one source may be set.
 	isSource bool
-	isValue  bool  // a plaintext, which is read byte for byte
-	maxFile  int64 // the bytes that are read of a plaintext in a file
-	// isTarget says that it may not be set to nothing: its default would write somewhere else than was meant.
+	isValue  bool  // the input holds plaintext, which is read byte for byte
+	maxFile  int64 // the size limit in bytes, if the input is the path of a file with plaintext
+	// isTarget is true if an empty text is rejected, because with the default the run could write to the wrong place.
 	isTarget bool
-	fallback string // the default if that is an expression without a value
+	fallback string // the default if the expression in Default has no value
 }
 
-// context returns the context that the default's expression reads, such as github.api_url, or "".
+// context returns the expression in the default, such as github.api_url, or "" if there is none.
 func (in Input) context() string {
 	if !strings.HasPrefix(in.Default, "${{") {
 		return ""
@@ -80,7 +80,7 @@ var Inputs = []Input{
 	{Name: "public_key", modes: writeValues},
 }
 
-// Config is the validated wish of a workflow.
+// Config has the validated inputs.
 type Config struct {
 	Mode   secret.Mode
 	Org    string
@@ -89,9 +89,9 @@ type Config struct {
 	Entries     []Entry  // to seal, in the modes set and seal
 	Sealed      []Sealed // in mode set
 	Names       []secret.Name
-	EverySecret bool // mode check: "*"
+	EverySecret bool // mode check with the name *
 
-	Visibility       secret.Visibility // empty if an existing secret keeps its access
+	Visibility       secret.Visibility // empty to preserve the visibility of an existing secret
 	Selection        *secret.Selection // nil if no repositories are given
 	Change           secret.ListChange
 	ListRepositories bool
@@ -102,29 +102,29 @@ type Config struct {
 	Timeout        time.Duration
 	DryRun         bool
 	MaxAge         time.Duration  // 0 if not set
-	PublicKey      seal.PublicKey // of mode seal, if GitHub is not asked
+	PublicKey      seal.PublicKey // mode seal: the key in the inputs; zero to read GitHub's keys
 }
 
-// Entry is one plaintext and the secret it is for. In mode seal the name may be empty, to be chosen later.
+// Entry is one plaintext and the name of its secret. In mode seal the name may be empty: a later job can choose it.
 type Entry struct {
 	Name  secret.Name
 	Value secret.Value
 }
 
-// Sealed is one value that is already sealed, for one store.
+// Sealed is one given value, which an earlier job sealed, for one store.
 type Sealed struct {
 	Store  secret.Store
 	Name   secret.Name
 	Sealed secret.Sealed
-	Done   bool // an earlier run stored the value, as its row says
+	Done   bool // the row says that an earlier run stored the value
 }
 
-// Problem is one thing wrong with one input.
+// Problem is one mistake in one input.
 type Problem struct{ Input, Text string }
 
 func (p Problem) Error() string { return p.Input + ": " + p.Text }
 
-// Result is the result of Read. Config is complete if there are no Problems, Masks always.
+// Result is the result of Read. Masks is always complete, Config only if there are no Problems.
 type Result struct {
 	Config   Config
 	Masks    mask.Set
@@ -136,7 +136,7 @@ type Result struct {
 // Source is where inputs come from.
 type Source struct {
 	Getenv func(string) string
-	// Environ returns the whole environment, NAME=value. If it is nil, unknown and empty inputs are not found.
+	// Environ returns the environment as NAME=value. If Environ is nil, unknown and empty inputs are not detected.
 	Environ func() []string
 	// GetInput returns an input, trimmed; see githubactions.Action.GetInput.
 	GetInput func(string) string
@@ -170,7 +170,7 @@ func Read(src Source) Result {
 	c.Timeout = parseInput(r, "timeout", parseDuration)
 	c.DryRun = parseInput(r, "dry_run", parseBool)
 
-	// In the order of the inputs, those of unknown inputs first.
+	// Problems are in the order of Inputs, after the problems of unknown inputs.
 	slices.SortStableFunc(r.result.Problems, func(a, b Problem) int {
 		return cmp.Compare(inputIndex(a.Input), inputIndex(b.Input))
 	})
@@ -184,7 +184,7 @@ func inputIndex(name string) int {
 type reader struct {
 	Source
 	result Result
-	// explained are the inputs with a problem that explains all others of theirs.
+	// explained has the inputs that get no further problems, because the last one explains the others.
 	explained map[string]bool
 }
 
@@ -205,7 +205,7 @@ func (r *reader) get(name string) string {
 	return cmp.Or(strings.TrimSpace(r.Getenv(variable)), in.fallback)
 }
 
-// isSet reports whether the workflow set the input to anything but its default, which the runner sets.
+// isSet reports whether an input has a text other than its default. The runner fills in the default by itself.
 func (r *reader) isSet(name string) bool {
 	in := Inputs[inputIndex(name)]
 	if in.isValue {
@@ -215,14 +215,14 @@ func (r *reader) isSet(name string) bool {
 	return s != "" && !strings.EqualFold(s, in.Default)
 }
 
-// problemf adds a problem, unless another explains it.
+// problemf adds a problem, unless the input has one that explains it.
 func (r *reader) problemf(input, format string, args ...any) {
 	if !r.explained[input] {
 		r.result.Problems = append(r.result.Problems, Problem{input, fmt.Sprintf(format, args...)})
 	}
 }
 
-// explain adds the only problem of an input.
+// explain adds a problem after which the input gets no others.
 func (r *reader) explain(input, text string) {
 	r.problemf(input, "%s", text)
 	r.explained[input] = true
@@ -242,7 +242,7 @@ func (r *reader) warnf(format string, args ...any) {
 	r.result.Warnings = append(r.result.Warnings, fmt.Sprintf(format, args...))
 }
 
-// rejectUnused rejects inputs that a valid mode does not use, as their only problem, and all but one source of values.
+// rejectUnused rejects inputs that the mode does not use, and checks the sources of values. An invalid mode is empty.
 func (r *reader) rejectUnused(mode secret.Mode) {
 	for _, in := range Inputs {
 		if mode == "" || len(in.modes) == 0 || slices.Contains(in.modes, mode) || !r.isSet(in.Name) {
@@ -261,7 +261,7 @@ func (r *reader) rejectUnused(mode secret.Mode) {
 
 func (r *reader) hasKey() bool { return r.isSet("key_id") || r.isSet("public_key") }
 
-// sealed reads values that are already sealed, or the key to seal to.
+// sealed reads given values, or the key to seal to.
 func (r *reader) sealed(c *Config) {
 	value, id, key := r.get("encrypted_value"), r.get("key_id"), r.get("public_key")
 	var err error
@@ -281,7 +281,7 @@ func (r *reader) sealed(c *Config) {
 	if len(c.Stores) > 1 {
 		r.problemf("stores", "must be one store with key_id, because each store has its own key")
 	}
-	e, ok := errors.AsType[*seal.Error](err) // its fields are named like the inputs
+	e, ok := errors.AsType[*seal.Error](err) // Field is the name of an input
 	switch {
 	case ok && !r.isSet(e.Field):
 		r.problemf(e.Field, "required: encrypted_value goes with key_id in mode set, public_key with it in mode seal; "+
@@ -291,7 +291,7 @@ func (r *reader) sealed(c *Config) {
 	}
 }
 
-// access reads who may read the secret.
+// access reads the inputs that decide who may read the secrets.
 func (r *reader) access(c *Config) {
 	c.Visibility = parseInput(r, "visibility", secret.ParseVisibility)
 	c.Selection = r.selection(c.Org)
@@ -320,7 +320,7 @@ func (r *reader) stores() []secret.Store {
 	return stores
 }
 
-// names reads secret_name. It lists no names if there is a problem, so that no value is left out and not masked.
+// names reads secret_name. If it has a problem, c.Names stays empty, so that every value of a batch is masked.
 func (r *reader) names(c *Config) {
 	const input = "secret_name"
 	if c.EverySecret = c.Mode == secret.ModeCheck && r.get(input) == "*"; c.EverySecret {
@@ -343,7 +343,7 @@ func (r *reader) names(c *Config) {
 
 func (r *reader) isBatch() bool { return r.isSet("secrets") || r.isSet("secrets_file") }
 
-// requireOneSource rejects all but one source of values, and a format that is unknown or of nothing.
+// requireOneSource requires exactly one source of values. It rejects a secrets_format that is unknown or not used.
 func (r *reader) requireOneSource(mode secret.Mode) {
 	var set []string
 	for _, in := range Inputs {
