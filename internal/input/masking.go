@@ -7,7 +7,7 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// minRun is the length from which a run of a rejected document is masked: a mask for "type" would hide much of the log.
+// minRun is the least length in characters to mask in a rejected document: a mask for "type" would hide much of a log.
 const minRun = 8
 
 // maskRejected masks the parts of a rejected document that may be secret: values, but not names.
@@ -22,7 +22,7 @@ func (r *reader) maskRejected(text string) {
 	}
 }
 
-// maskContent masks content that was given in place of a path: one plaintext, or a batch.
+// maskContent masks a text in the wrong input, such as in place of a path: one plaintext, or a batch.
 func (r *reader) maskContent(text string) {
 	if !looksLikeJSON(text) {
 		r.result.Masks.Add(text)
@@ -37,7 +37,7 @@ func looksLikeJSON(text string) bool {
 	return text != "" && strings.Contains("{[\"", text[:1])
 }
 
-// runs returns the runs of text between the structure of its format and bytes that are not UTF-8, without names.
+// runs returns the texts that may be values, without names, punctuation of the format, and bytes that are not UTF-8.
 func runs(text string) (list []string) {
 	text = strings.ToValidUTF8(text, "\n")
 	if looksLikeJSON(text) {
@@ -49,10 +49,10 @@ func runs(text string) (list []string) {
 	return list
 }
 
-// jsonRun is a string, with its quotes, or a text between punctuation; and the colon behind it, if any.
+// jsonRun matches a string with its quotes, or a text between punctuation, and the colon after it, if any.
 var jsonRun = re(`(?s)("(?:[^"\\]|\\.?)*"?|[^{}\[\],"\s]+)\s*(:?)`)
 
-// jsonRuns returns the values of text that is meant to be JSON and may not be. A colon follows a name.
+// jsonRuns returns the values of a text that looks like JSON but may be invalid. A text before a colon is a name.
 func jsonRuns(text string) (list []string) {
 	for _, m := range jsonRun().FindAllStringSubmatch(text, -1) {
 		run, isName := m[1], m[2] != ""
@@ -70,8 +70,8 @@ func jsonRuns(text string) (list []string) {
 
 var yamlLine = re(`^\s*(?:- )?[A-Za-z_][\w.-]*:(?:\s+(.*))?$`)
 
-// lineRuns returns the value of a line NAME=value or NAME: value as it is, and as readers of .env files take it.
-// Without a legal name or a value the whole line may be a part of a key.
+// lineRuns returns the value of a line NAME=value or NAME: value, as written and as readers of .env files read it. It
+// adds a line without a legal name, and a line NAME=, as a whole: such a line may be a part of a key.
 func lineRuns(line string) []string {
 	if m := yamlLine().FindStringSubmatch(line); m != nil {
 		return []string{m[1], strings.Trim(takeApart("="+m[1]).text, quotes)}

@@ -14,9 +14,9 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// parseSealed parses a value that is already sealed. It masks whatever is not base64, and masks and rejects a plaintext
-// in base64: as a sealed value it would be sent, and shown in outputs and summary. A sealed box begins with a random
-// key: that all of it is readable text by chance is out of the question.
+// parseSealed parses a given value. It masks text that is not base64. It masks and rejects readable text in base64:
+// that is a plaintext, which would be sent, and shown in outputs and summary. A sealed box is not readable, because it
+// begins with a random key.
 func (r *reader) parseSealed(s secret.Sealed) (secret.Sealed, error) {
 	decoded, err := base64.RawStdEncoding.DecodeString(compactBase64.Replace(s.EncryptedValue))
 	isOther := func(c rune) bool { return !unicode.IsPrint(c) && !unicode.IsSpace(c) }
@@ -34,11 +34,11 @@ func (r *reader) parseSealed(s secret.Sealed) (secret.Sealed, error) {
 	return seal.ParseSealed(s)
 }
 
-// compactBase64 turns base64 of either alphabet, with line breaks and padding or without, into one form.
+// compactBase64 removes line breaks, spaces and padding of base64, and replaces the URL alphabet by the standard one.
 var compactBase64 = strings.NewReplacer("\r", "", "\n", "", " ", "", "=", "", "-", "+", "_", "/")
 
-// sealedRow is a row of the output results, as far as it is used: the job that sealed must not choose who may read the
-// secret, nor say who can.
+// sealedRow has the fields that are used of a row of the output results. The access is not used: the job that sealed
+// must neither choose nor claim who may read the secret.
 type sealedRow struct {
 	Store      string           `json:"store"`
 	SecretName string           `json:"secret_name"`
@@ -51,7 +51,7 @@ func (row sealedRow) isStored() bool {
 	return slices.Contains([]secret.Operation{secret.Created, secret.Updated, secret.Skipped}, row.Operation)
 }
 
-// sealedRows returns the rows of another run's results that names and stores ask for, in their order.
+// sealedRows reads the input sealed. It returns a row for each name in each store, in the order of names, then stores.
 func (r *reader) sealedRows(stores []secret.Store, names []secret.Name) (list []Sealed) {
 	var rows []sealedRow
 	if err := json.Unmarshal([]byte(r.get("sealed")), &rows); err != nil {
@@ -61,13 +61,13 @@ func (r *reader) sealedRows(stores []secret.Store, names []secret.Name) (list []
 		return nil
 	}
 	waiting, sorted := 0, slices.Sorted(slices.Values(names))
-	numbers := map[Sealed][]int{} // of the rows for a secret and a store
+	numbers := map[Sealed][]int{} // the numbers of rows, from 1, by name and store
 	for i, row := range rows {
 		name, _ := secret.ParseName(row.SecretName)
 		store, _ := secret.ParseStore(row.Store)
 		target := Sealed{Name: name, Store: store}
 		numbers[target] = append(numbers[target], i+1)
-		_, isListed := slices.BinarySearch(sorted, name) // there may be as many names as rows
+		_, isListed := slices.BinarySearch(sorted, name) // fast, because both lists may be long
 		if isAskedFor := isListed && slices.Contains(stores, store); !isAskedFor && !row.isStored() {
 			waiting++
 		}
@@ -97,8 +97,8 @@ func (r *reader) sealedRows(stores []secret.Store, names []secret.Name) (list []
 	return list
 }
 
-// sealedRow parses a row that is asked for. The job that wrote it is not trusted: its claims about a stored value
-// are checked too, since they go into outputs and summary.
+// sealedRow parses a selected row. The job that wrote the row is not trusted: the row must have a valid sealed value,
+// or say that the value is stored, but not both.
 func (r *reader) sealedRow(s Sealed, row sealedRow) (Sealed, error) {
 	var err error
 	s.Done = row.isStored()

@@ -9,8 +9,8 @@ import (
 
 // standIn is a text that a tool writes in place of a value, or a value that was damaged on its way.
 type standIn struct {
-	literal    string                // in every value that the pattern matches; it is compiled only for those
-	pattern    func() *regexp.Regexp // for a value without the spaces around it; nil if that is the literal
+	literal    string                // every match contains it; the pattern is compiled only for values with it
+	pattern    func() *regexp.Regexp // for a value without the spaces around it; nil if literal is the whole value
 	is         string                // after "the value is"
 	advice     string
 	isRejected bool
@@ -21,12 +21,12 @@ const (
 	warn   = false
 )
 
-// re returns a pattern that is compiled when it is needed.
+// re returns a pattern that is compiled at its first use.
 func re(pattern string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 }
 
-// standIns are in order: the first that matches counts. Those that are rejected match a whole value.
+// standIns are in order of precedence: the first match counts. A rejected stand-in matches only a whole value.
 var standIns = []standIn{
 	{"", nil, "only white space", "check the command that writes it", reject},
 	{"null", nil, "null, as jq and toJSON write a missing value", "check the names that it looks up", reject},
@@ -88,11 +88,11 @@ const (
 	wayOut           = "; for the outputs of a step write ${{ toJSON(steps.ID.outputs) }} with the id of that step"
 )
 
-// endBytes is the length of each end of a value that anchored patterns are matched with.
+// endBytes is the number of bytes at each end of a long value that are searched with an anchored pattern.
 const endBytes = 1 << 10
 
-// findStandIn returns the first stand-in in a value, or nil. If atStart is set, the value has to begin with it: no
-// batch of secrets begins like one.
+// findStandIn returns the first of standIns that is in a value, or nil. With atStart, it must be at the start of the
+// value: a batch may contain one, but does not begin with one.
 func findStandIn(text string, atStart bool) *standIn {
 	isSpace := func(r rune) bool { return unicode.IsSpace(r) || r == '\u200B' || r == '\uFEFF' }
 	bare, trimmed := strings.TrimFunc(text, isSpace), strings.Trim(text, " \t\r\n")
@@ -118,5 +118,5 @@ func findStandIn(text string, atStart bool) *standIn {
 	return nil
 }
 
-// isNothing reports whether a value is lost. A mask for its stand-in would hide much of each log.
+// isNothing reports whether a value is lost. A mask for its stand-in, such as null, would hide much of a log.
 func (s *standIn) isNothing() bool { return s != nil && s.isRejected }
