@@ -39,7 +39,7 @@ func splitList(s string) ([]string, error) {
 		return false
 	})
 	list := withoutEmpty(fields)
-	isNoEntry := func(entry string) bool { // but a part of YAML, or of JSON that is not valid
+	isNoEntry := func(entry string) bool { // a part of YAML or of invalid JSON
 		return entry == "-" || strings.HasPrefix(entry, "- ") || entry[0] == '[' && !strings.Contains(entry, "]")
 	}
 	if slices.ContainsFunc(list, isNoEntry) {
@@ -51,7 +51,7 @@ func splitList(s string) ([]string, error) {
 var errNotList = errors.New(`must be separated by commas or newlines, without the "- " of YAML, or be a JSON array ` +
 	"of strings or numbers")
 
-// arrayEntries returns the strings of a JSON array, and its numbers digit by digit.
+// arrayEntries returns the strings of a JSON array, and its numbers as written; or errNotList if it has other items.
 func arrayEntries(array []json.RawMessage) (list []string, err error) {
 	for _, raw := range array {
 		entry, isString := unquoteJSON(raw)
@@ -75,7 +75,7 @@ func withoutEmpty(fields []string) (list []string) {
 	return list
 }
 
-// parseInput parses an input that is set or has a default.
+// parseInput parses an input or its default. If both are empty, it returns the zero value.
 func parseInput[T any](r *reader, name string, parse func(string) (T, error)) (v T) {
 	s := r.get(name)
 	if s == "" {
@@ -154,7 +154,7 @@ func (r *reader) org() string {
 	return s
 }
 
-// token reads the token and masks it, also if it was pasted in quotes, and in lower case.
+// token reads the token. It masks the token as written, without quotes around it, and in lower case.
 func (r *reader) token() string {
 	s := r.get("token")
 	r.result.Masks.Add(s)
@@ -163,12 +163,12 @@ func (r *reader) token() string {
 	return parseInput(r, "token", parseToken)
 }
 
-// privateKey is in the first line of each PEM block that is a private key.
+// privateKey is in the first line of every private key in PEM.
 const privateKey = "PRIVATE KEY-----"
 
-// parseToken rejects text that cannot be sent in a header, without showing it.
+// parseToken rejects text that cannot be the token in a header. Its errors do not quote the text.
 //
-// https://www.rfc-editor.org/rfc/rfc9110#name-credentials has the characters, as token68.
+// https://www.rfc-editor.org/rfc/rfc9110#name-credentials calls the allowed characters token68.
 func parseToken(s string) (string, error) {
 	switch {
 	case s == "***":
@@ -187,7 +187,7 @@ func parseAPIURL(s string) (*url.URL, error) {
 	const form = "must have the form https://HOST or https://HOST/api/v3, without credentials, query, .. and %"
 	u, err := url.Parse(s)
 	if err != nil || u.User != nil || strings.ContainsAny(s, "?#") {
-		return nil, errors.New(form) // and is not quoted, since it may hold a credential
+		return nil, errors.New(form) // without the URL, which may hold a credential
 	}
 	isLoopback := u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback()
 	switch {
@@ -204,7 +204,7 @@ func parseAPIURL(s string) (*url.URL, error) {
 	return u, nil
 }
 
-// caCertificates parses PEM text, or reads it from a file.
+// caCertificates parses s as PEM text, or as the path of a file with PEM text.
 func (r *reader) caCertificates(s string) (certs []*x509.Certificate, err error) {
 	text := []byte(s)
 	if !strings.Contains(s, "-----BEGIN") {

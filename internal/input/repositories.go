@@ -12,7 +12,7 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// selection reads the repositories. It returns nil if none are given.
+// selection reads the selected repositories. It returns nil if both inputs are empty.
 func (r *reader) selection(org string) *secret.Selection {
 	const input = "selected_repositories"
 	if !r.isSet("selected_repository_ids") && !r.isSet(input) {
@@ -52,12 +52,12 @@ func (r *reader) selection(org string) *secret.Selection {
 	return s
 }
 
-// parseRepository reads a name or glob, with or without the organization or as a URL, and whether it is excluded.
+// parseRepository reads a name or glob, with or without the organization, or a URL. A leading ! excludes it.
 func parseRepository(entry, org string) (p secret.Pattern, exclude bool, err error) {
 	text, exclude := strings.CutPrefix(entry, "!")
 	name, err := bareName(strings.TrimSpace(text), entry, org)
 	p = secret.Pattern{Text: entry, Glob: name}
-	if p.Plain() { // without its suffix the glob *.git would be every repository
+	if p.Plain() { // the glob *.git would become *, which is every repository
 		p.Glob = strings.TrimSuffix(name, ".git")
 	}
 	switch {
@@ -74,10 +74,10 @@ func isGlob(text string) bool {
 	return doublestar.ValidatePattern(text) && !strings.ContainsAny(class().ReplaceAllString(text, ""), `[\/`)
 }
 
-// class is a class of characters that is the same in lower case: its ranges are of digits, or of letters of one case.
+// class matches a character class that is the same in lower case: each range has only digits, or letters of one case.
 var class = re(`\[[!^]?-?(?:[0-9]-[0-9]|[a-z]-[a-z]|[A-Z]-[A-Z]|[\w.])*-?\]`)
 
-// bareName drops the URL and the organization from a name.
+// bareName drops the URL and the organization from a name. It rejects another organization, and credentials in a URL.
 func bareName(name, entry, org string) (string, error) {
 	if scheme, rest, isURL := strings.Cut(name, "://"); isURL && strings.EqualFold(scheme, "https") {
 		host, path, _ := strings.Cut(rest, "/")
@@ -90,7 +90,7 @@ func bareName(name, entry, org string) (string, error) {
 	}
 	owner, bare, hasOwner := strings.Cut(name, "/")
 	switch {
-	case !hasOwner, !safeSegment(owner): // with its slash it is no name
+	case !hasOwner, !safeSegment(owner): // parseRepository rejects a name with a slash
 		return name, nil
 	case !strings.EqualFold(owner, org):
 		return "", fmt.Errorf("%s is not a repository of %s; an organization secret can only be read in "+

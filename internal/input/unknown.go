@@ -10,11 +10,11 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// words are those that suggest that an unknown input is a known one, misspelled.
+// words relate an unknown input to a known one: if both names contain the same word, the known input may be meant.
 var words = []string{"repo", "secret", "value", "visibility", "org", "store", "token", "key", "mode", "name"}
 
-// checkEnvironment finds inputs that this action does not have, of which the runner only warns, and inputs that are set
-// to nothing: only the whole environment shows both.
+// checkEnvironment reports unknown inputs, about which the runner only warns, and inputs that are set but empty. It has
+// to read the whole environment: GetInput shows neither.
 func (r *reader) checkEnvironment() {
 	if r.Environ == nil || r.Getenv("GITHUB_ACTIONS") == "" {
 		return
@@ -54,8 +54,8 @@ func (r *reader) checkEnvironment() {
 	}
 }
 
-// resembled returns the known input that an unknown one may be meant to be, or "" if it resembles none: one that is
-// written much the same, or else the closest of those that have a word in common with it.
+// resembled returns the input that an unknown one was probably meant to be, or "". It prefers an input that is written
+// almost the same, and otherwise takes the closest input that shares one of words.
 func resembled(unknown string) string {
 	name := strings.ToLower(unknown)
 	byName := func(in Input) int { return levenshtein.ComputeDistance(name, in.Name) }
@@ -69,7 +69,7 @@ func resembled(unknown string) string {
 		isCommon := func(word string) bool {
 			return strings.Contains(withSynonym, word) && strings.Contains(in.Name, word)
 		}
-		isSwitch := in.Default == "false" // whose name such a word alone does not suggest
+		isSwitch := in.Default == "false" // a shared word is not enough to suggest a switch
 		if !isSwitch && slices.ContainsFunc(words, isCommon) {
 			related = append(related, in)
 		}
@@ -97,7 +97,7 @@ func (r *reader) checkNotation() {
 		}
 		s := r.GetInput(in.Name)
 		switch {
-		case strings.HasPrefix(s, "${{"), strings.Contains(s, "${{") && in.Name != "sealed": // errors in rows are text
+		case strings.HasPrefix(s, "${{"), strings.Contains(s, "${{") && in.Name != "sealed": // an error may quote it
 			r.explain(in.Name, "is "+expression+"; "+expressionAdvice)
 		case len(s) > 1 && s[0] == s[len(s)-1] && strings.Contains(quotes, s[:1]):
 			r.explain(in.Name, "is in quotes; write it without them")

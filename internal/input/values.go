@@ -19,7 +19,7 @@ const lostInput = "A misspelled secret name gives an empty value, and so does a 
 	"exist: check the names in the expression. A secret is empty, too, if it is not shared with this repository, or " +
 	"withheld from forks and Dependabot"
 
-// adviceIfEmpty follows "empty". In a file there is no expression that could have lost the value.
+// adviceIfEmpty returns the text after "empty". A value in a file does not come from an expression.
 func adviceIfEmpty(input string) string {
 	if strings.HasSuffix(input, "_file") {
 		return "; write a value, or leave it out"
@@ -37,7 +37,7 @@ type value struct {
 	name  secret.Name
 	shown string // the name as it was given, in a batch
 	text  string // any bytes
-	// standIn is the first stand-in in the text, or nil. Surrounding space does not change it.
+	// standIn is the first stand-in in the text, or nil. Trimming the text does not change standIn.
 	standIn *standIn
 }
 
@@ -49,7 +49,7 @@ func (v value) label() string {
 	return v.shown + " in " + v.input
 }
 
-// values reads every source of plaintext that is set, even if that is one too many, since all of them must be masked.
+// values reads every source of plaintext that is set, even if there are too many: each must be masked.
 func (r *reader) values(names []secret.Name) (values []value) {
 	for _, in := range Inputs {
 		isPlaintext := in.isValue || in.maxFile > 0
@@ -95,7 +95,7 @@ func (r *reader) mask(v value) {
 	}
 }
 
-// entries checks each plaintext and returns it with the secret it is for.
+// entries checks each plaintext and returns it with the name of its secret.
 func (r *reader) entries(values []value, trim bool) (entries []Entry) {
 	for _, v := range values {
 		if trim {
@@ -160,8 +160,8 @@ func (r *reader) warnAboutText(label, text string, trim bool) {
 	}
 }
 
-// parseName validates the name of a secret. A legal one that looks generated, such as a token of GitHub's, is rejected
-// too: it would be shown in upper case, in which the runner does not hide it.
+// parseName validates the name of a secret. It also rejects a legal name that looks generated, such as a GitHub token:
+// names are shown in upper case, and the runner does not mask a text in another case.
 func parseName(s string) (secret.Name, error) {
 	name, err := secret.ParseName(s)
 	isToken := len(s) > 20 && strings.HasPrefix(s, "gh") && strings.HasPrefix(s[3:], "_")
@@ -173,7 +173,7 @@ func parseName(s string) (secret.Name, error) {
 	return name, err
 }
 
-// readFile reads a regular file of at most limit bytes, and one more so that the caller sees that there is more.
+// readFile reads at most limit+1 bytes of a regular file. The extra byte shows the caller that the file is too long.
 func (r *reader) readFile(path string, limit int64) ([]byte, error) {
 	full := path
 	if workspace := r.Getenv("GITHUB_WORKSPACE"); workspace != "" && !filepath.IsAbs(full) {
@@ -199,7 +199,7 @@ func (r *reader) readFile(path string, limit int64) ([]byte, error) {
 	return b, nil
 }
 
-// looksGenerated reports whether a path may be a value: it has 16 or more letters and digits, of both, and no / or dot.
+// looksGenerated reports whether a path may be a value: at least 16 letters and digits, some of each, and no / or dot.
 func looksGenerated(path string) bool {
 	isOther := func(c rune) bool { return !unicode.IsLetter(c) && !unicode.IsDigit(c) }
 	text := strings.Join(strings.FieldsFunc(path, isOther), "")
@@ -221,7 +221,7 @@ func (r *reader) readRegular(full string, limit int64) ([]byte, error) {
 		return nil, err
 	case !info.Mode().IsRegular():
 		return nil, errors.New("not a regular file")
-	case info.Size() == 0: // as the kernel's own files have, such as the environment of a process with its tokens
+	case info.Size() == 0: // also a file such as /proc/self/environ, which has tokens
 		return nil, nil
 	}
 	return io.ReadAll(io.LimitReader(f, limit+1))
