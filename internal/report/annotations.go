@@ -11,18 +11,18 @@ import (
 )
 
 const (
-	maxAnnotations     = 10   // of a kind that GitHub keeps of one step
-	maxAnnotationBytes = 4000 // below the 4,096 characters at which GitHub cuts one
-	maxDue             = 20   // secrets that are due and listed
+	maxAnnotations     = 10   // annotations of each kind that GitHub keeps of a step
+	maxAnnotationBytes = 4000 // below the 4,096 characters at which GitHub cuts an annotation
+	maxDue             = 20   // due secrets that are listed; the others are counted
 )
 
-// note is an annotation: a line, and those that explain it. Empty lines are left out, and so is an empty note.
+// note has the lines of an annotation. Empty lines are left out. A note of only empty lines is not written.
 type note []string
 
 // Warn annotates the step with a warning.
 func (r *Reporter) Warn(text string) { r.annotate("warning", note{text}) }
 
-// annotate writes an annotation; past the ten that GitHub keeps, and outside Actions, a line of the log.
+// annotate writes an annotation. Outside Actions, and after maxAnnotations of a kind, it logs the text instead.
 func (r *Reporter) annotate(kind string, n note) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -26,7 +26,7 @@ const (
 	maxSummaryBytes = 1_000_000
 	// sealedShare and failureShare are shares of the summary. The rest is for the tables, which the log has too.
 	sealedShare, failureShare = 0.85, 0.1
-	// maxProblems is how many problems are listed. Each line of a batch can have one, and no signal ends a report.
+	// maxProblems limits the listed problems. Each line of a batch can have one, and a signal does not end a report.
 	maxProblems = 1000
 )
 
@@ -40,9 +40,9 @@ type document struct {
 	entries      []*entry
 	failures     []failure            // in order of their first entries
 	inStores     bool                 // the run has several stores
-	anySaved     bool                 // the sealed value of a failure is saved
-	renewed      map[secret.Name]bool // in some store the new value is stored, or may be
-	manual       map[place][]string   // of the summary, to store sealed values: commands of the script, and rows
+	anySaved     bool                 // the sealed value of some failure is saved
+	renewed      map[secret.Name]bool // some store has the new value, or may get it
+	manual       map[place][]string   // in the summary, to store sealed values: commands of the script, and rows
 }
 
 // entry is a result and the decisions about it.
@@ -55,7 +55,7 @@ type entry struct {
 	label  string // the name in messages, with the store if the run has several
 }
 
-// place is a set of bits: where the sealed value of an entry is after the run.
+// place is a set of bits: the places where the sealed value of an entry is after the run.
 type place uint8
 
 const (
@@ -69,12 +69,12 @@ const (
 type failure struct {
 	entries []*entry
 	fact    string
-	reason  string // why this may be; may be empty
+	reason  string // the likely reason; may be empty
 	step    string // the one next step
 	saved   string // where the sealed value is, and the request id; may be empty
 }
 
-// decide decides a report within the limits. The texts of the errors are printable lines; see [Reporter.clean].
+// decide decides a report within the limits. The texts of errors have to be printable lines; see [Reporter.clean].
 func decide(run Run, room limits) document {
 	d := document{Run: run, room: room, manual: map[place][]string{}, renewed: map[secret.Name]bool{}}
 	isOther := func(result secret.Result) bool { return result.Store != run.Results[0].Store }
@@ -118,8 +118,8 @@ func (e *entry) isUsable() bool {
 
 func (e *entry) outsideOutputs() bool { return e.isUsable() && !e.place.has(inOutputs) }
 
-// placeInOutputs leaves out sealed values from the end until the outputs fit. If they would not fit without any value,
-// it leaves out rows, and last those with a value that a later job can use.
+// placeInOutputs leaves out sealed values, from the last entry on, until the outputs fit. If the outputs without values
+// do not fit either, it leaves out whole rows, those of the lowest worth first.
 func (d *document) placeInOutputs() {
 	excess := -d.room.outputs
 	for _, o := range append(sharedOutputs(*d), output{"results", "[]"}) {
@@ -148,7 +148,7 @@ func (d *document) placeInOutputs() {
 	}
 }
 
-// worth orders rows: those of a lower worth are left out first.
+// worth ranks the rows that the outputs can keep. A row with a value that a later job can use has the highest worth.
 func (e *entry) worth() int {
 	if e.isUsable() {
 		return int(failed) + 1
@@ -156,7 +156,7 @@ func (e *entry) worth() int {
 	return int(e.severity)
 }
 
-// withoutValue returns the entry for outputs that lack its sealed value. In mode seal it fails: it has no other place.
+// withoutValue returns the entry for outputs without its value. In mode seal it fails: the value has no other place.
 func (d *document) withoutValue(e *entry) entry {
 	without := *e
 	if e.place.has(hasValue) && e.Err == nil {
@@ -171,7 +171,7 @@ func (d *document) withoutValue(e *entry) entry {
 	return without
 }
 
-// placeInSummary gives sealed values a place in the summary, those at the end first: the outputs may lack them.
+// placeInSummary puts sealed values into the summary, the last ones first: the outputs leave out the same ones first.
 func (d *document) placeInSummary() {
 	left := int(float64(d.room.summary) * sealedShare)
 	for _, e := range slices.Backward(d.entries) {
@@ -181,7 +181,7 @@ func (d *document) placeInSummary() {
 		part, text := inScript, command(d.Run, e.Result)
 		if text == "" {
 			result := e.Result
-			result.Err = nil // the failure has it
+			result.Err = nil // the summary shows it with the failure
 			part, text = inRows, strings.Trim(encode([]row{newRow(result)}), "[]")
 		}
 		if left -= len(escaper.Replace(text)) + len(","); left >= 0 {
@@ -235,7 +235,7 @@ func (d *document) nextStep(e *entry, hint string) string {
 		step = store + ". Do not rotate again."
 	case d.Mode == secret.ModeAccess && !d.DryRun && len(d.Problems) == 0:
 		step = "Run this again; completed changes are skipped."
-	case e.place == 0, errors.Is(e.Err, secret.ErrForeignKey): // nothing to lose, or not to be kept
+	case e.place == 0, errors.Is(e.Err, secret.ErrForeignKey): // no value to lose, or one that others can read
 	case isUnknown:
 		keep = keepBoth + "GitHub may have either."
 	case d.renewed[e.Name]:
@@ -299,7 +299,7 @@ func grouped(entries []*entry, key func(*entry) string) [][]*entry {
 	return convert(keys, func(k string) []*entry { return byKey[k] })
 }
 
-// shared returns the text that all entries have in common; otherwise is for entries that differ, and for none.
+// shared returns the text that all entries share, or the text otherwise if the texts differ or there is no entry.
 func shared(entries []*entry, text func(*entry) string, otherwise string) string {
 	texts := slices.Compact(convert(entries, text))
 	if len(texts) != 1 {

@@ -102,7 +102,7 @@ func sharedOutputs(d document) []output {
 	return filter(all, func(o output) bool { return o.value != "" })
 }
 
-// dueOutput reports whether any secret is due. It is empty if a failed lookup leaves that open.
+// dueOutput returns whether any secret is due in mode check, or "" if that is unknown because a read failed.
 func dueOutput(d document) string {
 	anyDue := slices.ContainsFunc(d.entries, func(e *entry) bool { return e.severity == due })
 	if d.Mode != secret.ModeCheck || !anyDue && d.worst() == failed {
