@@ -8,7 +8,7 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// Event logs something that happened between the lines of results, which are not indented.
+// Event logs an event, indented, to set it apart from the lines of results.
 func (r *Reporter) Event(text string) { r.lines("  " + text) }
 
 // lines logs lines, with no other line between them.
@@ -36,7 +36,7 @@ func (r *Reporter) Header(version, target string, mode secret.Mode, dryRun bool)
 // maxNameWidth is half of a line of 80 columns.
 const maxNameWidth = 40
 
-// FitColumn widens the first column of the following results to a name. A longer one moves only its own line.
+// FitColumn widens the first column of the next results to a name. A name over maxNameWidth moves only its own line.
 func (r *Reporter) FitColumn(name secret.Name) {
 	if len(name) <= maxNameWidth {
 		r.nameWidth = max(r.nameWidth, len(name))
@@ -103,7 +103,7 @@ func hiddenText(n int) string {
 	return secret.FormatCount(n) + " that this token cannot see"
 }
 
-// changeLines lists the repositories that gain (+) and lose (-) access to a secret, if GitHub may have applied that.
+// changeLines lists the repositories that gain (+) and lose (-) access to a secret, unless the whole change failed.
 func changeLines(result secret.Result) []string {
 	c := result.Change
 	if c.From == "" || result.Operation == secret.Failed && len(result.Added)+len(result.Removed) == 0 {

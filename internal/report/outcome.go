@@ -24,8 +24,8 @@ var signs = [...]string{"✅", "⚠️", "🔴", "❓", "❌"}
 // outcome is a result in the words of a title.
 type outcome struct {
 	severity severity
-	counts   []string // that include the secret: "stored", "with an error"
-	phrase   string   // that follows the name of a single secret: "updated with an error"
+	counts   []string // the counts that include the secret: "stored", "with an error"
+	phrase   string   // the words after the name of a single secret: "updated with an error"
 }
 
 // Counts of a title.
@@ -38,7 +38,7 @@ var words = map[secret.Mode]struct{ object, noun, verb string }{
 	secret.ModeCheck:  {"", "secret", "checked"},
 }
 
-// done is the count of the secrets without a problem.
+// done returns the words for secrets that are as they should be: "stored", "would be stored", "within 90 days".
 func done(run Run) string {
 	verb := words[run.Mode].verb
 	switch {
@@ -50,7 +50,7 @@ func done(run Run) string {
 	return verb
 }
 
-// tooOld is the count of the secrets that are due because of their age.
+// tooOld returns the words for secrets that are due because of their age: "older than 90 days".
 func tooOld(run Run) string { return "older than " + secret.FormatDuration(run.MaxAge) }
 
 // newOutcome returns the outcome of a result. A review warns about a secret that every repository may read.
@@ -123,7 +123,7 @@ func (d *document) counts() string {
 	numbers, lists, first := map[string]int{}, 0, done(d.Run)
 	for _, e := range d.entries {
 		if e.Name == "" && d.Mode == secret.ModeCheck {
-			lists++ // that was not read
+			lists++ // the entry is for a whole list that was not read
 			continue
 		}
 		for _, count := range e.counts {

@@ -8,19 +8,19 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// maxSecrets is how many organization secrets GitHub gives a workflow: the first of its repository, by name.
+// maxSecrets is the number of organization secrets that GitHub gives a workflow: the first by name of its repository.
 // https://docs.github.com/en/actions/reference/security/secrets#limits-for-secrets
 const maxSecrets = 100
 
 // reader is a repository, or every repository of a kind, with the secrets that it may read.
 type reader struct {
 	name             string
-	open, selectedBy []*entry // those open to every repository of its kind, and those that select it
+	open, selectedBy []*entry // the secrets for every repository of its kind, and the secrets that select it
 }
 
 func (r reader) count() int { return len(r.open) + len(r.selectedBy) }
 
-// readersOf returns who may read secrets: each kind of repository, and those that some secret selects.
+// readersOf returns the readers of secrets: each kind of repository, and each repository that some secret selects.
 func readersOf(entries []*entry) (kinds, repositories []reader) {
 	isPublic := func(e *entry) bool { return e.Access.Visibility == secret.All }
 	isOpen := func(e *entry) bool { return isPublic(e) || e.Access.Visibility == secret.Private }

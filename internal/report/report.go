@@ -35,7 +35,7 @@ type Reporter struct {
 	nameWidth, operationWidth int // of the columns of the log
 }
 
-// New returns a Reporter. The delimiter of outputs has to be random: a value that contained it could add some.
+// New returns a Reporter. The delimiter of outputs has to be random: a value with the delimiter could add outputs.
 func New(stdout io.Writer, getenv func(string) string, masks *mask.Set, delimiter string) *Reporter {
 	writer := githubactions.WithWriter(bestEffortWriter{stdout})
 	return &Reporter{
@@ -92,14 +92,14 @@ type Run struct {
 	Org     string
 	APIURL  url.URL         // for the script that stores sealed values
 	Results []secret.Result // in input order
-	// Problems ended the run before any request. Where says where they are: "in the inputs".
+	// Problems ended the run before any request. Where is their place: "in the inputs".
 	Problems []string
 	Where    string
 	MaxAge   time.Duration
 	Requests int
 	Took     time.Duration
 	DryRun   bool
-	// ListRepositories adds the readers of each secret to the summary of a check.
+	// ListRepositories makes a check a review: its summary also has the readers of each secret.
 	ListRepositories bool
 }
 
@@ -112,7 +112,7 @@ func (r *Reporter) Finish(run Run) error {
 	}
 	d := decide(run, room)
 	var errs []error
-	if err := r.writeOutputs(outputs(d)); err != nil { // values have to be saved elsewhere
+	if err := r.writeOutputs(outputs(d)); err != nil { // decide again where values are saved
 		errs, room.outputs = append(errs, err), 0
 		d = decide(run, room)
 	}
@@ -122,7 +122,7 @@ func (r *Reporter) Finish(run Run) error {
 			d = decide(run, room)
 		}
 	}
-	if len(run.Problems) == 0 { // a rejected run reports such a problem itself
+	if len(run.Problems) == 0 { // a rejected run has no value to save
 		for _, err := range errs {
 			r.annotate("error", note{err.Error(), todo + "Use the log: this file lacks what it was to have."})
 		}

@@ -9,7 +9,7 @@ import (
 	"sync"
 )
 
-// sanitizeLine makes a text safe to print as one line of the log, and no workflow command.
+// sanitizeLine makes a text safe to print: as one line of the log that is not a workflow command.
 func (r *Reporter) sanitizeLine(text string) string {
 	quoted := strconv.Quote(r.masks.Redact(text)) // escapes unprintable characters
 	text = printable.Replace(quoted[1 : len(quoted)-1])
@@ -20,7 +20,7 @@ func (r *Reporter) sanitizeLine(text string) string {
 	return text
 }
 
-// cut shortens a sanitized text between words, since the runner does not find a part of a masked text.
+// cut shortens a sanitized text between words, because the runner does not mask a part of a masked word.
 func cut(text string, most int) string {
 	if len(text) <= most {
 		return text
@@ -56,7 +56,7 @@ func (r *Reporter) prose(text string) string {
 // maxShown is how many characters of a name are shown. GitHub allows 255.
 const maxShown = 100
 
-// maxUnbroken is how many characters of a name are not broken: two such columns and a date fit on a phone.
+// maxUnbroken is the most characters of a name without a possible break: two such columns and a date fit on a phone.
 const maxUnbroken = 10
 
 var separators = strings.NewReplacer("-", "-\n", "_", "_\n", ".", ".\n", "/", "/\n", ":", ":\n", " ", " \n")

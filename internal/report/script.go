@@ -9,7 +9,7 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// bash lets the script be pasted into any shell, which a failure does not close.
+// The script starts bash, so that it works when pasted into any shell. If the script fails, that shell stays open.
 const (
 	scriptStart = "bash <<'SCRIPT'\nfailed=\n"
 	scriptEnd   = `[ -z "$failed" ] && echo 'All values of this script are stored.' ||
@@ -25,8 +25,8 @@ func script(d document) string {
 	return scriptStart + strings.Join(commands, "") + scriptEnd
 }
 
-// command returns the command that stores a sealed value with the access that the run would have written. It is empty
-// if that is unknown, if GitHub would refuse it again, or if a name could add a command.
+// command returns the command that stores a sealed value with the access that the run would have written. It returns ""
+// if the access is unknown, if GitHub would refuse the request again, or if a name could add a command.
 func command(run Run, result secret.Result) string {
 	names := hostname(run) + run.Org + string(result.Store) + string(result.Name)
 	if result.Access.Visibility == "" || errors.Is(result.Err, secret.ErrInputs) || !secret.HasOnly(names, "-.:") {
@@ -36,7 +36,7 @@ func command(run Run, result secret.Result) string {
 		EncryptedValue string            `json:"encrypted_value"`
 		KeyID          string            `json:"key_id"`
 		Visibility     secret.Visibility `json:"visibility"`
-		IDs            []int64           `json:"selected_repository_ids,omitzero"` // nil but for selected
+		IDs            []int64           `json:"selected_repository_ids,omitzero"` // only with visibility selected
 	}{EncryptedValue: result.EncryptedValue, KeyID: result.KeyID, Visibility: result.Access.Visibility}
 	if body.Visibility == secret.Selected {
 		body.IDs = result.Access.IDs()

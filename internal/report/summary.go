@@ -10,8 +10,8 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// The summary is HTML, as in actions/toolkit: the runner would not find a masked text that is escaped for Markdown. It
-// has no empty line, because GitHub reads Markdown after one.
+// The summary is HTML, as in actions/toolkit: the runner would not mask a text that is escaped for Markdown. No line
+// of it is empty, because GitHub reads Markdown after an empty line.
 // https://github.com/actions/toolkit/blob/main/packages/core/src/summary.ts
 
 const (
@@ -34,7 +34,7 @@ func (b *htmlBuffer) add(html string) {
 	}
 }
 
-// addList appends items between a start and an end, as many as fit into so many bytes, and counts the others.
+// addList appends as many items as fit into room bytes, between start and end, and counts the others.
 func (b *htmlBuffer) addList(room int, start string, items []string, end, noun string) {
 	room = min(room, b.left) - len(start) - len(end) - noteBytes
 	n := 0
@@ -104,7 +104,7 @@ func labels(entries []*entry) []string {
 	return convert(entries, func(e *entry) string { return e.label })
 }
 
-// listNames lists names of at most that many characters together, but at least one, and counts the others.
+// listNames lists at least one name, and more names up to most characters in total. It counts the other names.
 func listNames(names []string, most int, show func(name string) string) string {
 	var shown []string
 	for _, name := range names {
@@ -259,7 +259,7 @@ func (r *Reporter) addLinks(b *htmlBuffer, d document) {
 	}
 }
 
-// byAge sorts entries of a check: missing secrets, whose time is zero, and then the oldest.
+// byAge sorts entries of a check: missing secrets first, because their time is zero, and then the oldest.
 func byAge(entries []*entry) []*entry {
 	older := func(a, b *entry) int { return a.Check.UpdatedAt.Compare(b.Check.UpdatedAt) }
 	return slices.SortedStableFunc(slices.Values(entries), older)
