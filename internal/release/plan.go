@@ -7,17 +7,15 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/mod/semver"
 )
 
 var (
 	repositoryPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9][A-Za-z0-9._-]*$`)
-	// No pre-release: the Marketplace would offer it as the newest version.
-	versionPattern  = regexp.MustCompile(`^v(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})$`)
-	constantPattern = regexp.MustCompile(`(?m)^const Version = "([^"]*)"$`)
+	constantPattern   = regexp.MustCompile(`(?m)^const Version = "([^"]*)"$`)
 	// Groups of https://keepachangelog.com/en/1.1.0/, each with a list.
 	changesPattern = regexp.MustCompile(
 		`^(?:\n*### (?:Added|Changed|Deprecated|Removed|Fixed|Security)\n\n- .*\n(?:[ -].*\n|\n)*)+$`)
@@ -53,8 +51,8 @@ func checkRepository(repository string) error {
 
 // checkTags rejects a version unless it is newer than every tag of a version.
 func checkTags(dir, version string) error {
-	numbers := parseVersion(version)
-	if numbers == nil {
+	// No pre-release: the Marketplace would offer it as the newest version.
+	if !semver.IsValid(version) || semver.Canonical(version) != version || semver.Prerelease(version) != "" {
 		return fmt.Errorf("version %q is not of the form v1.2.3", version)
 	}
 	shallow, err := git(dir, "rev-parse", "--is-shallow-repository")
@@ -69,24 +67,11 @@ func checkTags(dir, version string) error {
 		return err
 	}
 	for tag := range strings.FieldsSeq(tags) {
-		if other := parseVersion(tag); other != nil && slices.Compare(numbers, other) <= 0 {
+		if semver.Compare(version, tag) <= 0 { // another text is older than any version
 			return fmt.Errorf("version %s is not newer than the tag %s", version, tag)
 		}
 	}
 	return nil
-}
-
-// parseVersion returns the three numbers of a version, or nil.
-func parseVersion(version string) []int {
-	m := versionPattern.FindStringSubmatch(version)
-	if m == nil {
-		return nil
-	}
-	numbers := make([]int, 3)
-	for i, digits := range m[1:] {
-		numbers[i], _ = strconv.Atoi(digits) // at most nine digits
-	}
-	return numbers
 }
 
 func git(dir string, args ...string) (string, error) {
