@@ -15,10 +15,10 @@ import (
 
 var (
 	repositoryPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9][A-Za-z0-9._-]*$`)
-	constantPattern   = regexp.MustCompile(`(?m)^const Version = "([^"]*)"$`)
-	// Groups of https://keepachangelog.com/en/1.1.0/, each with a list.
-	changesPattern = regexp.MustCompile(
-		`^(?:\n*### (?:Added|Changed|Deprecated|Removed|Fixed|Security)\n\n- .*\n(?:[ -].*\n|\n)*)+$`)
+	// A version and its date, and groups of https://keepachangelog.com/en/1.1.0/, each with
+	// a list. Nothing is unreleased, because the release would leave it out.
+	changelogPattern = regexp.MustCompile(`^(?:\[Unreleased\]\n+\n## )?\[(.+)\] - (.+)\n` +
+		`(?:\n*### (?:Added|Changed|Deprecated|Removed|Fixed|Security)\n\n- .*\n(?:[ -].*\n|\n)*)+(?:\n## |$)`)
 	// A repository of this name, or the placeholder for its owner. The brackets keep the
 	// command that replaces the placeholder (releasing.md) from changing this line.
 	namePattern = regexp.MustCompile("(?i)[^\\s/\"'`(\\[<=@:,]+/set-org-secret(?:[.-]*\\w)*|[<]owner>")
@@ -28,25 +28,25 @@ var (
 // be released from the checkout dir. It runs before anything is built or pushed.
 // TestVersions and TestExamples run next: they check that the documents have the version.
 func plan(dir, version, repository string) (image string, err error) {
-	image = "ghcr.io/" + strings.ToLower(repository) // the registry refuses upper case
-	return image, errors.Join(
-		checkRepository(repository),
-		checkTags(dir, version),
-		checkNames(dir, repository),
-		checkFile(dir, "internal/action/action.go", func(text string) error { return checkSource(text, version) }),
-		checkFile(dir, "CHANGELOG.md", func(text string) error { return checkChangelog(text, version) }),
-		checkFile(dir, "action.yml", func(text string) error {
-			_, err := pin([]byte(text), image, "sha256:"+strings.Repeat("0", 64))
-			return err
-		}),
-	)
-}
-
-func checkRepository(repository string) error {
-	if !repositoryPattern.MatchString(repository) {
-		return fmt.Errorf("repository %q is not OWNER/NAME", repository)
+	source, err1 := os.ReadFile(filepath.Join(dir, "internal/action/action.go"))
+	changelog, err2 := os.ReadFile(filepath.Join(dir, "CHANGELOG.md"))
+	action, err3 := os.ReadFile(filepath.Join(dir, "action.yml"))
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return "", err
 	}
-	return nil
+	image = "ghcr.io/" + strings.ToLower(repository) // the registry refuses upper case
+	_, err = pin(action, image, "sha256:"+strings.Repeat("0", 64))
+	reasons := []error{
+		err, checkTags(dir, version), checkNames(dir, repository), checkChangelog(string(changelog), version),
+	}
+	if !repositoryPattern.MatchString(repository) {
+		reasons = append(reasons, fmt.Errorf("repository %q is not OWNER/NAME", repository))
+	}
+	// The program sends this version to GitHub.
+	if line := fmt.Sprintf("const Version = %q", version); !strings.Contains(string(source), "\n"+line+"\n") {
+		reasons = append(reasons, fmt.Errorf("internal/action/action.go has no line %s", line))
+	}
+	return image, errors.Join(reasons...)
 }
 
 // checkTags rejects a version unless it is newer than every tag of a version.
@@ -106,50 +106,15 @@ func checkNames(dir, repository string) error {
 	return errors.Join(errs...)
 }
 
-func checkFile(dir, name string, check func(text string) error) error {
-	text, err := os.ReadFile(filepath.Join(dir, name))
-	if err != nil {
-		return err
-	}
-	if err := check(string(text)); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	return nil
-}
-
-// checkSource compares the version with the one that the program sends to GitHub.
-func checkSource(text, version string) error {
-	found := constantPattern.FindAllStringSubmatch(text, -1)
-	if len(found) != 1 {
-		return fmt.Errorf("there are %d constants Version, want 1", len(found))
-	}
-	if got := found[0][1]; got != version {
-		return fmt.Errorf("the version is %q, want %s", got, version)
-	}
-	return nil
-}
-
 // checkChangelog rejects a version that is not the newest in the changelog, and any
 // version while there are unreleased changes.
 func checkChangelog(text, version string) error {
 	_, newest, _ := strings.Cut(text, "\n## ")
-	if below, ok := strings.CutPrefix(newest, "[Unreleased]\n"); ok {
-		changes, rest, _ := strings.Cut(below, "\n## ")
-		if strings.TrimSpace(changes) != "" {
-			return errors.New("unreleased changes, which belong to a version")
+	if m := changelogPattern.FindStringSubmatch(newest); m != nil && "v"+m[1] == version {
+		if _, err := time.Parse(time.DateOnly, m[2]); err == nil {
+			return nil
 		}
-		newest = rest
 	}
-	heading, below, _ := strings.Cut(newest, "\n")
-	date, ok := strings.CutPrefix(heading, "["+strings.TrimPrefix(version, "v")+"] - ")
-	if !ok {
-		return fmt.Errorf("the newest version is %q, want %s", heading, version)
-	}
-	if _, err := time.Parse(time.DateOnly, date); err != nil {
-		return fmt.Errorf("the heading %q has no date of the form 2006-01-02", heading)
-	}
-	if changes, _, _ := strings.Cut(below, "\n## "); !changesPattern.MatchString(changes) {
-		return fmt.Errorf("%s: want groups such as \"### Added\", each with a list", version)
-	}
-	return nil
+	return fmt.Errorf("CHANGELOG.md: want \"## [%s] - YYYY-MM-DD\" as the newest version, with groups such as "+
+		"\"### Added\", each with a list, and nothing unreleased", strings.TrimPrefix(version, "v"))
 }
