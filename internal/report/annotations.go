@@ -75,6 +75,6 @@ func dueNote(d document) (n note) {
 // WarnExpiry warns about a personal token that expires within a week. App tokens have no date: at is zero.
 func (r *Reporter) WarnExpiry(at, now time.Time) {
 	if !at.IsZero() && at.Sub(now) < 7*24*time.Hour {
-		r.Warn(fmt.Sprintf("the token expires on %s; replace it before then", at.UTC().Format("2006-01-02 15:04 UTC")))
+		r.Warn(fmt.Sprintf("the token expires on %s; replace it before then", secret.FormatTime(at)))
 	}
 }
