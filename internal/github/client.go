@@ -2,8 +2,9 @@
 // (retry.go), limits the write rate (limiter.go), decides how existing secrets are read (existing.go) and turns
 // GitHub's refusals into advice (hints.go). Its errors are of type [secret.Error].
 //
-// A server that is down costs the timeout once, not once for each secret: a circuit breaker then fails all remaining
-// requests. A second breaker counts writes alone, since reads may succeed while writes fail.
+// A server that is down costs the timeout once, not once for each secret. A circuit breaker trips if GitHub has not
+// responded since a budget began, and that budget ends: all remaining requests fail then. A second breaker stops writes
+// alone, if none has succeeded in that time, since reads may still work. An outage ends with the first response.
 //
 // Every request goes through go-github's client, but not its typed services: those put names into paths unescaped, drop
 // an empty list of repositories, and lack the agents store.

@@ -106,9 +106,9 @@ type retrier struct {
 	retryLogged   map[string]time.Time // by reason: when the next retry may be logged
 }
 
-// breaker is a circuit breaker. It trips when a budget ends and nothing has succeeded since that budget started.
+// breaker is a circuit breaker: it trips if a budget ends in an outage that began before the budget or with it.
 type breaker struct {
-	outage  time.Time     // the first error since the last success; zero if there was none
+	outage  time.Time     // the first error since the last response, for writes since the last success; or zero
 	tripped chan struct{} // closed once err is set
 	err     *secret.Error
 }
