@@ -6,12 +6,12 @@
 //	go run ./internal/demo -serve 127.0.0.1:8080
 //
 // With -v it also prints the outputs, the job summaries and the requests. With -serve it only serves the fake
-// GitHub, for use with the image or curl. In addition to the API it serves /_fake/state: the secrets, decrypted.
+// GitHub, for use with the image or curl. In addition to the API it serves /_fake/state, the secrets decrypted; see
+// [fakegithub.Server.Control].
 package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -70,7 +70,7 @@ func serve(addr string) error {
 		return err
 	}
 	fmt.Printf("listening on http://%s\n", listener.Addr())
-	server := &http.Server{Handler: withState(github), ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: withControl(github), ReadHeaderTimeout: 10 * time.Second}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	context.AfterFunc(ctx, func() { _ = server.Close() })
@@ -80,14 +80,10 @@ func serve(addr string) error {
 	return nil
 }
 
-// withState returns the fake GitHub and, at a path that is none of the API, its secrets.
-func withState(github *fakegithub.Server) http.Handler {
+// withControl returns the fake GitHub and, at paths that are none of the API, its control.
+func withControl(github *fakegithub.Server) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", github)
-	mux.HandleFunc("GET /_fake/state", func(w http.ResponseWriter, _ *http.Request) {
-		encoder := json.NewEncoder(w)
-		encoder.SetIndent("", "  ")
-		_ = encoder.Encode(github.Secrets())
-	})
+	mux.Handle("/_fake/", http.StripPrefix("/_fake", github.Control()))
 	return mux
 }

@@ -70,7 +70,7 @@ func TestState(t *testing.T) {
 		t.Fatal(err)
 	}
 	w := httptest.NewRecorder()
-	withState(github).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/_fake/state", nil))
+	withControl(github).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/_fake/state", nil))
 	if want := `"value": "the previous password"`; !strings.Contains(w.Body.String(), want) {
 		t.Errorf("got %s, want it to have %s", w.Body, want)
 	}

@@ -283,6 +283,13 @@ func TestPagination(t *testing.T) {
 	}
 }
 
+// TestNoLast checks that the link to the next page stays.
+func TestNoLast(t *testing.T) {
+	world := World{Orgs: []Org{{Login: "acme", RepositoryCount: 150}}, Faults: []Fault{{NoLast: true}}}
+	link := call(newServer(t, world), "GET", "/orgs/acme/repos?per_page=100", "").header.Get("Link")
+	wantEqual(t, "Link", link, `<http://api.test/organizations/9001/repos?page=2&per_page=100>; rel="next"`)
+}
+
 // TestHeaders checks the headers and the size of requests.
 func TestHeaders(t *testing.T) {
 	s := newServer(t, acme())
@@ -363,5 +370,36 @@ func TestInvalidWorlds(t *testing.T) {
 		if _, errNew := New(world); errors.Join(err, errNew) == nil {
 			t.Errorf("%s: got no error, want one", text)
 		}
+	}
+}
+
+// TestDurationAsJSON checks that a world that is written as JSON has the form that is read.
+func TestDurationAsJSON(t *testing.T) {
+	text, err := json.Marshal(World{Faults: []Fault{{Delay: Duration(time.Second)}}})
+	wantEqual(t, "error", err, nil)
+	wantContains(t, "a world", string(text), `"delay":"1s"`)
+}
+
+func TestReset(t *testing.T) {
+	s := newServer(t, acme())
+	s.AddFault(Fault{Status: 418, Times: -1})
+	call(s, "GET", "/orgs/acme/repos", "")
+	wantEqual(t, "error", s.Reset(World{Orgs: []Org{{Login: "other"}}}), nil)
+	call(s, "GET", "/orgs/other/repos", "")
+	wantEqual(t, "requests", s.RequestLog(), "GET /orgs/other/repos 200\n")
+}
+
+func TestControl(t *testing.T) {
+	s := newServer(t, acme())
+	id, key := s.Key("acme", "agents")
+	call(s, "GET", "/orgs/acme/repos", "")
+	for path, want := range map[string]string{
+		"/state":           "[\n  {\n    \"store\": \"actions\",\n    \"name\": \"CHOSEN\",\n",
+		"/key/acme/agents": fmt.Sprintf(`{"key_id":%q,"public_key":%q}`, id, key),
+		"/requests":        "GET /orgs/acme/repos 200\n",
+	} {
+		w := httptest.NewRecorder()
+		s.Control().ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		wantContains(t, path, w.Body.String(), want)
 	}
 }

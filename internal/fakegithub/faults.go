@@ -69,6 +69,9 @@ func (f *Fault) response() response {
 
 // setHeaders changes the headers of a response.
 func (f *Fault) setHeaders(h http.Header) {
+	if next, _, hasLast := strings.Cut(h.Get("Link"), ", "); hasLast && f.NoLast {
+		h.Set("Link", next)
+	}
 	for name, value := range f.Headers {
 		if h.Set(name, value); value == "" {
 			h[http.CanonicalHeaderKey(name)] = nil // net/http adds a Date unless it is there

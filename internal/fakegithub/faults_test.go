@@ -168,5 +168,7 @@ func TestWriteRateLimit(t *testing.T) {
 		want("read", "GET", 200, "")
 		time.Sleep(time.Nanosecond)
 		want("when the first 40 writes are a minute old", "PUT", 422, "")
+		s.world.HideRetryAfter, s.world.MaxWritesPerMinute = true, 1
+		want("HideRetryAfter", "PUT", 403, "")
 	})
 }

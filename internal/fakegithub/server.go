@@ -11,6 +11,7 @@ package fakegithub
 import (
 	"cmp"
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"hash/fnv"
 	"io"
@@ -24,18 +25,23 @@ import (
 
 // Server is the API. It is safe for concurrent use.
 type Server struct {
-	world  World
-	tokens map[string]Token
+	mu sync.Mutex
+	state
+	inFlight int // writes
+	serial   int // of the last request
+}
 
-	mu                    sync.Mutex
-	orgs                  map[string]*org // by lowercase login
-	byID                  map[int64]*org
-	faults                []*scriptedFault
-	requests              []*Request
-	writes                []time.Time
-	reads                 map[string]int // of a store, by path
-	inFlight, maxInFlight int            // writes
-	serial                int            // of the last request
+// state is what [Server.Reset] replaces.
+type state struct {
+	world       World
+	tokens      map[string]Token
+	orgs        map[string]*org // by lowercase login
+	byID        map[int64]*org
+	faults      []*scriptedFault
+	requests    []*Request
+	writes      []time.Time
+	reads       map[string]int // of a store, by path
+	maxInFlight int            // writes
 }
 
 // scriptedFault is a fault and how many requests it matched and was applied to.
@@ -59,9 +65,9 @@ type Request struct {
 
 // New returns a Server with the given state. It returns an error if a secret has an unknown store or repository.
 func New(w World) (*Server, error) {
-	s := &Server{
+	s := &Server{state: state{
 		world: w, tokens: map[string]Token{}, orgs: map[string]*org{}, byID: map[int64]*org{}, reads: map[string]int{},
-	}
+	}}
 	for i, spec := range w.Orgs {
 		o, err := newOrg(int64(9001+i), spec, cmp.Or(w.Rand, rand.Reader))
 		if err != nil {
@@ -81,6 +87,18 @@ func New(w World) (*Server, error) {
 	return s, nil
 }
 
+// Reset replaces the whole state of the server, faults and requests included. Its error is that of [New].
+func (s *Server) Reset(w World) error {
+	next, err := New(w)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state = next.state
+	return nil
+}
+
 // AddFault appends a fault to the list.
 func (s *Server) AddFault(f Fault) {
 	s.mu.Lock()
@@ -95,7 +113,7 @@ func (s *Server) ClearFaults() {
 	s.faults = nil
 }
 
-// Requests returns all requests since the start or [Server.ResetRequests], in order of arrival.
+// Requests returns all requests since the start, [Server.Reset] or [Server.ResetRequests], in order of arrival.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -131,6 +149,28 @@ func (s *Server) MaxConcurrentWrites() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.maxInFlight
+}
+
+// Control returns a handler for other processes, to be mounted next to GitHub's API, of which it is no part:
+//
+//   - GET /state returns [Server.Secrets] as JSON.
+//   - GET /requests returns [Server.RequestLog].
+//   - GET /key/ORG/STORE returns key_id and public_key as JSON.
+func (s *Server) Control() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /state", func(w http.ResponseWriter, _ *http.Request) {
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		_ = enc.Encode(s.Secrets())
+	})
+	mux.HandleFunc("GET /requests", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, s.RequestLog())
+	})
+	mux.HandleFunc("GET /key/{org}/{store}", func(w http.ResponseWriter, req *http.Request) {
+		id, key := s.Key(req.PathValue("org"), req.PathValue("store"))
+		_ = json.NewEncoder(w).Encode(map[string]string{"key_id": id, "public_key": key})
+	})
+	return mux
 }
 
 // request is a request with the variables of its endpoint resolved.
@@ -271,7 +311,9 @@ func (s *Server) respond(r request) response {
 		resp := errorResponse(http.StatusForbidden, "You have exceeded a secondary rate limit."+
 			" Please wait a few minutes before you try again.").with("documentation_url",
 			"https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api#about-secondary-rate-limits")
-		resp.header = http.Header{"Retry-After": {"60"}}
+		if !s.world.HideRetryAfter {
+			resp.header = http.Header{"Retry-After": {"60"}}
+		}
 		return resp
 	}
 	path, found := strings.CutPrefix(r.URL.Path, s.world.BasePath)

@@ -21,6 +21,8 @@ type World struct {
 	NumericKeyIDs bool `json:"numeric_key_ids,omitempty"`
 	// MaxWritesPerMinute is the write limit over a sliding window of 60 seconds. A write over it gets 403. 0 is none.
 	MaxWritesPerMinute int `json:"max_writes_per_minute,omitempty"`
+	// HideRetryAfter omits the Retry-After header from that 403.
+	HideRetryAfter bool `json:"hide_retry_after,omitempty"`
 	// Lag is how old the copies of a store are at most that answer reads of its key, its secrets and their lists. One
 	// copy does not lag; writes see the newest state.
 	Lag Duration `json:"lag,omitempty"`
@@ -118,6 +120,8 @@ type Fault struct {
 	// response.
 	Drop string `json:"drop,omitempty"`
 	Hang string `json:"hang,omitempty"`
+	// NoLast leaves the link to the last page of a list out.
+	NoLast bool `json:"no_last,omitempty"`
 	// Cut sends half of the response body; Endless sends 64 MiB.
 	Cut     bool `json:"cut,omitempty"`
 	Endless bool `json:"endless,omitempty"`
@@ -141,6 +145,9 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	*d = Duration(parsed)
 	return err
 }
+
+// MarshalText implements encoding.TextMarshaler.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
 
 // ParseWorld parses a World from JSON. It returns an error if a field is unknown.
 func ParseWorld(text []byte) (World, error) {
