@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"reflect"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -20,7 +19,6 @@ import (
 
 	"set-org-secret/internal/fakegithub"
 	"set-org-secret/internal/github"
-	"set-org-secret/internal/golden"
 	"set-org-secret/internal/memnet"
 	"set-org-secret/internal/seal"
 	"set-org-secret/internal/secret"
@@ -328,62 +326,5 @@ func TestNoRandomness(t *testing.T) {
 		wantEqual(t, "operation", r.Operation, secret.Failed)
 		wantError(t, "result", r.Err, "EOF")
 		wantEqual(t, "attempts at a write", g.count("PUT"), 0)
-	})
-}
-
-func patterns(texts ...string) (list []secret.Pattern) {
-	for _, text := range texts {
-		list = append(list, secret.Pattern{Text: text, Glob: strings.TrimPrefix(text, "!")})
-	}
-	return list
-}
-
-// selection returns the selection of ids, names, patterns with * and exclusions.
-func selection(text string) (s secret.Selection) {
-	for field := range strings.FieldsSeq(text) {
-		id, err := strconv.ParseInt(field, 10, 64)
-		switch {
-		case err == nil:
-			s.IDs = append(s.IDs, id)
-		case strings.HasPrefix(field, "!"):
-			s.Excluded = append(s.Excluded, patterns(field)...)
-		case strings.Contains(field, "*"):
-			s.Patterns = append(s.Patterns, patterns(field)...)
-		default:
-			s.Names = append(s.Names, field)
-		}
-	}
-	return s
-}
-
-// TestResolve resolves selections: [ids]; warning; list, if all repositories were listed; error.
-func TestResolve(t *testing.T) {
-	org := fakegithub.Org{Repositories: []fakegithub.Repository{
-		{ID: 1, Name: "web"},
-		{ID: 2, Name: "Api"},
-		{ID: 3, Name: "svc-one"},
-		{ID: 4, Name: "svc-two"},
-		{ID: 5, Name: "site", RenamedFrom: "homepage"},
-	}}
-	golden.CompareRows(t, "resolve.txtar", func(_, text string) (got string) {
-		withGitHub(t, org, func(t *testing.T, g *testGitHub) {
-			g.AddFault(fakegithub.Fault{Path: "/broken", Status: 403})
-			selected, warnings := selection(text), ""
-			warn := func(text string) { warnings += "; warning: " + text }
-			r := resolver{Job: Job{GitHub: g.client, Selection: &selected, Log: g.log, Warn: warn}}
-			list, err := r.resolve(t.Context())
-			var ids []int64
-			for _, repo := range list {
-				ids = append(ids, repo.ID)
-			}
-			got = fmt.Sprintf(" %d%s", ids, warnings)
-			if g.count("GET repos ") > 0 {
-				got += "; list"
-			}
-			if err != nil {
-				got += "; error: " + strings.ReplaceAll(err.Error(), "\n", ", ")
-			}
-		})
-		return got
 	})
 }
