@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -255,27 +254,6 @@ func dropConnection(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHan
 
 // neverRespond holds the connection until the client closes it.
 func neverRespond(_ http.ResponseWriter, req *http.Request) { <-req.Context().Done() }
-
-// TestRateLimitTooLong checks that a rate limit longer than the timeout fails at once. The next request is not sent, so
-// it has no attempts and no request id.
-func TestRateLimitTooLong(t *testing.T) {
-	withClient(t, time.Minute, "ghp_x", respond(429, "slow down", "Retry-After: 3600"), func(t *testing.T, c *testClient) {
-		for _, want := range []secret.Error{
-			{Problem: "429 slow down", RequestID: "8C1E:2F9B", Attempts: 1},
-			{Problem: "not sent: an earlier request got 429 slow down"},
-		} {
-			want.Op = "writing the secret"
-			want.Cause = "GitHub requires a wait that is longer than timeout."
-			want.Hint = "Wait until 2000-01-01 01:00:00 UTC."
-			_, err := c.put(t.Context(), "A")
-			if got := asError(t, err); !reflect.DeepEqual(*got, want) {
-				t.Errorf("got the error %+v, want %+v", *got, want)
-			}
-		}
-		c.wantRequests(t, 1)
-		c.wantElapsed(t, 0)
-	})
-}
 
 // TestOutage checks that all budgets of an outage end with it, and later requests fail at once.
 func TestOutage(t *testing.T) {
