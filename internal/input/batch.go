@@ -9,21 +9,21 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// entry is one secret of a batch, or a fault. Names and empty values are checked after parsing.
+// entry is one secret of a batch, or a rejection. Names and empty values are checked after parsing.
 type entry struct {
 	name, value string
 	at          position
-	fault       *fault // nil if the value could be read
-	isExpanded  bool   // other readers would expand a variable in the value
+	rejection   *rejection // nil if the value could be read
+	isExpanded  bool       // other readers would expand a variable in the value
 }
 
 func (e entry) isJSON() bool { return e.at.column > 0 } // entries of other formats have no column
 
-// fault is the reason to reject an entry. Its text and advice never quote a part of the batch that may be a secret.
-type fault struct {
+// rejection is the reason to reject an entry. Its text and advice never quote a part of the batch that may be a secret.
+type rejection struct {
 	text   string
-	advice string // shown once, after all faults with this advice
-	// always is true if the fault may affect other entries. Then it counts even if secret_name does not list its entry.
+	advice string // shown once, after all rejections with this advice
+	// always is true if the reason may affect other entries. Then it counts even if secret_name does not list the entry.
 	always bool
 }
 
@@ -38,12 +38,14 @@ func (p position) after(text string) position {
 	return position{p.line, p.column + len(text)}
 }
 
-// rejectAll returns one fault of the whole batch.
-func rejectAll(text, advice string) []entry { return []entry{{fault: &fault{text, advice, true}}} }
+// rejectAll returns one rejection of the whole batch.
+func rejectAll(text, advice string) []entry {
+	return []entry{{rejection: &rejection{text, advice, true}}}
+}
 
-// rejectAt returns one fault at an offset in bytes.
+// rejectAt returns one rejection at an offset in bytes.
 func rejectAt(document string, offset int, text string) []entry {
-	return []entry{{at: position{1, 1}.after(document[:offset]), fault: &fault{text: text, always: true}}}
+	return []entry{{at: position{1, 1}.after(document[:offset]), rejection: &rejection{text: text, always: true}}}
 }
 
 // parseBatch reads several secrets: a JSON object of strings, GitHub's environment-file format, or a .env file.
@@ -89,7 +91,7 @@ const writeUTF8 = "write it as UTF-8, in PowerShell with -Encoding utf8"
 
 func (r *reader) isDotenv() bool { return strings.EqualFold(r.get("secrets_format"), "dotenv") }
 
-// batch reads several secrets. If names is not empty, it takes only these; see fault for the faults of other entries.
+// batch reads several secrets. If names is not empty, it takes only these; see rejection.always for other entries.
 func (r *reader) batch(input, text string, names []secret.Name) []value {
 	switch {
 	case len(text) > maxBatchBytes:
@@ -109,10 +111,10 @@ func (r *reader) batch(input, text string, names []secret.Name) []value {
 		r.warnf("secrets: one line with several NAME=, which is one value. Write secrets: | in the workflow, which " +
 			"keeps the lines, and not >")
 	}
-	values, faulty, missing := r.selectEntries(input, entries, names)
-	r.reportFaults(input, faulty)
+	values, rejected, missing := r.selectEntries(input, entries, names)
+	r.reportRejections(input, rejected)
 	switch {
-	case len(faulty) > 0:
+	case len(rejected) > 0:
 		r.maskRejected(text)
 		return values
 	case len(values) == 0 && len(names) == 0:
@@ -130,10 +132,10 @@ func (r *reader) batch(input, text string, names []secret.Name) []value {
 	return values
 }
 
-// selectEntries returns the values of the selected entries, the faulty entries, and the names without a value.
+// selectEntries returns the values of the selected entries, the rejected entries, and the names without a value.
 func (r *reader) selectEntries(
 	input string, entries []entry, names []secret.Name,
-) (values []value, faulty []entry, missing []string) {
+) (values []value, rejected []entry, missing []string) {
 	at := make(map[secret.Name]position, len(entries)) // zero for a listed name before its value is found
 	for _, name := range names {
 		at[name] = position{}
@@ -143,16 +145,16 @@ func (r *reader) selectEntries(
 	for _, e := range entries {
 		name, _ := secret.ParseName(e.name)
 		first, isListed := at[name]
-		always := e.fault != nil && e.fault.always || !e.isJSON() && strings.TrimSpace(e.name) == ""
+		always := e.rejection != nil && e.rejection.always || !e.isJSON() && strings.TrimSpace(e.name) == ""
 		if len(names) > 0 && !isListed && !always {
 			leftOut++
 			continue
 		}
-		if e.fault == nil {
-			e.fault = r.entryFault(input, e, first)
+		if e.rejection == nil {
+			e.rejection = r.entryRejection(input, e, first)
 		}
-		if e.fault != nil {
-			faulty = append(faulty, e)
+		if e.rejection != nil {
+			rejected = append(rejected, e)
 			continue
 		}
 		if e.isExpanded {
@@ -174,43 +176,43 @@ func (r *reader) selectEntries(
 			missing = append(missing, string(name))
 		}
 	}
-	return values, faulty, missing
+	return values, rejected, missing
 }
 
 // folded matches a batch whose lines YAML has folded into one.
 var folded = re(`^\w+=.* [A-Z_][A-Z0-9_]*=.*$`)
 
-// entryFault quotes neither an illegal name nor a line NAME=: they may be a secret, or the end of a key in base64.
-func (r *reader) entryFault(input string, e entry, first position) *fault {
+// entryRejection quotes neither an illegal name nor a line NAME=: it may be a secret, or the end of a key in base64.
+func (r *reader) entryRejection(input string, e entry, first position) *rejection {
 	const legal = ": letters, digits and _; no leading digit; no GITHUB_ prefix; a long one in upper case"
 	_, err := parseName(e.name)
 	switch {
 	case e.isJSON() && strings.EqualFold(e.name, "github_token"):
-		return &fault{text: secret.Quote(e.name) +
+		return &rejection{text: secret.Quote(e.name) +
 			" is in toJSON(secrets) and cannot be stored; list the secrets to store in secret_name"}
 	case e.isJSON() && err != nil:
 		r.maskRejected(e.name)
-		return &fault{text: "the name that ends here must be that of a secret", advice: legal}
+		return &rejection{text: "the name that ends here must be that of a secret", advice: legal}
 	case err != nil:
-		return &fault{text: "must have a secret name before = or <<", advice: legal}
+		return &rejection{text: "must have a secret name before = or <<", advice: legal}
 	case first != position{}:
-		return &fault{text: e.name + " is listed twice (names are case-insensitive), first at " +
+		return &rejection{text: e.name + " is listed twice (names are case-insensitive), first at " +
 			places([]position{first})}
 	case e.value == "" && e.isJSON():
-		return &fault{text: e.name + " is empty", advice: adviceIfEmpty(input)}
+		return &rejection{text: e.name + " is empty", advice: adviceIfEmpty(input)}
 	case e.value == "":
-		return &fault{text: "empty", advice: adviceIfEmpty(input)}
+		return &rejection{text: "empty", advice: adviceIfEmpty(input)}
 	}
 	return nil
 }
 
-// reportFaults reports equal faults once, with their places. Faults with the same advice become one problem.
-func (r *reader) reportFaults(input string, faulty []entry) {
+// reportRejections reports equal rejections once, with their places. Those with the same advice become one problem.
+func (r *reader) reportRejections(input string, rejected []entry) {
 	var advices []string
 	texts := map[string][]string{} // by advice
 	at := map[string][]position{}  // by text
-	for _, e := range faulty {
-		text, advice := e.fault.text, e.fault.advice
+	for _, e := range rejected {
+		text, advice := e.rejection.text, e.rejection.advice
 		if texts[advice] == nil {
 			advices = append(advices, advice)
 		}

@@ -13,7 +13,7 @@ func parseDotenv(text string) (entries []entry) {
 			continue
 		}
 		p := takeApart(line)
-		e := entry{at: position{line: i + 1}, fault: dotenv.check(p)}
+		e := entry{at: position{line: i + 1}, rejection: dotenv.check(p)}
 		e.name, e.isExpanded = strings.TrimSpace(p.name), p.quote != "'" && variable().MatchString(p.text)
 		if after, ok := strings.CutPrefix(e.name, "export"); ok && startsWithSpace(after) {
 			e.name = strings.TrimSpace(after)

@@ -16,7 +16,7 @@ func parseJSON(text string) (entries []entry) {
 	if syntax, isBroken := errors.AsType[*json.SyntaxError](err); isBroken {
 		return rejectAt(text, int(syntax.Offset)-1, "invalid JSON")
 	}
-	notString := &fault{text: "the value is not a string, and only an object of strings can be stored"}
+	notString := &rejection{text: "the value is not a string, and only an object of strings can be stored"}
 	at, read := position{1, 1}, int64(0)
 	dec := json.NewDecoder(strings.NewReader(text))
 	_, _ = dec.Token() // the brace; the text is valid
@@ -29,13 +29,13 @@ func parseJSON(text string) (entries []entry) {
 		e := entry{name: name.(string), at: at}
 		var isString bool
 		if e.value, isString = unquoteJSON(raw); !isString {
-			e.fault = notString
+			e.rejection = notString
 		} else if unpairedSurrogate(string(raw), e.value) {
-			e.fault = &fault{text: "the value contains an invalid Unicode escape (unpaired surrogate)"}
+			e.rejection = &rejection{text: "the value contains an invalid Unicode escape (unpaired surrogate)"}
 		}
 		entries = append(entries, e)
 	}
-	if slices.ContainsFunc(entries, func(e entry) bool { return e.fault == notString }) {
+	if slices.ContainsFunc(entries, func(e entry) bool { return e.rejection == notString }) {
 		notString.advice = flattenHint(text)
 	}
 	return entries

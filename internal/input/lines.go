@@ -13,9 +13,9 @@ func parseLines(text string) (entries []entry) {
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	for i := 0; i < len(lines); i++ {
 		line, p := lines[i], takeApart(lines[i])
-		e := entry{name: p.name, value: p.value, at: position{line: i + 1}, fault: environmentFile.check(p)}
+		e := entry{name: p.name, value: p.value, at: position{line: i + 1}, rejection: environmentFile.check(p)}
 		if name, delimiter, ok := strings.Cut(line, "<<"); ok && line[0] != '#' && len(name) < len(p.name) {
-			e.name, e.value, e.fault = name, delimiter, environmentFile.check(takeApart(name+"="))
+			e.name, e.value, e.rejection = name, delimiter, environmentFile.check(takeApart(name+"="))
 			i += readHeredoc(&e, lines[i+1:])
 		}
 		if line != "" {
@@ -31,15 +31,15 @@ func readHeredoc(e *entry, lines []string) (length int) {
 	closing := slices.IndexFunc(lines, func(line string) bool { return strings.Trim(line, "\r") == delimiter })
 	switch {
 	case delimiter == "":
-		e.fault = environmentFile.fault("no delimiter after <<", true)
+		e.rejection = environmentFile.reject("no delimiter after <<", true)
 		return len(lines)
 	case closing < 0:
-		e.fault = environmentFile.fault("the closing delimiter is missing", true)
+		e.rejection = environmentFile.reject("the closing delimiter is missing", true)
 		return len(lines)
 	case strings.Contains(e.value, "\r"):
-		e.fault = environmentFile.fault(aCR, true)
+		e.rejection = environmentFile.reject(aCR, true)
 	case lines[closing] != delimiter:
-		e.fault = environmentFile.fault(aCR, true)
+		e.rejection = environmentFile.reject(aCR, true)
 		e.at.line += closing + 1
 	}
 	e.value = strings.Join(lines[:closing], "\n")
@@ -56,7 +56,7 @@ type format struct {
 // rule is one way in which readers disagree on a line.
 type rule struct {
 	text    string
-	always  bool // see fault
+	always  bool // see rejection
 	applies func(parts) bool
 }
 
@@ -123,16 +123,18 @@ func hasCR(p parts) bool { return strings.Contains(p.name+p.value, "\r") }
 
 func isControl(c rune) bool { return c < ' ' && c != '\t' }
 
-func (f format) check(p parts) *fault {
+func (f format) check(p parts) *rejection {
 	for _, rule := range f.rules {
 		if rule.applies(p) {
-			return f.fault(rule.text, rule.always)
+			return f.reject(rule.text, rule.always)
 		}
 	}
 	return nil
 }
 
-func (f format) fault(text string, always bool) *fault { return &fault{text, f.advice, always} }
+func (f format) reject(text string, always bool) *rejection {
+	return &rejection{text, f.advice, always}
+}
 
 // parts are the parts of a line NAME=value, as readers of .env files split it.
 type parts struct {

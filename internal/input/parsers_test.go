@@ -40,13 +40,13 @@ func parsed(value any, err error) string {
 	return fmt.Sprint(value)
 }
 
-// describe returns each entry of a document as NAME="value", or its fault.
+// describe returns each entry of a document as NAME="value", or its rejection.
 func describe(entries []entry) string {
 	var list []string
 	for _, e := range entries {
 		text := fmt.Sprintf("%s=%q", e.name, e.value)
-		if e.fault != nil {
-			text = e.fault.text
+		if e.rejection != nil {
+			text = e.rejection.text
 			if e.at.line > 0 {
 				text = places([]position{e.at}) + ": " + text
 			}
