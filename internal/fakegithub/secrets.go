@@ -1,6 +1,7 @@
 package fakegithub
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/rand"
 	"encoding/base64"
@@ -14,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/crypto/nacl/box"
@@ -43,9 +45,9 @@ type store struct {
 
 // contents are the key pair and the secrets of a store.
 type contents struct {
-	keyID           string
-	public, private *[32]byte
-	secrets         map[string]*storedSecret
+	keyID   string
+	keys    func() (public, private *[32]byte) // generated at first use: most stores of a world are not used
+	secrets map[string]*storedSecret
 }
 
 // past is the contents of a store until a change.
@@ -142,7 +144,12 @@ func (st *store) asOf(at time.Time) *store {
 // rotate generates a new key pair and key id.
 func (st *store) rotate() {
 	st.keepPast()
-	st.public, st.private, _ = box.GenerateKey(st.rand)
+	var seed [32]byte
+	_, _ = io.ReadFull(st.rand, seed[:])
+	st.keys = sync.OnceValues(func() (public, private *[32]byte) {
+		public, private, _ = box.GenerateKey(bytes.NewReader(seed[:]))
+		return public, private
+	})
 	n, _ := rand.Int(st.rand, big.NewInt(900_000_000_000_000_000))
 	st.keyID = strconv.FormatInt(n.Int64()+100_000_000_000_000_000, 10)
 }
@@ -223,7 +230,12 @@ func (s *Server) Key(org, storeName string) (id, base64Key string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := s.orgs[strings.ToLower(org)].stores[storeName]
-	return st.keyID, base64.StdEncoding.EncodeToString(st.public[:])
+	return st.keyID, st.publicKey()
+}
+
+func (c contents) publicKey() string {
+	public, _ := c.keys()
+	return base64.StdEncoding.EncodeToString(public[:])
 }
 
 func (s *Server) publicKey(r request) response {
@@ -231,7 +243,7 @@ func (s *Server) publicKey(r request) response {
 	if s.world.NumericKeyIDs {
 		id = json.Number(r.store.keyID)
 	}
-	return ok(map[string]any{"key_id": id, "key": base64.StdEncoding.EncodeToString(r.store.public[:])})
+	return ok(map[string]any{"key_id": id, "key": r.store.publicKey()})
 }
 
 // toJSON returns a secret as the API shows it, without the value.
@@ -307,7 +319,8 @@ func (s *Server) putSecret(r request) response {
 		return *errResp
 	}
 	raw, _ := base64.StdEncoding.DecodeString(*in.EncryptedValue)
-	plain, ok := box.OpenAnonymous(nil, raw, r.store.public, r.store.private)
+	public, private := r.store.keys()
+	plain, ok := box.OpenAnonymous(nil, raw, public, private)
 	if !ok {
 		return unprocessable(improperlyEncrypted)
 	}
