@@ -119,7 +119,16 @@ func (tr trial) withFaults(faults ...fakegithub.Fault) trial {
 }
 
 // TestFaultAtEachRequest injects each fault at each request of each kind of run.
-func TestFaultAtEachRequest(t *testing.T) {
+func TestFaultAtEachRequest(t *testing.T) { faultAtEachRequest(t, allFaults...) }
+
+// TestEndlessBody makes each request get a body that never ends. A run reads as much of it
+// as a response may have, which takes long with the race detector.
+func TestEndlessBody(t *testing.T) {
+	faultAtEachRequest(t, namedFault{"an endless body", false, fakegithub.Fault{Endless: true}})
+}
+
+func faultAtEachRequest(t *testing.T, faults ...namedFault) {
+	t.Helper()
 	var runs atomic.Int64
 	for _, setting := range trialSettings() {
 		t.Run(setting.about, func(t *testing.T) {
@@ -128,8 +137,7 @@ func TestFaultAtEachRequest(t *testing.T) {
 			steady := setting.withFaults().run(t, dir)
 			steady.report(t)
 			for place := range len(steady.requests) {
-				endless := namedFault{"an endless body", false, fakegithub.Fault{Endless: true}}
-				for _, f := range append(allFaults, endless) {
+				for _, f := range faults {
 					tr := setting
 					tr.about = fmt.Sprintf("%s, %s at request %d", setting.about, f.name, place+1)
 					tr.mustSucceed = f.transient
