@@ -23,7 +23,7 @@ func (e entry) isJSON() bool { return e.at.column > 0 } // entries of other form
 type rejection struct {
 	text   string
 	advice string // shown once, after all rejections with this advice
-	// always is true if the reason may affect other entries. Then it counts even if secret_name does not list the entry.
+	// always is true if the reason may affect other entries: it then counts even if secret_name lacks this entry.
 	always bool
 }
 
