@@ -17,7 +17,7 @@ type entry struct {
 	isExpanded  bool       // other readers would expand a variable in the value
 }
 
-func (e entry) isJSON() bool { return e.at.column > 0 } // entries of other formats have no column
+func (e entry) isJSON() bool { return e.at.column > 0 } // other entries have no column, unless rejectAt made them
 
 // rejection is the reason to reject an entry. Its text and advice never quote a part of the batch that may be a secret.
 type rejection struct {
@@ -38,14 +38,14 @@ func (p position) after(text string) position {
 	return position{p.line, p.column + len(text)}
 }
 
-// rejectAll returns one rejection of the whole batch.
+// rejectAll returns a batch with one rejection, which has no position.
 func rejectAll(text, advice string) []entry {
 	return []entry{{rejection: &rejection{text, advice, true}}}
 }
 
-// rejectAt returns one rejection at an offset in bytes.
-func rejectAt(document string, offset int, text string) []entry {
-	return []entry{{at: position{1, 1}.after(document[:offset]), rejection: &rejection{text: text, always: true}}}
+// rejectAt returns a batch with one rejection, at an offset in bytes.
+func rejectAt(text string, offset int, why string) []entry {
+	return []entry{{at: position{1, 1}.after(text[:offset]), rejection: &rejection{text: why, always: true}}}
 }
 
 // parseBatch reads several secrets: a JSON object of strings, GitHub's environment-file format, or a .env file.
@@ -91,7 +91,7 @@ const writeUTF8 = "write it as UTF-8, in PowerShell with -Encoding utf8"
 
 func (r *reader) isDotenv() bool { return strings.EqualFold(r.get("secrets_format"), "dotenv") }
 
-// batch reads several secrets. If names is not empty, it takes only these; see rejection.always for other entries.
+// batch reads several secrets. If names is not empty, it ignores other entries, unless their rejection has always set.
 func (r *reader) batch(input, text string, names []secret.Name) []value {
 	switch {
 	case len(text) > maxBatchBytes:
@@ -182,7 +182,7 @@ func (r *reader) selectEntries(
 // folded matches a batch whose lines YAML has folded into one.
 var folded = re(`^\w+=.* [A-Z_][A-Z0-9_]*=.*$`)
 
-// entryRejection quotes neither an illegal name nor a line NAME=: it may be a secret, or the end of a key in base64.
+// entryRejection quotes no illegal name and no line NAME=: each may be a secret, or the end of a key in base64.
 func (r *reader) entryRejection(input string, e entry, first position) *rejection {
 	const legal = ": letters, digits and _; no leading digit; no GITHUB_ prefix; a long one in upper case"
 	_, err := parseName(e.name)
@@ -206,7 +206,7 @@ func (r *reader) entryRejection(input string, e entry, first position) *rejectio
 	return nil
 }
 
-// reportRejections reports equal rejections once, with their places. Those with the same advice become one problem.
+// reportRejections reports equal rejections once, with all places. Rejections with the same advice become one problem.
 func (r *reader) reportRejections(input string, rejected []entry) {
 	var advices []string
 	texts := map[string][]string{} // by advice

@@ -18,7 +18,7 @@ func parseDotenv(text string) (entries []entry) {
 		if after, ok := strings.CutPrefix(e.name, "export"); ok && startsWithSpace(after) {
 			e.name = strings.TrimSpace(after)
 		}
-		e.value = strings.Trim(p.text, p.quote) // a text in single quotes contains none
+		e.value = strings.Trim(p.text, p.quote) // a text in single quotes has no single quote within
 		if p.quote == `"` {
 			e.value, _ = strconv.Unquote(p.text) // Go has every escape that the rules allow
 		}

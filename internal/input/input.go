@@ -29,8 +29,8 @@ type Input struct {
 	// isSource is true if the input holds values, or the path of a file with values. Exactly one source may be set.
 	isSource bool
 	isValue  bool  // the input holds plaintext, which is read byte for byte
-	maxFile  int64 // the size limit in bytes, if the input is the path of a file with plaintext
-	// isTarget is true if an empty text is rejected, because with the default the run could write to the wrong place.
+	maxFile  int64 // the bytes to read of a plaintext in a file (see readFile); 0 if the input is not such a path
+	// isTarget is true if an empty text is rejected under Actions: with the default, the run could write elsewhere.
 	isTarget bool
 	fallback string // the default if the expression in Default has no value
 }
@@ -184,7 +184,7 @@ func inputIndex(name string) int {
 type reader struct {
 	Source
 	result Result
-	// explained has the inputs that get no further problems, because the last one explains the others.
+	// explained has the inputs with a problem that explains all further ones, which are therefore not added.
 	explained map[string]bool
 }
 
@@ -242,7 +242,7 @@ func (r *reader) warnf(format string, args ...any) {
 	r.result.Warnings = append(r.result.Warnings, fmt.Sprintf(format, args...))
 }
 
-// rejectUnused rejects inputs that the mode does not use, and checks the sources of values. An invalid mode is empty.
+// rejectUnused rejects inputs that a valid mode does not use, as their only problem, and checks the sources of values.
 func (r *reader) rejectUnused(mode secret.Mode) {
 	for _, in := range Inputs {
 		if mode == "" || len(in.modes) == 0 || slices.Contains(in.modes, mode) || !r.isSet(in.Name) {

@@ -31,15 +31,15 @@ func readHeredoc(e *entry, lines []string) (length int) {
 	closing := slices.IndexFunc(lines, func(line string) bool { return strings.Trim(line, "\r") == delimiter })
 	switch {
 	case delimiter == "":
-		e.rejection = environmentFile.reject("no delimiter after <<", true)
+		e.rejection = environmentFile.rejection("no delimiter after <<", true)
 		return len(lines)
 	case closing < 0:
-		e.rejection = environmentFile.reject("the closing delimiter is missing", true)
+		e.rejection = environmentFile.rejection("the closing delimiter is missing", true)
 		return len(lines)
 	case strings.Contains(e.value, "\r"):
-		e.rejection = environmentFile.reject(aCR, true)
+		e.rejection = environmentFile.rejection(aCR, true)
 	case lines[closing] != delimiter:
-		e.rejection = environmentFile.reject(aCR, true)
+		e.rejection = environmentFile.rejection(aCR, true)
 		e.at.line += closing + 1
 	}
 	e.value = strings.Join(lines[:closing], "\n")
@@ -126,13 +126,13 @@ func isControl(c rune) bool { return c < ' ' && c != '\t' }
 func (f format) check(p parts) *rejection {
 	for _, rule := range f.rules {
 		if rule.applies(p) {
-			return f.reject(rule.text, rule.always)
+			return f.rejection(rule.text, rule.always)
 		}
 	}
 	return nil
 }
 
-func (f format) reject(text string, always bool) *rejection {
+func (f format) rejection(text string, always bool) *rejection {
 	return &rejection{text, f.advice, always}
 }
 

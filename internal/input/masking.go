@@ -7,7 +7,7 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// minRun is the least length in characters to mask in a rejected document: a mask for "type" would hide much of a log.
+// minRun is the least length, in characters, of a text that is masked: a mask for "type" would hide much of a log.
 const minRun = 8
 
 // maskRejected masks the parts of a rejected document that may be secret: values, but not names.

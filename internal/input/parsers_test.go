@@ -40,7 +40,7 @@ func parsed(value any, err error) string {
 	return fmt.Sprint(value)
 }
 
-// describe returns each entry of a document as NAME="value", or its rejection.
+// describe returns each entry of a batch as NAME="value", or its rejection.
 func describe(entries []entry) string {
 	var list []string
 	for _, e := range entries {

@@ -97,7 +97,7 @@ func (r *reader) checkNotation() {
 		}
 		s := r.GetInput(in.Name)
 		switch {
-		case strings.HasPrefix(s, "${{"), strings.Contains(s, "${{") && in.Name != "sealed": // an error may quote it
+		case strings.HasPrefix(s, "${{"), strings.Contains(s, "${{") && in.Name != "sealed": // errors in rows may do so
 			r.explain(in.Name, "is "+expression+"; "+expressionAdvice)
 		case len(s) > 1 && s[0] == s[len(s)-1] && strings.Contains(quotes, s[:1]):
 			r.explain(in.Name, "is in quotes; write it without them")

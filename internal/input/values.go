@@ -221,7 +221,7 @@ func (r *reader) readRegular(full string, limit int64) ([]byte, error) {
 		return nil, err
 	case !info.Mode().IsRegular():
 		return nil, errors.New("not a regular file")
-	case info.Size() == 0: // also a file such as /proc/self/environ, which has tokens
+	case info.Size() == 0: // true of the kernel's own files too, such as /proc/self/environ, which has tokens
 		return nil, nil
 	}
 	return io.ReadAll(io.LimitReader(f, limit+1))

@@ -30,7 +30,7 @@ type Set struct {
 var seed = maphash.MakeSeed()
 
 // Add adds each line of a plaintext, trimmed, unless the line is too short or not UTF-8. It reports whether any line is
-// masked, and returns the numbers, from 1, of the other lines that may be secret.
+// masked, and returns the numbers, from 1, of lines that are too short to mask but may be secret.
 func (s *Set) Add(value string) (hidden bool, exposed []int) {
 	isOne := !strings.ContainsAny(strings.TrimSpace(value), "\r\n")
 	isCounted := func(r rune) bool { return isOne || unicode.IsLetter(r) || unicode.IsDigit(r) }

@@ -118,7 +118,7 @@ func (e *entry) isUsable() bool {
 
 func (e *entry) outsideOutputs() bool { return e.isUsable() && !e.place.has(inOutputs) }
 
-// placeInOutputs leaves out sealed values, from the last entry on, until the outputs fit. If the outputs without values
+// placeInOutputs leaves out sealed values, the last ones first, until the outputs fit. If the outputs without values
 // do not fit either, it leaves out whole rows, those of the lowest worth first.
 func (d *document) placeInOutputs() {
 	excess := -d.room.outputs
@@ -148,7 +148,7 @@ func (d *document) placeInOutputs() {
 	}
 }
 
-// worth ranks the rows that the outputs can keep. A row with a value that a later job can use has the highest worth.
+// worth ranks rows for the outputs: those with a value that a later job can use highest, the others by severity.
 func (e *entry) worth() int {
 	if e.isUsable() {
 		return int(failed) + 1
@@ -299,7 +299,7 @@ func grouped(entries []*entry, key func(*entry) string) [][]*entry {
 	return convert(keys, func(k string) []*entry { return byKey[k] })
 }
 
-// shared returns the text that all entries share, or the text otherwise if the texts differ or there is no entry.
+// shared returns the text that all entries share. If the texts differ or there is no entry, it returns otherwise.
 func shared(entries []*entry, text func(*entry) string, otherwise string) string {
 	texts := slices.Compact(convert(entries, text))
 	if len(texts) != 1 {

@@ -102,7 +102,7 @@ func sharedOutputs(d document) []output {
 	return filter(all, func(o output) bool { return o.value != "" })
 }
 
-// dueOutput returns whether any secret is due in mode check, or "" if that is unknown because a read failed.
+// dueOutput returns whether any secret is due, or "" in other modes than check and if a failed read leaves that open.
 func dueOutput(d document) string {
 	anyDue := slices.ContainsFunc(d.entries, func(e *entry) bool { return e.severity == due })
 	if d.Mode != secret.ModeCheck || !anyDue && d.worst() == failed {

@@ -8,7 +8,7 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// maxSecrets is the number of organization secrets that GitHub gives a workflow: the first by name of its repository.
+// maxSecrets is the number of organization secrets that GitHub gives a workflow: its repository's first ones by name.
 // https://docs.github.com/en/actions/reference/security/secrets#limits-for-secrets
 const maxSecrets = 100
 

@@ -122,7 +122,7 @@ func (r *Reporter) Finish(run Run) error {
 			d = decide(run, room)
 		}
 	}
-	if len(run.Problems) == 0 { // a rejected run has no value to save
+	if len(run.Problems) == 0 { // a rejected run has no value to save, and its problems may name the file already
 		for _, err := range errs {
 			r.annotate("error", note{err.Error(), todo + "Use the log: this file lacks what it was to have."})
 		}

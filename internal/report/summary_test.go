@@ -79,7 +79,7 @@ func TestTextFromOutside(t *testing.T) {
 }
 
 // TestSummaryLimits checks summaries that do not fit whole: each value with a place in the script is in it,
-// and missing ones are counted.
+// and omitted rows and failures are counted.
 func TestSummaryLimits(t *testing.T) {
 	long := strings.Repeat("N", 250)
 	stored := func(i int) secret.Result {

@@ -33,7 +33,7 @@ type Access struct {
 	Repositories []Repository
 }
 
-// IDs returns the ids of the selected repositories, ascending, each once. The list is never nil: GitHub gets [].
+// IDs returns the ids of the selected repositories, ascending, each once. It is never nil: GitHub gets [], not null.
 func (a Access) IDs() []int64 {
 	ids := []int64{}
 	for _, r := range a.Repositories {

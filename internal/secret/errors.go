@@ -12,7 +12,7 @@ import (
 var (
 	// ErrUnprocessable is GitHub's 422: the value, its key or the list of repositories was refused.
 	ErrUnprocessable = errors.New("unprocessable")
-	// ErrNotFound is GitHub's 404 without a redirect: the resource is missing, or not visible to the token.
+	// ErrNotFound is GitHub's 404 without a redirect, or a repository moved to another owner: missing, or not visible.
 	ErrNotFound = errors.New("not found")
 	// ErrNotFromAPI says that a response came from a website, a proxy or a gateway, and not from GitHub's API.
 	ErrNotFromAPI = errors.New("not from GitHub's API")

@@ -39,13 +39,13 @@ func Count(n int, noun string) string {
 	return FormatCount(n) + " " + noun
 }
 
-// FirstOf returns the first items of a list, not more than most, and the number of the others.
+// FirstOf returns the first items of a list, as many as most allows, and the number of the others.
 func FirstOf[T any](list []T, most int) (first []T, more int) {
 	n := min(len(list), max(most, 0))
 	return list[:n:n], len(list) - n
 }
 
-// FirstTexts returns the first texts of a list, not more than most, and then the number of the others: "9 more".
+// FirstTexts returns the first texts of a list, as many as most allows, and then the number of the others: "9 more".
 func FirstTexts(texts []string, most int) []string {
 	first, more := FirstOf(texts, most)
 	if more > 0 {

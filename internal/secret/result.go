@@ -55,7 +55,7 @@ type Sealed struct {
 // Stored reports whether GitHub has confirmed that the value, or the list of repositories, is stored.
 func (r Result) Stored() bool { return r.Operation == Created || r.Operation == Updated }
 
-// Failed reports whether the operation is failed or unknown, or has an error: a stored value may have the wrong access.
+// Failed reports whether the operation is failed or unknown, or Err is set: a stored value may have the wrong access.
 func (r Result) Failed() bool { return r.Operation == Failed || r.Operation == Unknown || r.Err != nil }
 
 // Check is the result of mode check for a secret.
