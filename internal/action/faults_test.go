@@ -121,9 +121,9 @@ func (tr trial) withFaults(faults ...fakegithub.Fault) trial {
 // TestFaultAtEachRequest injects each fault at each request of each kind of run.
 func TestFaultAtEachRequest(t *testing.T) { faultAtEachRequest(t, allFaults...) }
 
-// TestEndlessBody makes each request get a body that never ends. A run reads as much of it
+// TestEndlessFault makes each request get a body that never ends. A run reads as much of it
 // as a response may have, which takes long with the race detector.
-func TestEndlessBody(t *testing.T) {
+func TestEndlessFault(t *testing.T) {
 	faultAtEachRequest(t, namedFault{"an endless body", false, fakegithub.Fault{Endless: true}})
 }
 
