@@ -2,9 +2,10 @@
 // (retry.go), limits the write rate (limiter.go), decides how existing secrets are read (existing.go) and turns
 // GitHub's refusals into advice (hints.go). Its errors are of type [secret.Error].
 //
-// A server that is down costs the timeout once, not once for each secret. A circuit breaker trips if GitHub has not
-// responded since a budget began, and that budget ends: all remaining requests fail then. A second breaker stops writes
-// alone, if none has succeeded in that time, since reads may still work. An outage ends with the first response.
+// A server that is down costs the timeout once, not once for each secret. An outage begins with a transient error, and
+// ends with a success or with a final refusal. A circuit breaker trips if a retry budget ends in an outage that covers
+// all of it: all remaining requests fail then. A second breaker stops writes alone. Its outage ends only with a write
+// that succeeds, since reads may still work.
 //
 // Every request goes through go-github's client, but not its typed services: those put names into paths unescaped, drop
 // an empty list of repositories, and lack the agents store.

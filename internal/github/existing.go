@@ -101,9 +101,9 @@ func (c *Client) WithRepositories(
 	return existing, listErr
 }
 
-// selectedRepositories reads the list of repositories of a secret. hidden is the number that the token cannot see, by
-// GitHub's total. The error wraps [secret.ErrConflict] if the visibility is not selected, and [secret.ErrNotFound] if
-// there is no secret. Instead of these errors, GitHub may return an empty list.
+// selectedRepositories reads the list of repositories of a secret. hidden is the number that the token cannot see:
+// by GitHub's total, and at least 1 if GitHub left some out. The error wraps [secret.ErrConflict] if the visibility is
+// not selected, and [secret.ErrNotFound] if there is no secret. GitHub may return an empty list in place of these.
 func (c *Client) selectedRepositories(
 	ctx context.Context, b *Budget, store secret.Store, name secret.Name,
 ) (selected []secret.Repository, hidden int, err error) {

@@ -53,8 +53,8 @@ func newRequest(op string, store secret.Store, segments ...string) *Request {
 
 func (r *Request) isWrite() bool { return r.method != http.MethodGet }
 
-// apiVersion returns the older version of the API, because some Enterprise Servers know no other. Only the newer one
-// has the store agents.
+// apiVersion returns the older version of the API, because some Enterprise Servers know no other; for the store agents
+// the newer one, which alone has it.
 //
 // https://github.com/google/go-github/issues/4533
 func (r *Request) apiVersion() string {

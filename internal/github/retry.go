@@ -61,8 +61,8 @@ func (c *Client) SendOnce(ctx context.Context, op string, at time.Time) *Budget 
 	return &Budget{deadline: time.Now().Add(r.fullAttempt()), clock: &clock{}}
 }
 
-// Sleep waits for d, or until a signal cancels ctx. If d is 0 it makes no timer: in tests, goroutines that receive from
-// expired timers at the same time can crash Go's race detector.
+// Sleep waits for d, or until a signal cancels ctx. Unless d is positive it makes no timer: in tests, goroutines that
+// receive from expired timers at the same time can crash Go's race detector.
 func Sleep(ctx context.Context, d time.Duration) {
 	if d <= 0 {
 		return
@@ -106,9 +106,9 @@ type retrier struct {
 	retryLogged   map[string]time.Time // by reason: when the next retry may be logged
 }
 
-// breaker is a circuit breaker: it trips if a budget ends in an outage that began before the budget or with it.
+// breaker is a circuit breaker. It trips if a budget ends in an outage that covers all of the budget.
 type breaker struct {
-	outage  time.Time     // the first error since the last response, for writes since the last success; or zero
+	outage  time.Time     // when the outage began; zero if there is none. The package comment says when it ends
 	tripped chan struct{} // closed once err is set
 	err     *secret.Error
 }
@@ -140,7 +140,7 @@ func (a *Attempt) lastOr(problem string) *secret.Error {
 	return &e
 }
 
-// waitTooLong is the error for a wait that would end after the budget. limit requires it, maybe for another request.
+// waitTooLong is the error for a wait that would end after the budget. limit is the error that requires the wait.
 func (a *Attempt) waitTooLong(limit *secret.Error, until time.Time) *secret.Error {
 	e := a.lastOr("not sent: an earlier request got " + limit.Problem)
 	if a.last != nil && limit != a.last {
@@ -221,7 +221,7 @@ func (r *retrier) attemptTime(a *Attempt) time.Duration {
 	return min(r.fullAttempt(), r.left(a)+r.fullAttempt())
 }
 
-// expire returns the error for a budget that has ended. A breaker trips if nothing that it counts succeeded meanwhile.
+// expire returns the error for a budget that has ended. A breaker trips if its outage covers all of the budget.
 func (r *retrier) expire(a *Attempt) *secret.Error {
 	e := a.lastOr("not sent: the timeout is used up")
 	e.Hint = cmp.Or(e.Hint, waitForGitHub)

@@ -9,7 +9,7 @@ import (
 	"set-org-secret/internal/secret"
 )
 
-// Notices, with placeholders for the names of the secrets and for details.
+// Warnings about several secrets, each given once a run, with placeholders for their names and for details.
 const (
 	newPrivate = "New secrets are private unless access is given, so every private and internal repository can read " +
 		"{secrets}. To choose who can, set visibility or selected_repositories."

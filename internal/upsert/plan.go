@@ -64,7 +64,7 @@ func hiddenError(existing secret.Existing, effect string) error {
 	}
 }
 
-// checkSelected returns an error unless a secret has a list of repositories: others need their value to be changed.
+// checkSelected returns an error unless a secret has a list of repositories. Without one, access needs the value.
 func checkSelected(existing secret.Existing) error {
 	switch visibility := existing.Access.Visibility; {
 	case !existing.Exists:

@@ -15,7 +15,7 @@ import (
 // maxSnapshotAge is how old a snapshot may be when its access is written back.
 const maxSnapshotAge = time.Minute
 
-// lock is a mutex for use during requests. It is a channel, since synctest's clock stops in a wait for a [sync.Mutex].
+// lock is a mutex to hold during requests. It is a channel, since synctest's clock stops in a wait for a [sync.Mutex].
 type lock chan struct{}
 
 func (l lock) acquire() { l <- struct{}{} }
@@ -40,7 +40,7 @@ type publicKeyCache struct {
 	fetching lock
 	// confirmed is when a fetch after a refusal found the key unchanged, so that the refusal has another reason.
 	confirmed map[refusal]time.Time
-	refused   map[string]bool // ids of keys; GitHub could not decrypt a value that was sealed to one of them
+	refused   map[string]bool // by key id: GitHub could not decrypt a value that was sealed to that key
 }
 
 // refusal is a 422 for values that were sealed to a key, with its reason.

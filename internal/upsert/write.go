@@ -79,7 +79,8 @@ func (w *write) change() secret.Change {
 	return secret.Diff(w.before, w.plan.access)
 }
 
-// note sets the plan of the next attempt. After an unproven one, GitHub's state may be its effect, so before stays.
+// note sets the plan of the next attempt. After an unproven one, GitHub's state may be its effect: before stays, and
+// nothing counts as unchanged.
 func (w *write) note(p plan) {
 	if w.isUnproven() {
 		p.unchanged = false
@@ -102,7 +103,7 @@ func (t *task) end() {
 	*t = task{}
 }
 
-// tasks reads the repositories, the keys and the existing secrets, and returns one task for each item, with one write.
+// tasks reads repositories, keys and existing secrets. It returns a task with one write for each item to be written.
 func (e *executor) tasks(ctx context.Context) (tasks []*task) {
 	var targets []itemTarget
 	var group sync.WaitGroup
@@ -212,7 +213,7 @@ func (e *executor) send(ctx context.Context, w *write) {
 	}
 }
 
-// notSentAgain returns the error of a write that err ends. After an unproven attempt that is last, with err as a note.
+// notSentAgain returns the error of a write that err ends: err, or after an unproven attempt last, with err as a note.
 func (w *write) notSentAgain(last, err error) error {
 	if !w.isUnproven() {
 		return err
@@ -223,7 +224,7 @@ func (w *write) notSentAgain(last, err error) error {
 	return e
 }
 
-// settle decides the writes that only a read can settle, by one read after them all; after a signal it reads nothing.
+// settle decides the writes that only a read can settle, by reads after all writes; after a signal it reads nothing.
 func (e *executor) settle(ctx context.Context) {
 	var group sync.WaitGroup
 	for store, tasks := range e.unsettled {
@@ -255,7 +256,7 @@ func (e *executor) readAfter(ctx context.Context, store secret.Store, tasks []*t
 				at = w.appliedAt()
 			}
 			if secret.IsAny(w.err, secret.ErrNotFound, secret.ErrNotFromAPI) {
-				lookUp = e.GitHub.LookupInList // a revoked token or a gateway can get 404 for any secret
+				lookUp = e.GitHub.LookupInList // with a revoked token or behind a gateway, any secret gets 404
 			}
 		}
 	}
