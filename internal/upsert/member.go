@@ -103,8 +103,8 @@ func (m *member) refused(ctx context.Context, w *write, err error) (retry bool, 
 	if m.Change != secret.ListRemove || !errors.Is(err, secret.ErrNotFound) {
 		return false, err
 	}
-	now, readErr := m.readList(ctx, w.budget, m.item)
-	if readErr != nil || !now.Listed || now.Hidden != 0 || contains(now.Access.Repositories, m.repo) {
+	now, _ := m.readList(ctx, w.budget, m.item)
+	if !now.Listed || now.Hidden != 0 || contains(now.Access.Repositories, m.repo) {
 		return false, err
 	}
 	w.plan.unchanged, m.before = !w.isUnproven(), now

@@ -15,6 +15,9 @@ import (
 // maxSnapshotAge is how old a snapshot may be when its access is written back.
 const maxSnapshotAge = time.Minute
 
+// forever is longer than any run. The zero time is longer ago, so that a snapshot never read is not fresh.
+const forever = 100 * 365 * 24 * time.Hour
+
 // lock is a mutex to hold during requests. It is a channel, since synctest's clock stops in a wait for a [sync.Mutex].
 type lock chan struct{}
 
@@ -108,6 +111,7 @@ type snapshotCache struct {
 	names  []secret.Name // of all items, in the order of their writes
 	// optional says that writes can do without the snapshots: none becomes too old, and a failure can end all reads.
 	optional       bool
+	maxAge         time.Duration
 	secrets, lists reads
 
 	lock     lock
@@ -117,25 +121,29 @@ type snapshotCache struct {
 }
 
 func newSnapshotCache(client *github.Client, store secret.Store, optional bool) *snapshotCache {
-	return &snapshotCache{
-		github: client, store: store, optional: optional, lock: make(lock, 1),
-		lists: reads{tooLong: time.Second}, byName: map[secret.Name]secret.Existing{},
+	c := &snapshotCache{
+		github: client, store: store, optional: optional, maxAge: maxSnapshotAge, lock: make(lock, 1),
+		secrets: reads{tooLong: forever}, lists: reads{tooLong: forever}, byName: map[secret.Name]secret.Existing{},
 	}
+	if optional {
+		c.maxAge, c.secrets.tooLong, c.lists.tooLong = forever, 0, time.Second
+	}
+	return c
 }
 
-// reads sends requests of one kind. After an optional one that took at least tooLong to fail, it sends no other.
+// reads sends requests of one kind. After one that took at least tooLong to fail, it sends no other.
 type reads struct {
 	tooLong time.Duration
 	failed  atomic.Pointer[error]
 }
 
-func (r *reads) send(optional bool, request func() error) error {
+func (r *reads) send(request func() error) error {
 	if err := r.failed.Load(); err != nil {
 		return *err
 	}
 	start := time.Now()
 	err := request()
-	if err != nil && optional && time.Since(start) >= r.tooLong {
+	if err != nil && time.Since(start) >= r.tooLong {
 		r.failed.Store(&err)
 	}
 	return err
@@ -150,7 +158,7 @@ func (c *snapshotCache) get(ctx context.Context, b *github.Budget, name secret.N
 		shown, err := c.find(ctx, b, name)
 		found := shown
 		if err == nil && shown.Access.Visibility == secret.Selected && !shown.Listed {
-			err = c.lists.send(c.optional, func() (err error) {
+			err = c.lists.send(func() (err error) {
 				found, err = c.github.WithRepositories(ctx, b, c.store, shown)
 				return err
 			})
@@ -188,7 +196,7 @@ func contradicts(shown, now secret.Existing) error {
 
 func (c *snapshotCache) lookUp(ctx context.Context, b *github.Budget, names ...secret.Name) (github.Found, error) {
 	var found github.Found
-	err := c.secrets.send(c.optional, func() (err error) {
+	err := c.secrets.send(func() (err error) {
 		found, err = c.github.Lookup(ctx, b, c.store, names...)
 		return err
 	})
@@ -231,6 +239,4 @@ func (c *snapshotCache) keep(s secret.Existing) {
 	}
 }
 
-func (c *snapshotCache) isFresh(readAt time.Time) bool {
-	return !readAt.IsZero() && (c.optional || time.Since(readAt) <= maxSnapshotAge)
-}
+func (c *snapshotCache) isFresh(readAt time.Time) bool { return time.Since(readAt) <= c.maxAge }
