@@ -30,7 +30,7 @@ type Input struct {
 	isSource bool
 	isValue  bool  // the input holds plaintext, which is read byte for byte
 	maxFile  int64 // the bytes to read of a plaintext in a file (see readFile); 0 if the input is not such a path
-	// isTarget is true if an empty text is rejected under Actions: with the default, the run could write elsewhere.
+	// isTarget rejects an empty text under Actions: with the default, the run could write elsewhere.
 	isTarget bool
 	fallback string // the default if the expression in Default has no value
 }
@@ -65,7 +65,7 @@ var Inputs = []Input{
 	{Name: "encrypted_value", modes: onlySet, isSource: true},
 	{Name: "key_id", modes: writeValues},
 	{Name: "sealed", modes: onlySet, isSource: true},
-	{Name: "trim_trailing_newline", Default: "false"},
+	{Name: "trim_trailing_newline", Default: "false", modes: writeValues},
 	{Name: "visibility", modes: onlySet},
 	{Name: "selected_repository_ids", modes: setOrAccess},
 	{Name: "selected_repositories", modes: setOrAccess},
@@ -345,9 +345,13 @@ func (r *reader) isBatch() bool { return r.isSet("secrets") || r.isSet("secrets_
 
 // requireOneSource requires exactly one source of values. It rejects a secrets_format that is unknown or not used.
 func (r *reader) requireOneSource(mode secret.Mode) {
-	var set []string
+	var sources, set []string
 	for _, in := range Inputs {
-		if in.isSource && slices.Contains(in.modes, mode) && r.isSet(in.Name) {
+		if !in.isSource || !slices.Contains(in.modes, mode) {
+			continue
+		}
+		sources = append(sources, in.Name)
+		if r.isSet(in.Name) {
 			set = append(set, in.Name)
 		}
 	}
@@ -356,7 +360,7 @@ func (r *reader) requireOneSource(mode secret.Mode) {
 		last := len(set) - 1
 		r.problemf(set[last], "cannot be combined with %s; set exactly one of them", strings.Join(set[:last], ", "))
 	case len(set) == 0 && (mode == secret.ModeSeal || !r.hasKey()):
-		r.problemf("secret_value", "empty%s", adviceIfEmpty("secret_value"))
+		r.problemf(sources[0], "empty, and so are %s%s", strings.Join(sources[1:], ", "), adviceIfEmpty(sources[0]))
 	}
 	parseInput(r, "secrets_format", secret.OneOf("auto", "dotenv"))
 	if r.isDotenv() && !r.isBatch() {

@@ -14,7 +14,7 @@ import (
 func parseJSON(text string) (entries []entry) {
 	err := json.Unmarshal([]byte(text), new(json.RawMessage))
 	if syntax, isBroken := errors.AsType[*json.SyntaxError](err); isBroken {
-		return rejectAt(text, int(syntax.Offset)-1, "invalid JSON")
+		return rejectAt(text, int(syntax.Offset)-1, "invalid JSON; write it with jq or toJSON, which escape quotes and line breaks")
 	}
 	notString := &rejection{text: "the value is not a string, and only an object of strings can be stored"}
 	at, read := position{1, 1}, int64(0)

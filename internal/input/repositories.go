@@ -90,7 +90,7 @@ func bareName(name, entry, org string) (string, error) {
 	}
 	owner, bare, hasOwner := strings.Cut(name, "/")
 	switch {
-	case !hasOwner, !safeSegment(owner): // parseRepository rejects a name with a slash
+	case !hasOwner, !safeSegment(owner), strings.Contains(bare, "/"): // parseRepository rejects a name with a slash
 		return name, nil
 	case !strings.EqualFold(owner, org):
 		return "", fmt.Errorf("%s is not a repository of %s; an organization secret can only be read in "+

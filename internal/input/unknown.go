@@ -13,8 +13,8 @@ import (
 // words relate an unknown input to a known one: if both names contain the same word, the known input may be meant.
 var words = []string{"repo", "secret", "value", "visibility", "org", "store", "token", "key", "mode", "name"}
 
-// checkEnvironment reports unknown inputs, about which the runner only warns, and inputs that are set but empty. It has
-// to read the whole environment: GetInput shows neither.
+// checkEnvironment reports unknown inputs, about which the runner only warns, and an empty text where the default could
+// write elsewhere. It has to read the whole environment: GetInput shows neither.
 func (r *reader) checkEnvironment() {
 	if r.Environ == nil || r.Getenv("GITHUB_ACTIONS") == "" {
 		return
