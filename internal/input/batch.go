@@ -70,7 +70,7 @@ func parseBatch(text string, isDotenv bool) []entry {
 	case start == "{":
 		return parseJSON(text)
 	case start == "[" || start == `"`:
-		return rejectAll("must be a JSON object of strings", flattenHint(trimmed))
+		return rejectAll("must be a JSON object of strings", adviceToFlatten(trimmed))
 	}
 	return parseLines(text)
 }
@@ -122,7 +122,7 @@ func (r *reader) batch(input, text string, names []secret.Name) []value {
 	case len(missing) > 0 && !r.hasProblem(input):
 		hint := ""
 		if len(values) == 0 {
-			hint = flattenHint(text)
+			hint = adviceToFlatten(text)
 		}
 		r.problemf("secret_name", "%s does not have %s%s", input, strings.Join(missing, ", "), hint)
 	}

@@ -30,9 +30,9 @@ type Input struct {
 	isSource bool
 	isValue  bool  // the input holds plaintext, which is read byte for byte
 	maxFile  int64 // the bytes to read of a plaintext in a file (see readFile); 0 if the input is not such a path
-	// isTarget rejects an empty text under Actions: with the default, the run could write elsewhere.
-	isTarget bool
-	fallback string // the default if the expression in Default has no value
+	// rejectsEmpty rejects an empty text under Actions: with the default, the run could write elsewhere.
+	rejectsEmpty bool
+	fallback     string // the default if the expression in Default has no value
 }
 
 // context returns the expression in the default, such as github.api_url, or "" if there is none.
@@ -44,7 +44,7 @@ func (in Input) context() string {
 }
 
 var (
-	writeValues = []secret.Mode{secret.ModeSet, secret.ModeSeal}
+	setOrSeal   = []secret.Mode{secret.ModeSet, secret.ModeSeal}
 	onlySet     = []secret.Mode{secret.ModeSet}
 	onlyAccess  = []secret.Mode{secret.ModeAccess}
 	onlyCheck   = []secret.Mode{secret.ModeCheck}
@@ -53,31 +53,31 @@ var (
 
 // Inputs lists every input, in the order in which problems are reported.
 var Inputs = []Input{
-	{Name: "mode", Default: "set", isTarget: true},
-	{Name: "org", Default: "${{ github.repository_owner }}", isTarget: true},
-	{Name: "stores", Default: "actions", isTarget: true},
+	{Name: "mode", Default: "set", rejectsEmpty: true},
+	{Name: "org", Default: "${{ github.repository_owner }}", rejectsEmpty: true},
+	{Name: "stores", Default: "actions", rejectsEmpty: true},
 	{Name: "secret_name"},
-	{Name: "secret_value", modes: writeValues, isSource: true, isValue: true},
-	{Name: "secret_file", modes: writeValues, isSource: true, maxFile: secret.MaxValueBytes + 2},
-	{Name: "secrets", modes: writeValues, isSource: true, isValue: true},
-	{Name: "secrets_file", modes: writeValues, isSource: true, maxFile: maxBatchBytes},
-	{Name: "secrets_format", Default: "auto", modes: writeValues},
+	{Name: "secret_value", modes: setOrSeal, isSource: true, isValue: true},
+	{Name: "secret_file", modes: setOrSeal, isSource: true, maxFile: secret.MaxValueBytes + 2},
+	{Name: "secrets", modes: setOrSeal, isSource: true, isValue: true},
+	{Name: "secrets_file", modes: setOrSeal, isSource: true, maxFile: maxBatchBytes},
+	{Name: "secrets_format", Default: "auto", modes: setOrSeal},
 	{Name: "encrypted_value", modes: onlySet, isSource: true},
-	{Name: "key_id", modes: writeValues},
+	{Name: "key_id", modes: setOrSeal},
 	{Name: "sealed", modes: onlySet, isSource: true},
-	{Name: "trim_trailing_newline", Default: "false", modes: writeValues},
+	{Name: "trim_trailing_newline", Default: "false", modes: setOrSeal},
 	{Name: "visibility", modes: onlySet},
 	{Name: "selected_repository_ids", modes: setOrAccess},
 	{Name: "selected_repositories", modes: setOrAccess},
 	{Name: "change", modes: onlyAccess},
 	{Name: "list_repositories", Default: "false", modes: onlyCheck},
 	{Name: "token"},
-	{Name: "api_url", Default: "${{ github.api_url }}", isTarget: true, fallback: "https://api.github.com"},
+	{Name: "api_url", Default: "${{ github.api_url }}", rejectsEmpty: true, fallback: "https://api.github.com"},
 	{Name: "ca_certificate"},
 	{Name: "timeout", Default: "5m"},
 	{Name: "dry_run", Default: "false"},
 	{Name: "max_age", modes: onlyCheck},
-	{Name: "public_key", modes: writeValues},
+	{Name: "public_key", modes: setOrSeal},
 }
 
 // Config has the validated inputs.
@@ -254,7 +254,7 @@ func (r *reader) rejectUnused(mode secret.Mode) {
 		}
 		r.explain(in.Name, fmt.Sprintf("not used in mode %s, only in mode %s", mode, strings.Join(uses, " or ")))
 	}
-	if slices.Contains(writeValues, mode) {
+	if slices.Contains(setOrSeal, mode) {
 		r.requireOneSource(mode)
 	}
 }
@@ -327,7 +327,7 @@ func (r *reader) names(c *Config) {
 		return
 	}
 	names := parseList(r, input, parseName)
-	isOne := slices.Contains(writeValues, c.Mode) && !r.isBatch() && !r.isSet("sealed")
+	isOne := slices.Contains(setOrSeal, c.Mode) && !r.isBatch() && !r.isSet("sealed")
 	switch {
 	case r.hasProblem(input):
 	case isOne && len(names) > 1:

@@ -36,7 +36,7 @@ func parseJSON(text string) (entries []entry) {
 		entries = append(entries, e)
 	}
 	if slices.ContainsFunc(entries, func(e entry) bool { return e.rejection == notString }) {
-		notString.advice = flattenHint(text)
+		notString.advice = adviceToFlatten(text)
 	}
 	return entries
 }
@@ -92,8 +92,8 @@ var toolDocuments = []struct {
 	{"doppler secrets --json", []string{"*.computed"}},
 }
 
-// flattenHint returns advice about JSON, such as the page with a command that flattens it, or "". It quotes nothing.
-func flattenHint(text string) string {
+// adviceToFlatten returns advice about JSON, such as the page with a command that flattens it, or "". It quotes nothing.
+func adviceToFlatten(text string) string {
 	var parsed any
 	_ = json.Unmarshal([]byte(text), &parsed)
 	list, _ := parsed.([]any)

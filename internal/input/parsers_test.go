@@ -20,7 +20,7 @@ func TestParsers(t *testing.T) {
 		"batch":           func(text string) string { return describe(parseBatch(text, false)) },
 		"batch as dotenv": func(text string) string { return describe(parseBatch(text, true)) },
 		"hint of a JSON document": func(text string) string {
-			return cmp.Or(strings.TrimPrefix(flattenHint(text), ". "), "none")
+			return cmp.Or(strings.TrimPrefix(adviceToFlatten(text), ". "), "none")
 		},
 		"unknown input": func(text string) string { return cmp.Or(resembled(text), "none") },
 		"api_url":       func(text string) string { return parsed(parseAPIURL(text)) },

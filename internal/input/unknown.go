@@ -28,7 +28,7 @@ func (r *reader) checkEnvironment() {
 		}
 		if i := inputIndex(strings.ToLower(name)); i >= 0 && name == strings.ToUpper(name) {
 			// The runner fills in the default only if the workflow does not have the input at all.
-			if in := Inputs[i]; in.isTarget && strings.TrimSpace(value) == "" {
+			if in := Inputs[i]; in.rejectsEmpty && strings.TrimSpace(value) == "" {
 				r.explain(in.Name, "empty: an expression without a value. Leave the line out for the default, or "+
 					"write ${{ … || "+cmp.Or(in.context(), "'"+in.Default+"'")+" }}")
 			}
