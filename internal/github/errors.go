@@ -25,6 +25,7 @@ const (
 	checkProxy       = "Check HTTPS_PROXY and NO_PROXY of the runner, and the proxy itself."
 	proxyCredentials = "The proxy requires credentials: set HTTPS_PROXY to `http://USER:PASSWORD@HOST:PORT`."
 
+	checkFirewall = " If other machines can connect, check the firewall of the runner, HTTPS_PROXY and NO_PROXY."
 	unknownHost   = "Check api_url, HTTPS_PROXY and NO_PROXY of the runner, and the DNS servers of the container."
 	waitForGitHub = "Wait until GitHub responds again."
 )

@@ -114,6 +114,7 @@ func (c *Client) noResponse(e *secret.Error, err error, limit time.Duration) (re
 		return e.Problem
 	case op != nil && op.Op == "dial":
 		e.Problem = "cannot connect to " + host + " " + why
+		e.Hint += checkFirewall
 		return e.Problem
 	case errors.Is(err, context.DeadlineExceeded):
 		why = "within " + secret.FormatDuration(limit)

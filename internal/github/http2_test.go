@@ -188,7 +188,7 @@ func TestNoConnection(t *testing.T) {
 		proxy      func(*http.Request) (*url.URL, error)
 		want, hint string
 	}{
-		"server": {nil, "cannot connect to github.test " + why, "Wait until GitHub responds again, see https://www.githubstatus.com."},
+		"server": {nil, "cannot connect to github.test " + why, "Wait until GitHub responds again, see https://www.githubstatus.com." + checkFirewall},
 		"proxy":  {throughProxy, "cannot connect to the proxy " + why, checkProxy},
 	} {
 		t.Run(name, func(t *testing.T) {
