@@ -44,7 +44,7 @@ func errorNotes(d document) (notes []note) {
 	}
 	for _, f := range d.failures {
 		names := listNames(labels(f.entries), maxNames, strings.Clone)
-		notes = append(notes, note{names + ": " + f.fact, f.reason, todo + f.step, f.saved})
+		notes = append(notes, note{names + ": " + f.fact, f.cause, todo + f.step, f.saved})
 	}
 	return notes
 }

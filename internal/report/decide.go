@@ -33,16 +33,16 @@ const (
 // document is a decided report. The log, annotations, outputs, summary and script only render it.
 type document struct {
 	Run
-	room         limits
-	sign         string // before the title, of the worst entry
-	title        string // "acme: 24 of 30 secrets stored, 5 failed, 1 unknown"
-	problemsStep string // the next step of a rejected run
-	entries      []*entry
-	failures     []failure            // in order of their first entries
-	inStores     bool                 // the run has several stores
-	anySaved     bool                 // the sealed value of some failure is saved
-	renewed      map[secret.Name]bool // some store has the new value, or may get it
-	manual       map[place][]string   // in the summary, to store sealed values: commands of the script, and rows
+	room          limits
+	sign          string // before the title, of the worst entry
+	title         string // "acme: 24 of 30 secrets stored, 5 failed, 1 unknown"
+	problemsStep  string // the next step of a rejected run
+	entries       []*entry
+	failures      []failure            // in order of their first entries
+	severalStores bool                 // the run has several stores
+	anySaved      bool                 // the sealed value of some failure is saved
+	renewed       map[secret.Name]bool // some store has the new value, or may get it
+	manual        map[place][]string   // in the summary, to store sealed values: commands of the script, and rows
 }
 
 // entry is a result and the decisions about it.
@@ -69,7 +69,7 @@ const (
 type failure struct {
 	entries []*entry
 	fact    string
-	reason  string // the likely reason; may be empty
+	cause   string // may be empty
 	step    string // the one next step
 	saved   string // where the sealed value is, and the request id; may be empty
 }
@@ -78,7 +78,7 @@ type failure struct {
 func decide(run Run, room limits) document {
 	d := document{Run: run, room: room, manual: map[place][]string{}, renewed: map[secret.Name]bool{}}
 	isOther := func(result secret.Result) bool { return result.Store != run.Results[0].Store }
-	d.inStores = slices.ContainsFunc(run.Results, isOther)
+	d.severalStores = slices.ContainsFunc(run.Results, isOther)
 	d.entries = convert(run.Results, d.newEntry)
 	d.placeInOutputs()
 	d.placeInSummary()
@@ -103,7 +103,7 @@ func (d *document) newEntry(result secret.Result) *entry {
 	switch {
 	case e.Name == "":
 		e.label = string(e.Store) + " secrets"
-	case d.inStores:
+	case d.severalStores:
 		e.label = fmt.Sprintf("%s in %s", e.Name, e.Store)
 	}
 	return e
@@ -199,15 +199,15 @@ func (d *document) groupFailures() {
 		d.renewed[e.Name] = d.renewed[e.Name] || e.Stored() || e.Operation == secret.Skipped ||
 			e.Operation == secret.Unknown || isSaved
 	}
-	failed := filter(d.entries, func(e *entry) bool { return e.Err != nil })
+	erroneous := filter(d.entries, func(e *entry) bool { return e.Err != nil })
 	alike := func(e *entry) string {
 		err := secret.AsError(e.Err)
 		parts := []string{string(e.Operation), err.Fact(), err.Cause, d.nextStep(e, err.Hint), places[e.place].saved}
 		return strings.Join(parts, "\n")
 	}
-	for _, group := range grouped(failed, alike) {
+	for _, group := range grouped(erroneous, alike) {
 		first, err := group[0], secret.AsError(group[0].Err)
-		f := failure{entries: group, reason: err.Cause, step: d.nextStep(first, err.Hint)}
+		f := failure{entries: group, cause: err.Cause, step: d.nextStep(first, err.Hint)}
 		f.fact = shared(group, func(e *entry) string { return secret.AsError(e.Err).Error() }, err.Fact())
 		id := shared(group, func(e *entry) string { return secret.AsError(e.Err).RequestID }, "see the output results")
 		if id != "" {
@@ -234,7 +234,7 @@ func (d *document) nextStep(e *entry, hint string) string {
 	case store != "":
 		step = store + ". Do not rotate again."
 	case d.Mode == secret.ModeAccess && !d.DryRun && len(d.Problems) == 0:
-		step = "Run this again; completed changes are skipped."
+		step = "Run this again; completed changes are not repeated."
 	case e.place == 0, errors.Is(e.Err, secret.ErrForeignKey): // no value to lose, or one that others can read
 	case isUnknown:
 		keep = keepBoth + "GitHub may have either."

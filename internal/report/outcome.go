@@ -131,6 +131,7 @@ func (d *document) counts() string {
 		}
 	}
 	total := len(d.entries) - lists
+	// The first of these that occurs stands beside the total.
 	heads := []string{tooOld(d.Run), missing, openToAll, first, "unchanged", "skipped"}
 	if i := slices.IndexFunc(heads, func(count string) bool { return numbers[count] > 0 }); i >= 0 {
 		first = heads[i]

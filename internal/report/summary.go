@@ -132,7 +132,7 @@ func (r *Reporter) failureBlock(f failure) string {
 	}
 	lines := []string{
 		fmt.Sprintf("%s <b>%s</b>: %s", signs[f.entries[0].severity], names, r.html(f.fact)),
-		r.html(f.reason), "<b>" + todo + "</b>" + r.prose(f.step), saved,
+		r.html(f.cause), "<b>" + todo + "</b>" + r.prose(f.step), saved,
 	}
 	return "<p>" + join("<br>\n", lines...) + "</p>"
 }
@@ -192,7 +192,7 @@ func (r *Reporter) addResults(b *htmlBuffer, d document) {
 		header[1], result, readers, entries = "Age, last updated", shortAge, r.readers, byAge(entries)
 	case secret.ModeSeal:
 		header = header[:2]
-		if len(entries) > 0 && !d.inStores { // each store has its own key
+		if len(entries) > 0 && !d.severalStores { // each store has its own key
 			b.add("<p>Sealed to key <code>" + r.html(entries[0].KeyID) + "</code></p>")
 		}
 	}
