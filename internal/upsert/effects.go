@@ -22,7 +22,7 @@ const (
 // warnOfEffects warns of changes that the writes of values made, or would make in a dry run.
 func (e *executor) warnOfEffects() {
 	names, details := map[string][]string{}, map[string][]string{}
-	isGiven := e.desired.isGiven()
+	isSet := e.desired.isSet()
 	for i, r := range e.results {
 		note := func(warning string, more ...string) {
 			names[warning] = append(names[warning], fmt.Sprintf("%s in %s", r.Name, r.Store))
@@ -32,11 +32,11 @@ func (e *executor) warnOfEffects() {
 		switch {
 		case r.Operation == secret.Failed:
 			continue
-		case !isGiven && (r.Operation == secret.Created || r.Operation == secret.WouldCreate):
+		case !isSet && (r.Operation == secret.Created || r.Operation == secret.WouldCreate):
 			note(newPrivate)
-		case isGiven && before.Err != nil:
+		case isSet && before.Err != nil:
 			note(unreadAccess, secret.AsError(before.Err).Fact())
-		case isGiven && before.Hidden != 0:
+		case isSet && before.Hidden != 0:
 			note(unreadAccess, "this token cannot see all repositories on the list")
 		}
 		if len(before.Unknown) > 0 {

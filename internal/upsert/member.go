@@ -36,7 +36,7 @@ func (e *executor) members(ctx context.Context) (tasks []*task) {
 	github.Concurrently(github.MaxConcurrentReads, len(lists), func(i int) {
 		lists[i] = &memberList{executor: e, item: e.Items[i], err: resolveErr}
 		if resolveErr == nil {
-			lists[i].err = lists[i].plan(ctx, r, repos)
+			lists[i].err = lists[i].choose(ctx, r, repos)
 		}
 	})
 	for i, l := range lists {
@@ -54,7 +54,8 @@ func (e *executor) members(ctx context.Context) (tasks []*task) {
 	return tasks
 }
 
-func (l *memberList) plan(ctx context.Context, r *resolver, repos []secret.Repository) (err error) {
+// choose reads the list and decides which repositories to add to it, or to remove from it.
+func (l *memberList) choose(ctx context.Context, r *resolver, repos []secret.Repository) (err error) {
 	l.before, err = l.readList(ctx, github.NewBudget(), l.item)
 	if err = cmp.Or(err, checkSelected(l.before)); err != nil {
 		return err

@@ -25,18 +25,18 @@ func newDesired(v secret.Visibility, s *secret.Selection) desired {
 	return d
 }
 
-// isGiven reports whether the inputs set the access of new and of existing secrets.
-func (d desired) isGiven() bool { return d.Visibility != "" }
+// isSet reports whether the inputs set the access of new and of existing secrets.
+func (d desired) isSet() bool { return d.Visibility != "" }
 
 // needsExisting reports whether a write depends on the existing secret. If not, it is only read to report the change.
-func (d desired) needsExisting() bool { return !d.isGiven() || d.hasGlob }
+func (d desired) needsExisting() bool { return !d.isSet() || d.hasGlob }
 
 // accessFor returns the access to write to a secret. The error is a *secret.Error if it must not be written.
 func (d desired) accessFor(existing secret.Existing) (secret.Access, error) {
 	switch {
 	case d.hasGlob && existing.Hidden != 0:
 		return secret.Access{}, hiddenError(existing, ", and a glob may mean the others")
-	case d.isGiven():
+	case d.isSet():
 		return d.Access, nil
 	case d.keepsList && existing.Access.Visibility != secret.Selected:
 		return secret.Access{}, &secret.Error{

@@ -41,15 +41,15 @@ type publicKeyCache struct {
 	key    atomic.Pointer[seal.PublicKey] // that was fetched last
 
 	fetching lock
-	// confirmed is when a fetch after a refusal found the key unchanged, so that the refusal has another reason.
-	confirmed map[refusal]time.Time
-	refused   map[string]bool // by key id: GitHub could not decrypt a value that was sealed to that key
+	// unchangedAt is when a fetch after a refusal found the key unchanged, so that the refusal has another reason.
+	unchangedAt map[keyRefusal]time.Time
+	refused     map[string]bool // by key id: GitHub could not decrypt a value that was sealed to that key
 }
 
-// refusal is a 422 for values that were sealed to a key, with its reason.
-type refusal struct {
-	keyID     string
-	encrypted bool // GitHub could not decrypt them
+// keyRefusal is a 422 for values that were sealed to a key, with its reason.
+type keyRefusal struct {
+	keyID      string
+	cannotOpen bool // GitHub could not decrypt them
 }
 
 // lagDelays are the waits before the fetches of a key: a copy of it may lag behind a rotation.
@@ -57,7 +57,7 @@ var lagDelays = []time.Duration{0, 2 * time.Second, 10 * time.Second}
 
 func newPublicKeyCache(client *github.Client, store secret.Store, log func(string)) *publicKeyCache {
 	c := &publicKeyCache{
-		github: client, store: store, log: log, fetching: make(lock, 1), confirmed: map[refusal]time.Time{},
+		github: client, store: store, log: log, fetching: make(lock, 1), unchangedAt: map[keyRefusal]time.Time{},
 		refused: map[string]bool{},
 	}
 	c.key.Store(&seal.PublicKey{})
@@ -75,16 +75,16 @@ func (c *publicKeyCache) current() seal.PublicKey { return *c.key.Load() }
 
 // newerThan returns the key to use after a refusal: the same if the key was not the reason. Concurrent callers share
 // one fetch, and so do all callers with the same refusal within maxSnapshotAge.
-func (c *publicKeyCache) newerThan(ctx context.Context, b *github.Budget, r refusal) (seal.PublicKey, error) {
+func (c *publicKeyCache) newerThan(ctx context.Context, b *github.Budget, r keyRefusal) (seal.PublicKey, error) {
 	c.fetching.acquire()
 	defer c.fetching.release()
 	delays := lagDelays[:1]
-	if r.encrypted {
+	if r.cannotOpen {
 		delays = lagDelays
 		c.refused[r.keyID] = true
 	}
 	old, sentAt := c.current(), time.Now()
-	if old.ID() != r.keyID || sentAt.Sub(c.confirmed[r]) <= maxSnapshotAge {
+	if old.ID() != r.keyID || sentAt.Sub(c.unchangedAt[r]) <= maxSnapshotAge {
 		return old, nil
 	}
 	for _, delay := range delays {
@@ -100,7 +100,7 @@ func (c *publicKeyCache) newerThan(ctx context.Context, b *github.Budget, r refu
 			return key, nil
 		}
 	}
-	c.confirmed[r] = sentAt
+	c.unchangedAt[r] = sentAt
 	return old, nil
 }
 

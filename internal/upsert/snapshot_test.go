@@ -204,7 +204,7 @@ func TestKeyFetches(t *testing.T) {
 		old, _ := g.Key("acme", "actions")
 		check := func(what string, encrypted, rotated bool, fetches int) {
 			t.Helper()
-			got, err := cache.newerThan(t.Context(), github.NewBudget(), refusal{old, encrypted})
+			got, err := cache.newerThan(t.Context(), github.NewBudget(), keyRefusal{old, encrypted})
 			wantEqual(t, what+": error", err, nil)
 			wantEqual(t, what+": another key", got.ID() != old, rotated)
 			wantEqual(t, what+": fetches", g.count("GET public-key"), fetches)

@@ -45,8 +45,8 @@ type Item struct {
 	Done   bool // an earlier run stored it
 }
 
-// isSealed reports whether the value is given: without plaintext, it cannot be sealed again.
-func (i Item) isSealed() bool { return i.Sealed.EncryptedValue != "" }
+// isGiven reports whether an earlier job sealed the value. Without plaintext, it cannot be sealed again.
+func (i Item) isGiven() bool { return i.Sealed.EncryptedValue != "" }
 
 // Job describes a run.
 type Job struct {

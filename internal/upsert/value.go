@@ -32,7 +32,7 @@ func (v *value) next(ctx context.Context, b *github.Budget) (p plan, err error) 
 	if p.access, err = v.desired.accessFor(p.before); err != nil {
 		return p, err
 	}
-	if !v.item.isSealed() { // GitHub would refuse a value sealed to an outdated key
+	if !v.item.isGiven() { // GitHub would refuse a value sealed to an outdated key
 		if err = v.sealTo(v.keys[v.item.Store].current()); err != nil {
 			return p, err
 		}
@@ -48,7 +48,7 @@ func (v *value) prepare() error {
 		return keys.err
 	}
 	key := keys.current()
-	if v.item.isSealed() && key.ID() != v.sealed.KeyID && !v.DryRun {
+	if v.item.isGiven() && key.ID() != v.sealed.KeyID && !v.DryRun {
 		return nil // GitHub decides: the key that was read may be an older one
 	}
 	return v.sealTo(key)
@@ -56,7 +56,7 @@ func (v *value) prepare() error {
 
 // sealTo seals the value unless it is sealed to that key already. The key of a given value is only compared.
 func (v *value) sealTo(key seal.PublicKey) error {
-	if v.item.isSealed() {
+	if v.item.isGiven() {
 		return v.checkKey(key)
 	}
 	if v.sealed.KeyID == key.ID() && v.sealed.PublicKey == key.Base64() {
@@ -94,7 +94,7 @@ func (v *value) refused(ctx context.Context, w *write, err error) (retry bool, _
 		return false, err
 	}
 	old := v.sealed
-	r := refusal{old.KeyID, errors.Is(err, secret.ErrCannotOpen)}
+	r := keyRefusal{old.KeyID, errors.Is(err, secret.ErrCannotOpen)}
 	key, keyErr := v.keys[v.item.Store].newerThan(ctx, w.budget, r)
 	if keyErr != nil { // GitHub's 422 matters more than why the key could not be fetched
 		return false, err
@@ -102,7 +102,7 @@ func (v *value) refused(ctx context.Context, w *write, err error) (retry bool, _
 	switch sealErr := v.sealTo(key); {
 	case sealErr != nil:
 		return false, sealErr
-	case r.encrypted && old.PublicKey == "": // given with the id of its key alone
+	case r.cannotOpen && old.PublicKey == "": // given with the id of its key alone
 		return false, foreignKey(key.ID())
 	}
 	return v.sealed != old, err
@@ -116,7 +116,7 @@ func (e *executor) sealUnstored() {
 		if r.EncryptedValue == "" {
 			continue
 		}
-		isGiven, key := item.isSealed(), keys.current()
+		isGiven, key := item.isGiven(), keys.current()
 		v := &value{executor: e, item: item, sealed: r.Sealed}
 		var keyErr error
 		if !key.IsZero() {
@@ -170,7 +170,7 @@ func (v *value) complete(i int, w *write) {
 	switch {
 	case v.resolveErr == nil && !v.desired.needsExisting():
 		r.Access = v.desired.Access // even if no attempt was planned
-	case !w.rejected:
+	case !w.unplanned:
 		r.Access = w.plan.access
 	}
 	if w.err == nil {
@@ -182,7 +182,7 @@ func (v *value) complete(i int, w *write) {
 // overwritten returns the error for overwriting a secret that this run did not find. If access is given, it only warns.
 func (v *value) overwritten(w *write) error {
 	switch {
-	case v.desired.isGiven():
+	case v.desired.isSet():
 		v.Warn(fmt.Sprintf("%s in %s: this run did not find the secret, but GitHub updated an existing one. "+
 			"Its access is now as the inputs say.", v.item.Name, v.item.Store))
 		return nil

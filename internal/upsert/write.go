@@ -48,8 +48,8 @@ type write struct {
 	before       secret.Existing
 	firstAttempt time.Time
 	created      bool      // the write created the secret; in a dry run, it would
-	confirmedAt  time.Time // when the last attempt ended
-	rejected     bool      // the last attempt could not be planned, so that plan is out of date
+	endedAt      time.Time // when the last attempt ended
+	unplanned    bool      // the last attempt could not be planned, so that plan is out of date
 	unprovenAt   time.Time // when the last unproven attempt was sent; zero if there is none, or if a read settled it
 	err          error
 }
@@ -79,9 +79,9 @@ func (w *write) change() secret.Change {
 	return secret.Diff(w.before, w.plan.access)
 }
 
-// note sets the plan of the next attempt. After an unproven one, GitHub's state may be its effect: before stays, and
+// setPlan sets the plan of the next attempt. After an unproven one, GitHub's state may be its effect: before stays, and
 // nothing counts as unchanged.
-func (w *write) note(p plan) {
+func (w *write) setPlan(p plan) {
 	if w.isUnproven() {
 		p.unchanged = false
 	} else {
@@ -159,7 +159,7 @@ func (e *executor) run(ctx context.Context, t *task) {
 		case e.DryRun:
 			var p plan
 			if p, w.err = w.next(ctx, w.budget); w.err == nil {
-				w.note(p)
+				w.setPlan(p)
 				w.created = w.isNew()
 			}
 		default:
@@ -188,7 +188,7 @@ func (e *executor) send(ctx context.Context, w *write) {
 		}
 		next, err := w.next(ctx, w.budget)
 		if err != nil {
-			w.err, w.rejected = w.notSentAgain(last, err), true
+			w.err, w.unplanned = w.notSentAgain(last, err), true
 			return
 		}
 		if w.isUnproven() && !next.access.Equal(w.plan.access) { // GitHub may still apply the older access
@@ -197,12 +197,12 @@ func (e *executor) send(ctx context.Context, w *write) {
 				return
 			}
 		}
-		w.note(next)
+		w.setPlan(next)
 		if w.plan.unchanged {
 			return
 		}
 		w.created, w.err = attempt.Send(ctx, next.request)
-		last, w.confirmedAt = w.err, time.Now()
+		last, w.endedAt = w.err, time.Now()
 		w.unprovenAt = attempt.UnprovenAt()
 		if secret.IsAny(w.err, secret.ErrUnprocessable, secret.ErrNotFound) {
 			var retry bool
@@ -283,7 +283,7 @@ func (w *write) settle(now secret.Existing) {
 	var applied bool
 	if w.err == nil { // confirmed with 204: this attempt updated a secret that an earlier one may have created
 		// All attempts were applied within this time after the first.
-		took := w.confirmedAt.Sub(w.firstAttempt) + settleDelay
+		took := w.endedAt.Sub(w.firstAttempt) + settleDelay
 		w.created = now.Exists && now.UpdatedAt.Sub(now.CreatedAt) <= took
 		applied = !now.Exists
 	} else {
