@@ -92,7 +92,7 @@ func New(o Options) *Client {
 // Close closes idle connections.
 func (c *Client) Close() { c.transport.inner.Load().CloseIdleConnections() }
 
-// Requests returns how many requests were sent so far, redirects and retries included.
+// Requests returns how many requests were made so far, including redirects, retries and failed connections.
 func (c *Client) Requests() int { return int(c.transport.requests.Load()) }
 
 // TokenExpires returns when the token expires. It is zero if unknown.

@@ -143,7 +143,7 @@ type refusal struct {
 	scopes  []string // of the token; nil if unknown
 	worked  bool     // an earlier request succeeded
 	canRead bool     // the secrets or the key of the store were read
-	isApp   bool     // the token has read secrets; a workflow's GITHUB_TOKEN cannot
+	hasRead bool     // the token has read secrets; a workflow's GITHUB_TOKEN cannot
 
 	permission, scope, user string // that the request requires
 }
@@ -156,7 +156,7 @@ func isLookup(r *refusal) bool    { return strings.HasPrefix(r.path, "repos/") }
 func needsSSO(r *refusal) bool    { return r.resp.Header.Get(ssoHeader) != "" }
 func hasWorked(r *refusal) bool   { return r.worked }
 func canOnlyRead(r *refusal) bool { return r.canRead && r.isWrite() }
-func isApp(r *refusal) bool       { return r.isApp || r.kind.prefix == "ghu_" }
+func isApp(r *refusal) bool       { return r.hasRead || r.kind.prefix == "ghu_" }
 func isJWT(r *refusal) bool {
 	return strings.HasPrefix(r.Token, "eyJ") && strings.Count(r.Token, ".") == 2
 }
@@ -190,7 +190,7 @@ func (c *Client) explain(e *secret.Error, request *Request, resp response, msg s
 	status := resp.StatusCode
 	r := c.opt.newRefusal(request, resp)
 	c.mu.Lock()
-	r.worked, r.canRead, r.isApp = c.tokenAccepted, c.storeRead[request.store], len(c.storeRead) > 0
+	r.worked, r.canRead, r.hasRead = c.tokenAccepted, c.storeRead[request.store], len(c.storeRead) > 0
 	c.mu.Unlock()
 	var row explanation
 	if i := slices.IndexFunc(explanations, func(row explanation) bool {

@@ -39,13 +39,13 @@ type pages[T any] struct {
 	entries []T
 	total   int  // the largest that a page reports; 0 if none does
 	count   int  // of pages, according to the last one read
-	settled bool // it has one page, or two readings agreed
+	agreed  bool // it has one page, or two readings agreed
 	partial bool // GitHub left out items that the token is not authorized for
 	secret.Reading
 }
 
 // isComplete reports whether the list has every entry that GitHub counts: any other does not exist.
-func (p pages[T]) isComplete() bool { return p.settled && len(p.entries) == p.total }
+func (p pages[T]) isComplete() bool { return p.agreed && len(p.entries) == p.total }
 
 // unique drops duplicate entries.
 func unique[T any](entries []T, key func(T) any) []T {
@@ -70,7 +70,7 @@ func (l list[T]) read(ctx context.Context) (all pages[T], err error) {
 		if l.isWanted != nil {
 			answer = slices.DeleteFunc(slices.Clone(all.entries), func(entry T) bool { return !l.isWanted(entry) })
 		}
-		if all.settled = all.count == 1 || reflect.DeepEqual(answer, last); all.settled {
+		if all.agreed = all.count == 1 || reflect.DeepEqual(answer, last); all.agreed {
 			return all, nil
 		}
 		last = answer

@@ -37,7 +37,8 @@ type clock struct {
 	exemptBefore time.Duration // such waits before the start, during the outage
 }
 
-// NewBudget returns the budget of a write. For a read without a write pass nil: it then has a budget of its own.
+// NewBudget returns the budget of a write and of the reads that it needs. For other reads pass nil: each then has a
+// budget of its own.
 func NewBudget() *Budget { return &Budget{write: true, clock: &clock{}} }
 
 // Optional returns the budget for reads that the write can do without. They share the time of b, but leave the write
