@@ -80,7 +80,7 @@ func serve(addr string) error {
 	return nil
 }
 
-// withControl returns the fake GitHub and, at paths that are none of the API, its control.
+// withControl returns the fake GitHub and, at paths that the API does not have, its control.
 func withControl(github *fakegithub.Server) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", github)
