@@ -20,9 +20,9 @@ func (r *Reporter) lines(lines ...string) {
 	}
 }
 
-// Header logs the first line of a run. target is where requests are sent.
-func (r *Reporter) Header(version, target string, mode secret.Mode, dryRun bool) {
-	text := fmt.Sprintf("set-org-secret %s · %s · mode %s", version, target, mode)
+// Header logs the first line of a run. destination is where requests are sent.
+func (r *Reporter) Header(version, destination string, mode secret.Mode, dryRun bool) {
+	text := fmt.Sprintf("set-org-secret %s · %s · mode %s", version, destination, mode)
 	switch {
 	case dryRun:
 		text += " · dry run, nothing is written"
