@@ -4,8 +4,8 @@
 //
 // A server that is down costs the timeout once, not once for each secret. An outage begins with a transient error, and
 // ends with a success or with a final refusal. A circuit breaker trips if a retry budget ends in an outage that covers
-// all of it: all remaining requests fail then. A second breaker stops writes alone. Its outage ends only with a write
-// that succeeds, since reads may still work.
+// all of it, unless no other budget had an error in it: all remaining requests fail then. A second breaker stops writes
+// alone. Its outage ends only with a write that succeeds, since reads may still work.
 //
 // Every request goes through go-github's client, but not its typed services: those put names into paths unescaped, drop
 // an empty list of repositories, and lack the agents store.

@@ -107,9 +107,12 @@ type retrier struct {
 	retryLogged   map[string]time.Time // by reason: when the next retry may be logged
 }
 
-// breaker is a circuit breaker. It trips if a budget ends in an outage that covers all of the budget.
+// breaker is a circuit breaker. It trips if a budget ends in an outage that covers all of the budget, unless no
+// other budget had an error in the outage: one secret or the key of one store may fail while all others work.
 type breaker struct {
 	outage  time.Time     // when the outage began; zero if there is none. The package comment says when it ends
+	first   *clock        // the budget whose error began the outage
+	shared  bool          // another budget had an error in the outage
 	tripped chan struct{} // closed once err is set
 	err     *secret.Error
 }
@@ -183,8 +186,9 @@ func (r *retrier) recordError(a *Attempt) {
 	defer r.mu.Unlock()
 	for _, b := range r.breakers(a) {
 		if b.outage.IsZero() {
-			b.outage = now
+			b.outage, b.first, b.shared = now, a.budget.clock, false
 		}
+		b.shared = b.shared || b.first != a.budget.clock
 	}
 	a.budget.begin(now, r.outage(a))
 }
@@ -236,7 +240,7 @@ func (r *retrier) expire(a *Attempt) *secret.Error {
 		return &secret.Error{Hint: e.Hint, Problem: fmt.Sprintf("not sent: no %s has succeeded for %s; last error: %s",
 			what, secret.FormatDuration(elapsed), e.Problem)}
 	}
-	switch isOut := func(b *breaker) bool { return !b.outage.IsZero() && !b.outage.After(start) }; {
+	switch isOut := func(b *breaker) bool { return b.shared && !b.outage.IsZero() && !b.outage.After(start) }; {
 	case isOut(r.reads):
 		r.reads.trip(stop("request"))
 		r.writes.trip(stop("request"))
