@@ -232,9 +232,10 @@ func (o *Options) newRefusal(request *Request, resp response) *refusal {
 	return r
 }
 
-// says reports whether a message has one of the parts between |. The organization's name in it does not count.
+// says reports whether a message has one of the parts between |. The names of the organization and of the field in it
+// do not count.
 func says(msg, parts, org string) bool {
-	msg, org = strings.ToLower(msg), strings.ToLower(org)
+	msg, org = strings.ReplaceAll(strings.ToLower(msg), "encrypted_value", ""), strings.ToLower(org)
 	return parts == "" || slices.ContainsFunc(strings.Split(parts, "|"), func(part string) bool {
 		return strings.Count(msg, part) > strings.Count(msg, org)*strings.Count(org, part)
 	})
