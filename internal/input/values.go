@@ -7,10 +7,12 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"set-org-secret/internal/mask"
 	"set-org-secret/internal/secret"
 )
 
@@ -97,11 +99,15 @@ func (r *reader) mask(v value) {
 
 // entries checks each plaintext and returns it with the name of its secret.
 func (r *reader) entries(values []value, trim bool) (entries []Entry) {
+	var tokenForms []string
+	if token := r.get("token"); len(token) >= minRun { // a shorter token is a mistake of its own
+		tokenForms = mask.Forms(token)
+	}
 	for _, v := range values {
 		if trim {
 			v.text = trimNewline(v.text)
 		}
-		r.checkValue(v, trim)
+		r.checkValue(v, trim, tokenForms)
 		entries = append(entries, Entry{Name: v.name, Value: secret.NewValue([]byte(v.text))})
 	}
 	return entries
@@ -116,8 +122,8 @@ func trimNewline(s string) string {
 }
 
 // checkValue rejects values that are almost certainly mistakes, and warns about suspicious ones.
-func (r *reader) checkValue(v value, trim bool) {
-	text, token, problem := v.text, r.get("token"), ""
+func (r *reader) checkValue(v value, trim bool, tokenForms []string) {
+	text, problem := v.text, ""
 	switch {
 	case text == "" && v.input == "secret_file":
 		problem = "the file is empty; check the command that writes it"
@@ -127,7 +133,7 @@ func (r *reader) checkValue(v value, trim bool) {
 		problem = "is " + v.standIn.is + "; " + v.standIn.advice
 	case len(text) > secret.MaxValueBytes:
 		problem = "is larger than the 49,152 bytes (48 KB) that GitHub stores"
-	case len(token) >= minRun && strings.Contains(text, token): // a shorter token is a mistake of its own
+	case slices.ContainsFunc(tokenForms, func(form string) bool { return strings.Contains(text, form) }):
 		problem = "contains the token of this step, with which each reader of the secret could change all others; " +
 			"pass the new credential"
 	default:

@@ -67,7 +67,7 @@ func (s *Set) add(line string) {
 	}
 	s.seen[line] = true
 	s.lines = append(s.lines, line)
-	for _, form := range forms(line) {
+	for _, form := range Forms(line) {
 		s.hashes[maphash.String(seed, form)] = true
 		start := form[:minRunes]
 		if i, isKnown := slices.BinarySearch(s.lengths[start], len(form)); !isKnown {
@@ -118,9 +118,9 @@ func (s *Set) match(text string) (longest int) {
 	return longest
 }
 
-// forms returns a line as it is, in JSON, and in base64 from its first, second and third byte on. Unlike encoding/json,
+// Forms returns a line as it is, in JSON, and in base64 from its first, second and third byte on. Unlike encoding/json,
 // the runner escapes U+0085, and not <, > and &. The base64 ends before characters that later text can change.
-func forms(line string) []string {
+func Forms(line string) []string {
 	var b strings.Builder
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)

@@ -82,7 +82,7 @@ func FuzzMatchesAny(f *testing.F) {
 		s.Add(value)
 		inBase64 := false
 		for _, line := range s.Lines() { // forms of this value, which chance does not find
-			all := forms(line)
+			all := Forms(line)
 			for _, form := range all {
 				if !s.MatchesAny(form + text) {
 					t.Errorf("%q in %q: not found", value, form+text)
