@@ -84,8 +84,8 @@ var dotenv = format{
 		{"a CR that no LF follows, which some readers take for a line end", true, hasCR},
 		openQuote,
 		{"text after the closing quote", false, func(p parts) bool {
-			hasComment := startsWithSpace(p.rest) && strings.HasPrefix(strings.TrimSpace(p.rest), "#")
-			return p.quote != "" && p.rest != "" && !hasComment
+			comment := strings.TrimLeft(p.rest, blanks)
+			return p.quote != "" && p.rest != "" && (comment == p.rest || !strings.HasPrefix(comment, "#"))
 		}},
 		{"a backquote around the value", false, func(p parts) bool { return p.quote == "`" }},
 		{"a # without a space before it", false, func(p parts) bool {
@@ -100,6 +100,9 @@ var dotenv = format{
 		}},
 		{`a backslash that does not begin \n, \r, \" or \\`, false, func(p parts) bool {
 			return p.quote == `"` && !onlyEscapes().MatchString(p.text)
+		}},
+		{"a space other than U+0020 or a tab beside the value", false, func(p parts) bool {
+			return strings.TrimSpace(p.text) != p.text
 		}},
 		{"a control character", false, func(p parts) bool { return strings.ContainsFunc(p.text, isControl) }},
 		base64End, noEquals,
@@ -146,14 +149,17 @@ type parts struct {
 	isOpen      bool   // the quote is not closed
 }
 
-const quotes = "\"'`"
+const (
+	quotes = "\"'`"
+	blanks = " \t"
+)
 
 // quoted matches a text in quotes. In double quotes a backslash escapes the next character.
 var quoted = re(`(?s)^(?:"(?:[^"\\]|\\.)*"|'[^']*'|\x60[^\x60]*\x60)`)
 
 func takeApart(line string) (p parts) {
 	p.name, p.value, p.isPair = strings.Cut(line, "=")
-	p.text = strings.TrimSpace(p.value)
+	p.text = strings.Trim(p.value, blanks)
 	end := commentIndex(p.text)
 	if p.text != "" && strings.Contains(quotes, p.text[:1]) {
 		p.quote = p.text[:1]
@@ -163,7 +169,7 @@ func takeApart(line string) (p parts) {
 	if end >= 0 && !p.isOpen {
 		p.text, p.rest = p.text[:end], p.text[end:]
 	}
-	p.text = strings.TrimSpace(p.text)
+	p.text = strings.Trim(p.text, blanks)
 	return p
 }
 
