@@ -44,8 +44,8 @@ type pages[T any] struct {
 	secret.Reading
 }
 
-// isComplete reports whether the list has every entry that GitHub counts: any other does not exist.
-func (p pages[T]) isComplete() bool { return p.agreed && len(p.entries) == p.total }
+// isComplete reports whether the list has every entry that GitHub counts and shows: any other does not exist.
+func (p pages[T]) isComplete() bool { return p.agreed && !p.partial && len(p.entries) == p.total }
 
 // unique drops duplicate entries.
 func unique[T any](entries []T, key func(T) any) []T {
