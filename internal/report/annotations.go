@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,7 +14,8 @@ import (
 const (
 	maxAnnotations     = 10   // annotations of each kind that GitHub keeps of a step
 	maxAnnotationBytes = 4000 // below the 4,096 characters at which GitHub cuts an annotation
-	maxDue             = 20   // due secrets that are listed; the others are counted
+	maxInputBytes      = 128<<10 - len("INPUT_SEALED=\x00")
+	maxDue             = 20 // due secrets that are listed; the others are counted
 )
 
 // note has the lines of an annotation. Empty lines are left out. A note of only empty lines is not written.
@@ -59,6 +61,19 @@ func leftOutNote(d document) note {
 	return note{fmt.Sprintf("the outputs are limited to 1 MB and leave out %s and %s; the log has every name. "+
 		"Name fewer secrets or stores in one run. The input sealed takes only rows that have an encrypted_value.",
 		secret.Count(rows, "row"), secret.Count(values, "sealed value"))}
+}
+
+// longNote returns a warning if the output results has sealed values and is too long for the input sealed.
+func longNote(d document) note {
+	all := outputs(d)
+	size := len(all[len(all)-1].value)
+	hasValue := slices.ContainsFunc(d.entries, func(e *entry) bool { return e.place.has(inOutputs) })
+	if !hasValue || size <= maxInputBytes {
+		return nil
+	}
+	return note{fmt.Sprintf("the output results has %s bytes, too many for the input sealed: Linux limits a variable "+
+		"to 128 KiB. Pass each row alone, as in '[${{ toJSON(fromJSON(RESULTS)[0]) }}]', or use fewer secrets in one run.",
+		secret.FormatCount(size))}
 }
 
 func dueNote(d document) (n note) {

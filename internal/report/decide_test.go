@@ -122,6 +122,28 @@ func wantLeftOut(t *testing.T, d document, want string) {
 	}
 }
 
+// TestLongResults checks that a warning says if the output results has a value and is too long for an input.
+func TestLongResults(t *testing.T) {
+	for _, test := range []struct {
+		op    secret.Operation
+		value string
+		size  int
+		want  bool
+	}{
+		{secret.SealedOnly, "c2VhbGVk", 131_058, false}, // 128 KiB with INPUT_SEALED= and a zero byte
+		{secret.SealedOnly, "c2VhbGVk", 131_059, true},
+		{secret.Updated, "", 131_059, false},
+	} {
+		result := failing("A", test.op, nil)
+		result.EncryptedValue = test.value
+		result.KeyID = strings.Repeat("5", test.size-len(encode([]row{newRow(result)})))
+		d := decide(Run{Mode: secret.ModeSeal, Results: []secret.Result{result}}, limits{outputs: maxOutputUnits})
+		if got := longNote(d) != nil; got != test.want {
+			t.Errorf("%s, %d bytes: got a warning %v, want %v", test.op, test.size, got, test.want)
+		}
+	}
+}
+
 // TestLeaveOutRows checks which rows are left out first if not even the rows without their sealed values fit, that the
 // others keep their values, and that a warning counts the rows and values.
 func TestLeaveOutRows(t *testing.T) {

@@ -135,7 +135,7 @@ func (r *Reporter) Finish(run Run) error {
 			errs = append(errs, errors.New("the value of "+e.label+" is not saved"))
 		}
 	}
-	for _, n := range []note{tooManyNote(d), leftOutNote(d), dueNote(d)} {
+	for _, n := range []note{tooManyNote(d), leftOutNote(d), longNote(d), dueNote(d)} {
 		r.annotate("warning", n)
 	}
 	for _, n := range errorNotes(d) {
