@@ -269,6 +269,8 @@ func TestOutage(t *testing.T) {
 		wantError(t, err, "writing the secret: 502 Bad Gateway, 3 attempts in 2 s")
 		c.wantElapsed(t, 10*time.Second+20*time.Millisecond)
 		wg.Wait()
+		const down = "not sent: no request has succeeded for 10 s; last error: 502 Bad Gateway"
+		wantError(t, c.getKey(t.Context()), "reading the public key: "+down)
 	})
 }
 
