@@ -321,6 +321,30 @@ func TestRefusalsEndOutage(t *testing.T) {
 	})
 }
 
+// TestRefusedWrites checks that writes that GitHub refuses do not end the outage of writes.
+func TestRefusedWrites(t *testing.T) {
+	h := func(rw http.ResponseWriter, req *http.Request) {
+		status := http.StatusBadGateway
+		if strings.HasSuffix(req.URL.Path, "/REFUSED") {
+			status = http.StatusForbidden
+		}
+		respond(status, "")(rw, req)
+	}
+	withClient(t, 10*time.Second, "ghp_x", h, func(t *testing.T, c *testClient) {
+		var wg sync.WaitGroup
+		for _, name := range []secret.Name{"A", "B"} {
+			wg.Go(func() { _, _ = c.put(t.Context(), name) })
+		}
+		time.Sleep(5 * time.Second)
+		_, err := c.put(t.Context(), "REFUSED")
+		wantError(t, err, "writing the secret: 403 Forbidden")
+		wg.Wait()
+		_, err = c.put(t.Context(), "REFUSED")
+		const down = "not sent: no write has succeeded for 10 s; last error: 502 Bad Gateway"
+		wantError(t, err, "writing the secret: "+down)
+	})
+}
+
 // TestRateLimitLogged checks that a rate limit is logged once if several requests meet it, and again if it ends later.
 func TestRateLimitLogged(t *testing.T) {
 	// Six writes are in flight when the limit begins, and get its response a second apart.
