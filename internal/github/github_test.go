@@ -816,6 +816,17 @@ func TestOptionalReads(t *testing.T) {
 	}
 }
 
+// TestOptionalReadsAreNoOutage checks that they do not count as an outage of writes, which no later read would end.
+func TestOptionalReadsAreNoOutage(t *testing.T) {
+	h := respondInTurn(respond(502, ""), respondBody(200, keyJSON), respond(502, ""), respond(204, ""))
+	withClient(t, time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
+		wantError(t, c.getKeyWithin(t.Context(), NewBudget().Optional()), "")
+		time.Sleep(time.Minute)
+		_, err := c.put(t.Context(), "A")
+		wantError(t, err, "")
+	})
+}
+
 // TestClock checks that the client's time is GitHub's, ahead of ours or behind.
 func TestClock(t *testing.T) {
 	for _, skew := range []time.Duration{0, time.Hour, -time.Hour} {
