@@ -552,7 +552,8 @@ func TestLimiterIsNotRetryTime(t *testing.T) {
 	})
 }
 
-// TestConnectionsRefused checks that an attempt stays unproven if further ones reach nobody.
+// TestConnectionsRefused checks that an attempt stays unproven if further ones reach nobody. Those take no place in the
+// write limiter.
 func TestConnectionsRefused(t *testing.T) {
 	var c *testClient
 	h := func(rw http.ResponseWriter, req *http.Request) {
@@ -567,6 +568,9 @@ func TestConnectionsRefused(t *testing.T) {
 			t.Error("got an attempt that is proven, want unproven")
 		}
 		c.wantRequests(t, 1)
+		if counted := len(c.limiter.ended); counted != 1 {
+			t.Errorf("the write limiter counts %d attempts, want the one that was sent", counted)
+		}
 	})
 }
 
