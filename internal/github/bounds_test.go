@@ -152,6 +152,9 @@ func TestListOfTwoPages(t *testing.T) {
 		if age := time.Since(found["S150"].ReadAt); age != 20*time.Second {
 			t.Errorf("the list that was read last is %v old, want 20s: that of its first page", age)
 		}
+		if age := time.Since(found["S150"].ReceivedAt); age != 0 {
+			t.Errorf("the list was received %v ago, want 0s: with its last page", age)
+		}
 	})
 }
 
