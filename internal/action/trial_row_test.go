@@ -372,35 +372,52 @@ func setting(t *testing.T, about string, faults ...fakegithub.Fault) trial {
 	return trial{}
 }
 
-// TestRowRules makes trials whose rows are true, then changes the row, or the effects
-// at GitHub, so that it is untrue: the rule must reject it. Each rule has such a row.
-func TestRowRules(t *testing.T) {
+// untrueRow spoils the row of a trial, or the effects at GitHub, so that it breaks a rule.
+type untrueRow struct {
+	rule  string
+	trial trial
+	spoil func(*ran)
+}
+
+// untrueRows returns at least one untrue row for each rule.
+func untrueRows(t *testing.T) []untrueRow {
+	t.Helper()
 	const kept, created = "a secret that keeps its access", "a new secret"
+	const confirmed = "created and updated are confirmed"
 	refused := fakegithub.Fault{Method: "PUT", Status: 403, Times: -1}
 	down := fakegithub.Fault{Method: "PUT", Status: 503, Times: -1}
 	hangs := fakegithub.Fault{Method: "PUT", Hang: "before", Times: -1}
+	proxied := fakegithub.Fault{Method: "PUT", Status: 403, Headers: map[string]string{requestIDHeader: ""}}
 	page := fakegithub.Fault{
 		Method: "PUT", Status: 201, Headers: map[string]string{"Content-Type": "text/html"}, Body: "<html>", Times: -1,
 	}
+	appliedPage := page
+	appliedPage.Applied = true
+	denied := fakegithub.Fault{Method: "GET", Path: "/TOKEN", Status: 404, Times: -1}
 	unchanged := setting(t, "mode access")
 	unchanged.with["selected_repositories"] = "api,web"
+	path := secretPath("actions", "TOKEN")
 	says := func(operation string) func(*ran) { return func(r *ran) { r.rows[0].Operation = operation } }
+	last := func(r *ran) *fakegithub.Request { return &r.requests[len(r.requests)-1] }
 	unread := func(r *ran) { r.requests = r.requests[:len(r.requests)-1] } // the late read
+	unsaved := func(r *ran) { r.rows[0].EncryptedValue = "" }
+	noError := func(r *ran) { r.rows[0].Error = "" }
+	faulty := func(f fakegithub.Fault) func(*ran) { return func(r *ran) { last(r).Fault = &f } }
 	asked := func(name, value string) func(*ran) { return func(r *ran) { r.with[name] = value } }
-	tested, dir := map[string]bool{}, t.TempDir()
-	for _, test := range []struct {
-		rule  string
-		trial trial
-		spoil func(*ran)
-	}{
+	both := func(a, b func(*ran)) func(*ran) { return func(r *ran) { a(r); b(r) } }
+	// changed lets somebody else have changed the access, so long after the write was sent.
+	changed := func(after time.Duration, from, to access) func(*ran) {
+		return func(r *ran) { r.history[path] = []state{{access: from}, {last(r).At.Add(after), to}} }
+	}
+	private, listed := access{"private", ""}, access{"selected", "api,web"}
+	return []untrueRow{
 		{"the operation is one that a trial can have", setting(t, kept), says("stored")},
-		{"created and updated are confirmed", setting(t, kept, refused), says("updated")},
-		{"created and updated are confirmed", setting(t, created, down), says("created")},
-		{"created and updated are confirmed", setting(t, created, page), says("created")},
-		{"created and updated are confirmed", setting(t, "mode access", refused), says("updated")},
-		{"created and updated are confirmed", setting(t, "removing a repository"), func(r *ran) {
-			r.requests[len(r.requests)-1].Status = 502
-		}},
+		{confirmed, setting(t, kept, refused), says("updated")},
+		{confirmed, setting(t, created, down), says("created")},
+		{confirmed, setting(t, created, page), says("created")},
+		{confirmed, setting(t, created, appliedPage), says("created")},
+		{confirmed, setting(t, "mode access", refused), says("updated")},
+		{confirmed, setting(t, "removing a repository"), func(r *ran) { last(r).Status = 502 }},
 		{"the key is that of the last write", setting(t, kept), func(r *ran) { r.rows[0].KeyID = "1" }},
 		{"the visibility is that of the last write", setting(t, kept), func(r *ran) { r.rows[0].Visibility = "all" }},
 		{"created says that the first write created the secret", setting(t, kept), says("created")},
@@ -409,42 +426,50 @@ func TestRowRules(t *testing.T) {
 		{"GitHub has the value", setting(t, created), func(r *ran) { r.after = nil }},
 		{"unchanged sends no write", setting(t, "mode access"), says("unchanged")},
 		{"unchanged sends no write", unchanged, func(r *ran) {
-			path := secretPath("actions", "TOKEN") + "/repositories"
-			r.requests = append(r.requests, fakegithub.Request{Method: "PUT", Path: path, Status: 409})
+			write := fakegithub.Request{Method: "PUT", Path: path + "/repositories", Status: 409}
+			r.requests = append(r.requests, write)
 		}},
 		{"failed has no effect", setting(t, kept), says("failed")},
 		{"failed has no effect", setting(t, "adding a repository"), says("failed")},
 		{lateRule, setting(t, kept, hangs), unread},
-		{lateRule, setting(t, created, down), func(r *ran) {
-			last := &r.requests[len(r.requests)-1]
-			last.At = last.At.Add(-time.Second)
-		}},
+		{lateRule, setting(t, kept, proxied), unread},
+		{lateRule, setting(t, kept, hangs), faulty(fakegithub.Fault{Status: 200})},
+		{lateRule, setting(t, created), both(says("failed"), faulty(fakegithub.Fault{Cut: true}))},
+		{lateRule, setting(t, created), both(says("failed"), faulty(fakegithub.Fault{Endless: true}))},
+		{lateRule, setting(t, created, down), func(r *ran) { last(r).At = last(r).At.Add(-time.Second) }},
 		{"unknown has an attempt that may have taken effect", setting(t, kept, refused), says("unknown")},
 		{"unknown is confirmed by no response", setting(t, kept), says("unknown")},
-		{"unknown was read late, unless a signal ended the run", setting(t, kept, down), func(r *ran) {
-			says("unknown")(r)
-			unread(r)
-		}},
+		{"unknown was read late, unless a signal ended the run", setting(t, kept, down), both(says("unknown"), unread)},
 		{"unknown is settled by no read", setting(t, kept, down), says("unknown")},
 		{"a done row has no sealed value", setting(t, kept), func(r *ran) { r.rows[0].EncryptedValue = "AAAA" }},
-		{"a sealed value that is not stored is in the row", setting(t, kept, refused), func(r *ran) {
-			r.rows[0].EncryptedValue = ""
-		}},
-		{"a row that is not done has an error", setting(t, kept, refused), func(r *ran) { r.rows[0].Error = "" }},
+		{"a sealed value that is not stored is in the row", setting(t, kept, refused), unsaved},
+		{"a sealed value that is not stored is in the row", setting(t, kept, down), both(says("unknown"), unsaved)},
+		{"a row that is not done has an error", setting(t, kept, refused), noError},
 		{accessRule, setting(t, kept), func(r *ran) { clear(r.history) }},
+		{accessRule, setting(t, kept), changed(-2*time.Minute, listed, private)},
+		{accessRule, setting(t, kept), changed(time.Second, private, listed)},
+		{accessRule, setting(t, kept, denied), noError},
 		{accessRule, setting(t, kept), asked("visibility", "all")},
 		{accessRule, setting(t, "a secret that becomes private"), asked("visibility", "all")},
 		{accessRule, setting(t, "a secret with named repositories"), asked("selected_repositories", "web")},
 		{accessRule, setting(t, "a secret with named repositories"), asked("selected_repositories", "none")},
 		{accessRule, setting(t, "mode access"), asked("selected_repositories", "web")},
-	} {
+	}
+}
+
+// TestRowRules makes trials whose rows are true, then changes the row, or the effects
+// at GitHub, so that it is untrue: the rule must reject it. Each rule has such a row.
+func TestRowRules(t *testing.T) {
+	tested, dir := map[string]bool{}, t.TempDir()
+	for i, test := range untrueRows(t) {
 		r := test.trial.run(t, dir)
 		if len(r.problems) > 0 || len(r.rows) != 1 {
-			t.Fatalf("%s: got %d rows and %q, want one that is true", test.trial.about, len(r.rows), r.problems)
+			t.Fatalf("%d, %s: got %d rows and %q, want one that is true", i, test.trial.about, len(r.rows), r.problems)
 		}
 		test.spoil(r)
 		r.checkRow(r.rows[0])
-		wantContains(t, test.trial.about+": the problems", strings.Join(r.problems, "\n")+"\n", ": "+test.rule+"\n")
+		problems := strings.Join(r.problems, "\n") + "\n"
+		wantContains(t, fmt.Sprintf("%d, %s: the problems", i, test.trial.about), problems, ": "+test.rule+"\n")
 		tested[test.rule] = true
 	}
 	for _, rule := range rowRules {
