@@ -274,54 +274,7 @@ func TestOutage(t *testing.T) {
 	})
 }
 
-// TestOneFailingSecret checks that one failing secret does not trip the circuit breaker.
-func TestOneFailingSecret(t *testing.T) {
-	h := func(rw http.ResponseWriter, req *http.Request) {
-		if strings.HasSuffix(req.URL.Path, "/A") {
-			respond(502, "")(rw, req)
-			return
-		}
-		respond(204, "")(rw, req)
-	}
-	withClient(t, 10*time.Second, "ghp_x", h, func(t *testing.T, c *testClient) {
-		var wg sync.WaitGroup
-		wg.Go(func() {
-			if _, err := c.put(t.Context(), "A"); err == nil {
-				t.Error("A: got no error, want one")
-			}
-		})
-		for i := range 20 {
-			time.Sleep(time.Second)
-			if _, err := c.put(t.Context(), "B"); err != nil {
-				t.Errorf("B after %d s: got the error %v, want none", i+1, err)
-			}
-		}
-		wg.Wait()
-	})
-}
-
-// TestRefusalsEndOutage checks that a read that fails trips no circuit breaker while GitHub refuses others: it responds.
-func TestRefusalsEndOutage(t *testing.T) {
-	h := func(rw http.ResponseWriter, req *http.Request) {
-		status := http.StatusNotFound
-		if strings.HasSuffix(req.URL.Path, "/A") {
-			status = http.StatusBadGateway
-		}
-		respond(status, "")(rw, req)
-	}
-	withClient(t, 10*time.Second, "ghp_x", h, func(t *testing.T, c *testClient) {
-		var wg sync.WaitGroup
-		wg.Go(func() { _, _ = c.Lookup(t.Context(), nil, secret.Actions, "A") })
-		for range 20 {
-			time.Sleep(time.Second)
-			_, err := c.Lookup(t.Context(), nil, secret.Actions, "B")
-			wantError(t, err, "")
-		}
-		wg.Wait()
-	})
-}
-
-// TestRefusedWrites checks that writes that GitHub refuses do not end the outage of writes.
+// TestRefusedWrites checks that a refusal ends the outage of all requests, and not that of writes.
 func TestRefusedWrites(t *testing.T) {
 	h := func(rw http.ResponseWriter, req *http.Request) {
 		status := http.StatusBadGateway
