@@ -312,14 +312,10 @@ func TestRateLimitLogged(t *testing.T) {
 		respond(403, "secondary rate limit", "Retry-After: 40")(rw, req)
 	}
 	withClient(t, 5*time.Minute, "ghp_x", h, func(t *testing.T, c *testClient) {
-		var wg sync.WaitGroup
-		for range 6 {
-			wg.Go(func() {
-				_, err := c.put(t.Context(), "A")
-				wantError(t, err, "")
-			})
-		}
-		wg.Wait()
+		Concurrently(6, 6, func(int) {
+			_, err := c.put(t.Context(), "A")
+			wantError(t, err, "")
+		})
 		c.wantElapsed(t, 46*time.Second)
 		const line = "403 from GitHub (secondary rate limit); retrying in 40 s (%s left)"
 		c.wantLog(t, fmt.Sprintf(line, "5 min"), fmt.Sprintf(line, "4 min 55 s"))
@@ -331,11 +327,7 @@ func TestRetryLogged(t *testing.T) {
 	withClient(t, 2*time.Minute, "ghp_x", respond(503, ""), func(t *testing.T, c *testClient) {
 		var n atomic.Int32
 		c.retry.Jitter = func() float64 { return float64(n.Add(1)%4) / 4 }
-		var wg sync.WaitGroup
-		for range 4 {
-			wg.Go(func() { _, _ = c.put(t.Context(), "A") })
-		}
-		wg.Wait()
+		Concurrently(4, 4, func(int) { _, _ = c.put(t.Context(), "A") })
 		// Each of the four retries after about 1, 2, 4, 8, 16, 30 and 30 s, and once at the end.
 		if got, most := c.log(), 9; len(got) < 7 || len(got) > most {
 			t.Errorf("got the log %q, want 7 to %d lines", got, most)
@@ -441,26 +433,12 @@ func TestWriteLimiter(t *testing.T) {
 		}
 	}
 	withClient(t, 20*time.Second, "ghp_x", h, func(t *testing.T, c *testClient) {
-		var wg sync.WaitGroup
-		queue := make(chan int)
-		for range 4 {
-			wg.Go(func() {
-				for i := range queue {
-					created, err := c.put(t.Context(), secret.Name(fmt.Sprint("S", i)))
-					if err != nil {
-						t.Errorf("S%d: got the error %v, want none", i, err)
-					}
-					if !created {
-						t.Errorf("S%d: got updated, want created (201)", i)
-					}
-				}
-			})
-		}
-		for i := range writes {
-			queue <- i
-		}
-		close(queue)
-		wg.Wait()
+		Concurrently(4, writes, func(i int) {
+			created, err := c.put(t.Context(), secret.Name(fmt.Sprint("S", i)))
+			if err != nil || !created {
+				t.Errorf("S%d: got created %v and the error %v, want true (201) and none", i, created, err)
+			}
+		})
 		for i := range arrived {
 			if i < 80 {
 				continue

@@ -13,7 +13,6 @@ import (
 	"net/url"
 	"os"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -128,15 +127,11 @@ func TestTimedOutConnection(t *testing.T) {
 	}
 	withHTTP2(t, h, func(t *testing.T, c *testClient, d *atomic.Int32, _ func()) {
 		dials = d
-		var group sync.WaitGroup
-		for i := range 4 {
-			group.Go(func() {
-				time.Sleep(time.Duration(i) * firstBackoff / 2)
-				_, err := c.put(t.Context(), "A")
-				wantError(t, err, "")
-			})
-		}
-		group.Wait()
+		Concurrently(4, 4, func(i int) {
+			time.Sleep(time.Duration(i) * firstBackoff / 2)
+			_, err := c.put(t.Context(), "A")
+			wantError(t, err, "")
+		})
 		c.wantElapsed(t, maxAttemptTime+firstBackoff+3*firstBackoff/2)
 	})
 }
