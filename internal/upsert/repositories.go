@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/agnivade/levenshtein"
 
@@ -161,7 +162,7 @@ func (r *resolver) lookUp(ctx context.Context) error {
 	}
 	isMissing := slices.ContainsFunc(found[:len(s.Names)], lookup.isMissing)
 	if len(r.all) == 0 && !r.fromList() && isMissing { // for suggestions
-		r.all, _ = r.GitHub.Repositories(ctx, b, nil)
+		r.all, _ = r.GitHub.Repositories(ctx, r.GitHub.SendOnce(ctx, "suggest a name", time.Now()), nil)
 	}
 	return errors.Join(append(errs, allErr)...)
 }
