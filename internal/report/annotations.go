@@ -67,8 +67,7 @@ func leftOutNote(d document) note {
 func longNote(d document) note {
 	all := outputs(d)
 	size := len(all[len(all)-1].value)
-	hasValue := slices.ContainsFunc(d.entries, func(e *entry) bool { return e.place.has(inOutputs) })
-	if !hasValue || size <= maxInputBytes {
+	if !slices.ContainsFunc(d.entries, (*entry).isUsable) || size <= maxInputBytes {
 		return nil
 	}
 	return note{fmt.Sprintf("the output results has %s bytes, too many for the input sealed: Linux limits a variable "+

@@ -3,7 +3,6 @@ package report
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -59,7 +58,10 @@ const maxShown = 100
 // maxUnbroken is the most characters of a name without a possible break: two such columns and a date fit on a phone.
 const maxUnbroken = 10
 
-var separators = strings.NewReplacer("-", "-\n", "_", "_\n", ".", ".\n", "/", "/\n", ":", ":\n", " ", " \n")
+// unbroken matches the next characters of a name between two possible breaks, of which one is after each separator.
+var unbroken = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(fmt.Sprintf(`[^-_./: ]{0,%d}[-_./: ]|.{1,%d}`, maxUnbroken-1, maxUnbroken))
+})
 
 // code shows the name of a secret or a repository. <wbr> lets browsers break it, and is not copied with it.
 func (r *Reporter) code(name string) string {
@@ -67,14 +69,9 @@ func (r *Reporter) code(name string) string {
 	if runes := []rune(name); len(runes) > maxShown {
 		name = string(runes[:maxShown-20]) + "…" + string(runes[len(runes)-20:])
 	}
+	parts := []string{name}
 	if len(name) > maxUnbroken {
-		name = separators.Replace(name)
+		parts = unbroken().FindAllString(name, -1)
 	}
-	var parts []string
-	for line := range strings.SplitSeq(name, "\n") {
-		for part := range slices.Chunk([]rune(line), maxUnbroken) {
-			parts = append(parts, escaper.Replace(string(part)))
-		}
-	}
-	return "<code>" + strings.Join(parts, "<wbr>") + "</code>"
+	return "<code>" + strings.Join(convert(parts, escaper.Replace), "<wbr>") + "</code>"
 }
