@@ -345,16 +345,13 @@ func (r *reader) isBatch() bool { return r.isSet("secrets") || r.isSet("secrets_
 
 // requireOneSource requires exactly one source of values. It rejects a secrets_format that is unknown or not used.
 func (r *reader) requireOneSource(mode secret.Mode) {
-	var sources, set []string
+	var sources []string
 	for _, in := range Inputs {
-		if !in.isSource || !slices.Contains(in.modes, mode) {
-			continue
-		}
-		sources = append(sources, in.Name)
-		if r.isSet(in.Name) {
-			set = append(set, in.Name)
+		if in.isSource && slices.Contains(in.modes, mode) {
+			sources = append(sources, in.Name)
 		}
 	}
+	set := slices.DeleteFunc(slices.Clone(sources), func(name string) bool { return !r.isSet(name) })
 	switch {
 	case len(set) > 1:
 		last := len(set) - 1
