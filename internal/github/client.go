@@ -33,10 +33,6 @@ const MaxConcurrentReads = 8
 
 // Concurrently calls do(0) to do(n-1) and waits for all of them; most limits how many run at the same time.
 func Concurrently(most, n int, do func(i int)) {
-	if n == 1 { // no goroutine: most runs have one secret
-		do(0)
-		return
-	}
 	var group errgroup.Group
 	group.SetLimit(most)
 	for i := range n {

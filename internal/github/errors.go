@@ -93,7 +93,7 @@ func explainCertificate(err *tls.CertificateVerificationError) (problem, hint st
 		issuer = strconv.Quote(err.UnverifiedCertificates[0].Issuer.String())
 	}
 	problem = "the server's certificate is issued by " + issuer
-	if isType[x509.UnknownAuthorityError](err.Err) {
+	if _, isUnknown := errors.AsType[x509.UnknownAuthorityError](err.Err); isUnknown {
 		return problem + ", which is not trusted here",
 			"Add that authority's certificate in ca_certificate, as PEM text or as the path of a PEM file."
 	}

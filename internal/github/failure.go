@@ -71,6 +71,7 @@ func (c *Client) errorFromTransport(ctx context.Context, err error, sent bool, l
 	}
 	e := &secret.Error{Problem: err.Error()}
 	failed := &failure{err: e, unproven: sent}
+	tooLarge, _ := errors.AsType[*http.MaxBytesError](err)
 	proxy, _ := errors.AsType[*proxyError](err)
 	certificate, _ := errors.AsType[*tls.CertificateVerificationError](err)
 	final := slices.IndexFunc(connectionHints, func(r [2]string) bool { return strings.Contains(err.Error(), r[0]) })
@@ -82,7 +83,7 @@ func (c *Client) errorFromTransport(ctx context.Context, err error, sent bool, l
 		}
 	case secret.IsAny(err, errCrossOriginRedirect, errTooManyRedirects):
 		e.Hint = finalURL
-	case isType[*http.MaxBytesError](err):
+	case tooLarge != nil:
 		e.Problem, e.Hint = "the response is larger than 16 MiB", wrongURL
 	case certificate != nil:
 		e.Problem, e.Hint = explainCertificate(certificate)
@@ -105,8 +106,9 @@ func (c *Client) errorFromTransport(ctx context.Context, err error, sent bool, l
 // noResponse completes the error of an attempt without a response, and returns the reason of the retry for the log.
 func (c *Client) noResponse(e *secret.Error, err error, limit time.Duration) (reason string) {
 	host, why := c.opt.BaseURL.Host, "("+err.Error()+")"
+	proxy, _ := errors.AsType[*proxyError](err)
 	switch op, _ := errors.AsType[*net.OpError](err); {
-	case isType[*proxyError](err):
+	case proxy != nil:
 		e.Hint = checkProxy
 		return e.Problem
 	case op != nil && op.Op == "proxyconnect":
@@ -123,11 +125,6 @@ func (c *Client) noResponse(e *secret.Error, err error, limit time.Duration) (re
 	}
 	e.Problem = "no response " + why
 	return "no response from " + host + " " + why
-}
-
-func isType[E error](err error) bool {
-	_, ok := errors.AsType[E](err)
-	return ok
 }
 
 // rateLimitWait returns the wait that a rate limit requires, and the name of the limit for the log.
