@@ -31,7 +31,7 @@ type Server struct {
 	serial   int // of the last request
 }
 
-// state is what [Server.Reset] replaces.
+// state is the part of a [Server] that [Server.Reset] replaces.
 type state struct {
 	world       World
 	tokens      map[string]Token
