@@ -9,12 +9,14 @@ import (
 	"set-org-secret/internal/secret"
 )
 
+const invalidJSON = "invalid JSON; write it with jq or toJSON, which escape quotes and line breaks"
+
 // parseJSON reads a JSON object. It walks the tokens: Unmarshal would silently take the last of two equal names and
 // turn an unpaired surrogate into U+FFFD.
 func parseJSON(text string) (entries []entry) {
 	err := json.Unmarshal([]byte(text), new(json.RawMessage))
 	if syntax, isBroken := errors.AsType[*json.SyntaxError](err); isBroken {
-		return rejectAt(text, int(syntax.Offset)-1, "invalid JSON; write it with jq or toJSON, which escape quotes and line breaks")
+		return rejectAt(text, int(syntax.Offset)-1, invalidJSON)
 	}
 	notString := &rejection{text: "the value is not a string, and only an object of strings can be stored"}
 	at, read := position{1, 1}, int64(0)
@@ -92,7 +94,7 @@ var toolDocuments = []struct {
 	{"doppler secrets --json", []string{"*.computed"}},
 }
 
-// adviceToFlatten returns advice about JSON, such as the page with a command that flattens it, or "". It quotes nothing.
+// adviceToFlatten returns advice about JSON, such as the page with commands that flatten it, or "". It quotes nothing.
 func adviceToFlatten(text string) string {
 	var parsed any
 	_ = json.Unmarshal([]byte(text), &parsed)
