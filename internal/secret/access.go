@@ -48,7 +48,7 @@ func (a Access) Equal(other Access) bool {
 	return a.Visibility == other.Visibility && slices.Equal(a.IDs(), other.IDs())
 }
 
-// Existing is one secret as GitHub has it before a write.
+// Existing is one secret as it was read from GitHub.
 type Existing struct {
 	Name                 Name
 	Exists               bool
