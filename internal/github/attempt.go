@@ -87,7 +87,7 @@ func (c *Client) attempts(ctx context.Context, a *Attempt) iter.Seq2[*Attempt, e
 			}
 			if err != nil {
 				a.release(false)
-				yield(nil, a.finish(err))
+				yield(nil, a.describe(err))
 				return
 			}
 		}
@@ -124,7 +124,7 @@ func (a *Attempt) send(ctx context.Context, r *Request) (response, error) {
 	c := a.client
 	limit := c.retry.attemptTime(a)
 	if limit <= 0 {
-		a.failed = &failure{err: a.finish(c.retry.expire(a))}
+		a.failed = &failure{err: a.describe(c.retry.expire(a))}
 		return response{}, a.failed.err
 	}
 	a.attempts++
@@ -143,7 +143,7 @@ func (a *Attempt) send(ctx context.Context, r *Request) (response, error) {
 	if failed.unproven {
 		a.unprovenAt = resp.ReadAt
 	}
-	a.last = a.finish(failed.err)
+	a.last = a.describe(failed.err)
 	a.failed = failed
 	return resp, failed.err
 }

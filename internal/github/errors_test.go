@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// TestMessage checks that GitHub's message is read in each of its shapes, that
+// TestMessage checks that GitHub's message is read in each of its forms, that
 // neither the encrypted value nor the token is repeated, and that it is cut between
 // words.
 func TestMessage(t *testing.T) {

@@ -125,8 +125,8 @@ func (b *breaker) trip(err *secret.Error) {
 	}
 }
 
-// finish completes the error of an attempt, or the one that ends the retries.
-func (a *Attempt) finish(err *secret.Error) *secret.Error {
+// describe adds the operation, the attempts and their time to the error of an attempt, or to the final one.
+func (a *Attempt) describe(err *secret.Error) *secret.Error {
 	err.Op, err.Attempts = a.op, a.attempts
 	if !a.firstError.IsZero() {
 		err.Elapsed = time.Since(a.firstError)

@@ -39,5 +39,5 @@ func (l *list) compare(w *write, now secret.Existing) (shown string, applied boo
 
 func (l *list) complete(i int, w *write) {
 	l.results[i].Change, l.results[i].Access = w.change(), w.plan.access
-	l.finish(i, w.operation(), w.err)
+	l.record(i, w.operation(), w.err)
 }

@@ -48,7 +48,7 @@ func (e *executor) members(ctx context.Context) (tasks []*task) {
 			op := fmt.Sprintf("%s repository %d", verbs[e.Change].present, m.repo.ID)
 			t.writes = append(t.writes, newWrite(m, op))
 		}
-		t.finish = func() { l.complete(i, t.writes) }
+		t.complete = func() { l.complete(i, t.writes) }
 		tasks = append(tasks, t)
 	}
 	return tasks
@@ -145,7 +145,7 @@ func (l *memberList) complete(i int, writes []*write) {
 		op = secret.Updated
 	}
 	l.recordChanges(&l.results[i], changed)
-	l.finish(i, op, err)
+	l.record(i, op, err)
 }
 
 func (l *memberList) recordChanges(r *secret.Result, changed []secret.Repository) {

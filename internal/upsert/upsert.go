@@ -87,7 +87,7 @@ func (j Job) Run(ctx context.Context) []secret.Result {
 	for i, item := range j.Items {
 		e.results[i] = secret.Result{Store: item.Store, Name: item.Name}
 		if item.Done {
-			e.finish(i, secret.Skipped, nil)
+			e.record(i, secret.Skipped, nil)
 			continue
 		}
 		if e.snapshots[item.Store] == nil {
@@ -113,8 +113,8 @@ var wouldBe = map[secret.Operation]secret.Operation{
 	secret.Created: secret.WouldCreate, secret.Updated: secret.WouldUpdate,
 }
 
-// finish completes result i, whose other fields are set.
-func (e *executor) finish(i int, op secret.Operation, err error) {
+// record completes result i, whose other fields are set.
+func (e *executor) record(i int, op secret.Operation, err error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	r := &e.results[i]

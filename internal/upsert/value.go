@@ -176,7 +176,7 @@ func (v *value) complete(i int, w *write) {
 	if w.err == nil {
 		r.EncryptedValue = ""
 	}
-	v.finish(i, op, err)
+	v.record(i, op, err)
 }
 
 // overwritten returns the error for overwriting a secret that this run did not find. If access is given, it only warns.

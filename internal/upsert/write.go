@@ -92,14 +92,14 @@ func (w *write) setPlan(p plan) {
 
 // task has the writes for one item, which are made one after the other.
 type task struct {
-	i      int // the item's index
-	writes []*write
-	finish func() // completes the result
+	i        int // the item's index
+	writes   []*write
+	complete func() // completes the result
 }
 
 // end completes the result and frees the memory: a batch may have thousands of sealed values.
 func (t *task) end() {
-	t.finish()
+	t.complete()
 	*t = task{}
 }
 
@@ -116,7 +116,7 @@ func (e *executor) tasks(ctx context.Context) (tasks []*task) {
 		}
 		w := newWrite(t, op)
 		targets = append(targets, t)
-		tasks = append(tasks, &task{i: i, writes: []*write{w}, finish: func() { t.complete(i, w) }})
+		tasks = append(tasks, &task{i: i, writes: []*write{w}, complete: func() { t.complete(i, w) }})
 		snapshots := e.snapshots[item.Store]
 		if item.Name != snapshots.names[0] {
 			continue
