@@ -33,10 +33,10 @@ var beside = map[string]with{
 	"public_key":        {"mode": "seal", "key_id": "568", "secret_value": plain},
 }
 
-// TestShapes gives every input in every shape that a slip gives it. The golden text
+// TestMistakes writes every input with each common mistake. The golden text
 // has the value that each is read as, or the reason to reject it.
-func TestShapes(t *testing.T) {
-	shapes := []struct {
+func TestMistakes(t *testing.T) {
+	mistakes := []struct {
 		name string
 		of   func(value string) string
 	}{
@@ -56,12 +56,12 @@ func TestShapes(t *testing.T) {
 			t.Fatalf("%s has no ordinary value", in.Name)
 		}
 		got.WriteString(in.Name + "\n")
-		for _, shape := range shapes {
-			inputs := with{in.Name: shape.of(ordinary[in.Name])}
+		for _, mistake := range mistakes {
+			inputs := with{in.Name: mistake.of(ordinary[in.Name])}
 			maps.Copy(inputs, beside[in.Name])
 			r := read(t, inputs)
-			fmt.Fprintf(&got, "  %s: %s\n", shape.name, strings.Join(described(r, defaults), " / "))
+			fmt.Fprintf(&got, "  %s: %s\n", mistake.name, strings.Join(described(r, defaults), " / "))
 		}
 	}
-	golden.Compare(t, "shapes.txt", got.String())
+	golden.Compare(t, "mistakes.txt", got.String())
 }
