@@ -88,6 +88,9 @@ func New(o Options) *Client {
 // Close closes idle connections.
 func (c *Client) Close() { c.transport.inner.Load().CloseIdleConnections() }
 
+// Timeout returns how long a request is retried.
+func (c *Client) Timeout() time.Duration { return c.opt.Timeout }
+
 // Requests returns how many requests were made so far, including redirects, retries and failed connections.
 func (c *Client) Requests() int { return int(c.transport.requests.Load()) }
 

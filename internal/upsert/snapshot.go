@@ -64,9 +64,9 @@ func newPublicKeyCache(client *github.Client, store secret.Store, log func(strin
 	return c
 }
 
-func (c *publicKeyCache) fetch(ctx context.Context) {
+func (c *publicKeyCache) fetch(ctx context.Context, b *github.Budget) {
 	var key seal.PublicKey
-	key, c.err = c.github.PublicKey(ctx, github.NewBudget(), c.store)
+	key, c.err = c.github.PublicKey(ctx, b, c.store)
 	c.key.Store(&key)
 }
 
@@ -110,9 +110,10 @@ type snapshotCache struct {
 	store  secret.Store
 	names  []secret.Name // of all items, in the order of their writes
 	// optional says that writes can do without the snapshots: none becomes too old, and a failure can end all reads.
-	optional       bool
-	maxAge         time.Duration
-	secrets, lists reads
+	optional bool
+	maxAge   time.Duration
+	// several is of reads of all secrets at once: if one takes the whole timeout to fail, the next would, too.
+	secrets, several, lists reads
 
 	lock     lock
 	next     int                             // index of the first name that was not read yet
@@ -123,7 +124,8 @@ type snapshotCache struct {
 func newSnapshotCache(client *github.Client, store secret.Store, optional bool) *snapshotCache {
 	c := &snapshotCache{
 		github: client, store: store, optional: optional, maxAge: maxSnapshotAge, lock: make(lock, 1),
-		secrets: reads{tooLong: forever}, lists: reads{tooLong: forever}, byName: map[secret.Name]secret.Existing{},
+		secrets: reads{tooLong: forever}, several: reads{tooLong: client.Timeout()}, lists: reads{tooLong: forever},
+		byName: map[secret.Name]secret.Existing{},
 	}
 	if optional {
 		c.maxAge, c.secrets.tooLong, c.lists.tooLong = forever, 0, time.Second
@@ -213,8 +215,11 @@ func (c *snapshotCache) cached(ctx context.Context, b *github.Budget, name secre
 	soon := append([]secret.Name{name}, c.names[max(c.next, slices.Index(c.names, name)+1):]...)
 	if len(soon) > 1 {
 		at := time.Now()
-		found, err := c.lookUp(ctx, b, soon...)
-		if err != nil {
+		var found github.Found
+		if err := c.several.send(func() (err error) {
+			found, err = c.lookUp(ctx, b, soon...)
+			return err
+		}); err != nil {
 			return secret.Existing{}, err
 		}
 		c.lookedUp = at

@@ -27,7 +27,7 @@ func TestSnapshotAge(t *testing.T) {
 		at := func(v secret.Visibility, readAt time.Time) secret.Existing {
 			return secret.Existing{Name: "A", Reading: secret.Reading{ReadAt: readAt}, Access: secret.Access{Visibility: v}}
 		}
-		cache := newSnapshotCache(nil, secret.Actions, false)
+		cache := newSnapshotCache(&github.Client{}, secret.Actions, false)
 		cache.keep(at(secret.Selected, time.Now().Add(time.Second)))
 		cache.keep(at(secret.All, time.Now()))
 		wantEqual(t, "visibility", cache.byName["A"].Access.Visibility, secret.Selected)
@@ -200,7 +200,7 @@ func TestOneSlowWrite(t *testing.T) {
 func TestKeyFetches(t *testing.T) {
 	withGitHub(t, fakegithub.Org{}, func(t *testing.T, g *testGitHub) {
 		cache := newPublicKeyCache(g.client, secret.Actions, g.log)
-		cache.fetch(t.Context())
+		cache.fetch(t.Context(), github.NewBudget())
 		old, _ := g.Key("acme", "actions")
 		check := func(what string, encrypted, rotated bool, fetches int) {
 			t.Helper()

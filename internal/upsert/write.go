@@ -122,7 +122,7 @@ func (e *executor) tasks(ctx context.Context) (tasks []*task) {
 			continue
 		}
 		if e.Change == "" {
-			group.Go(func() { e.keys[item.Store].fetch(ctx) })
+			group.Go(func() { e.keys[item.Store].fetch(ctx, w.budget) })
 		}
 		group.Go(func() { // fills the cache
 			if _, err := snapshots.get(ctx, w.budget, item.Name); !snapshots.optional {
