@@ -161,10 +161,11 @@ func (r *resolver) lookUp(ctx context.Context) error {
 		}
 	}
 	isMissing := slices.ContainsFunc(found[:len(s.Names)], lookup.isMissing)
-	if len(r.all) == 0 && !r.fromList() && isMissing { // for suggestions
+	err := errors.Join(append(errs, allErr)...)
+	if err == nil && len(r.all) == 0 && !r.fromList() && isMissing { // for suggestions
 		r.all, _ = r.GitHub.Repositories(ctx, r.GitHub.SendOnce(ctx, "suggest a name", time.Now()), nil)
 	}
-	return errors.Join(append(errs, allErr)...)
+	return err
 }
 
 func (r *resolver) isSelected(repo secret.Repository) bool {
