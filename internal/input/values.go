@@ -134,8 +134,8 @@ func (r *reader) checkValue(v value, trim bool, tokenForms []string) {
 	case len(text) > secret.MaxValueBytes:
 		problem = "is larger than the 49,152 bytes (48 KB) that GitHub stores"
 	case slices.ContainsFunc(tokenForms, func(form string) bool { return strings.Contains(text, form) }):
-		problem = "contains the token of this step, with which each reader of the secret could change all others; " +
-			"pass the new credential"
+		problem = "contains the token of this step, as it is or in base64, with which each reader of the secret " +
+			"could change all others; pass the new credential"
 	default:
 		if v.standIn != nil {
 			r.warnf("%s is %s; it is stored as it is. If that is not meant, %s",
