@@ -87,7 +87,7 @@ func (s *session) readSecrets(ctx context.Context, store secret.Store) []secret.
 			return []secret.Existing{{Err: err}}
 		}
 		if !complete {
-			s.report.Warn(fmt.Sprintf("GitHub's total of %s secrets does not match the list; "+
+			s.report.Warn(fmt.Sprintf("GitHub may not have listed all %s secrets; "+
 				"some may be missing from this report", store))
 		}
 		return list

@@ -62,7 +62,7 @@ func (c *Client) LookupInList(ctx context.Context, b *Budget, store secret.Store
 	return found, err
 }
 
-// Secrets lists the secrets of a store, and reports whether GitHub's total equals their number.
+// Secrets lists the secrets of a store, and reports whether the list is complete.
 func (c *Client) Secrets(ctx context.Context, b *Budget, store secret.Store) ([]secret.Existing, bool, error) {
 	all, err := c.secrets(b, store, nil).read(ctx)
 	return all.entries, err == nil && all.isComplete(), err
