@@ -71,7 +71,7 @@ func longNote(d document) note {
 		return nil
 	}
 	return note{fmt.Sprintf("the output results has %s bytes, too many for the input sealed: Linux limits a variable "+
-		"to 128 KiB. Pass each row alone, as in '[${{ toJSON(fromJSON(RESULTS)[0]) }}]', or name fewer secrets.",
+		"to 128 KiB. Pass each row alone, as in '[${{ toJSON(fromJSON(RESULTS)[0]) }}]', or seal fewer secrets.",
 		secret.FormatCount(size))}
 }
 

@@ -103,7 +103,7 @@ func hiddenText(n int) string {
 	return secret.FormatCount(n) + " that this token cannot see"
 }
 
-// changeLines lists the repositories that gain (+) and lose (-) access to an existing secret, unless all of it failed.
+// changeLines lists the repositories added to (+) and taken from (-) the list of an existing secret, unless all failed.
 func changeLines(result secret.Result) []string {
 	c := result.Change
 	if c.From == "" || result.Operation == secret.Failed && len(result.Added)+len(result.Removed) == 0 {
