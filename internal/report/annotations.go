@@ -65,9 +65,11 @@ func leftOutNote(d document) note {
 
 // longNote returns a warning if the output results has sealed values and is too long for the input sealed.
 func longNote(d document) note {
-	all := outputs(d)
-	size := len(all[len(all)-1].value)
-	if !slices.ContainsFunc(d.entries, (*entry).isUsable) || size <= maxInputBytes {
+	if !slices.ContainsFunc(d.entries, (*entry).isUsable) {
+		return nil
+	}
+	size := len(results(d))
+	if size <= maxInputBytes {
 		return nil
 	}
 	return note{fmt.Sprintf("the output results has %s bytes, too many for the input sealed: Linux limits a variable "+

@@ -77,10 +77,11 @@ func repositoryNames(result secret.Result) []string {
 // size returns how many UTF-16 code units a row adds to the output results.
 func (r row) size() int { return mask.UTF16Len(encode([]row{r})) - len("[]") + len(",") }
 
-func outputs(d document) []output {
+func outputs(d document) []output { return append(sharedOutputs(d), output{"results", results(d)}) }
+
+func results(d document) string {
 	withRow := filter(d.entries, func(e *entry) bool { return e.hasRow })
-	rows := convert(withRow, func(e *entry) row { return e.row })
-	return append(sharedOutputs(d), output{"results", encode(rows)})
+	return encode(convert(withRow, func(e *entry) row { return e.row }))
 }
 
 // sharedOutputs returns all outputs except results. A value is an output if all rows share it.
